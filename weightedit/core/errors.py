@@ -1,0 +1,66 @@
+"""The exceptions that reach a person: one sentence each, naming the file, the tensor and the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weightedit.core.hazards import Hazard
+
+
+class WeightEditError(Exception):
+    """Anything weightedit says no to; `str()` is one sentence for a person."""
+
+
+class CheckpointError(WeightEditError):
+    """Something is wrong with a file.
+
+    Parameters
+    ----------
+    message
+        One sentence that names the file, the place and the cause.
+    file
+        The file it is about.
+    place
+        Where in the file: a tensor name, a zip record, a byte offset.
+    """
+
+    def __init__(self, message: str, *, file: str | PathLike[str] | None = None, place: str | None = None) -> None:
+        super().__init__(message)
+        self.file = None if file is None else fspath(file)
+        self.place = place
+
+
+class SourceChanged(CheckpointError):
+    """The file is no longer the one that was opened; nothing read from it can be trusted."""
+
+
+class Cancelled(WeightEditError):
+    """The person pressed Cancel; nothing was changed."""
+
+
+class RegionError(WeightEditError):
+    """A typed region does not parse or does not fit; `column` is the 0-based place in the text."""
+
+    def __init__(self, message: str, *, text: str = "", column: int = 0) -> None:
+        super().__init__(message)
+        self.text = text
+        self.column = column
+
+
+class HazardError(WeightEditError):
+    """An edit that was not applied, with the hazards that say why."""
+
+    def __init__(self, hazards: Sequence[Hazard]) -> None:
+        self.hazards: tuple[Hazard, ...] = tuple(hazards)
+        super().__init__(" ".join(hazard.message for hazard in self.hazards))
+
+
+class EditRefused(HazardError):
+    """The edit cannot be done; each hazard says why, and `alternatives` what would work."""
+
+
+class ConfirmationNeeded(HazardError):
+    """The edit would lose something; pass the kinds in `accept=` to apply it all the same."""

@@ -1,0 +1,109 @@
+"""Sorted disjoint ranges of changed bytes, immutable and cheap to keep many states of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patches:
+    """Segments `[starts, stops)` in bytes; segment i holds `buffers[which[i]][at[i] :]`.
+
+    States made from one another share their buffers, so keeping a state costs its segments, not its bytes.
+    """
+
+    starts: np.ndarray
+    stops: np.ndarray
+    which: np.ndarray
+    at: np.ndarray
+    buffers: tuple[memoryview, ...]
+
+    @classmethod
+    def none(cls) -> Patches:
+        """No change at all."""
+        empty = np.empty(0, np.int64)
+        return cls(empty, empty, empty, empty, ())
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes are covered."""
+        return int((self.stops - self.starts).sum())
+
+    def ranges(self) -> Iterator[tuple[int, memoryview]]:
+        """Yield (start, bytes) of each segment in order."""
+        columns = (self.starts.tolist(), self.stops.tolist(), self.which.tolist(), self.at.tolist())
+        for start, stop, which, at in zip(*columns, strict=True):
+            yield start, self.buffers[which][at : at + stop - start]
+
+    def within(self, start: int, stop: int) -> Patches:
+        """Return the segments that touch `[start, stop)`, uncut."""
+        pick = slice(np.searchsorted(self.stops, start, "right"), np.searchsorted(self.starts, stop, "left"))
+        return Patches(self.starts[pick], self.stops[pick], self.which[pick], self.at[pick], self.buffers)
+
+    def cover(self, start: int, stop: int) -> bool:
+        """Whether every byte of `[start, stop)` is patched."""
+        inside = self.within(start, stop)
+        if not len(inside):
+            return start >= stop
+        gapless = bool((inside.starts[1:] == inside.stops[:-1]).all())
+        return gapless and int(inside.starts[0]) <= start and int(inside.stops[-1]) >= stop
+
+    def overlay_onto(self, view: memoryview, offset: int) -> None:
+        """Write the patched bytes of `[offset, offset + len(view))` over `view`."""
+        end = offset + view.nbytes
+        for start, data in self.within(offset, end).ranges():
+            low, high = max(start, offset), min(start + data.nbytes, end)
+            view[low - offset : high - offset] = data[low - start : high - start]
+
+    def with_ranges(self, starts: np.ndarray, lengths: np.ndarray, data: memoryview) -> Patches:
+        """Return these patches with `data` laid over them at sorted disjoint ranges (neighbours are joined)."""
+        starts, stops, at = _joined(starts.astype(np.int64), lengths.astype(np.int64))
+        kept = self._outside(starts, stops)
+        new = np.full(len(starts), len(kept.buffers), np.int64)
+        all_starts = np.concatenate([kept.starts, starts])
+        order = np.argsort(all_starts, kind="stable")
+        return Patches(
+            all_starts[order],
+            np.concatenate([kept.stops, stops])[order],
+            np.concatenate([kept.which, new])[order],
+            np.concatenate([kept.at, at])[order],
+            (*kept.buffers, data),
+        )
+
+    def _outside(self, starts: np.ndarray, stops: np.ndarray) -> Patches:
+        """Return what these patches hold outside the given sorted disjoint ranges."""
+        if not len(self) or not len(starts):
+            return self
+        far = np.int64(np.iinfo(np.int64).max)
+        gap_starts = np.concatenate([[np.int64(-1)], stops])
+        gap_stops = np.concatenate([starts, [far]])
+        first = np.searchsorted(gap_stops, self.starts, "right")
+        last = np.searchsorted(gap_starts, self.stops, "left")
+        counts = np.maximum(last - first, 0)
+        segment = np.repeat(np.arange(len(self)), counts)
+        position = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        gap = np.repeat(first, counts) + position
+        low = np.maximum(self.starts[segment], gap_starts[gap])
+        high = np.minimum(self.stops[segment], gap_stops[gap])
+        some = low < high
+        segment, low, high = segment[some], low[some], high[some]
+        used, which = np.unique(self.which[segment], return_inverse=True)
+        at = self.at[segment] + low - self.starts[segment]
+        return Patches(low, high, which.astype(np.int64), at, tuple(self.buffers[i] for i in used.tolist()))
+
+
+def _joined(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Join ranges that touch; returns starts, stops and where each range's bytes begin in the packed data."""
+    at = np.cumsum(lengths) - lengths
+    if len(starts) < 2:
+        return starts, starts + lengths, at
+    stops = starts + lengths
+    opens = np.concatenate([[True], starts[1:] != stops[:-1]])
+    closes = np.concatenate([opens[1:], [True]])
+    return starts[opens], stops[closes], at[opens]

@@ -1,0 +1,52 @@
+"""Progress and cancel of one piece of work, passed down instead of kept in a global."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from weightedit.core.errors import Cancelled
+
+
+class CancelFlag(Protocol):
+    """What `cancel=` takes: a `threading.Event`, or anything with `is_set()`."""
+
+    def is_set(self) -> bool:
+        """Whether the work should stop."""
+        ...
+
+
+Report = Callable[[str, int, int], None]
+"""Called with (label, done, total); the unit is bytes unless the label says otherwise."""
+
+
+class Progress:
+    """One running piece of work: how far it is, and whether it should stop.
+
+    Parameters
+    ----------
+    report
+        Called with (label, done, total) after each step, in the worker's thread.
+    cancel
+        Checked at each step; when set, the step raises `Cancelled`.
+    """
+
+    def __init__(self, report: Report | None = None, cancel: CancelFlag | None = None) -> None:
+        self._report = report
+        self._cancel = cancel
+        self.label = ""
+        self.done = 0
+        self.total = 0
+
+    def begin(self, label: str, total: int) -> None:
+        """Start a stage of `total` units."""
+        self.label, self.done, self.total = label, 0, total
+        self.advance(0)
+
+    def advance(self, amount: int) -> None:
+        """Say that `amount` more units are done; raises `Cancelled` if asked to stop."""
+        if self._cancel is not None and self._cancel.is_set():
+            raise Cancelled(f"{self.label or 'The work'} was cancelled; nothing was changed.")
+        self.done += amount
+        if self._report is not None:
+            self._report(self.label, self.done, self.total)

@@ -1,0 +1,125 @@
+"""Values out of bytes: a box of a tensor, in pieces that fit a budget, whatever its stride."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from weightedit.core.dtypes import numpy_dtype
+from weightedit.core.region import Axis, Box
+from weightedit.core.source import ByteSource
+from weightedit.core.spec import TensorSpec
+
+SPARSE_GAP = 64
+"""A read that would take this many times more bytes than it wants is cut further."""
+SMALL_READ = 64 << 10
+
+
+def _reach(axis: Axis) -> int:
+    return (max(axis) - min(axis)) if len(axis) else 0
+
+
+def span(spec: TensorSpec, box: Box) -> tuple[int, int]:
+    """Return the byte range `[start, stop)` of the storage that holds every element of a box that is not empty."""
+    first = spec.offset + sum(min(axis) * step for axis, step in zip(box.axes, spec.stride, strict=True))
+    last = first + sum(_reach(axis) * step for axis, step in zip(box.axes, spec.stride, strict=True))
+    return first * spec.type.itemsize, (last + 1) * spec.type.itemsize
+
+
+def pieces(spec: TensorSpec, box: Box, nbytes: int) -> Iterator[Box]:
+    """Cut a box into boxes that each read and yield at most about `nbytes` bytes (at least one element).
+
+    The axis with the largest stride is cut first, so that pieces follow the order of the storage.
+    """
+    if not box.numel:
+        return
+    low, high = span(spec, box)
+    wanted = box.numel * spec.type.itemsize
+    dense = high - low <= SMALL_READ or high - low <= SPARSE_GAP * wanted
+    if box.numel == 1 or (max(high - low, wanted) <= nbytes and dense):
+        yield box
+        return
+    dim = max((dim for dim, axis in enumerate(box.axes) if len(axis) > 1), key=lambda dim: _cut_order(spec, box, dim))
+    axis = box.axes[dim]
+    for part in _cuts(spec, box, dim, nbytes, dense):
+        yield from pieces(spec, Box((*box.axes[:dim], axis[part], *box.axes[dim + 1 :]), box.dropped), nbytes)
+
+
+def _cut_order(spec: TensorSpec, box: Box, dim: int) -> tuple[int, int]:
+    return (spec.stride[dim] * _reach(box.axes[dim]), -dim)
+
+
+def _cuts(spec: TensorSpec, box: Box, dim: int, nbytes: int, dense: bool) -> Iterator[slice]:
+    """Yield slices of one axis, as long as the budget allows, or single ones where only gaps lie between."""
+    length = len(box.axes[dim])
+    one = Box((*box.axes[:dim], box.axes[dim][:1], *box.axes[dim + 1 :]))
+    low, high = span(spec, one)
+    each = max(1, one.numel * spec.type.itemsize, spec.stride[dim] * spec.type.itemsize)
+    step = max(1, min(length - 1, (nbytes - (high - low)) // each + 1)) if dense else 1
+    if not dense and length > 4096 and each * length <= nbytes:
+        step = length // 2  # thousands of tiny reads cost more than reading through
+    for start in range(0, length, step):
+        yield slice(start, start + step)
+
+
+class ReadBuffer:
+    """Bytes that reads use again and again, so that a pass over any tensor needs the memory of one piece."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def take(self, nbytes: int) -> memoryview:
+        """Return the first `nbytes` bytes, in a larger buffer where the last was too small."""
+        if len(self._bytes) < nbytes:
+            self._bytes = bytearray(nbytes)
+        return memoryview(self._bytes)[:nbytes]
+
+
+def read_box(spec: TensorSpec, content: ByteSource, box: Box, buffer: ReadBuffer | None = None) -> np.ndarray[Any, Any]:
+    """Return one piece as a numpy array of the box's shape in the stored dtype.
+
+    Parameters
+    ----------
+    spec, content
+        Of the tensor, pinned by the caller.
+    box
+        What to read; `pieces` makes boxes that fit a budget.
+    buffer
+        Bytes to read into, used again by the next call: the array is only good until then.
+    """
+    dtype = numpy_dtype(spec.dtype)
+    if not box.numel:
+        return np.empty(box.shape, dtype)
+    low, high = span(spec, box)
+    view = (buffer or ReadBuffer()).take(high - low)
+    content.read_into(view, low)
+    strides: list[int] = []
+    shape: list[int] = []
+    gather: list[np.ndarray[Any, Any] | None] = []
+    for axis, step in zip(box.axes, spec.stride, strict=True):
+        if isinstance(axis, range):
+            shape.append(len(axis))
+            strides.append(step * axis.step * dtype.itemsize)
+            gather.append(None)
+        else:
+            shape.append(_reach(axis) + 1)
+            strides.append(step * dtype.itemsize)
+            gather.append(np.asarray(axis, np.intp) - min(axis))
+    array: np.ndarray[Any, Any] = np.ndarray(tuple(shape), dtype, view, 0, tuple(strides))
+    for dim, indices in enumerate(gather):
+        if indices is not None:
+            array = array.take(indices, dim)
+    return array
+
+
+def element_offsets(spec: TensorSpec, box: Box) -> np.ndarray[Any, Any]:
+    """Return the element offsets in the storage, int64, in the box's shape; for boxes that fit the budget."""
+    offsets = np.full((), spec.offset, np.int64)
+    for dim, (axis, step) in enumerate(zip(box.axes, spec.stride, strict=True)):
+        shape = [1] * len(box.axes)
+        shape[dim] = len(axis)
+        indices = np.arange(axis.start, axis.stop, axis.step) if isinstance(axis, range) else np.asarray(axis)
+        offsets = offsets + (indices.astype(np.int64) * step).reshape(shape)
+    return np.broadcast_to(offsets, box.shape)

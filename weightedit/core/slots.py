@@ -1,0 +1,148 @@
+"""The places that hold tensors, and the tensors they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weightedit.core.spec import TensorSpec
+from weightedit.core.storage import Storage
+
+Described = tuple[TensorSpec, Storage]
+
+
+class HeldTensor:
+    """One tensor: a spec over a storage. Tied slots hold one and the same of these.
+
+    A rebind gives it another spec and storage, so every slot that holds it follows.
+
+    Parameters
+    ----------
+    described
+        Spec and storage, or a function that makes them when they are first asked for (a header with
+        100,000 tensors is described only where someone looks).
+    """
+
+    __slots__ = ("__weakref__", "_described", "_describe", "saved")
+
+    def __init__(self, described: Described | Callable[[], Described]) -> None:
+        self._described: Described | None = None
+        self._describe: Callable[[], Described] | None = None
+        if isinstance(described, tuple):
+            self._described = described
+        else:
+            self._describe = described
+        self.saved: Described | None = self._described
+
+    def _resolve(self) -> Described:
+        if self._described is None:
+            assert self._describe is not None
+            self._described = self._describe()
+            self.saved = self._described
+            self._describe = None
+        return self._described
+
+    @property
+    def is_deferred(self) -> bool:
+        """Whether nobody has looked yet; a deferred tensor is alone in its storage and unchanged."""
+        return self._described is None
+
+    @property
+    def spec(self) -> TensorSpec:
+        """What the tensor is."""
+        return self._resolve()[0]
+
+    @property
+    def storage(self) -> Storage:
+        """Where its bytes are."""
+        return self._resolve()[1]
+
+    @property
+    def described(self) -> Described:
+        """Spec and storage together, as one state that a reader can pin."""
+        return self._resolve()
+
+    def bind(self, described: Described) -> None:
+        """Point at another spec and storage; only commands call this."""
+        self._resolve()
+        self._described = described
+
+    @property
+    def is_rebound(self) -> bool:
+        """Whether spec or storage differ from the saved point."""
+        return self._described is not self.saved
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether the tensor was rebound, or anything in its storage changed, since the saved point."""
+        return self._described is not None and (self.is_rebound or self._described[1].is_modified)
+
+
+class Slot:
+    """A place that holds a tensor: a key of a dict, an index of a list, a name in a module.
+
+    Attributes
+    ----------
+    owner, key
+        The container and the key in it.
+    path
+        Keys and indices from the root.
+    name
+        The path joined by dots, unique in the document.
+    held
+        The tensor.
+    """
+
+    __slots__ = ("held", "key", "name", "owner", "path", "saved")
+
+    def __init__(self, owner: Any, key: Any, path: tuple[Any, ...], name: str, held: HeldTensor) -> None:
+        self.owner = owner
+        self.key = key
+        self.path = path
+        self.name = name
+        self.held = held
+        self.saved = (name, held)
+
+    @property
+    def spec(self) -> TensorSpec:
+        """What the tensor is."""
+        return self.held.spec
+
+    @property
+    def storage(self) -> Storage:
+        """Where its bytes are."""
+        return self.held.storage
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether value, shape, dtype, sharing or name differ from the saved point."""
+        return self.held.is_modified or self.saved != (self.name, self.held)
+
+
+class Entry:
+    """One thing in a checkpoint, in file order: a tensor, a container, or a value that is not a tensor.
+
+    Attributes
+    ----------
+    path, name
+        As for a slot.
+    kind
+        `tensor`, `value`, or what contains the entries after it: `dict`, `list`, `tuple`, `module`, `object`.
+    slot
+        The slot of a tensor entry.
+    value
+        The container or value itself.
+    text
+        What the tree shows beside the name: a value's repr, a container's type and size.
+    """
+
+    __slots__ = ("kind", "name", "path", "slot", "text", "value")
+
+    def __init__(self, path: tuple[Any, ...], name: str, kind: str, *, slot: Slot | None = None, value: Any = None,
+                 text: str = "") -> None:  # fmt: skip
+        self.path = path
+        self.name = name
+        self.kind = kind
+        self.slot = slot
+        self.value = value
+        self.text = text

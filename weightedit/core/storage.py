@@ -1,0 +1,120 @@
+"""The bytes of one storage group, and the immutable contents they can be: clean, patched, resident or live.
+
+A content is never changed after it was made. A write gives the storage another content, undo gives the old one
+back, and a reader that holds a content sees one state however long it reads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weightedit.core.source import ByteSource, Source
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from weightedit.core.patches import Patches
+    from weightedit.core.spill import Spill
+
+MOST_SEGMENTS = 1 << 18
+"""A patched content with more pieces than this is written out whole."""
+COPY_CHUNK = 4 << 20
+
+
+class Resident:
+    """Bytes of our own, in memory or in a mapped spill file."""
+
+    __slots__ = ("buffer", "nbytes")
+
+    def __init__(self, buffer: memoryview) -> None:
+        self.buffer = buffer.cast("B") if buffer.nbytes else memoryview(b"")
+        self.nbytes = self.buffer.nbytes
+
+    def read_into(self, buffer: memoryview, offset: int = 0) -> None:
+        """Fill `buffer` with the bytes from `offset` on."""
+        view = buffer.cast("B")
+        view[:] = self.buffer[offset : offset + view.nbytes]
+
+
+class Patched:
+    """Changed ranges of bytes over a clean or resident base."""
+
+    __slots__ = ("base", "nbytes", "patches")
+
+    def __init__(self, base: ByteSource, patches: Patches) -> None:
+        self.base = base
+        self.patches = patches
+        self.nbytes = base.nbytes
+
+    def read_into(self, buffer: memoryview, offset: int = 0) -> None:
+        """Fill `buffer`: the base is only read where the patches do not cover it."""
+        view = buffer.cast("B")
+        if not self.patches.cover(offset, offset + view.nbytes):
+            self.base.read_into(view, offset)
+        self.patches.overlay_onto(view, offset)
+
+
+class Storage:
+    """One storage group: what all slots over it share.
+
+    Attributes
+    ----------
+    content
+        The present bytes. Replaced as a whole by commands, so that a reader can hold on to one state.
+    saved
+        The content at the saved point; the storage is modified while `content` is another object.
+    """
+
+    __slots__ = ("__weakref__", "content", "saved")
+
+    def __init__(self, content: ByteSource) -> None:
+        self.content = content
+        self.saved = content
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in the whole storage."""
+        return self.content.nbytes
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether any byte may differ from the saved point."""
+        return self.content is not self.saved
+
+    @property
+    def state(self) -> str:
+        """`clean`, `patched`, `resident` or `live`."""
+        if isinstance(self.content, Source):
+            return "clean"
+        return {Patched: "patched", Resident: "resident"}.get(type(self.content), "live")
+
+
+def patched(content: ByteSource, starts: np.ndarray, lengths: np.ndarray, data: memoryview, spill: Spill) -> ByteSource:
+    """Return `content` with `data` at the given byte ranges.
+
+    Parameters
+    ----------
+    content
+        What the bytes are now; stays as it is.
+    starts, lengths
+        Sorted disjoint ranges, in bytes.
+    data
+        The new bytes of the ranges, one after the other; kept, not copied.
+    spill
+        Where a content goes that is cheaper whole: past half of the storage, or in too many pieces.
+    """
+    from weightedit.core.patches import Patches
+
+    base, patches = (content.base, content.patches) if isinstance(content, Patched) else (content, Patches.none())
+    patches = patches.with_ranges(starts, lengths, data)
+    if patches.nbytes * 2 <= base.nbytes and len(patches) <= MOST_SEGMENTS:
+        return Patched(base, patches)
+    return written_out(Patched(base, patches), spill)
+
+
+def written_out(content: ByteSource, spill: Spill) -> Resident:
+    """Return an independent copy of `content`, made chunk by chunk."""
+    buffer = spill.allocate(content.nbytes)
+    for start in range(0, content.nbytes, COPY_CHUNK):
+        content.read_into(buffer[start : start + COPY_CHUNK], start)
+    return Resident(buffer)
