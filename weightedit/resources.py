@@ -26,4 +26,4 @@ def resource(*parts: str) -> Path:
         path = folder.joinpath(*parts)
         if path.exists():
             return path
-    raise FileNotFoundError(f"weightedit came without its resource {'/'.join(parts)}; it was looked for in {_FOLDERS[0]}")
+    raise FileNotFoundError(f"weightedit came without its resource {'/'.join(parts)} (looked for in {_FOLDERS[0]})")

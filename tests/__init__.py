@@ -1,0 +1,1 @@
+"""The tests; this file lets them share `tests.checkpoints`."""

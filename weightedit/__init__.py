@@ -1,0 +1,3 @@
+"""weightedit: see, change and export the weights of PyTorch models."""
+
+__version__ = "0.1.0"
