@@ -185,7 +185,7 @@ def pip(*arguments: str) -> None:
     for line in running.stdout:
         output.append(line)
         words = line.split()
-        if words[:1] in (["Collecting"], ["Building"], ["Installing"], ["Downloading"]):
+        if words[:1] in (["Collecting"], ["Installing"]):
             say("  " + " ".join(words)[:110])
     if running.wait():
         sys.stderr.write("".join(output[-30:]))
@@ -259,43 +259,53 @@ def test(arguments: Sequence[str]) -> int:
     setup()
     get_real_checkpoints()
     if arguments:
-        return step("", [str(PYTHON), "-m", "pytest", *arguments])
+        return pytest(*arguments)
     failed = [
         name
         for name, command in (
-            ("ruff", [str(PYTHON), "-m", "ruff", "check", "--quiet", "."]),
+            ("ruff", [str(PYTHON), "-m", "ruff", "check", "."]),
             ("mypy", [str(PYTHON), "-m", "mypy"]),
-            ("import contracts", [str(BIN / "lint-imports")]),
+            ("import contracts", [str(BIN / "lint-imports"), "--no-logo"]),
         )
-        if step(name, command)
+        if check(name, command)
     ]
     if test_window():
         failed.append("window tests")
     # Pytest's own closing line is the last one, so what failed before is handed on to stand above it.
-    os.environ["WEIGHTEDIT_FAILED_BEFORE"] = ", ".join(failed)
-    say("tests, Qt offscreen:")
-    tests = step("", [str(PYTHON), "-m", "pytest", "-m", "not window"])
+    say("all other tests, Qt offscreen:")
+    tests = pytest("-m", "not window", WEIGHTEDIT_FAILED_BEFORE=", ".join(failed))
     return tests or int(bool(failed))
 
 
 def test_window() -> int:
-    """Run the tests that drive a real window, on a virtual display."""
+    """Run the tests that drive a real window, on a virtual display where there is none."""
     missing = missing_packages(window=True, virtual_display=True)
     if missing or not sys.platform.startswith("linux"):
         reason = f"install {' '.join(missing)}" if missing else "only on Linux"
         say(f"window tests: not run ({reason})")
         return 0
-    command = ["xvfb-run", "-a", "-s", "-screen 0 1600x1200x24", str(PYTHON), "-m", "pytest", "-q", "-m", "window"]
-    return step("window tests", command, QT_QPA_PLATFORM="xcb")
+    say("window tests, on a virtual X display:")
+    screen = ("xvfb-run", "-a", "-s", "-screen 0 1600x1200x24")
+    return pytest("-q", "-m", "window", before=screen, QT_QPA_PLATFORM="xcb")
 
 
-def step(name: str, command: Sequence[str], **environment: str) -> int:
-    """Run one check in the checkout; say how long it took unless it says so itself."""
+def check(name: str, command: Sequence[str]) -> int:
+    """Run one check in the checkout; say how long it took, and what it found if it failed."""
     started = time.monotonic()
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, stdin=subprocess.DEVNULL, check=False)
-    if name:
-        say(f"{name}: {'FAILED' if done.returncode else 'fine'} after {time.monotonic() - started:.1f} s")
+    done = subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    if done.returncode:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(done.stdout)
+    say(f"{name}: {'FAILED' if done.returncode else 'fine'} after {time.monotonic() - started:.1f} s")
     return done.returncode
+
+
+def pytest(*arguments: str, before: Sequence[str] = (), **environment: str) -> int:
+    """Run pytest in the checkout; its own closing line says how long it took."""
+    command = [*before, str(PYTHON), "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=False).returncode
 
 
 def main(arguments: Sequence[str]) -> int:
