@@ -14,8 +14,8 @@ from weightedit.ui.tokens import GROUP_BORDER, GROUP_FILL, GROUPS, MONO_FONTS, T
 
 def mix(front: QColor, back: QColor, amount: float) -> QColor:
     """Return `amount` of `front` over the rest of `back`, opaque."""
-    parts = zip(front.getRgb()[:3], back.getRgb()[:3], strict=True)
-    return QColor(*(round(a * amount + b * (1 - amount)) for a, b in parts))
+    pairs = ((front.red(), back.red()), (front.green(), back.green()), (front.blue(), back.blue()))
+    return QColor(*(round(a * amount + b * (1 - amount)) for a, b in pairs))
 
 
 class Theme(QObject):
