@@ -151,7 +151,10 @@ def setup(torch_index: str | None = None) -> None:
     if index:
         say(f"  torch from {index}")
         pins = CONSTRAINTS.read_text(encoding="utf-8").splitlines()
-        pip("install", "--index-url", index, next(pin for pin in pins if pin.startswith("torch==")))
+        torch = next(pin for pin in pins if pin.startswith("torch=="))
+        # Another build of the same version would else count as there already.
+        again = ["--force-reinstall"] if index != stamp.get("torch_index") else []
+        pip("install", *again, "-c", str(CONSTRAINTS), "--index-url", index, torch)
     pip("install", "-c", str(CONSTRAINTS), "-e", f"{ROOT}[dev]")
     write_stamp(STAMP, inputs=inputs, torch_index=index)
     say(f"Set up in {time.monotonic() - started:.0f} s")
