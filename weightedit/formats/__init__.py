@@ -1,0 +1,38 @@
+"""One file per format behind one small protocol, in an explicit order; content decides, never the suffix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from weightedit.formats.detection import locate, read_head, what_instead
+from weightedit.formats.protocol import Contents, Format, Opened, Pinned
+from weightedit.formats.safetensors import Safetensors
+
+FORMATS: tuple[Format, ...] = (Safetensors(),)
+"""Every format, in the order in which they are asked."""
+
+__all__ = ["FORMATS", "Contents", "Format", "Opened", "Pinned", "detect", "format_for"]
+
+
+def detect(path: Path) -> Format:
+    """Return the format of a file or folder.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none: the message says what the file is instead.
+    """
+    found = locate(Path(path))
+    head, size = read_head(found)
+    for candidate in FORMATS:
+        if size and candidate.probe(found, head):
+            return candidate
+    raise what_instead(found, head, size)
+
+
+def format_for(path: Path, name: str | None = None) -> Format | None:
+    """Return the format that `name`, or else the suffix of a file to be written, means; None where neither does."""
+    for candidate in FORMATS:
+        if candidate.writes and (candidate.name == name if name else path.name.lower().endswith(candidate.suffixes)):
+            return candidate
+    return None

@@ -1,0 +1,157 @@
+"""Which format a file is, told by its content; and one clear sentence for what is none."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from weightedit.core.errors import CheckpointError
+
+HEAD = 4096
+"""Bytes of a file that tell its format."""
+INDEX_SUFFIX = ".index.json"
+CHECKPOINT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".jit")
+
+_LEGACY_PICKLE = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+_FOREIGN: tuple[tuple[int, bytes, str], ...] = (
+    (257, b"ustar", "a tar archive, the form torch wrote before 0.2"),
+    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (0, b"GGUF", "a GGUF file"),
+    (0, b"\x93NUMPY", "a numpy .npy file"),
+    (0, b"\x1f\x8b", "a gzip archive: unpack it first"),
+    (0, b"BZh", "a bzip2 archive: unpack it first"),
+    (0, b"\xfd7zXZ\x00", "an xz archive: unpack it first"),
+    (0, b"\x28\xb5\x2f\xfd", "a zstandard archive: unpack it first"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive: unpack it first"),
+    (0, b"Rar!\x1a\x07", "a RAR archive: unpack it first"),
+    (4, b"TFL3", "a TensorFlow Lite model"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"\x89PNG", "a PNG picture"),
+    (0, b"\xff\xd8\xff", "a JPEG picture"),
+    (0, b"\x7fELF", "a program"),
+    (0, b"MZ", "a Windows program"),
+    (0, b"version https://git-lfs", "a Git LFS pointer, not the file itself: run git lfs pull to fetch it"),
+)
+
+
+def is_torch_legacy(head: bytes) -> bool:
+    """Whether the file is what torch.save wrote before 1.6: a magic number in a pickle of its own."""
+    return _LEGACY_PICKLE in head[:32]
+
+
+def what_instead(path: Path, head: bytes, size: int) -> CheckpointError:
+    """Return the error that says what a file of no known format is."""
+    name = path.name
+    if not size:
+        return CheckpointError(f"{name} is empty: it has 0 bytes.", file=path)
+    if is_torch_legacy(head):
+        return CheckpointError(
+            f"{name} is in the format of torch before 1.6, which weightedit does not read yet; "
+            f'torch.save(torch.load("{name}"), "new.pt") in Python writes it anew in the present one.',
+            file=path,
+        )
+    for offset, magic, what in _FOREIGN:
+        if head[offset : offset + len(magic)] == magic:
+            return CheckpointError(f"{name} is {what}; weightedit reads safetensors and torch checkpoints.", file=path)
+    if _is_text(head):
+        kind = "a web page" if head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")) else "a text file"
+        return CheckpointError(f"{name} is {kind}, not a checkpoint.", file=path)
+    if head[:1] == b"\x80" and head[1:2] <= b"\x05":
+        return CheckpointError(
+            f"{name} is a bare pickle, not a checkpoint of torch.save; weightedit does not read it.", file=path
+        )
+    return CheckpointError(f"{name} is no checkpoint that weightedit knows: its first bytes are "
+                           f"{head[:8].hex(' ')}.", file=path)  # fmt: skip
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:
+            return False
+        text = head[: error.start].decode("utf-8")
+    return all(char.isprintable() or char in "\t\r\n\f\ufeff" for char in text)
+
+
+def read_head(path: Path) -> tuple[bytes, int]:
+    """Return the first bytes of a regular file and its size.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such file, it cannot be read, or it is a pipe or device.
+    """
+    try:
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode):
+            with path.open("rb") as file:
+                return file.read(HEAD), status.st_size
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{shown(path)} cannot be read: {_reason(error)}.", file=path) from error
+    raise CheckpointError(f"{shown(path)} is a pipe or device, not a file.", file=path)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[:1].lower() + error.strerror[1:]
+    return str(error)
+
+
+def shown(path: Path) -> str:
+    """Return the file name as messages show it; a name of bytes that are no text shows its escapes."""
+    return (path.name or str(path)).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def locate(path: Path) -> Path:
+    """Return the file that a path means: itself, or the checkpoint or index inside a folder.
+
+    Raises
+    ------
+    CheckpointError
+        If a folder holds no checkpoint, or several and no index that joins them.
+    """
+    try:
+        if not path.is_dir():
+            return path
+        files = sorted(child for child in path.iterdir() if child.is_file())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{shown(path)} cannot be read: {_reason(error)}.", file=path) from error
+    indices = [file for file in files if file.name.endswith(".safetensors" + INDEX_SUFFIX)]
+    candidates = indices or [file for file in files if file.suffix.lower() in CHECKPOINT_SUFFIXES]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        raise CheckpointError(
+            f"The folder {shown(path)} holds {len(candidates)} checkpoints and no single index that joins them: "
+            f"{_some(file.name for file in candidates)}. Open one of them.",
+            file=path,
+        )
+    raise CheckpointError(f"The folder {shown(path)} holds no checkpoint.", file=path)
+
+
+def _some(names: Iterable[str], most: int = 5) -> str:
+    listed = list(names)
+    rest = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def within(folder: Path, name: str) -> Path | None:
+    """Return the file `name` means inside `folder`, or None where it would leave the folder.
+
+    Absolute names, `..`, drive letters and links that point out of the folder all leave it.
+    """
+    if not name or "\0" in name or "\\" in name or ":" in name or name.startswith("/"):
+        return None
+    if ".." in name.split("/"):
+        return None
+    target = folder / name
+    inside = os.path.realpath(folder)
+    # A hub cache keeps its files as links into a folder beside this one; those links are made by the cache itself.
+    allowed = (inside, os.path.join(os.path.dirname(os.path.dirname(inside)), "blobs"))  # noqa: PTH118, PTH120
+    real = os.path.realpath(target)
+    return target if any(real.startswith(root + os.sep) for root in allowed) else None

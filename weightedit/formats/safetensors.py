@@ -1,0 +1,189 @@
+"""safetensors: one file, or shards joined by an index."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from weightedit.core.errors import CheckpointError
+from weightedit.core.hazards import Hazard
+from weightedit.core.progress import Progress
+from weightedit.core.slots import Described, HeldTensor
+from weightedit.core.source import Source, SourceFile
+from weightedit.core.spec import TensorSpec
+from weightedit.core.storage import Storage
+from weightedit.core.transaction import Transaction
+from weightedit.formats.collector import collector_paused
+from weightedit.formats.detection import INDEX_SUFFIX, locate, shown, within
+from weightedit.formats.protocol import Contents, Opened
+from weightedit.formats.safetensors_header import TO_TORCH, Header, Record, looks_like_header, read_header
+
+MOST_INDEX = 100_000_000
+
+
+@dataclass
+class Shard:
+    """One file of a checkpoint, as it was opened."""
+
+    file: SourceFile
+    header: Header
+    held: dict[str, HeldTensor]
+
+
+@dataclass
+class SafetensorsOrigin:
+    """What was opened.
+
+    Attributes
+    ----------
+    path
+        The file, or the index of the shards.
+    shards
+        By file name, in the order the index first names them; one where there is no index.
+    index
+        The whole content of the index file, or None.
+    """
+
+    path: Path
+    shards: dict[str, Shard] = field(default_factory=dict)
+    index: dict[str, Any] | None = None
+
+
+class Safetensors:
+    """The format of Hugging Face: a JSON header, then the bytes of the tensors."""
+
+    name = "safetensors"
+    suffixes: tuple[str, ...] = (".safetensors", ".safetensors.index.json")
+    writes = True
+
+    def probe(self, path: Path, head: bytes) -> bool:
+        """Tell a header, or the index of shards, from the first bytes."""
+        if path.name.endswith(INDEX_SUFFIX):
+            return head.lstrip()[:1] == b"{"
+        return looks_like_header(head, path.stat().st_size)
+
+    def open(self, path: Path, progress: Progress) -> Opened:
+        """Describe the file, or every shard of an index or folder."""
+        found = locate(Path(path))
+        if found.name.endswith(INDEX_SUFFIX):
+            return _open_index(found, progress)
+        shard = open_shard(found)
+        origin = SafetensorsOrigin(found, {found.name: shard})
+        return Opened(dict(shard.held), dict(shard.header.metadata), [shard.file], origin, found)
+
+    def hazards(self, contents: Contents, shared: str | None) -> list[Hazard]:
+        """Say which values, kinds and sharings a flat table of tensors cannot hold."""
+        from weightedit.formats.safetensors_hazards import hazards
+
+        return hazards(contents, shared)
+
+    def write(self, contents: Contents, path: Path, transaction: Transaction, *, shared: str | None = None,
+              shard_size: int | None = None, progress: Progress) -> list[Path]:  # fmt: skip
+        """Write one file, or shards and their index."""
+        from weightedit.formats.safetensors_write import write
+
+        return write(contents, Path(path), transaction, shared=shared, shard_size=shard_size, progress=progress)
+
+
+def open_shard(path: Path) -> Shard:
+    """Open one file and describe its tensors."""
+    file = SourceFile(path)
+    with collector_paused():
+        header = read_header(file)
+        held = _held(file, header)
+    file.remember_header(header.start)
+    return Shard(file, header, held)
+
+
+def _held(file: SourceFile, header: Header) -> dict[str, HeldTensor]:
+    start = header.start
+    return {name: HeldTensor(partial(_describe, file, start, record)) for name, record in header.records.items()}
+
+
+def _describe(file: SourceFile, start: int, record: Record) -> Described:
+    first, stop = record["data_offsets"]
+    return spec_of(record), Storage(Source(file, start + first, stop - first))
+
+
+def spec_of(record: Record) -> TensorSpec:
+    """Describe one tensor as torch would; two 4-bit numbers are one element there."""
+    dtype, shape = record["dtype"], record["shape"]
+    if dtype == "F4":
+        shape = [*shape[:-1], shape[-1] // 2]
+    return TensorSpec.contiguous(TO_TORCH[dtype], tuple(shape))
+
+
+def _open_index(path: Path, progress: Progress) -> Opened:
+    index = _read_index(path)
+    shard_of: dict[str, str] = index["weight_map"]
+    names = list(dict.fromkeys(shard_of.values()))
+    origin = SafetensorsOrigin(path, index=index)
+    progress.begin("Opening shards", len(names))
+    for name in names:
+        shard = within(path.parent, name)
+        if shard is None:
+            raise CheckpointError(f"{shown(path)} names the shard {json.dumps(name)}, which lies outside its folder.",
+                                  file=path, place=name)  # fmt: skip
+        if not shard.exists():
+            raise CheckpointError(f"{shown(path)} names the shard {name}, which is not in the folder.",
+                                  file=path, place=name)  # fmt: skip
+        origin.shards[name] = open_shard(shard)
+        progress.advance(1)
+    files = [shard.file for shard in origin.shards.values()]
+    return Opened(_joined(path, shard_of, origin), _index_metadata(index, origin), files, origin, path)
+
+
+def _read_index(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MOST_INDEX:
+            raise CheckpointError(f"{shown(path)} is too long for an index.", file=path)
+        index = json.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"{shown(path)} cannot be read: {error.strerror}.", file=path) from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{shown(path)} is not valid JSON.", file=path) from error
+    weight_map = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
+        raise CheckpointError(f"{shown(path)} has no weight_map that names the shard of each tensor.", file=path)
+    if not weight_map:
+        raise CheckpointError(f"{shown(path)} names no shard.", file=path)
+    assert isinstance(index, dict)
+    return index
+
+
+def _joined(path: Path, shard_of: dict[str, str], origin: SafetensorsOrigin) -> dict[str, HeldTensor]:
+    """Return the tensors of all shards, shard by shard in file order; those the index leaves out are in too."""
+    root: dict[str, HeldTensor] = {}
+    for name, shard in shard_of.items():
+        if name not in origin.shards[shard].held:
+            raise CheckpointError(f"{shown(path)} says that {shard} holds {json.dumps(name)}, which it does not.",
+                                  file=path, place=name)  # fmt: skip
+    for file_name, shard in origin.shards.items():
+        for name, held in shard.held.items():
+            if shard_of.get(name, file_name) == file_name and name not in root:
+                root[name] = held
+    return root
+
+
+def _index_metadata(index: dict[str, Any], origin: SafetensorsOrigin) -> dict[str, str]:
+    """Join what the shards and the index say, as texts; a value that differs between shards names its shard."""
+    joined: dict[str, str] = {}
+    for file_name, shard in origin.shards.items():
+        for key, value in shard.header.metadata.items():
+            if joined.setdefault(key, value) != value:
+                joined[f"{key} ({file_name})"] = value
+    own = index.get("metadata")
+    for key, value in _items(own):
+        joined.setdefault(key, value if isinstance(value, str) else json.dumps(value))
+    outside = sum(name not in index["weight_map"] for shard in origin.shards.values() for name in shard.held)
+    if outside:
+        joined["tensors not in the index"] = str(outside)
+    return joined
+
+
+def _items(table: object) -> Iterable[tuple[str, Any]]:
+    return table.items() if isinstance(table, dict) else ()
