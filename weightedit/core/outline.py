@@ -1,0 +1,338 @@
+"""The tree a document is shown as: containers, dotted names split into groups, and sizes; filled where someone looks."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import translate
+
+from weightedit.core.progress import Progress
+from weightedit.core.slots import Entry
+from weightedit.core.spec import TensorSpec
+
+MOST_CHILDREN = 5_000
+"""A level with more rows than this is cut into ranges."""
+RANGE = 1_000
+"""Rows in one such range."""
+SMALL = 1_000
+"""A node with fewer entries than this is filled or measured at once, in a few milliseconds."""
+PREPARED = 4_000_000
+"""How many entries `prepare` looks at before it leaves the rest to the moment someone expands it."""
+MOST_PARTS = 5_000
+"""Name parts that a mistyped filter is compared with."""
+
+_Row = tuple[str, int, list[int] | None]
+"""(label, entry, None) of a leaf or container; (label, -1, entries) of a group."""
+
+
+class Node:
+    """One row of the tree.
+
+    Attributes
+    ----------
+    label
+        The part of the name that the rows above do not say.
+    kind
+        `tensor`, `value`, a container's kind, `group` for a dotted prefix, `range` for a piece of a long level, `root`.
+    entry
+        What the row stands for; None for groups and ranges.
+    parent, row
+        Where it is.
+    tensors
+        How many tensors it is or holds.
+    nbytes
+        Bytes of its tensors, each shared byte once; None until somebody measured it.
+    """
+
+    __slots__ = ("children", "entry", "kind", "label", "members", "nbytes", "offset", "parent", "pending", "row", "tensors")
+
+    def __init__(self, label: str, kind: str, entry: Entry | None, parent: Node | None, row: int) -> None:
+        self.label = label
+        self.kind = kind
+        self.entry = entry
+        self.parent = parent
+        self.row = row
+        self.tensors = 0
+        self.nbytes: int | None = None
+        self.members: list[int] = []
+        self.offset = 0
+        self.children: list[Node] | None = None
+        self.pending: list[_Row] | None = None
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether nothing can be below it."""
+        return self.kind in ("tensor", "value")
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What names it among all rows, also after the tree was made anew; a range takes no part in it."""
+        labels: list[str] = []
+        node: Node | None = self
+        while node is not None and node.parent is not None:
+            labels.append(f"{'.' if node.kind == 'group' else '/'}{node.label}")
+            node = node.parent
+        return tuple(reversed(labels))
+
+
+class Outline:
+    """The display tree of a document's entries.
+
+    Making one takes a pass over the entries, so it is made in a worker; expanding a node later takes a pass over
+    what is in that node only.
+
+    Parameters
+    ----------
+    entries
+        In file order: a container, then what is in it.
+    keep
+        Indices of the leaves to show; None shows all.
+    """
+
+    def __init__(self, entries: Sequence[Entry], keep: Iterable[int] | None = None) -> None:
+        self.entries = entries
+        self._kept = None if keep is None else frozenset(keep)
+        self._ends, self._before, self._kept_before = self._scan()
+        self.root = Node("", "root", None, None, 0)
+        self.root.members = self._direct(0, len(entries))
+        self.root.tensors = self._before[-1]
+
+    def _scan(self) -> tuple[list[int], list[int], list[int]]:
+        """For each entry: where its content ends, and the tensors and kept leaves before it."""
+        entries, kept = self.entries, self._kept
+        ends = [index + 1 for index in range(len(entries))]
+        before, kept_before = [0], [0]
+        tensors = leaves = 0
+        stack: list[int] = []
+        for index, entry in enumerate(entries):
+            depth = len(entry.path)
+            while stack and len(entries[stack[-1]].path) >= depth:
+                ends[stack.pop()] = index
+            is_leaf = entry.kind in ("tensor", "value")
+            if not is_leaf:
+                stack.append(index)
+            elif kept is None or index in kept:
+                leaves += 1
+                tensors += entry.kind == "tensor"
+            before.append(tensors)
+            kept_before.append(leaves)
+        for index in stack:
+            ends[index] = len(entries)
+        return ends, before, kept_before
+
+    def _direct(self, start: int, stop: int) -> list[int]:
+        """Return what is directly in a container, without what the filter leaves out."""
+        found = []
+        while start < stop:
+            end = self._ends[start]
+            if self._kept is None or self._kept_before[end] > self._kept_before[start]:
+                found.append(start)
+            start = end
+        return found
+
+    @property
+    def tensors(self) -> int:
+        """How many tensors are shown."""
+        return self.root.tensors
+
+    def prepare(self, progress: Progress | None = None) -> None:
+        """Fill the large levels, in a worker, so that expanding any node later takes no time to speak of."""
+        work = 0
+        queue = [self.root]
+        while queue and work < PREPARED:
+            node = queue.pop()
+            if len(node.members) >= SMALL and node.children is None:
+                work += len(node.members)
+                queue += [child for child in self.children(node) if not child.is_leaf]
+                if progress is not None:
+                    progress.advance(0)
+
+    def children(self, node: Node) -> list[Node]:
+        """Return the rows in a node, made when they are first asked for."""
+        if node.children is None:
+            rows = node.pending if node.pending is not None else self._rows(node)
+            node.pending = None
+            node.children = self._ranges(node, rows) if len(rows) > MOST_CHILDREN else self._nodes(node, rows)
+        return node.children
+
+    def _rows(self, node: Node) -> list[_Row]:
+        """Split the keys in a node at their next dot; what shares the part before it becomes a group."""
+        groups: dict[str, list[int]] = {}
+        rows: list[_Row] = []
+        offset = node.offset
+        for index in node.members:
+            path = self.entries[index].path
+            key = path[-1] if path else "tensor"
+            if not isinstance(key, str):
+                rows.append((str(key), index, None))
+                continue
+            dot = key.find(".", offset)
+            if dot < 0:
+                rows.append((key[offset:], index, None))
+            elif (part := key[offset:dot]) in groups:
+                groups[part].append(index)
+            else:
+                groups[part] = [index]
+                rows.append((part, -1, groups[part]))
+        rows = [self._alone(row, offset) for row in rows]
+        if groups and all(label.isdecimal() for label, _, _ in rows):
+            rows.sort(key=lambda row: int(row[0]))
+        return rows
+
+    def _alone(self, row: _Row, offset: int) -> _Row:
+        """Write a group of one thing as that thing: `norm.weight` is one row."""
+        _, _, members = row
+        if members is None or len(members) > 1:
+            return row
+        return str(self.entries[members[0]].path[-1])[offset:], members[0], None
+
+    def _nodes(self, parent: Node, rows: list[_Row]) -> list[Node]:
+        return [self._node(parent, number, row) for number, row in enumerate(rows)]
+
+    def _node(self, parent: Node, number: int, row: _Row) -> Node:
+        label, index, members = row
+        if members is not None:
+            node = Node(label, "group", None, parent, number)
+            node.members = members
+            node.offset = self._offset_in(parent) + len(label) + 1
+            node.tensors = sum(self._tensors_in(member) for member in members)
+            return node
+        entry = self.entries[index]
+        node = Node(label, entry.kind, entry, parent, number)
+        node.tensors = self._tensors_in(index)
+        if entry.kind in ("tensor", "value"):
+            node.members = [index]
+        else:
+            node.members = self._direct(index + 1, self._ends[index])
+        return node
+
+    def _offset_in(self, parent: Node) -> int:
+        while parent.kind == "range" and parent.parent is not None:
+            parent = parent.parent
+        return parent.offset
+
+    def _tensors_in(self, index: int) -> int:
+        return self._before[self._ends[index]] - self._before[index]
+
+    def _ranges(self, parent: Node, rows: list[_Row]) -> list[Node]:
+        """Cut a long level into ranges, so that no level is too long to lay out."""
+        made = []
+        for number, start in enumerate(range(0, len(rows), RANGE)):
+            part = rows[start : start + RANGE]
+            node = Node(f"{part[0][0]} … {part[-1][0]}", "range", None, parent, number)
+            node.pending = part
+            node.members = [member for _, index, members in part for member in (members or [index])]
+            node.tensors = sum(self._tensors_in(member) for member in node.members)
+            made.append(node)
+        return made
+
+    def count(self, node: Node) -> int | None:
+        """Return how many rows a numbered level has, such as the 32 of `layers`; None for other nodes."""
+        if node.is_leaf or node.kind == "range" or (node.children is None and len(node.members) >= SMALL):
+            return None
+        children = self.children(node)
+        if len(children) < 2 or not all(child.label.isdecimal() for child in children):
+            return None
+        return len(children)
+
+    # ---- sizes
+
+    def _tensor_entries(self, node: Node) -> Iterator[Entry]:
+        for member in node.members:
+            for index in range(member, self._ends[member]):
+                if self.entries[index].kind == "tensor" and (self._kept is None or index in self._kept):
+                    yield self.entries[index]
+
+    def nbytes(self, node: Node) -> int | None:
+        """Return the bytes in a node, measured now if that takes no time; None if it needs `measure` in a worker."""
+        if node.nbytes is None and node.tensors < SMALL and len(node.members) < SMALL:
+            self.measure(node)
+        return node.nbytes
+
+    def measure(self, node: Node, progress: Progress | None = None) -> int:
+        """Add up the bytes of the tensors in a node; a byte that several of them show counts once."""
+        storages: dict[int, list[TensorSpec]] = {}
+        held: set[int] = set()
+        for number, entry in enumerate(self._tensor_entries(node)):
+            assert entry.slot is not None
+            if id(entry.slot.held) not in held:
+                held.add(id(entry.slot.held))
+                storages.setdefault(id(entry.slot.storage), []).append(entry.slot.spec)
+            if progress is not None and number % SMALL == 0:
+                progress.advance(0)
+        node.nbytes = sum(_covered(specs) for specs in storages.values())
+        return node.nbytes
+
+    def forget_sizes(self, nodes: Iterable[Node]) -> set[Node]:
+        """Drop the sizes of nodes and of all above them, after an edit; return those dropped."""
+        dropped: set[Node] = set()
+        for start in nodes:
+            node: Node | None = start
+            while node is not None and node not in dropped:
+                node.nbytes = None
+                dropped.add(node)
+                node = node.parent
+        return dropped
+
+
+def _covered(specs: list[TensorSpec]) -> int:
+    """Bytes of one storage that these tensors show."""
+    if len(specs) == 1:
+        return specs[0].nbytes
+    covered, reached = 0, 0
+    for start, stop in sorted(spec.extent for spec in specs):
+        covered += max(0, stop - max(start, reached))
+        reached = max(reached, stop)
+    return min(covered, sum(spec.nbytes for spec in specs))
+
+
+# ---- the filter
+
+
+def glob(text: str) -> str:
+    """Return the pattern that a filter means: a bare word matches anywhere in a name."""
+    text = text.strip()
+    return text if any(letter in text for letter in "*?[") else f"*{text}*"
+
+
+def matching(entries: Sequence[Entry], text: str, progress: Progress | None = None) -> list[int]:
+    """Return the indices of the leaves whose full name matches a filter.
+
+    Parameters
+    ----------
+    entries
+        Of a document.
+    text
+        As typed: a glob with `*`, `?` and `[…]` on the full name, upper and lower case told apart, or a bare word.
+    progress
+        Asked now and then whether to stop.
+    """
+    match = re.compile(translate(glob(text))).match
+    found = []
+    for index, entry in enumerate(entries):
+        if progress is not None and index % 4096 == 0:
+            progress.advance(0)
+        if entry.kind in ("tensor", "value") and match(entry.name):
+            found.append(index)
+    return found
+
+
+def suggestion(entries: Sequence[Entry], text: str) -> str | None:
+    """Return the filter that was probably meant where one matches nothing; None where there is no telling."""
+    parts: dict[str, None] = {}
+    for entry in entries:
+        if entry.kind in ("tensor", "value"):
+            for part in entry.name.split("."):
+                parts[part] = None
+            if len(parts) > MOST_PARTS:
+                break
+    meant = text.strip()
+    for word in re.findall(r"[^*?.\[\]]+", text):
+        if any(word in part for part in parts):
+            continue
+        close = difflib.get_close_matches(word, parts, 1, 0.6)
+        if not close:
+            return None
+        meant = meant.replace(word, close[0])
+    return meant if meant != text.strip() and matching(entries, meant) else None
