@@ -7,8 +7,9 @@ from pathlib import Path
 from weightedit.formats.detection import locate, read_head, what_instead
 from weightedit.formats.protocol import Contents, Format, Opened, Pinned
 from weightedit.formats.safetensors import Safetensors
+from weightedit.formats.torch_zip import TorchZip
 
-FORMATS: tuple[Format, ...] = (Safetensors(),)
+FORMATS: tuple[Format, ...] = (Safetensors(), TorchZip())
 """Every format, in the order in which they are asked."""
 
 __all__ = ["FORMATS", "Contents", "Format", "Opened", "Pinned", "detect", "format_for"]

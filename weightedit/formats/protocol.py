@@ -95,10 +95,9 @@ def written_slots(contents: Contents) -> list[tuple[Slot, Written]]:
         known = frozen.get(id(slot.held))
         if known is None:
             pin = contents.pins.get(slot)
-            spec, storage = slot.held.described
-            known = Written(
-                slot.held, pin.spec if pin else spec, pin.content if pin else storage.content, storage
-            )  # fmt: skip
+            described = slot.held.described
+            known = Written(slot.held, pin.spec if pin else described.spec,
+                            pin.content if pin else described.storage.content, described.storage)  # fmt: skip
             frozen[id(slot.held)] = known
         result.append((slot, known))
     return result

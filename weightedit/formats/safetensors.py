@@ -158,9 +158,9 @@ def _read_index(path: Path) -> dict[str, Any]:
 def _joined(path: Path, shard_of: dict[str, str], origin: SafetensorsOrigin) -> dict[str, HeldTensor]:
     """Return the tensors of all shards, shard by shard in file order; those the index leaves out are in too."""
     root: dict[str, HeldTensor] = {}
-    for name, shard in shard_of.items():
-        if name not in origin.shards[shard].held:
-            raise CheckpointError(f"{shown(path)} says that {shard} holds {json.dumps(name)}, which it does not.",
+    for name, file_name in shard_of.items():
+        if name not in origin.shards[file_name].held:
+            raise CheckpointError(f"{shown(path)} says that {file_name} holds {json.dumps(name)}, which it does not.",
                                   file=path, place=name)  # fmt: skip
     for file_name, shard in origin.shards.items():
         for name, held in shard.held.items():

@@ -29,7 +29,7 @@ TO_TORCH: dict[str, str] = {
 }  # fmt: skip
 """safetensors' name of each dtype, and torch's."""
 FROM_TORCH: dict[str, str] = {torch: name for name, torch in TO_TORCH.items()}
-_BITS = {name: 8 for name in TO_TORCH} | {
+_BITS = dict.fromkeys(TO_TORCH, 8) | {
     "F64": 64, "I64": 64, "U64": 64, "C64": 64, "F32": 32, "I32": 32, "U32": 32, "F16": 16, "BF16": 16, "I16": 16,
     "U16": 16, "F4": 4,
 }  # fmt: skip

@@ -1,0 +1,210 @@
+"""Reads a pickle without running it: every name becomes inert, a few harmless ones get an implementation of ours.
+
+Nothing that a file names is ever imported, looked up or called. The reader is Python's own C unpickler with
+`find_class` replaced, so all protocols are read, at its speed.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import io
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+from weightedit.core.dtypes import DTYPES
+from weightedit.core.placeholder import GlobalName, Placeholder
+from weightedit.core.source import ByteSource
+from weightedit.formats.collector import collector_paused
+from weightedit.formats.pickle_globals import known_globals
+from weightedit.formats.pickle_settle import settle
+from weightedit.formats.pickle_values import (
+    Known,
+    PickledTensor,
+    Recipe,
+    SizeValue,
+    StorageRef,
+    StorageType,
+    Stored,
+    constructed,
+    stand_in,
+)
+
+MOST_GLOBALS = 20_000
+FROM_TYPE = ("torch._tensor", "_rebuild_from_type_v2")
+_NO_DTYPE = DTYPES["uint8"]
+_ITEMSIZE = {name: dtype.itemsize for name, dtype in DTYPES.items()}
+
+
+class PickleReader:
+    """Reads one pickle and keeps what its tensors need.
+
+    Parameters
+    ----------
+    source_of
+        Returns the bytes of the storage with a key; raises `CheckpointError` where there is none.
+
+    Attributes
+    ----------
+    stored
+        Every storage the pickle refers to, by key, in order.
+    faults
+        Tensors that leave their storage, each with what is wrong.
+    """
+
+    def __init__(self, source_of: Callable[[str], ByteSource]) -> None:
+        self._source_of = source_of
+        self.stored: dict[str, Stored] = {}
+        self.faults: list[tuple[PickledTensor, str]] = []
+        self._globals: dict[tuple[str, str], Any] = dict(known_globals())
+        self._stand_ins = 0
+        builders: dict[str, Callable[..., Any]] = {
+            "_rebuild_tensor": self._tensor_v1, "_rebuild_tensor_v2": self._tensor,
+            "_rebuild_tensor_v3": self._tensor_v3, "_rebuild_parameter": self._parameter,
+            "_rebuild_parameter_with_state": self._parameter, "_rebuild_qtensor": self._quantized,
+        }  # fmt: skip
+        for name, call in builders.items():
+            self._globals["torch._utils", name] = Known("torch._utils", name, call)
+        self._globals[FROM_TYPE] = Known(*FROM_TYPE, self._from_type)
+
+    def read(self, data: bytes) -> Any:
+        """Return what the pickle describes.
+
+        Raises
+        ------
+        Exception
+            Whatever a malformed pickle makes the unpickler raise; the caller says which file it was.
+        """
+        with collector_paused():
+            registered = copyreg._inverted_registry or copyreg._extension_cache  # type: ignore[attr-defined]
+            reader = (_careful if registered else _fast)(self)(io.BytesIO(data), encoding="utf-8",
+                                                               errors="surrogateescape")  # fmt: skip
+            root = reader.load()
+        if self._stand_ins:
+            root = settle(root)
+        for stored in self.stored.values():
+            if len(stored.tensors) > 1:
+                for held in stored.tensors:
+                    _ = held.described  # only a tensor alone in its storage may stay undescribed
+        return root
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what stands for a global: never the thing itself."""
+        found = self._globals.get((module, name))
+        if found is None:
+            self._stand_ins += 1
+            if self._stand_ins > MOST_GLOBALS:
+                raise pickle.UnpicklingError(f"it names more than {MOST_GLOBALS:,} classes and functions")
+            found = self._globals[module, name] = stand_in(module, name)
+        return found
+
+    def persistent_load(self, pid: Any) -> StorageRef:
+        """Return the storage that a persistent id names."""
+        if type(pid) is not tuple or len(pid) != 5 or pid[0] != "storage" or not isinstance(pid[1], StorageType):
+            raise pickle.UnpicklingError("a persistent id is not one of torch's storages")
+        _, kind, key, location, numel = pid
+        if type(key) is not str or type(location) is not str or type(numel) is not int or numel < 0:
+            raise pickle.UnpicklingError("a storage has a key, device or size of the wrong type")
+        stored = self.stored.get(key)
+        if stored is None:
+            stored = self.stored[key] = Stored(key, self._source_of(key))
+        ref = stored.ref
+        if ref is not None and ref.type is kind and ref.numel == numel and ref.location == location:
+            return ref
+        wanted = numel * (1 if kind.dtype is None else _ITEMSIZE[kind.dtype])
+        if wanted > stored.nbytes:
+            raise pickle.UnpicklingError(f"storage {key} should have {wanted:,} bytes and has {stored.nbytes:,}")
+        stored.ref = StorageRef(stored, kind, location, numel)
+        return stored.ref
+
+    def _tensor_v1(self, ref: Any, offset: Any, size: Any, stride: Any) -> PickledTensor:
+        return self._tensor(ref, offset, size, stride, False)
+
+    def _tensor(self, ref: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, hooks: Any = None,
+                metadata: Any = None) -> PickledTensor:  # fmt: skip
+        return self._described(ref, ref.type.dtype or "uint8", offset, size, stride, requires_grad, hooks, metadata)
+
+    def _tensor_v3(self, ref: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, hooks: Any, dtype: Any,
+                   metadata: Any = None) -> Any:  # fmt: skip
+        if not isinstance(dtype, Known):  # a dtype of a later torch
+            args = (ref, offset, size, stride, requires_grad, hooks, dtype)
+            return constructed(GlobalName("torch._utils", "_rebuild_tensor_v3"), args, None, "reduce")
+        return self._described(ref, dtype.name, offset, size, stride, requires_grad, hooks, metadata)
+
+    def _described(self, ref: Any, dtype: str, offset: Any, size: Any, stride: Any, requires_grad: Any, hooks: Any,
+                   metadata: Any) -> PickledTensor:  # fmt: skip
+        if isinstance(size, Placeholder | SizeValue | list):
+            size = tuple(size.args[0] if isinstance(size, Placeholder) else size)
+        if type(ref) is not StorageRef or type(size) is not tuple or type(stride) is not tuple:
+            raise pickle.UnpicklingError("a tensor is described by something that is no storage, size and stride")
+        held = PickledTensor(ref, dtype, offset, size, stride, requires_grad is True)
+        ref.stored.tensors.append(held)
+        if hooks or metadata:
+            held.recipe = Recipe(hooks or None, metadata or None)
+        last, empty = offset, False
+        for length, step in zip(size, stride, strict=True):
+            if length < 1 or step < 0:
+                if length < 0 or step < 0:
+                    self.faults.append((held, f"has the shape {list(size)} and stride {list(stride)}"))
+                empty = True
+            last += (length - 1) * step
+        if type(last) is not int or offset < 0:
+            raise pickle.UnpicklingError("a tensor has sizes that are no whole numbers")
+        end = (offset if empty else last + 1) * _ITEMSIZE[dtype]
+        if end > ref.stored.nbytes and not empty:
+            self.faults.append((held, f"reaches byte {end:,} of its storage, which has {ref.stored.nbytes:,}"))
+        return held
+
+    def _parameter(self, data: Any, requires_grad: Any, hooks: Any = None, state: Any = None) -> Any:
+        if not isinstance(data, PickledTensor):  # a parameter around something that is no plain tensor
+            name = "_rebuild_parameter" if state is None else "_rebuild_parameter_with_state"
+            args = (data, requires_grad, hooks) if state is None else (data, requires_grad, hooks, state)
+            return constructed(GlobalName("torch._utils", name), args, None, "reduce")
+        data.parameter = True
+        data.requires_grad = requires_grad is True
+        if hooks or state:
+            recipe = data.recipe = data.recipe or Recipe()
+            recipe.hooks, recipe.state = hooks or recipe.hooks, state
+        return data
+
+    def _quantized(self, ref: Any, offset: Any, size: Any, stride: Any, quantizer: Any, requires_grad: Any,
+                   hooks: Any = None) -> PickledTensor:  # fmt: skip
+        held = self._tensor(ref, offset, size, stride, requires_grad, hooks)
+        held.recipe = held.recipe or Recipe()
+        held.recipe.quantizer = quantizer
+        return held
+
+    def _from_type(self, build: Any, type_: Any, args: Any, state: Any) -> Any:
+        """Keep a tensor subclass, or a tensor with attributes: a placeholder that holds the tensor inside."""
+        inner = build(*args) if isinstance(build, Known) and type(args) is tuple else args
+        made = constructed(GlobalName(*FROM_TYPE), (build, type_, inner, state), None, "reduce")
+        self._stand_ins += 1
+        return made
+
+
+def _fast(owner: PickleReader) -> type[pickle.Unpickler]:
+    class Fast(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            return owner.find_class(module, name)
+
+        def persistent_load(self, pid: Any) -> Any:
+            return owner.persistent_load(pid)
+
+    return Fast
+
+
+def _careful(owner: PickleReader) -> Any:
+    """Return an unpickler for a program whose extension registry is in use, which the C one would look into."""
+    base: Any = getattr(pickle, "_Unpickler")  # noqa: B009  # typeshed leaves it out
+
+    class Careful(base):  # type: ignore[misc]
+        def find_class(self, module: str, name: str) -> Any:
+            return owner.find_class(module, name)
+
+        def persistent_load(self, pid: Any) -> Any:
+            return owner.persistent_load(pid)
+
+        def get_extension(self, code: int) -> None:
+            raise pickle.UnpicklingError(f"unregistered extension code {code}")
+
+    return Careful

@@ -1,0 +1,117 @@
+"""The last step of reading a pickle: stand-in classes become names, recording objects become placeholders."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+from weightedit.core.placeholder import Placeholder
+from weightedit.formats.pickle_values import Made, OrderedState, PickledTensor, SizeValue
+
+DEEPEST_TUPLE = 500
+
+
+def settle(root: Any) -> Any:
+    """Return `root` with every stand-in, wherever it is nested, replaced; containers are changed in place."""
+    return _Settling().settle(root)
+
+
+class _Settling:
+    """One walk over everything reachable, without recursion but for tuples inside tuples."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, Any] = {}
+        self._tuples: dict[int, tuple[Any, Any]] = {}
+        self._stack: list[Any] = []
+
+    def settle(self, root: Any) -> Any:
+        result = self._value(root)
+        while self._stack:
+            self._inside(self._stack.pop())
+        return result
+
+    def _value(self, value: Any, depth: int = 0) -> Any:
+        """Return what takes the place of a value; containers are visited later."""
+        if isinstance(value, Made):
+            return value.global_name
+        if isinstance(value, tuple) and value:
+            return self._tuple(value, depth)
+        if isinstance(value, frozenset) and value:
+            return frozenset(self._value(item, depth + 1) for item in value)
+        if isinstance(value, dict | list | set | Placeholder | PickledTensor) and id(value) not in self._seen:
+            self._seen[id(value)] = value
+            self._stack.append(value)
+        return value
+
+    def _tuple(self, value: tuple[Any, ...], depth: int) -> tuple[Any, ...]:
+        if depth > DEEPEST_TUPLE:
+            raise pickle.UnpicklingError(f"it nests tuples more than {DEEPEST_TUPLE} deep")
+        known = self._tuples.get(id(value))
+        if known is None:
+            items = [self._value(item, depth + 1) for item in value]
+            same = all(new is old for new, old in zip(items, value, strict=True))
+            settled = value if same else SizeValue(items) if isinstance(value, SizeValue) else tuple(items)
+            known = self._tuples[id(value)] = (value, settled)
+        return known[1]
+
+    def _inside(self, value: Any) -> None:
+        if isinstance(value, list):
+            value[:] = [self._value(item) for item in value]
+        elif isinstance(value, dict):
+            self._dict(value)
+        elif isinstance(value, set):
+            items = [self._value(item) for item in value]
+            value.clear()
+            value.update(items)
+        elif isinstance(value, Placeholder):
+            self._placeholder(value)
+        elif value.recipe is not None:
+            recipe = value.recipe
+            recipe.hooks, recipe.metadata = self._value(recipe.hooks), self._value(recipe.metadata)
+            recipe.state, recipe.quantizer = self._value(recipe.state), self._value(recipe.quantizer)
+
+    def _dict(self, value: dict[Any, Any]) -> None:
+        keys = {key: self._value(key) for key in value if not isinstance(key, str | int)}
+        if any(new is not old for old, new in keys.items()):
+            items = list(value.items())
+            value.clear()
+            value.update((keys.get(key, key), item) for key, item in items)
+        for key, item in value.items():
+            settled = self._value(item)
+            if settled is not item:
+                value[key] = settled
+        if isinstance(value, OrderedState) and value.state is not None:
+            value.state = self._value(value.state)
+
+    def _placeholder(self, value: Placeholder) -> None:
+        if type(value) is not Placeholder:
+            value.__class__ = Placeholder
+        value.args = self._value(value.args)
+        value.kwargs = self._value(value.kwargs)
+        value.state = self._value(value.state)
+        value.items = [self._value(item) for item in value.items]
+        value.pairs = [(self._value(key), self._value(item)) for key, item in value.pairs]
+
+
+def path_to(root: Any, target: Any) -> str:
+    """Return the dotted name of `target` inside `root`, for messages; empty where it is the root itself."""
+    stack: list[tuple[Any, tuple[str, ...]]] = [(root, ())]
+    seen: set[int] = set()
+    while stack:
+        value, path = stack.pop()
+        if value is target:
+            return ".".join(path)
+        if id(value) not in seen:
+            seen.add(id(value))
+            stack += [(item, (*path, key)) for key, item in _children(value)]
+    return ""
+
+
+def _children(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        yield from ((str(key), item) for key, item in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((str(index), item) for index, item in enumerate(value))
+    elif isinstance(value, Placeholder):
+        yield from ((key, getattr(value, key)) for key in ("args", "state", "items", "pairs"))

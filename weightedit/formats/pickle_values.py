@@ -1,0 +1,241 @@
+"""What the inert pickle reader makes: real containers, tensors described, and names in place of code."""
+
+from __future__ import annotations
+
+import pickle
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from weightedit.core.placeholder import GlobalName, Placeholder
+from weightedit.core.slots import HeldTensor
+from weightedit.core.source import ByteSource
+from weightedit.core.spec import TensorSpec
+from weightedit.core.storage import Storage
+
+
+class Unchangeable(pickle.UnpicklingError):
+    """A pickle tried to change something that is not its own."""
+
+
+class Guarded:
+    """Nothing of this kind takes a state from a pickle, which could otherwise set any attribute of it."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: object) -> None:
+        raise Unchangeable(f"a pickle sets attributes of a {type(self).__name__}")
+
+
+class Known(Guarded, GlobalName):
+    """A global we have an implementation of our own for; by itself it is a name like any other."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, module: str, name: str, call: Callable[..., Any] | None = None) -> None:
+        super().__init__(module, name)
+        self._call = call
+
+    def __call__(self, *args: Any) -> Any:
+        """Do what our implementation does, if there is one."""
+        if self._call is None:
+            raise TypeError(f"{self!r} cannot be called")
+        return self._call(*args)
+
+
+class StorageType(Known):
+    """A storage class of torch, such as `torch.FloatStorage`; `dtype` is None for bytes without a type."""
+
+    __slots__ = ("dtype",)
+
+    def __init__(self, module: str, name: str, dtype: str | None) -> None:
+        super().__init__(module, name)
+        self.dtype = dtype
+
+
+class OrderedState(OrderedDict[Any, Any]):
+    """An `OrderedDict` of a pickle with what was set on it, such as the `_metadata` of a state_dict.
+
+    `state` keeps it; only `_metadata` is an attribute too, so that a file cannot hide `items` behind its own.
+    """
+
+    state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+        if isinstance(state, dict) and "_metadata" in state:
+            self._metadata = state["_metadata"]
+
+
+class SizeValue(Guarded, tuple[Any, ...]):
+    """A `torch.Size`."""
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+
+class Stored:
+    """One storage of the file, which several tensors may share.
+
+    Attributes
+    ----------
+    key
+        Its name in the archive.
+    nbytes
+        Bytes it has there.
+    tensors
+        Everything built over it.
+    """
+
+    __slots__ = ("_source", "_storage", "key", "nbytes", "ref", "tensors")
+
+    def __init__(self, key: str, source: ByteSource) -> None:
+        self.key = key
+        self.nbytes = source.nbytes
+        self.tensors: list[PickledTensor] = []
+        self.ref: StorageRef | None = None
+        self._source = source
+        self._storage: Storage | None = None
+
+    @property
+    def source(self) -> ByteSource:
+        """The bytes as they are in the file."""
+        return self._source
+
+    @property
+    def storage(self) -> Storage:
+        """The one storage of all its tensors."""
+        if self._storage is None:
+            self._storage = Storage(self._source)
+        return self._storage
+
+
+class StorageRef(Guarded):
+    """A storage as one place of a pickle refers to it: with a type, a device tag and a number of elements."""
+
+    __slots__ = ("location", "numel", "stored", "type")
+
+    def __init__(self, stored: Stored, type: StorageType, location: str, numel: int) -> None:
+        self.stored = stored
+        self.type = type
+        self.location = location
+        self.numel = numel
+
+    def __repr__(self) -> str:
+        return f"<{self.type!r} of {self.numel:,}>"
+
+
+@dataclass(slots=True)
+class Recipe:
+    """What a tensor was saved with beside its values, where that is more than usual.
+
+    Attributes
+    ----------
+    hooks
+        Backward hooks.
+    metadata
+        Flags such as `{"conj": True}`.
+    state
+        Attributes of a parameter.
+    quantizer
+        Scheme, scale and zero point of a quantized tensor.
+    """
+
+    hooks: Any = None
+    metadata: Any = None
+    state: Any = None
+    quantizer: Any = None
+
+
+class PickledTensor(Guarded, HeldTensor):
+    """A tensor as a pickle builds it; its spec is made when someone looks."""
+
+    __slots__ = ("dtype", "offset", "parameter", "recipe", "ref", "requires_grad", "size", "stride")
+
+    def __init__(self, ref: StorageRef, dtype: str, offset: int, size: tuple[int, ...], stride: tuple[int, ...],
+                 requires_grad: bool) -> None:  # fmt: skip
+        self.ref = ref
+        self.dtype = dtype
+        self.offset = offset
+        self.size = size
+        self.stride = stride
+        self.requires_grad = requires_grad
+        self.parameter = False
+        self.recipe: Recipe | None = None
+        super().__init__(self.first)
+
+    def first(self) -> tuple[TensorSpec, Storage]:
+        """Return spec and storage as the file has them."""
+        return self.first_spec, self.ref.stored.storage
+
+    @property
+    def first_spec(self) -> TensorSpec:
+        """The spec as the file has it."""
+        kind = "parameter" if self.parameter else "tensor"
+        return TensorSpec(self.dtype, self.size, self.stride, self.offset, self._encoding(), kind, self.requires_grad,
+                          self.ref.location)  # fmt: skip
+
+    def _encoding(self) -> str:
+        if self.recipe is None:
+            return "plain"
+        if self.recipe.quantizer is not None:
+            return "quantized"
+        flags = self.recipe.metadata if isinstance(self.recipe.metadata, dict) else {}
+        return "conjugated" if flags.get("conj") else "negated" if flags.get("neg") else "plain"
+
+
+class Made(type):
+    """The type of the classes that stand for those a pickle names, so that it can ask for an object of one."""
+
+    global_name: GlobalName
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make an object the way REDUCE does, without calling anything."""
+        made: Any = object.__new__(cls)
+        Placeholder.__init__(made, cls.global_name, args, kwargs or None, "reduce")
+        return made
+
+
+class Growing(Placeholder, metaclass=Made):
+    """A placeholder that records what the pickle does to it."""
+
+    __slots__ = ()
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Growing:
+        """Make an object the way NEWOBJ does, without calling anything."""
+        made = object.__new__(cls)
+        Placeholder.__init__(made, cls.global_name, args, kwargs or None, "newobj_ex" if kwargs else "newobj")
+        return made
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+        self.has_state = True
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.pairs.append((key, value))
+
+    def append(self, item: Any) -> None:
+        """Record an item."""
+        self.items.append(item)
+
+    add = append
+
+    def extend(self, items: list[Any]) -> None:
+        """Record several items."""
+        self.items.extend(items)
+
+
+def stand_in(module: str, name: str) -> type:
+    """Return a class that stands for the global of that name."""
+    return Made("StandIn", (Growing,), {"__slots__": (), "global_name": GlobalName(module, name)})
+
+
+def constructed(type_: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None, how: str) -> Any:
+    """Return a placeholder of a class a pickle hands over as an argument."""
+    name = type_.global_name if isinstance(type_, Made) else type_
+    if isinstance(name, GlobalName):
+        made: Any = object.__new__(stand_in(name.module, name.name))
+        Placeholder.__init__(made, name, args, kwargs, how)
+        return made
+    raise TypeError("an object is made of something that is no class")

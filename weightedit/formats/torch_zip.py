@@ -1,0 +1,133 @@
+"""The zip archives of torch.save since 1.6: a pickle that describes, and one record for each storage."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weightedit.core.errors import CheckpointError
+from weightedit.core.hazards import Hazard
+from weightedit.core.progress import Progress
+from weightedit.core.source import SourceFile
+from weightedit.core.transaction import Transaction
+from weightedit.formats.detection import locate
+from weightedit.formats.pickle_reader import PickleReader
+from weightedit.formats.pickle_settle import path_to
+from weightedit.formats.protocol import Contents, Opened
+from weightedit.formats.zip_directory import ZipDirectory, is_zip, read_directory, wrong
+from weightedit.formats.zip_source import read_record, record_source
+
+MOST_PICKLE = 1 << 30
+
+
+@dataclass
+class TorchZipOrigin:
+    """What was opened.
+
+    Attributes
+    ----------
+    directory
+        The archive.
+    prefix
+        The folder inside it that holds everything, with its slash; empty where there is none.
+    """
+
+    directory: ZipDirectory
+    prefix: str
+
+    @property
+    def file(self) -> SourceFile:
+        """The open file."""
+        return self.directory.file
+
+    @property
+    def is_torchscript(self) -> bool:
+        """Whether the archive holds a program beside the weights."""
+        return self.prefix + "constants.pkl" in self.directory
+
+    def record_name(self, key: str) -> str:
+        """Return the name of a storage's record."""
+        return f"{self.prefix}data/{key}"
+
+
+class TorchZip:
+    """torch's own format."""
+
+    name = "torch zip"
+    suffixes: tuple[str, ...] = (".pt", ".pth", ".bin", ".ckpt")
+    writes = True
+
+    def probe(self, path: Path, head: bytes) -> bool:
+        """Tell a zip archive from its first bytes."""
+        return is_zip(head)
+
+    def open(self, path: Path, progress: Progress) -> Opened:
+        """Read the archive's directory and its pickle, and nothing else."""
+        found = locate(Path(path))
+        progress.begin("Opening", 1)
+        file = SourceFile(found)
+        directory = read_directory(file)
+        origin = TorchZipOrigin(directory, _prefix(directory))
+        _check_byteorder(origin)
+        root, _ = read_pickle(origin)
+        progress.advance(1)
+        return Opened(root, {}, [file], origin, found)
+
+    def hazards(self, contents: Contents, shared: str | None) -> list[Hazard]:
+        """Say what cannot be written; everything a pickle or a live document holds can."""
+        from weightedit.formats.torch_zip_write import hazards
+
+        return hazards(contents)
+
+    def write(self, contents: Contents, path: Path, transaction: Transaction, *, shared: str | None = None,
+              shard_size: int | None = None, progress: Progress) -> list[Path]:  # fmt: skip
+        """Write one archive."""
+        from weightedit.formats.torch_zip_write import write
+
+        return write(contents, Path(path), transaction, progress=progress)
+
+
+def _prefix(directory: ZipDirectory) -> str:
+    pickles = [name for name in directory.rows if name == "data.pkl" or name.endswith("/data.pkl")]
+    pickles.sort(key=lambda name: name.count("/"))
+    if not pickles:
+        raise wrong(directory.file, "is a zip archive without data.pkl, so torch did not save it as a checkpoint.")
+    if len(pickles) > 1 and pickles[1].count("/") == pickles[0].count("/"):
+        raise wrong(directory.file, "is a zip archive with several data.pkl; a checkpoint has one.")
+    return pickles[0].removesuffix("data.pkl")
+
+
+def _check_byteorder(origin: TorchZipOrigin) -> None:
+    name = origin.prefix + "byteorder"
+    if name in origin.directory and origin.directory.record(name).size < 64:
+        order = read_record(origin.directory, name).strip()
+        if order != b"little":
+            raise wrong(origin.file, "was written on a big-endian machine, whose byte order weightedit does not read."
+                        if order == b"big" else "has a byte order that is neither little nor big.", name)  # fmt: skip
+
+
+def read_pickle(origin: TorchZipOrigin) -> tuple[Any, PickleReader]:
+    """Read data.pkl, as inert data.
+
+    Raises
+    ------
+    CheckpointError
+        If the pickle is malformed or describes tensors that the file does not hold.
+    """
+    file, name = origin.file, origin.prefix + "data.pkl"
+    if origin.directory.record(name).size > MOST_PICKLE:
+        raise wrong(file, f"has a pickle of more than {MOST_PICKLE:,} bytes.", name)
+    reader = PickleReader(lambda key: record_source(origin.directory, origin.record_name(key)))
+    try:
+        root = reader.read(read_record(origin.directory, name))
+    except CheckpointError:
+        raise
+    except Exception as error:  # the unpickler meets arbitrary bytes: whatever it raises is about the file
+        cause = str(error) or type(error).__name__
+        raise wrong(file, f"has a pickle that cannot be read: {cause[:200]}.", name) from error
+    for held, fault in reader.faults[:1]:
+        where = json.dumps(path_to(root, held), ensure_ascii=False)[:200]
+        raise wrong(file, f"is damaged: tensor {where} {fault}.", where)
+    return root, reader

@@ -1,0 +1,114 @@
+"""Records of a zip archive as byte ranges: where they begin is looked up, and inflated, when first read."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+
+from weightedit.core.errors import CheckpointError
+from weightedit.core.source import ByteSource, Source
+from weightedit.core.spill import Spill
+from weightedit.formats.zip_directory import DEFLATED, ZipDirectory, ZipRecord, check_readable, wrong
+
+_CHUNK = 1 << 20
+_SPILL = Spill()
+
+
+class RecordSource(Source):
+    """A stored record: a range of the archive whose start the header in front of it tells.
+
+    Looking it up costs a read, which 20,000 records spare until someone wants their values.
+    """
+
+    __slots__ = ("_directory", "_start", "record")
+
+    def __init__(self, directory: ZipDirectory, record: ZipRecord) -> None:
+        self.file = directory.file
+        self.nbytes = record.size
+        self.record = record
+        self._directory = directory
+        self._start: int | None = None
+
+    @property
+    def offset(self) -> int:  # type: ignore[override]
+        """Where the bytes begin in the archive."""
+        if self._start is None:
+            self._start = self._directory.data_offset(self.record)
+        return self._start
+
+
+class InflatedSource:
+    """A deflated record, inflated whole at the first read, counted while it grows."""
+
+    __slots__ = ("_buffer", "_directory", "_lock", "nbytes", "record")
+
+    def __init__(self, directory: ZipDirectory, record: ZipRecord) -> None:
+        self.nbytes = record.size
+        self.record = record
+        self._directory = directory
+        self._buffer: memoryview | None = None
+        self._lock = threading.Lock()
+
+    def read_into(self, buffer: memoryview, offset: int = 0) -> None:
+        """Fill `buffer` with the inflated bytes from `offset` on."""
+        with self._lock:
+            if self._buffer is None:
+                self._buffer = inflate(self._directory, self.record, _SPILL.allocate(self.nbytes))
+        view = buffer.cast("B")
+        view[:] = self._buffer[offset : offset + view.nbytes]
+
+
+def inflate(directory: ZipDirectory, record: ZipRecord, buffer: memoryview) -> memoryview:
+    """Inflate a record into a buffer of exactly its size and check its CRC-32."""
+    file, name = directory.file, record.name
+    source = Source(file, directory.data_offset(record), record.stored)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    raw = memoryview(bytearray(min(_CHUNK, record.stored)))
+    done = taken = crc = 0
+    try:
+        while not inflater.eof and (taken < record.stored or inflater.unconsumed_tail):
+            pending = inflater.unconsumed_tail
+            if not pending:
+                piece = raw[: min(_CHUNK, record.stored - taken)]
+                source.read_into(piece, taken)
+                taken += len(piece)
+                pending = bytes(piece)
+            data = inflater.decompress(pending, _CHUNK)
+            if done + len(data) > record.size:
+                raise wrong(file, f"is damaged: record {name} holds more than the {record.size:,} bytes it promises.",
+                            name)  # fmt: skip
+            buffer[done : done + len(data)] = data
+            crc = zlib.crc32(data, crc)
+            done += len(data)
+    except zlib.error as error:
+        raise wrong(file, f"is damaged: record {name} cannot be inflated.", name) from error
+    if done != record.size or crc != record.crc:
+        raise wrong(file, f"is damaged: record {name} inflates to {done:,} bytes that are not those it promises.", name)
+    return buffer
+
+
+def record_source(directory: ZipDirectory, name: str) -> ByteSource:
+    """Return the bytes of one record.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such record, or it is encrypted or otherwise unreadable.
+    """
+    if name not in directory:
+        raise CheckpointError(f"{directory.file.name} lacks the record {name}.", file=directory.file.path, place=name)
+    record = directory.record(name)
+    check_readable(directory.file, record)
+    return InflatedSource(directory, record) if record.method == DEFLATED else RecordSource(directory, record)
+
+
+def read_record(directory: ZipDirectory, name: str) -> bytes:
+    """Return a whole record; for the pickles and small texts, never for tensors."""
+    source = record_source(directory, name)
+    try:
+        buffer = bytearray(source.nbytes)
+    except MemoryError as error:
+        raise wrong(directory.file, f"holds the record {name} of {source.nbytes:,} bytes, too large for memory.",
+                    name) from error  # fmt: skip
+    source.read_into(memoryview(buffer))
+    return bytes(buffer)
