@@ -1,3 +1,78 @@
 """weightedit: see, change and export the weights of PyTorch models."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weightedit.core.document import Document
+    from weightedit.core.errors import CheckpointError, ConfirmationNeeded, EditRefused
+    from weightedit.core.hazards import Hazard
+    from weightedit.core.progress import CancelFlag, Report
+    from weightedit.core.recipe import Recipe
+
 __version__ = "0.1.0"
+__all__ = ["CheckpointError", "ConfirmationNeeded", "Document", "EditRefused", "Hazard", "Recipe", "edit", "open"]
+
+_HOMES = {
+    "CheckpointError": "errors",
+    "ConfirmationNeeded": "errors",
+    "Document": "document",
+    "EditRefused": "errors",
+    "Hazard": "hazards",
+    "Recipe": "recipe",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import public names when they are first asked for, so that `import weightedit` costs nothing."""
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"weightedit.core.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'weightedit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
+
+
+def open(source: str | Path | Any, *, optimizer: Any = None, progress: Report | None = None,
+         cancel: CancelFlag | None = None) -> Document:  # fmt: skip
+    """Open a checkpoint or a live object; runs no code from a file.
+
+    Parameters
+    ----------
+    source
+        A file, a folder or index of shards, an `nn.Module`, or any nesting of modules, state_dicts, dicts and lists.
+    optimizer
+        Of a live module, to be kept in step with edits.
+    progress, cancel
+        Called with (label, done, total); checked between steps.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is no checkpoint, or something in it is wrong.
+    """
+    from weightedit.assembly import open_document
+    from weightedit.core.progress import Progress
+
+    return open_document(source, optimizer=optimizer, progress=Progress(progress, cancel))
+
+
+def edit(module: Any, optimizer: Any = None) -> None:
+    """Open the window on a live module, from a script, IPython or a debugger.
+
+    Parameters
+    ----------
+    module
+        What `open` takes.
+    optimizer
+        Kept in step with edits.
+    """
+    from weightedit.ui.app import edit as show
+
+    show(module, optimizer)

@@ -67,10 +67,10 @@ class Node:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What names it among all rows, also after the tree was made anew; a range takes no part in it."""
+        """What names it among all rows of its document, also after the tree was made anew."""
         labels: list[str] = []
         node: Node | None = self
-        while node is not None and node.parent is not None:
+        while node is not None and node.kind != "root":
             labels.append(f"{'.' if node.kind == 'group' else '/'}{node.label}")
             node = node.parent
         return tuple(reversed(labels))
@@ -226,6 +226,22 @@ class Outline:
             node.tensors = sum(self._tensors_in(member) for member in node.members)
             made.append(node)
         return made
+
+    def position(self, name: str) -> int | None:
+        """Return the place of a tensor among the entries; None if it is not shown."""
+        for index, entry in enumerate(self.entries):
+            if entry.name == name and entry.kind == "tensor" and (self._kept is None or index in self._kept):
+                return index
+        return None
+
+    def child_with(self, node: Node, position: int) -> Node | None:
+        """Return the row in a node that is or holds the entry at `position`."""
+        for child in self.children(node):
+            if child.entry is not None and self.entries[position] is child.entry:
+                return child
+            if not child.is_leaf and any(member <= position < self._ends[member] for member in child.members):
+                return child
+        return None
 
     def count(self, node: Node) -> int | None:
         """Return how many rows a numbered level has, such as the 32 of `layers`; None for other nodes."""

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weightedit.core.source import ByteSource
+from weightedit.core.spill import Spill
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patches:
@@ -75,6 +78,26 @@ class Patches:
             np.concatenate([kept.at, at])[order],
             (*kept.buffers, data),
         )
+
+    def over(self, under: Patches) -> Patches:
+        """Return these patches laid over others: theirs show where these have none."""
+        if not len(self):
+            return under
+        buffers = [data for _, data in self.ranges()]
+        packed = memoryview(b"".join(buffers))
+        return under.with_ranges(self.starts, self.stops - self.starts, packed)
+
+    def reread(self, ranges: Patches, base: ByteSource, spill: Spill) -> Patches:
+        """Return these patches and, where they have none, the bytes that `base` has at the ranges of others."""
+        missing = ranges._outside(self.starts, self.stops)
+        if not len(missing):
+            return self
+        data = spill.allocate(missing.nbytes)
+        at = 0
+        for start, stop in zip(missing.starts.tolist(), missing.stops.tolist(), strict=True):
+            base.read_into(data[at : at + stop - start], start)
+            at += stop - start
+        return self.with_ranges(missing.starts, missing.stops - missing.starts, data)
 
     def _outside(self, starts: np.ndarray, stops: np.ndarray) -> Patches:
         """Return what these patches hold outside the given sorted disjoint ranges."""

@@ -114,6 +114,70 @@ def read_box(spec: TensorSpec, content: ByteSource, box: Box, buffer: ReadBuffer
     return array
 
 
+def gather(spec: TensorSpec, content: ByteSource, box: Box, nbytes: int = 4 << 20) -> np.ndarray[Any, Any]:
+    """Return an independent array of a whole box, read in pieces of about `nbytes`."""
+    result = np.empty(box.shape, numpy_dtype(spec.dtype))
+    buffer = ReadBuffer()
+    for piece in pieces(spec, box, nbytes):
+        values = read_box(spec, content, piece, buffer)
+        if piece.shape == box.shape:
+            result[...] = values
+        else:
+            result[_index(piece.positions_in(box))] = values
+    return result
+
+
+def _index(box: Box) -> tuple[Any, ...]:
+    return tuple(
+        slice(axis.start, axis.stop, axis.step) if isinstance(axis, range) else np.asarray(axis) for axis in box.axes
+    )
+
+
+def ordered_runs(
+    spec: TensorSpec, box: Box, values: np.ndarray[Any, Any]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return where the elements of a box lie in the storage, and their values in that order.
+
+    Parameters
+    ----------
+    spec
+        Of a tensor whose elements do not overlap.
+    box
+        One piece.
+    values
+        In the box's shape, any dtype of the spec's itemsize.
+
+    Returns
+    -------
+    starts, lengths
+        Sorted disjoint byte ranges, int64.
+    packed
+        The values of the ranges one after the other, C order.
+    """
+    itemsize = spec.type.itemsize
+    order = sorted(range(len(box.axes)), key=lambda dim: (-spec.stride[dim], dim))
+    axes = tuple(box.axes[dim] for dim in order)
+    strides = tuple(spec.stride[dim] for dim in order)
+    values = values.transpose(order)
+    for position, axis in enumerate(axes):
+        if not isinstance(axis, range):
+            values = values.take(np.argsort(np.asarray(axis)), position)
+    axes = tuple(axis if isinstance(axis, range) else tuple(sorted(axis)) for axis in axes)
+    run, split = 1, len(axes)
+    while split and isinstance(axes[split - 1], range):
+        axis = axes[split - 1]
+        joins = len(axis) == 1 or (strides[split - 1] * getattr(axis, "step", 1) == run)
+        if not joins:
+            break
+        run *= len(axis)
+        split -= 1
+    heads = Box((*axes[:split], *(axis[:1] for axis in axes[split:])))
+    layout = TensorSpec(spec.dtype, (0,) * len(axes), strides, spec.offset)
+    starts = element_offsets(layout, heads).reshape(-1) * itemsize
+    lengths = np.full(len(starts), run * itemsize, np.int64)
+    return starts, lengths, np.ascontiguousarray(values)
+
+
 def element_offsets(spec: TensorSpec, box: Box) -> np.ndarray[Any, Any]:
     """Return the element offsets in the storage, int64, in the box's shape; for boxes that fit the budget."""
     offsets = np.full((), spec.offset, np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 
 from weightedit.core.errors import RegionError
@@ -52,6 +53,10 @@ class Box:
         """Select by `inner` among what this box selects: positions become indices."""
         return Box(tuple(_take(axis, positions) for axis, positions in zip(self.axes, inner.axes, strict=True)))
 
+    def positions_in(self, outer: Box) -> Box:
+        """Return where this box's indices stand in `outer`, from which it was cut: `outer.within(it)` is this box."""
+        return Box(tuple(_positions(axis, whole) for axis, whole in zip(self.axes, outer.axes, strict=True)))
+
     def minus(self, other: Box) -> Iterator[Box]:
         """Yield disjoint boxes that select what this box does and `other` does not."""
         shared = [_common(mine, theirs) for mine, theirs in zip(self.axes, other.axes, strict=True)]
@@ -84,6 +89,22 @@ def _take(axis: Axis, positions: Axis) -> Axis:
     if isinstance(positions, range):
         return axis[positions.start : positions.stop : positions.step]
     return tuple(axis[position] for position in positions)
+
+
+def _positions(axis: Axis, whole: Axis) -> Axis:
+    if not len(axis):
+        return range(0)
+    first = whole.index(axis[0])
+    if len(axis) > 1 and isinstance(axis, range) and isinstance(whole, range):
+        return range(first, first + len(axis) * (axis.step // whole.step), axis.step // whole.step)
+    return range(first, first + len(axis)) if len(axis) == 1 else _positions_of_list(axis, whole)
+
+
+def _positions_of_list(axis: Axis, whole: Axis) -> Axis:
+    places = {index: position for position, index in enumerate(whole)}
+    found = tuple(places[index] for index in axis)
+    ascending = all(later == earlier + 1 for earlier, later in pairwise(found))
+    return range(found[0], found[0] + len(found)) if ascending else found
 
 
 def _common(mine: Axis, theirs: Axis) -> Axis:
@@ -193,7 +214,7 @@ class _Item:
         low = 0 if start is None else start + size if start < 0 else start
         high = size if stop is None else stop + size if stop < 0 else stop
         found = range(low, max(low, high), step or 1)
-        return range(low, low) if not found else found
+        return found if found else range(low, low)
 
 
 class _Parser:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+from weightedit.core.placeholder import Placeholder
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
 
-Described = tuple[TensorSpec, Storage]
+
+class Described(NamedTuple):
+    """One state of a held tensor: what it is, where its bytes are, and for a live one the torch tensor itself."""
+
+    spec: TensorSpec
+    storage: Storage
+    live: Any = None
 
 
 class HeldTensor:
@@ -23,13 +30,13 @@ class HeldTensor:
         100,000 tensors is described only where someone looks).
     """
 
-    __slots__ = ("__weakref__", "_described", "_describe", "saved")
+    __slots__ = ("__weakref__", "_describe", "_described", "saved")
 
-    def __init__(self, described: Described | Callable[[], Described]) -> None:
+    def __init__(self, described: tuple[TensorSpec, Storage] | Callable[[], tuple[TensorSpec, Storage]]) -> None:
         self._described: Described | None = None
-        self._describe: Callable[[], Described] | None = None
+        self._describe: Callable[[], tuple[TensorSpec, Storage]] | None = None
         if isinstance(described, tuple):
-            self._described = described
+            self._described = Described(*described)
         else:
             self._describe = described
         self.saved: Described | None = self._described
@@ -37,7 +44,7 @@ class HeldTensor:
     def _resolve(self) -> Described:
         if self._described is None:
             assert self._describe is not None
-            self._described = self._describe()
+            self._described = Described(*self._describe())
             self.saved = self._described
             self._describe = None
         return self._described
@@ -50,12 +57,12 @@ class HeldTensor:
     @property
     def spec(self) -> TensorSpec:
         """What the tensor is."""
-        return self._resolve()[0]
+        return self._resolve().spec
 
     @property
     def storage(self) -> Storage:
         """Where its bytes are."""
-        return self._resolve()[1]
+        return self._resolve().storage
 
     @property
     def described(self) -> Described:
@@ -75,7 +82,7 @@ class HeldTensor:
     @property
     def is_modified(self) -> bool:
         """Whether the tensor was rebound, or anything in its storage changed, since the saved point."""
-        return self._described is not None and (self.is_rebound or self._described[1].is_modified)
+        return self._described is not None and (self.is_rebound or self._described.storage.is_modified)
 
 
 class Slot:
@@ -117,6 +124,23 @@ class Slot:
     def is_modified(self) -> bool:
         """Whether value, shape, dtype, sharing or name differ from the saved point."""
         return self.held.is_modified or self.saved != (self.name, self.held)
+
+
+def can_put(owner: Any) -> bool:
+    """Whether the owner can be given another tensor; a tuple or an argument of a placeholder cannot."""
+    return not isinstance(owner, tuple | Placeholder)
+
+
+def put(owner: Any, key: Any, tensor: Any) -> None:
+    """Make a container hold `tensor`: a `HeldTensor` in a checkpoint, a torch tensor in a live document.
+
+    Modules are set by attribute: `nn.Module.__setattr__` registers a Parameter and keeps its order, and RNNs
+    refresh their flat weights by it.
+    """
+    if isinstance(owner, dict | list):
+        owner[key] = tensor
+    else:
+        setattr(owner, key, tensor)
 
 
 class Entry:

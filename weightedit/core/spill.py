@@ -69,7 +69,7 @@ class Spill:
         finally:
             os.close(handle)
             if os.name == "posix":  # the mapping keeps the file alive, and a crash leaves nothing behind
-                os.unlink(name)
+                Path(name).unlink()
 
     def close(self) -> None:
         """Remove the folder; buffers given out stay valid where the system allows it."""

@@ -1,0 +1,155 @@
+"""The one place that joins core, formats and operations into a Document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from weightedit.core.contents import Inventory, expand_plain
+from weightedit.core.document import Document
+from weightedit.core.errors import CheckpointError, EditRefused
+from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.progress import Progress
+from weightedit.core.reader import Origin
+from weightedit.core.saving import Rebase, Saved, mark_saved
+from weightedit.core.slots import HeldTensor
+from weightedit.core.spill import Spill
+from weightedit.formats import FORMATS, Contents, Format, detect, format_for
+from weightedit.operations import OPERATIONS
+
+
+def open_document(source: Any, *, optimizer: Any = None, progress: Progress | None = None,
+                  spill: Spill | None = None) -> Document:  # fmt: skip
+    """Open a file, a folder of shards, or a live object.
+
+    Parameters
+    ----------
+    source
+        A path; or an `nn.Module`, or any nesting of modules, state_dicts, dicts and lists in memory.
+    optimizer
+        Of a live module, to be kept in step with edits.
+    progress
+        Told how far opening is, and asked whether to stop.
+    spill
+        Where large results go; by default a folder of its own, removed at close.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is no checkpoint, or something in it is wrong. No code of a file is ever run.
+    """
+    if isinstance(source, str | Path):
+        return _open_path(Path(source), progress or Progress(), spill)
+    return _open_live(source, optimizer, spill)
+
+
+def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
+    kind = detect(path)
+    opened = kind.open(path, progress)
+    inventory = Inventory(opened.root, expand_plain, _held_by)
+    origin = Origin(opened.path.name, opened.root, kind.name, opened.path, opened.metadata, opened.files, opened.origin)
+    return _document(origin, inventory, spill)
+
+
+def _held_by(value: Any) -> HeldTensor | None:
+    return value if isinstance(value, HeldTensor) else None
+
+
+def _open_live(source: Any, optimizer: Any, spill: Spill | None) -> Document:
+    from weightedit.core.live import LiveObjects, is_live
+
+    if not is_live(source):
+        raise CheckpointError(
+            f"A {type(source).__name__} cannot be opened; give a path, a module, or a dict or list of tensors."
+        )
+    inventory = LiveObjects().walk(source)
+    kind = "live module" if hasattr(source, "named_parameters") else "memory"
+    return _document(Origin(type(source).__name__, source, kind, optimizer=optimizer), inventory, spill)
+
+
+def _document(origin: Origin, inventory: Inventory, spill: Spill | None) -> Document:
+    return Document(
+        origin, inventory, operations=OPERATIONS, writer=FileWriter(FORMATS), resolve=open_document,
+        spill=spill or Spill(_spill_folder()))  # fmt: skip
+
+
+def _spill_folder() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("weightedit") / "spill"
+
+
+class FileWriter:
+    """Writes documents through the formats, atomically, and reads back what was written before saying so."""
+
+    def __init__(self, formats: Sequence[Format]) -> None:
+        self._formats = formats
+
+    def save(self, document: Document, progress: Progress) -> Saved:
+        """Replace the document's own file by its present state."""
+        if document.path is None:
+            raise EditRefused([refusal("unsupported", f"{document.title} has no file to save to",
+                                       "Export it to one.")])  # fmt: skip
+        return self._write(document, document.path, document.format_name, None, None, progress, own=True)
+
+    def export(self, document: Document, path: Path, format: str | None, shared: str | None, shard_size: int | None,
+               progress: Progress) -> Saved:  # fmt: skip
+        """Write to a file; to the document's own it is a save."""
+        own = document.path is not None and _same_file(path, [document.path])
+        if not own and _same_file(path, [file.path for file in document.files]):
+            raise EditRefused([refusal("unsupported", f"{path.name} is one of the files {document.title} is read from",
+                                       "Save, or export to another name.")])  # fmt: skip
+        kind = self._format(document, path, format)
+        if own and (kind.name != document.format_name or shard_size is not None):
+            raise EditRefused([refusal("unsupported", f"{path.name} is open as {document.format_name}",
+                                       "Export in another format to another name.")])  # fmt: skip
+        path = document.path if own and document.path is not None else path
+        return self._write(document, path, kind.name, shared, shard_size, progress, own=own)
+
+    def hazards(self, document: Document, path: Path, format: str | None, shared: str | None) -> list[Hazard]:
+        """Say what the destination's format cannot hold."""
+        kind = self._format(document, path, format)
+        return kind.hazards(_contents(document, kind), shared)
+
+    def _format(self, document: Document, path: Path, name: str | None) -> Format:
+        found = format_for(path, name)
+        if found is None and name is None:
+            found = format_for(path, document.format_name)
+        if found is None:
+            known = ", ".join(kind.name for kind in self._formats if kind.writes)
+            what = f"There is no format {name!r}" if name else f"The suffix of {path.name} names no format"
+            raise EditRefused([refusal("argument", what, f"There are: {known}.")])
+        return found
+
+    def _write(self, document: Document, path: Path, format: str, shared: str | None, shard_size: int | None,
+               progress: Progress, *, own: bool) -> Saved:  # fmt: skip
+        from weightedit.core.transaction import Transaction
+        from weightedit.formats.verify import verify
+
+        kind = self._format(document, path, format)
+        contents = _contents(document, kind)
+        hazards = kind.hazards(contents, shared)
+        if any(hazard.level == "refusal" for hazard in hazards):
+            raise EditRefused(hazards)
+        with Transaction() as transaction:
+            written = kind.write(contents, path, transaction, shared=shared, shard_size=shard_size, progress=progress)
+            verify(kind, transaction, contents, progress)
+            transaction.commit()
+        nbytes = sum(file.stat().st_size for file in written)
+        return Saved(path, tuple(written), kind.name, len(document.slots), nbytes, tuple(hazards))
+
+
+def _contents(document: Document, kind: Format) -> Contents:
+    state = document.origin.state if kind.name == document.format_name else None
+    return Contents(document.origin.root, document.slots, document.entries, document.metadata, state)
+
+
+def _same_file(path: Path, others: Sequence[Path]) -> bool:
+    try:
+        return path.exists() and any(other.exists() and path.samefile(other) for other in others)
+    except OSError:
+        return False
+
+
+_ = (Rebase, mark_saved)

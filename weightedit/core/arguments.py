@@ -1,0 +1,116 @@
+"""Arguments as people give them, made into what an Edit keeps."""
+
+from __future__ import annotations
+
+import hashlib
+import numbers
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from weightedit.core.dtypes import DTYPES, dtype_named
+from weightedit.core.edit import TensorName, TensorValue
+from weightedit.core.errors import EditRefused
+from weightedit.core.hazards import refusal
+from weightedit.core.operation import REQUIRED, Operation, Parameter
+from weightedit.core.spill import Spill
+
+CHUNK = 4 << 20
+
+
+def normalized(operation: Operation, arguments: Mapping[str, Any], spill: Spill) -> dict[str, Any]:
+    """Return the arguments by name, checked, with defaults filled in and tensors taken as independent bytes.
+
+    Raises
+    ------
+    EditRefused
+        If one is unknown, missing or of the wrong kind; the sentence says which and what would do.
+    """
+    unknown = [name for name in arguments if operation.parameter(name) is None]
+    if unknown:
+        takes = ", ".join(parameter.name for parameter in operation.parameters) or "none"
+        raise _refused(f"{operation.name} has no argument {unknown[0]!r}", f"It takes: {takes}.")
+    found: dict[str, Any] = {}
+    for parameter in operation.parameters:
+        value = arguments.get(parameter.name, parameter.default)
+        if value is REQUIRED:
+            raise _refused(f"{operation.name} needs {parameter.name!r}", parameter.help)
+        found[parameter.name] = _normalize(operation, parameter, value, spill)
+    return found
+
+
+def _refused(title: str, detail: str = "") -> EditRefused:
+    return EditRefused([refusal("argument", title, detail)])
+
+
+def _normalize(operation: Operation, parameter: Parameter, value: Any, spill: Spill) -> Any:
+    what = f"{parameter.name} of {operation.name}"
+    if parameter.type == "number":
+        return _number(what, value)
+    if parameter.type == "integer":
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            raise _refused(f"{what} is {value!r}", "It takes a whole number.")
+        return int(value)
+    if parameter.type == "boolean":
+        if not isinstance(value, bool):
+            raise _refused(f"{what} is {value!r}", "It takes True or False.")
+        return value
+    if parameter.type == "dtype":
+        try:
+            return dtype_named(value).name
+        except KeyError:
+            raise _refused(f"{what} is {value!r}, which is no dtype of torch",
+                           f"For example: {', '.join(list(DTYPES)[:6])}.") from None  # fmt: skip
+    if parameter.type == "text":
+        if not isinstance(value, str):
+            raise _refused(f"{what} is {value!r}", "It takes text.")
+        return value
+    if parameter.type == "tensor" and isinstance(value, str):
+        return TensorName(value)
+    if parameter.type == "tensor" and isinstance(value, tuple) and [type(part) for part in value] != [] \
+            and len(value) == 2 and isinstance(value[0], str | Path) and isinstance(value[1], str):  # fmt: skip
+        return TensorName(value[1], str(value[0]))
+    return tensor_value(value, spill, what)
+
+
+def _number(what: str, value: Any) -> int | float | complex:
+    item = getattr(value, "item", None)
+    if item is not None and getattr(value, "numel", lambda: 1)() == 1 and getattr(value, "size", 1) is not None:
+        value = item()
+    if isinstance(value, bool | int | float | complex):
+        return int(value) if isinstance(value, bool) else value
+    raise _refused(f"{what} is {value!r}", "It takes one number.")
+
+
+def tensor_value(value: Any, spill: Spill, what: str) -> TensorValue:
+    """Take an independent copy of a number, nested list, array or tensor.
+
+    Python floats are kept as float64 and whole numbers as int64, so that what a narrower dtype rounds is seen.
+    """
+    import numpy as np
+    import torch
+
+    from weightedit.core.stage import bytes_of
+
+    if isinstance(value, TensorValue | TensorName):
+        return value  # type: ignore[return-value]
+    if not isinstance(value, torch.Tensor):
+        try:
+            value = torch.from_numpy(np.array(value))
+        except (TypeError, ValueError) as error:
+            raise _refused(f"{what} is no tensor and no nested list of numbers", str(error)) from None
+    tensor = value.detach()
+    if tensor.layout != torch.strided or tensor.is_quantized:
+        raise _refused(f"{what} is a sparse or quantized tensor", "Give a dense one, such as tensor.to_dense().")
+    name = str(tensor.dtype).removeprefix("torch.")
+    buffer = spill.allocate(tensor.numel() * tensor.element_size())
+    digest = hashlib.sha256(f"{name} {tuple(tensor.shape)}".encode())
+    flat = tensor.reshape(-1) if tensor.is_contiguous() else tensor.contiguous().reshape(-1)
+    step = max(1, CHUNK // max(1, tensor.element_size()))
+    at = 0
+    for start in range(0, flat.numel(), step):
+        data = bytes_of(flat[start : start + step].cpu())
+        buffer[at : at + data.nbytes] = data
+        digest.update(data)
+        at += data.nbytes
+    return TensorValue(digest.hexdigest(), name, tuple(tensor.shape), buffer)

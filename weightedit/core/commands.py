@@ -1,0 +1,249 @@
+"""The undoable primitive steps an edit is made of: write, rebind, restructure, flag."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from weightedit.core.region import Box
+from weightedit.core.slots import Described, HeldTensor, Slot, put
+from weightedit.core.source import ByteSource
+from weightedit.core.storage import Patched, Resident, Storage
+
+
+class Command(Protocol):
+    """One step; `do` and `undo` either happen whole or raise and leave things as they were."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes kept for undo and redo."""
+        ...
+
+    def do(self) -> None:
+        """Make the change."""
+        ...
+
+    def undo(self) -> None:
+        """Put back bytes and identity."""
+        ...
+
+    def was_changed_elsewhere(self) -> bool:
+        """Whether undo would overwrite something another program part did since."""
+        ...
+
+
+def kept_bytes(content: ByteSource) -> int:
+    """Return how many bytes of our own a content keeps."""
+    if isinstance(content, Resident):
+        return content.nbytes
+    if isinstance(content, Patched):
+        return content.patches.nbytes + 32 * len(content.patches)
+    return 0
+
+
+@dataclass(slots=True)
+class Write:
+    """Give a storage another content; the old one stays as it is, so undo is exact by construction."""
+
+    storage: Storage
+    before: ByteSource
+    after: ByteSource
+    nbytes: int
+
+    def do(self) -> None:
+        """Show the new bytes."""
+        self.storage.content = self.after
+
+    def undo(self) -> None:
+        """Show the old bytes."""
+        self.storage.content = self.before
+
+    def was_changed_elsewhere(self) -> bool:
+        """Nobody else can: our contents are immutable."""
+        return False
+
+
+@dataclass(slots=True)
+class LiveWrite:
+    """Write pieces into a tensor that the person's code holds, by `copy_` or `index_put_`.
+
+    Attributes
+    ----------
+    tensor, storage
+        The live tensor and its storage.
+    write, read
+        Do the copying; `stage` and `reading` supply them, so that this room needs no torch.
+    pieces
+        (box, bytes before, bytes after) in the order they are written.
+    """
+
+    tensor: Any
+    storage: Storage
+    write: Callable[[Any, Box, memoryview], None]
+    read: Callable[[Any, Box], bytes]
+    mark: Callable[[], ByteSource]
+    pieces: list[tuple[Box, memoryview, memoryview]]
+    before: ByteSource | None = None
+    after: ByteSource | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Both sides of every piece."""
+        return sum(before.nbytes + after.nbytes for _, before, after in self.pieces)
+
+    def do(self) -> None:
+        """Write the new values; a failure midway writes the old ones back."""
+        done = 0
+        try:
+            for box, _, after in self.pieces:
+                done += 1
+                self.write(self.tensor, box, after)
+        except BaseException:
+            for box, before, _ in self.pieces[:done]:
+                self.write(self.tensor, box, before)
+            raise
+        self.before = self.storage.content
+        self.after = self.after or self.mark()
+        self.storage.content = self.after
+
+    def undo(self) -> None:
+        """Write the old values back."""
+        for box, before, _ in reversed(self.pieces):
+            self.write(self.tensor, box, before)
+        if self.before is not None:
+            self.storage.content = self.before
+
+    def was_changed_elsewhere(self) -> bool:
+        """Whether the live values are no longer what this edit wrote, such as after a training step."""
+        return any(self.read(self.tensor, box) != after for box, _, after in self.pieces)
+
+
+@dataclass(slots=True)
+class Rebind:
+    """Give slots another tensor: the held tensor another spec and storage, or the slots another held tensor.
+
+    Attributes
+    ----------
+    slots
+        Every slot that follows.
+    before, after
+        (held tensor, what it is bound to); the same held tensor unless slots are untied.
+    nbytes
+        Of the new storage.
+    """
+
+    slots: list[Slot]
+    before: tuple[HeldTensor, Described]
+    after: tuple[HeldTensor, Described]
+    nbytes: int
+    version: int = 0
+
+    def do(self) -> None:
+        """Show the new tensor in every slot."""
+        self._bind(*self.after)
+        if self.after[1].live is not None:
+            self.version = self.after[1].live._version
+
+    def undo(self) -> None:
+        """Put the same object back."""
+        self._bind(*self.before)
+
+    def _bind(self, held: HeldTensor, described: Described) -> None:
+        held.bind(described)
+        for slot in self.slots:
+            if described.live is not None:
+                put(slot.owner, slot.key, described.live)
+            elif slot.held is not held:
+                put(slot.owner, slot.key, held)
+            slot.held = held
+
+    def was_changed_elsewhere(self) -> bool:
+        """Whether other code put something else in a slot, or wrote into the new tensor, since."""
+        live = self.after[1].live
+        return live is not None and (live._version != self.version or any(_at(slot) is not live for slot in self.slots))
+
+
+def _at(slot: Slot) -> Any:
+    if isinstance(slot.owner, dict | list):
+        return slot.owner[slot.key]
+    return getattr(slot.owner, slot.key, None)
+
+
+@dataclass(slots=True)
+class Flag:
+    """Set `requires_grad`: in the description, and on the live tensor where there is one."""
+
+    held: HeldTensor
+    before: Described
+    after: Described
+    apply: Callable[[Any, bool], None]
+    nbytes: int = 0
+
+    def do(self) -> None:
+        """Set it."""
+        self._set(self.after)
+
+    def undo(self) -> None:
+        """Set it back."""
+        self._set(self.before)
+
+    def _set(self, described: Described) -> None:
+        if described.live is not None:
+            self.apply(described.live, described.spec.requires_grad)
+        self.held.bind(described)
+
+    def was_changed_elsewhere(self) -> bool:
+        """Whether the flag was set by other code since."""
+        return self.after.live is not None and self.after.live.requires_grad != self.after.spec.requires_grad
+
+
+@dataclass(slots=True)
+class Rename:
+    """Give a key of a dict another name in the same place; the dict stays the same object."""
+
+    slot: Slot
+    key: str
+    name: str
+    before: tuple[Any, tuple[Any, ...], str] = field(init=False)
+    nbytes: int = 0
+
+    def __post_init__(self) -> None:
+        self.before = (self.slot.key, self.slot.path, self.slot.name)
+
+    def do(self) -> None:
+        """Rename."""
+        self._move(self.key, (*self.before[1][:-1], self.key), self.name)
+
+    def undo(self) -> None:
+        """Give the old name back."""
+        self._move(*self.before)
+
+    def _move(self, key: Any, path: tuple[Any, ...], name: str) -> None:
+        owner = self.slot.owner
+        items = [(key if old == self.slot.key else old, value) for old, value in owner.items()]
+        owner.clear()
+        owner.update(items)
+        self.slot.key, self.slot.path, self.slot.name = key, path, name
+
+    def was_changed_elsewhere(self) -> bool:
+        """Whether the key is gone."""
+        return self.slot.key not in self.slot.owner
+
+
+def do_all(commands: Sequence[Command]) -> None:
+    """Do every command; if one fails, undo the ones before it and raise."""
+    done: list[Command] = []
+    try:
+        for command in commands:
+            command.do()
+            done.append(command)
+    except BaseException:
+        undo_all(done)
+        raise
+
+
+def undo_all(commands: Sequence[Command]) -> None:
+    """Undo every command, the last one first."""
+    for command in reversed(commands):
+        command.undo()

@@ -1,0 +1,126 @@
+"""Computing an edit piece by piece: what would be stored, from the values before the edit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from weightedit.core.pinned import CHUNK, Chunks, Readable
+from weightedit.core.plan import Plan, Target
+from weightedit.core.precision import Losses
+from weightedit.core.progress import Progress
+from weightedit.core.reading import pieces
+from weightedit.core.region import Box, parse_region
+from weightedit.core.spec import TensorSpec
+from weightedit.core.stage import staged, tensor_from
+
+
+@dataclass(slots=True)
+class Piece:
+    """One computed piece: where it goes, what was there, and what comes, exactly and as stored (both on CPU)."""
+
+    box: Box
+    current: torch.Tensor | None
+    exact: torch.Tensor
+    stored: torch.Tensor
+
+
+def result_boxes(plan: Plan, target: Target) -> list[Box]:
+    """Return what is computed, in the result's indices: the regions of a write, all of a rebind."""
+    return target.boxes if plan.operation.effect == "write" else [Box.whole(target.result.shape)]
+
+
+def compute(plan: Plan, target: Target, box: Box, nbytes: int) -> Iterator[Piece]:
+    """Compute one box of the result in pieces of about `nbytes`."""
+    for piece in pieces(_layout(plan, target), box, nbytes):
+        yield compute_piece(plan, target, box, piece)
+
+
+def _layout(plan: Plan, target: Target) -> TensorSpec:
+    return target.spec if plan.operation.effect == "write" else target.result
+
+
+def compute_piece(plan: Plan, target: Target, box: Box, piece: Box) -> Piece:
+    """Compute one piece of a box; on the device the edit asks for."""
+    operation, device = plan.operation, plan.edit.device
+    source: Box | None = piece
+    if operation.inputs is not None:
+        source = operation.inputs(target.boxes[0], piece, **plan.scalars)
+    current = None
+    if source is not None:
+        current = tensor_from(target.pinned.read(source), target.spec.dtype)
+    arguments = {
+        name: tensor_from(_argument(readable, box, piece), readable.spec.dtype).to(device)
+        for name, readable in target.tensors.items()
+    }
+    exact = operation.compute(None if current is None else current.to(device), **plan.scalars, **arguments).cpu()
+    exact = exact.reshape(piece.shape) if exact.numel() == piece.numel else exact.expand(piece.shape)
+    same = current is not None and current.shape == exact.shape and operation.effect == "write"
+    return Piece(piece, current if same or operation.converts else None, exact, staged(exact, target.result.dtype))
+
+
+def _argument(readable: Readable, box: Box, piece: Box) -> np.ndarray[Any, Any]:
+    """Read the part of a tensor argument that a piece takes, in a shape that broadcasts to the piece's."""
+    kept = [dim for dim in range(len(box.axes)) if dim not in box.dropped]
+    positions = piece.positions_in(box)
+    axes = [positions.axes[dim] for dim in kept]
+    shape = readable.spec.shape
+    axes = axes[len(axes) - len(shape) :]
+    own = Box(tuple(range(1) if size == 1 else axis for axis, size in zip(axes, shape, strict=True)))
+    values = readable.read(own)
+    spread = [1] * len(box.axes)
+    for dim, size in zip(kept[len(kept) - len(shape) :], values.shape, strict=True):
+        spread[dim] = size
+    return values.reshape(spread)
+
+
+def measure(plan: Plan, target: Target, nbytes: int, progress: Progress) -> Losses:
+    """Compute a target without storing it, and count what storing would change."""
+    losses = Losses()
+    finite_arguments = all(_is_finite(value) for value in plan.scalars.values())
+    scales = plan.operation.scales and finite_arguments and 0 not in plan.scalars.values()
+    for box in result_boxes(plan, target):
+        for piece in compute(plan, target, box, nbytes):
+            current = piece.current if finite_arguments else None
+            converts = plan.operation.converts
+            losses.observe(current, piece.exact, piece.stored, piece.box, converts=converts, scales=scales)
+            progress.advance(piece.stored.numel() * piece.stored.element_size())
+    return losses
+
+
+def _is_finite(value: object) -> bool:
+    return not isinstance(value, float | complex) or abs(value) < float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedTensor:
+    """What a target will be after the edit, computed where someone looks: a `Readable` without a storage."""
+
+    plan: Plan
+    target: Target
+    box: Box
+
+    @property
+    def spec(self) -> TensorSpec:
+        """A row-major tensor of the box's shape in the dtype of the result."""
+        return self.target.result.fresh(shape=self.box.shape)
+
+    def chunks(self, region: str | Box | None = None, nbytes: int = CHUNK) -> Chunks:
+        """Yield (box within the region, values)."""
+        inner = region if isinstance(region, Box) else parse_region(region, self.box.shape)
+        for piece in pieces(self.spec, inner, nbytes):
+            yield piece, self.read(piece)
+
+    def read(self, box: Box) -> np.ndarray[Any, Any]:
+        """Return an independent array of the box's shape."""
+        from weightedit.core.dtypes import numpy_dtype
+        from weightedit.core.stage import bytes_of
+
+        if not box.numel:
+            return np.empty(box.shape, numpy_dtype(self.target.result.dtype))
+        piece = compute_piece(self.plan, self.target, self.box, self.box.within(box))
+        return np.frombuffer(bytes_of(piece.stored), numpy_dtype(self.target.result.dtype)).reshape(box.shape)

@@ -1,0 +1,156 @@
+"""Walking what a checkpoint or live object holds: slots and values in order, each with its path and name."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from weightedit.core.placeholder import GlobalName, Placeholder
+from weightedit.core.slots import Entry, HeldTensor, Slot
+
+MOST_ENTRIES = 2_000_000
+"""A container met again is shown again only while fewer entries than this were made."""
+LONGEST_TEXT = 200
+
+Item = tuple[Any, Any, Any, tuple[Any, ...]]
+"""(owner, key, value, path): one thing inside a container."""
+Expanded = tuple[str, str, Iterable[Item]]
+Expand = Callable[[Any, tuple[Any, ...]], Expanded | None]
+"""Returns (kind, text, items) of a container, or None for anything else."""
+
+
+class Inventory:
+    """What a walk found, in order: all entries, and the slots among them.
+
+    Parameters
+    ----------
+    root
+        A container, or a single tensor.
+    expand
+        Says what is inside a container.
+    held_by
+        Returns the tensor a leaf is, or None for a value.
+    """
+
+    def __init__(self, root: Any, expand: Expand, held_by: Callable[[Any], HeldTensor | None]) -> None:
+        self.entries: list[Entry] = []
+        self.slots: list[Slot] = []
+        self._expand = expand
+        self._held_by = held_by
+        self._names: dict[str, int] = {}
+        self._open: set[int] = set()
+        self._walk(root)
+
+    def _walk(self, root: Any) -> None:
+        """Visit everything without recursion: 1,000 levels and cycles are everyday cases."""
+        holder = [root]
+        first = self._visit((holder, 0, root, ()))
+        if first is not None and self.entries[0].kind != "tensor":
+            self.entries.clear()  # the root itself has no name and is not shown
+        stack = [(first, id(root))] if first is not None else []
+        while stack:
+            items, identity = stack[-1]
+            item = next(items, None)
+            if item is None:
+                stack.pop()
+                self._open.discard(identity)
+                continue
+            inside = self._visit(item)
+            if inside is not None:
+                stack.append((inside, id(item[2])))
+
+    def _visit(self, item: Item) -> Iterator[Item] | None:
+        owner, key, value, path = item
+        held = self._held_by(value)
+        if held is not None:
+            name = self._unique(dotted(path))
+            slot = Slot(owner, key, path, name, held)
+            self.slots.append(slot)
+            self.entries.append(Entry(path, name, "tensor", slot=slot))
+            return None
+        name = dotted(path)
+        expanded = self._expand(value, path)
+        if expanded is None:
+            self.entries.append(Entry(path, name, "value", value=value, text=brief(value)))
+            return None
+        kind, text, items = expanded
+        if id(value) in self._open or len(self.entries) > MOST_ENTRIES:
+            self.entries.append(Entry(path, name, "value", value=value, text=f"the same {kind} as above"))
+            return None
+        self.entries.append(Entry(path, name, kind, value=value, text=text))
+        self._open.add(id(value))
+        return iter(items)
+
+    def _unique(self, name: str) -> str:
+        """Return the name, or with ` #2` and so on where one like it was there before."""
+        count = self._names.get(name, 0) + 1
+        self._names[name] = count
+        candidate = name if count == 1 else f"{name} #{count}"
+        while count > 1 and candidate in self._names:
+            count += 1
+            candidate = f"{name} #{count}"
+        self._names.setdefault(candidate, 1)
+        return candidate
+
+
+def dotted(path: tuple[Any, ...]) -> str:
+    """Join a path's keys by dots, as the names of a state_dict are."""
+    return ".".join(key if isinstance(key, str) else str(key) for key in path)
+
+
+def brief(value: Any) -> str:
+    """Return a short text of a value that is no tensor."""
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        return f"{value[:LONGEST_TEXT]!r}… ({len(value):,} characters)"
+    if isinstance(value, bytes | bytearray):
+        return f"{len(value):,} bytes"
+    if isinstance(value, Placeholder | GlobalName):
+        return repr(value)
+    text = repr(value)
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+
+
+def expand_plain(value: Any, path: tuple[Any, ...]) -> Expanded | None:
+    """Say what is inside a dict, list, tuple or placeholder."""
+    if isinstance(value, dict):
+        kind = "dict"
+        word = "entry" if len(value) == 1 else "entries"
+        name = "OrderedDict" if isinstance(value, OrderedDict) else "dict"
+        return kind, f"{name}, {len(value):,} {word}", ((value, key, item, (*path, key)) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        kind = "list" if isinstance(value, list) else "tuple"
+        text = f"{kind} of {len(value):,}"
+        return kind, text, ((value, index, item, (*path, index)) for index, item in enumerate(value))
+    if isinstance(value, Placeholder):
+        return _expand_placeholder(value, path)
+    return None
+
+
+def _expand_placeholder(value: Placeholder, path: tuple[Any, ...]) -> Expanded | None:
+    if value.is_module:
+        return "module", repr(value.type), _module_items(value, path)
+    items: list[Item] = []
+    attributes = value.attributes
+    items += [(attributes, key, item, (*path, key)) for key, item in attributes.items()]
+    if value.has_state and not attributes and value.state is not None:
+        items.append((value, "state", value.state, (*path, "state")))
+    items += [(value.args, index, item, (*path, index)) for index, item in enumerate(value.args)]
+    items += [(value.items, index, item, (*path, index)) for index, item in enumerate(value.items)]
+    items += [(value, key, item, (*path, key)) for key, item in value.pairs]
+    return "object", repr(value.type), items
+
+
+def _module_items(value: Placeholder, path: tuple[Any, ...]) -> Iterator[Item]:
+    """Yield what a pickled module holds under the names its state_dict would have, then its other attributes."""
+    attributes = value.attributes
+    inner = ("_parameters", "_buffers", "_modules")
+    for part in inner:
+        owner = attributes.get(part)
+        if isinstance(owner, dict):
+            for key, item in owner.items():
+                if item is not None:
+                    yield owner, key, item, (*path, key)
+    for key, item in attributes.items():
+        if key not in inner and not (str(key).startswith("_") and not item):
+            yield attributes, key, item, (*path, key)

@@ -1,0 +1,137 @@
+"""One applied operation as a record: what history shows, the journal stores and a recipe replays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+Region = str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class TensorValue:
+    """A tensor given as an argument: its bytes row-major, known by their hash.
+
+    Attributes
+    ----------
+    digest
+        SHA-256 of dtype, shape and bytes, in hexadecimal.
+    dtype, shape
+        As in `TensorSpec`.
+    data
+        The bytes; left out of comparison, since `digest` stands for them.
+    """
+
+    digest: str
+    dtype: str
+    shape: tuple[int, ...]
+    data: memoryview = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorName:
+    """A tensor given by name: of this document, or of `file`."""
+
+    tensor: str
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One operation on targets, serialisable.
+
+    Attributes
+    ----------
+    operation
+        Name of the declared operation.
+    targets
+        Names and patterns as the person gave them, so that a recipe fits other checkpoints.
+    region
+        One region, several (their union), or None for whole tensors.
+    arguments
+        By parameter name; numbers, strings, `TensorValue` or `TensorName`.
+    seed
+        What random values are keyed by; None where nothing is random.
+    device
+        Where values are computed.
+    tied
+        `all` or `untie`: what a rebind does with slots that hold the same tensor.
+    accepted
+        The kinds of warnings that were accepted.
+    """
+
+    operation: str
+    targets: tuple[str, ...]
+    region: Region = None
+    arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    seed: int | None = None
+    device: str = "cpu"
+    tied: str = "all"
+    accepted: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data; a tensor argument is named by its hash, its bytes are stored beside."""
+        return {
+            "operation": self.operation,
+            "targets": list(self.targets),
+            "region": list(self.region) if isinstance(self.region, tuple) else self.region,
+            "arguments": {name: _argument_to_json(value) for name, value in self.arguments.items()},
+            "seed": self.seed,
+            "device": self.device,
+            "tied": self.tied,
+            "accepted": list(self.accepted),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], tensors: Mapping[str, memoryview]) -> Edit:
+        """Read what `to_json` wrote; `tensors` gives the bytes of tensor arguments by their hash.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If the data is not such a record.
+        """
+        region = data["region"]
+        return cls(
+            str(data["operation"]),
+            tuple(map(str, data["targets"])),
+            tuple(map(str, region)) if isinstance(region, list) else region,
+            {name: _argument_from_json(value, tensors) for name, value in data["arguments"].items()},
+            data["seed"],
+            str(data["device"]),
+            str(data["tied"]),
+            tuple(map(str, data["accepted"])),
+        )
+
+    def tensor_values(self) -> list[TensorValue]:
+        """Return the tensors given as arguments."""
+        return [value for value in self.arguments.values() if isinstance(value, TensorValue)]
+
+
+def _argument_to_json(value: Any) -> Any:
+    if isinstance(value, TensorValue):
+        return {"sha256": value.digest, "dtype": value.dtype, "shape": list(value.shape)}
+    if isinstance(value, TensorName):
+        return {"tensor": value.tensor} | ({} if value.file is None else {"file": value.file})
+    if isinstance(value, complex):
+        return {"real": _argument_to_json(value.real), "imag": _argument_to_json(value.imag)}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"number": str(value)}  # JSON has no NaN and no infinity
+    return value
+
+
+def _argument_from_json(value: Any, tensors: Mapping[str, memoryview]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if "sha256" in value:
+        shape = tuple(map(int, value["shape"]))
+        return TensorValue(value["sha256"], value["dtype"], shape, tensors[value["sha256"]])
+    if "number" in value:
+        return float(value["number"])
+    if "real" in value:
+        real, imag = (_argument_from_json(value[part], tensors) for part in ("real", "imag"))
+        return complex(real, imag)
+    return TensorName(value["tensor"], value.get("file"))

@@ -1,0 +1,207 @@
+"""Turning a plan into commands: all values computed and kept before anything of the document changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from weightedit.core.commands import Command, Flag, LiveWrite, Rebind, Rename, Write, kept_bytes
+from weightedit.core.compute import compute, result_boxes
+from weightedit.core.dtypes import torch_dtype
+from weightedit.core.live import LiveBytes
+from weightedit.core.optimizer import OptimizerStep
+from weightedit.core.plan import Plan, Target
+from weightedit.core.progress import Progress
+from weightedit.core.reading import ordered_runs
+from weightedit.core.region import Box
+from weightedit.core.renaming import new_key
+from weightedit.core.slots import Described, HeldTensor
+from weightedit.core.source import ByteSource
+from weightedit.core.spec import TensorSpec
+from weightedit.core.spill import Spill
+from weightedit.core.stage import (
+    bytes_of,
+    fill_live,
+    index_of,
+    reparametrized,
+    set_requires_grad,
+    tensor_over,
+    write_live,
+)
+from weightedit.core.storage import Resident, Storage, patched, written_out
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What executing needs besides the plan: room for results, the size of a piece, progress, the optimizer."""
+
+    spill: Spill
+    chunk: int
+    progress: Progress
+    optimizer: Any = None
+
+
+def execute(plan: Plan, shop: Workshop) -> list[Command]:
+    """Compute every value of a plan and return the commands that show them; the document is not touched."""
+    effect = plan.operation.effect
+    if effect == "restructure":
+        return [Rename(target.slots[0], *new_key(target.slots[0], plan.scalars["to"])) for target in plan.targets]
+    if effect == "flag":
+        return [_flag(target, plan.scalars["value"]) for target in plan.targets]
+    if effect == "rebind":
+        return [command for target in plan.targets for command in _rebind(plan, target, shop)]
+    clones = {id(target.slots[0]): _clone(target, shop) for target in plan.targets if target.clones_first}
+    return [*clones.values(), *_writes(plan, clones, shop)]
+
+
+def _flag(target: Target, value: bool) -> Flag:
+    held = target.slots[0].held
+    before = held.described
+    after = before._replace(spec=replace(before.spec, requires_grad=value))
+    return Flag(held, before, after, set_requires_grad)
+
+
+class StorageWriter:
+    """Collects the new bytes of one storage and makes its next content, as patches or whole."""
+
+    def __init__(self, content: ByteSource, nbytes: int, whole: bool, spill: Spill) -> None:
+        self.content = content
+        self.spill = spill
+        self.out: memoryview | None = None
+        self.at = 0
+        if nbytes * 2 > content.nbytes:
+            fresh = whole and nbytes >= content.nbytes
+            self.out = spill.allocate(content.nbytes) if fresh else written_out(content, spill).buffer
+        else:
+            self.data = spill.allocate(nbytes)
+
+    def put(self, starts: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any], packed: memoryview) -> None:
+        """Take the bytes of sorted disjoint ranges."""
+        if self.out is not None:
+            at = 0
+            for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
+                self.out[start : start + length] = packed[at : at + length]
+                at += length
+            return
+        kept = self.data[self.at : self.at + packed.nbytes]
+        kept[:] = packed
+        self.at += packed.nbytes
+        self.content = patched(self.content, starts, lengths, kept, self.spill)
+
+    def finish(self) -> ByteSource:
+        """Return the new content."""
+        return Resident(self.out) if self.out is not None else self.content
+
+
+def _writes(plan: Plan, clones: dict[int, Rebind], shop: Workshop) -> list[Command]:
+    commands: list[Command] = []
+    by_storage: dict[int, tuple[Storage, list[Target]]] = {}
+    for target in plan.targets:
+        described = target.slots[0].held.described
+        clone = clones.get(id(target.slots[0]))
+        if clone is not None:
+            described = clone.after[1]
+            pinned = replace(target.pinned, spec=described.spec, content=described.storage.content)
+            target = Target(target.slots, pinned, target.boxes, pinned.spec, target.tensors)
+        if described.live is not None:
+            commands.append(_live_write(plan, target, described, shop))
+        else:
+            by_storage.setdefault(id(described.storage), (described.storage, []))[1].append(target)
+    for storage, group in by_storage.values():
+        nbytes = sum(box.numel * target.spec.type.itemsize for target in group for box in target.boxes)
+        if not nbytes:
+            continue
+        writer = StorageWriter(storage.content, nbytes, len(group) == 1, shop.spill)
+        for target in group:
+            for box in target.boxes:
+                for piece in compute(plan, target, box, shop.chunk):
+                    values = _bits(piece.stored)
+                    starts, lengths, packed = ordered_runs(target.spec, piece.box, values)
+                    writer.put(starts, lengths, memoryview(packed.reshape(-1).view(np.uint8)))
+                    shop.progress.advance(values.nbytes)
+        after = writer.finish()
+        commands.append(Write(storage, storage.content, after, max(0, kept_bytes(after) - kept_bytes(storage.content))
+                              if not isinstance(after, Resident) else after.nbytes))  # fmt: skip
+    return commands
+
+
+def _bits(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    """Return a tensor's elements as unsigned integers, or as raw items where there are none of that size."""
+    size = tensor.element_size()
+    flat = np.frombuffer(bytes_of(tensor), f"u{size}" if size <= 8 else f"V{size}")
+    return flat.reshape(tuple(tensor.shape))
+
+
+def _live_write(plan: Plan, target: Target, described: Described, shop: Workshop) -> LiveWrite:
+    kept: list[tuple[Box, memoryview, memoryview]] = []
+    dtype = target.spec.dtype
+    total = sum(box.numel for box in target.boxes) * target.spec.type.itemsize
+    before, after, at = shop.spill.allocate(total), shop.spill.allocate(total), 0
+    for box in target.boxes:
+        for piece in compute(plan, target, box, shop.chunk):
+            old = np.ascontiguousarray(target.pinned.read(piece.box)).reshape(-1).view(np.uint8)
+            end = at + old.nbytes
+            before[at:end] = memoryview(old)
+            after[at:end] = bytes_of(piece.stored)
+            kept.append((piece.box, before[at:end], after[at:end]))
+            at = end
+            shop.progress.advance(old.nbytes)
+
+    def write(tensor: Any, box: Box, data: memoryview) -> None:
+        write_live(tensor, box, tensor_over(data, dtype, box.shape))
+
+    def read(tensor: Any, box: Box) -> bytes:
+        return bytes(bytes_of(tensor.detach()[index_of(box)].cpu()))
+
+    untyped = described.live.untyped_storage()
+    return LiveWrite(described.live, described.storage, write, read, lambda: LiveBytes(untyped), kept)
+
+
+def _clone(target: Target, shop: Workshop) -> Rebind:
+    """Rebind an expanded tensor to an independent copy of its values."""
+    spec = target.spec.fresh()
+    buffer = shop.spill.allocate(spec.nbytes)
+    for box, values in target.pinned.chunks(Box.whole(spec.shape), shop.chunk):
+        _place(buffer, spec, box, np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+    return _bound(target, spec, buffer, "all", shop)
+
+
+def _place(buffer: memoryview, spec: TensorSpec, box: Box, data: np.ndarray[Any, Any]) -> None:
+    starts, lengths, packed = ordered_runs(spec, box, data.view(f"V{spec.type.itemsize}").reshape(box.shape))
+    raw, at = memoryview(packed.reshape(-1).view(np.uint8)), 0
+    for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
+        buffer[start : start + length] = raw[at : at + length]
+        at += length
+
+
+def _rebind(plan: Plan, target: Target, shop: Workshop) -> list[Command]:
+    buffer = shop.spill.allocate(target.result.nbytes)
+    for box in result_boxes(plan, target):
+        for piece in compute(plan, target, box, shop.chunk):
+            data = np.frombuffer(bytes_of(piece.stored), np.uint8)
+            if data.nbytes:
+                _place(buffer, target.result, piece.box, data)
+            shop.progress.advance(data.nbytes)
+    rebind = _bound(target, target.result, buffer, plan.edit.tied, shop)
+    follow = OptimizerStep.following(shop.optimizer, rebind) if shop.optimizer is not None else None
+    return [rebind] if follow is None else [rebind, follow]
+
+
+def _bound(target: Target, spec: TensorSpec, buffer: memoryview, tied: str, shop: Workshop) -> Rebind:
+    held = target.slots[0].held
+    before = held.described
+    live = before.live
+    if live is None:
+        after = Described(spec, Storage(Resident(buffer)))
+    else:
+        tensor = torch.empty(spec.shape, dtype=torch_dtype(spec.dtype), device=live.device)
+        fill_live(tensor, buffer)
+        tensor = reparametrized(tensor, live, spec.requires_grad)
+        storage = Storage(LiveBytes(tensor.untyped_storage()))
+        after = Described(replace(spec, device=str(tensor.device)), storage, tensor)
+    if tied == "untie":
+        return Rebind(target.slots, (held, before), (HeldTensor(after), after), spec.nbytes)
+    return Rebind(target.slots, (held, before), (held, after), spec.nbytes)

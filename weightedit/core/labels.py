@@ -1,0 +1,37 @@
+"""What history says of an edit: what was done, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weightedit.core.edit import Edit, TensorName, TensorValue
+from weightedit.core.operation import Operation
+
+LONGEST = 40
+
+
+def label(operation: Operation, edit: Edit) -> str:
+    """Return what was done: `scale × 0.5`."""
+    arguments = {name: _text(value) for name, value in edit.arguments.items()}
+    return f"{operation.name} {operation.label.format(**arguments)}".strip()
+
+
+def place(edit: Edit, names: list[str]) -> str:
+    """Return where it was done: `q_proj.weight [512:640, :]`, or how many tensors."""
+    what = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more" if names else "nothing"
+    region = "" if edit.region is None else edit.region if isinstance(edit.region, str) else \
+        edit.region[0] if len(edit.region) == 1 else f"{len(edit.region)} regions"  # fmt: skip
+    return f"{what} {region}".strip()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, TensorValue):
+        if not value.shape:
+            from weightedit.core.stage import tensor_over
+
+            return str(tensor_over(value.data, value.dtype, ()).item())
+        return f"{' × '.join(map(str, value.shape))} values"
+    if isinstance(value, TensorName):
+        return value.tensor if value.file is None else f"{value.tensor} of {value.file}"
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,0 +1,142 @@
+"""What an operation is: one typed, documented function, from which menu, form, record and checks are made."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NewType
+
+from weightedit.core.region import Box
+from weightedit.core.spec import TensorSpec
+
+Effect = Literal["write", "rebind", "restructure", "flag"]
+Locality = Literal["elementwise", "row", "whole", "several"]
+Number = int | float | complex
+DTypeName = NewType("DTypeName", str)
+Values = Any
+"""A parameter that takes numbers for every element: a number, a nested list, an array or a tensor."""
+TensorSource = Any
+"""A parameter that takes a tensor: one in memory, a name in the document, or (file, tensor name)."""
+
+_TYPES = {
+    "Number": "number", "int": "integer", "bool": "boolean", "DTypeName": "dtype", "str": "text",
+    "Values": "values", "TensorSource": "tensor",
+}  # fmt: skip
+REQUIRED = inspect.Parameter.empty
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One argument of an operation, as its form shows it.
+
+    Attributes
+    ----------
+    name, label
+        As in code, and for people.
+    type
+        `number`, `integer`, `boolean`, `dtype`, `text`, `values` or `tensor`.
+    default
+        `REQUIRED` where there is none.
+    help
+        One sentence out of the docstring.
+    """
+
+    name: str
+    label: str
+    type: str
+    default: Any
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A declared operation.
+
+    Attributes
+    ----------
+    name, title, summary, doc
+        For the record, the menu, the tooltip and Help.
+    parameters
+        In the order of the function.
+    locality
+        Which values one result needs.
+    effect
+        `write` changes values in place; `rebind` gives the slot a new tensor; `restructure` changes slots;
+        `flag` changes what is said of a tensor.
+    takes_region
+        Whether it applies to a part of a tensor.
+    converts
+        The values come through as they are, so that any difference in what is stored is a loss.
+    scales
+        A value that is not 0 must not become 0.
+    compute
+        `(current, **arguments) → values`: torch tensors of one piece; tensor arguments are cut to the piece.
+    result
+        `(spec, box, **arguments) → spec` of a rebind, on specs alone.
+    label
+        How history shows its arguments after the name: `× {factor}`.
+    inputs
+        `(box, result box, **arguments) → box`: the part of the old tensor a part of the new one is made from;
+        None where the result does not depend on the old values.
+    """
+
+    name: str
+    title: str
+    summary: str
+    doc: str
+    parameters: tuple[Parameter, ...]
+    locality: Locality
+    effect: Effect
+    takes_region: bool
+    converts: bool
+    scales: bool
+    compute: Callable[..., Any]
+    result: Callable[..., TensorSpec] | None
+    inputs: Callable[..., Box | None] | None
+    label: str
+
+    def parameter(self, name: str) -> Parameter | None:
+        """Return the parameter called `name`, or None."""
+        return next((parameter for parameter in self.parameters if parameter.name == name), None)
+
+
+def operation(effect: Effect, *, title: str, locality: Locality = "elementwise", takes_region: bool | None = None,
+              converts: bool = False, scales: bool = False, result: Callable[..., TensorSpec] | None = None,
+              inputs: Callable[..., Box | None] | None = None,
+              label: str = "") -> Callable[[Callable[..., Any]], Operation]:  # fmt: skip
+    """Declare a function as an operation; a signature or docstring that cannot make a form fails at import."""
+
+    def declare(function: Callable[..., Any]) -> Operation:
+        doc = inspect.getdoc(function) or ""
+        names = list(inspect.signature(function).parameters.values())[1:]
+        helps = _parameter_help(doc)
+        parameters = []
+        for found in names:
+            kind = _TYPES.get(str(found.annotation))
+            if kind is None or found.name not in helps:
+                raise TypeError(f"operation {function.__name__}: {found.name} needs a known type and a description")
+            words = found.name.replace("_", " ").capitalize() if kind != "dtype" else "To dtype"
+            parameters.append(Parameter(found.name, words, kind, found.default, helps[found.name]))
+        if not doc or (effect == "rebind") != (result is not None):
+            raise TypeError(f"operation {function.__name__} needs a docstring, and a result if it rebinds")
+        region = effect == "write" if takes_region is None else takes_region
+        return Operation(function.__name__.rstrip("_"), title, doc.splitlines()[0], doc, tuple(parameters), locality,
+                         effect, region, converts, scales, function, result, inputs, label)  # fmt: skip
+
+    return declare
+
+
+def _parameter_help(doc: str) -> dict[str, str]:
+    """Take each parameter's description out of a numpy docstring."""
+    section = re.search(r"Parameters\n-+\n(.*?)(?:\n\n[A-Z][a-z]+\n-+|\Z)", doc, re.DOTALL)
+    found: dict[str, str] = {}
+    name = ""
+    for line in section[1].splitlines() if section else ():
+        if line and not line.startswith(" "):
+            name = line.split(":")[0].strip()
+            found[name] = ""
+        elif name:
+            found[name] = f"{found[name]} {line.strip()}".strip()
+    return found

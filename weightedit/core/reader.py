@@ -1,0 +1,167 @@
+"""The reading half of a document: its slots, what they are, and their values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weightedit.core.errors import EditRefused, RegionError
+from weightedit.core.groups import StorageGroups, total_nbytes
+from weightedit.core.hazards import refusal
+from weightedit.core.info import TensorsView
+from weightedit.core.pinned import PinnedTensor
+from weightedit.core.region import parse_region
+from weightedit.core.slots import Entry, Slot
+from weightedit.core.source import Source, SourceFile
+from weightedit.core.targets import missing
+
+if TYPE_CHECKING:
+    import torch
+
+    from weightedit.core.contents import Inventory
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where a document came from: title, path, format, what the file says of itself, and the open files."""
+
+    title: str
+    root: Any
+    format_name: str
+    path: Path | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    files: list[SourceFile] = field(default_factory=list)
+    state: Any = None
+    optimizer: Any = None
+
+
+class Reader:
+    """Slots of one checkpoint or live object, by name and by path, and their values."""
+
+    def __init__(self, origin: Origin, inventory: Inventory) -> None:
+        self.origin = origin
+        self.entries: Sequence[Entry] = inventory.entries
+        self.slots: Sequence[Slot] = inventory.slots
+        self.tensors = TensorsView(self)
+        self._index()
+
+    @property
+    def title(self) -> str:
+        """The file's name, or what a live object is."""
+        return self.origin.title
+
+    @property
+    def path(self) -> Path | None:
+        """The file or index it was opened from."""
+        return self.origin.path
+
+    @property
+    def format_name(self) -> str:
+        """`safetensors`, `torch zip`, `live module` or `memory`."""
+        return self.origin.format_name
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The texts the file carries beside its tensors."""
+        return self.origin.metadata
+
+    @property
+    def files(self) -> list[SourceFile]:
+        """Every file that is held open."""
+        return self.origin.files
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the tensors belong to the person's running code."""
+        return self.origin.format_name in ("live module", "memory")
+
+    @property
+    def total_nbytes(self) -> int:
+        """Bytes of all tensors, each storage counted once."""
+        return total_nbytes(self.slots)
+
+    def _index(self) -> None:
+        self._by_name = {slot.name: slot for slot in self.slots}
+        self._by_path = {slot.path: slot for slot in self.slots}
+        self._groups = StorageGroups(self.slots)
+
+    def find(self, key: object) -> Slot | None:
+        """Return the slot with exactly this name or path, or None."""
+        try:
+            return self._by_name.get(key) if isinstance(key, str) else self._by_path.get(key)  # type: ignore[call-overload,no-any-return]
+        except TypeError:
+            return None
+
+    def slot(self, key: object) -> Slot:
+        """Return the slot with exactly this name or path; KeyError if there is none."""
+        found = self.find(key)
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def _slot_for_reading(self, key: object) -> Slot:
+        found = self.find(key)
+        if found is None:
+            raise EditRefused([missing(self, str(key))])
+        return found
+
+    def storage_group(self, slot: Slot) -> str | None:
+        """Return the label of the storage a slot shares with others, or None if it is alone in it."""
+        return self._groups.label(slot)
+
+    def group_members(self, label: str) -> list[Slot]:
+        """Return the slots over the storage with this label, in file order."""
+        return self._groups.members(label)
+
+    def place(self, slot: Slot) -> str:
+        """Return where the bytes of a tensor are, for people."""
+        spec, content = slot.spec, slot.storage.content
+        if isinstance(content, Source):
+            start, stop = spec.extent
+            first, last = content.offset + start, content.offset + max(stop, start + 1) - 1
+            return f"{content.file.name}, bytes {first:,}–{last:,}"
+        return {"patched": "edited over the file", "resident": "edited, in memory or spill"}.get(
+            slot.storage.state, f"on {spec.device}"
+        )
+
+    # ---- values
+
+    def pin(self, key: object) -> PinnedTensor:
+        """Return the present state of a tensor, which later edits leave alone."""
+        return PinnedTensor.of(self._slot_for_reading(key))
+
+    def read(self, name: object, region: str | None = None, *, raw: bool = False) -> torch.Tensor:
+        """Return an independent tensor on CPU with the values of a region.
+
+        Parameters
+        ----------
+        name
+            Name or path.
+        region
+            Such as `[3, :]`; None reads everything.
+        raw
+            Return the stored bytes of the region, row-major, as uint8.
+
+        Raises
+        ------
+        EditRefused
+            If there is no such tensor, the region does not fit, or its values have no plain form.
+        """
+        from weightedit.core.stage import tensor_from
+
+        pinned = self.pin(name)
+        try:
+            box = parse_region(region, pinned.spec.shape)
+        except RegionError as error:
+            raise EditRefused([refusal("out-of-range", f"{region} does not fit {pinned.name}", str(error))]) from None
+        if pinned.spec.encoding != "plain":
+            title = f"{pinned.name} is {pinned.spec.encoding}, and has no plain values to read"
+            raise EditRefused([refusal("unsupported", title)])
+        tensor = tensor_from(pinned.read(box), pinned.spec.dtype).reshape(box.result_shape)
+        if raw:
+            from weightedit.core.stage import raw_bytes
+
+            return raw_bytes(tensor)
+        return tensor

@@ -1,0 +1,101 @@
+"""Ordered edits, saved as JSON and replayed on another document."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weightedit.core.edit import Edit
+from weightedit.core.errors import CheckpointError, EditRefused
+from weightedit.core.hazards import refusal
+from weightedit.core.progress import CancelFlag, Progress, Report
+
+if TYPE_CHECKING:
+    from weightedit.core.document import Document
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Edits in order; a step holds the kinds of warnings that were accepted, and replay raises on any other."""
+
+    edits: tuple[Edit, ...]
+
+    def save(self, path: str | Path) -> None:
+        """Write the recipe, with the bytes of tensor arguments beside it in `NAME.tensors`, named by their hash."""
+        path = Path(path)
+        folder = path.with_name(f"{path.stem}.tensors")
+        for edit in self.edits:
+            for value in edit.tensor_values():
+                folder.mkdir(exist_ok=True)
+                folder.joinpath(value.digest).write_bytes(value.data)
+        data = {"weightedit_recipe": VERSION, "edits": [edit.to_json() for edit in self.edits]}
+        path.write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recipe:
+        """Read a recipe.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is no recipe, or a tensor it names is missing or has other bytes than its hash says.
+        """
+        path = Path(path)
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data["weightedit_recipe"] != VERSION:
+                raise CheckpointError(
+                    f"{path.name} is a recipe of version {data['weightedit_recipe']}; this weightedit reads {VERSION}.",
+                    file=path)  # fmt: skip
+            folder = path.with_name(f"{path.stem}.tensors")
+            return cls(tuple(Edit.from_json(edit, _tensors(edit, folder)) for edit in data["edits"]))
+        except OSError as error:
+            raise CheckpointError(f"{path.name} cannot be read: {error.strerror}.", file=path) from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError(f"{path.name} is no recipe of weightedit ({error}).", file=path) from error
+
+    def apply(self, document: Document, *, accept: Collection[str] | str = (), progress: Report | None = None,
+              cancel: CancelFlag | None = None) -> list[Edit]:  # fmt: skip
+        """Apply every edit in order to a document, each as one undo step; all or nothing.
+
+        Raises
+        ------
+        EditRefused, ConfirmationNeeded
+            If an edit does not fit, or has a warning that was not accepted when the recipe was made.
+        """
+        start = document.history.position
+        applied: list[Edit] = []
+        try:
+            for edit in self.edits:
+                declared = document.operations.get(edit.operation)
+                if declared is None:
+                    raise EditRefused([refusal("argument", f"There is no operation {edit.operation!r}")])
+                kinds = accept if accept == "all" else {*edit.accepted, *accept}
+                applied.append(document.apply_edit(declared, edit, kinds, Progress(progress, cancel)))
+        except BaseException:
+            document.go_to(start, accept="all")
+            raise
+        return applied
+
+
+def _tensors(edit: dict[str, Any], folder: Path) -> dict[str, memoryview]:
+    found = {}
+    for value in edit["arguments"].values():
+        if isinstance(value, dict) and "sha256" in value:
+            digest = value["sha256"]
+            if not (isinstance(digest, str) and len(digest) == 64 and digest.isalnum()):
+                raise ValueError("a tensor's hash is no SHA-256")
+            data = folder.joinpath(digest).read_bytes()
+            check = hashlib.sha256(f"{value['dtype']} {tuple(value['shape'])}".encode() + data).hexdigest()
+            if check != digest:
+                raise ValueError(f"the tensor {digest[:12]}… has other bytes than its hash says")
+            found[digest] = memoryview(data)
+    return found
+
+

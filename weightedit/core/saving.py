@@ -1,0 +1,164 @@
+"""What a save reports, what writing needs of a format, and how a document moves onto the file it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from weightedit.core.commands import Rebind, Write
+from weightedit.core.hazards import Hazard
+from weightedit.core.progress import Progress
+from weightedit.core.source import ByteSource
+from weightedit.core.storage import Patched, Resident, Storage, written_out
+
+if TYPE_CHECKING:
+    from weightedit.core.document import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was written.
+
+    Attributes
+    ----------
+    path, files
+        The destination, and every file of it.
+    format_name
+        `safetensors` or `torch zip`.
+    tensors, nbytes
+        How many tensors, and the bytes of all files; every tensor was read back and compared.
+    hazards
+        What the format could not hold.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+    format_name: str
+    tensors: int
+    nbytes: int
+    hazards: tuple[Hazard, ...]
+
+
+class Writer(Protocol):
+    """Writes documents to files; made by `assembly`, which knows the formats."""
+
+    def save(self, document: Document, progress: Progress) -> Saved:
+        """Replace the document's own file."""
+        ...
+
+    def export(self, document: Document, path: Path, format: str | None, shared: str | None, shard_size: int | None,
+               progress: Progress) -> Saved:  # fmt: skip
+        """Write another file, or save where it is the document's own."""
+        ...
+
+    def hazards(self, document: Document, path: Path, format: str | None, shared: str | None) -> list[Hazard]:
+        """Say what the destination cannot hold."""
+        ...
+
+
+class Rebase:
+    """Moves a document from the file it was read from to the one that replaces it.
+
+    Before the old file goes, every content that reads from it and that history or the document still needs is
+    made our own: only the bytes some edit touched where the new file holds the storage as it is now, all of them
+    where it does not. That is what lets undo go past a save.
+
+    Parameters
+    ----------
+    document
+        About to be saved.
+    placed
+        The storages that the new file holds byte for byte.
+    """
+
+    def __init__(self, document: Document, placed: Iterable[Storage]) -> None:
+        self.document = document
+        self.placed = {id(storage): storage for storage in placed}
+        self._states: dict[int, tuple[Storage, dict[int, ByteSource]]] = {}
+        for storage, content in _states_of(document):
+            self._states.setdefault(id(storage), (storage, {}))[1][id(content)] = content
+        self._own: dict[int, ByteSource] = {}
+        self._under: dict[int, Any] = {}
+
+    def keep_old_bytes(self) -> None:
+        """Read what is still needed of the old file; call before it is replaced."""
+        for storage, contents in self._states.values():
+            reading = [content for content in contents.values() if _reads_a_file(content)]
+            if id(storage) not in self.placed:
+                self._own.update((id(content), written_out(content, self.document.spill)) for content in reading)
+            elif any(content is not storage.content for content in contents.values()):
+                self._keep_touched(storage, list(contents.values()), reading)
+
+    def _keep_touched(self, storage: Storage, contents: list[ByteSource], reading: list[ByteSource]) -> None:
+        if any(isinstance(_base(content), Resident) for content in contents):
+            self._own.update((id(content), written_out(content, self.document.spill)) for content in reading
+                             if content is not storage.content)  # fmt: skip
+            return
+        from weightedit.core.patches import Patches
+
+        under = Patches.none()
+        for content in contents:
+            if isinstance(content, Patched):
+                under = under.reread(content.patches, content.base, self.document.spill)
+        self._under[id(storage)] = under
+
+    def move(self, new: dict[int, ByteSource]) -> None:
+        """Show the new file's bytes; `new` gives the content of each placed storage by id. Call after the replace."""
+        moved: dict[tuple[int, int], ByteSource] = {}
+        for key, (storage, contents) in self._states.items():
+            for identity, content in contents.items():
+                moved[key, identity] = self._moved(storage, content, new.get(key))
+        for command in (command for step in self.document.history.steps for command in step.commands):
+            if isinstance(command, Write):
+                key = id(command.storage)
+                command.before = moved.get((key, id(command.before)), command.before)
+                command.after = moved.get((key, id(command.after)), command.after)
+        for key, (storage, _) in self._states.items():
+            storage.content = moved.get((key, id(storage.content)), storage.content)
+
+    def _moved(self, storage: Storage, content: ByteSource, fresh: ByteSource | None) -> ByteSource:
+        if content is storage.content and fresh is not None:
+            return fresh
+        if id(content) in self._own:
+            return self._own[id(content)]
+        under = self._under.get(id(storage))
+        if fresh is None or under is None or not _reads_a_file(content):
+            return content
+        patches = content.patches.over(under) if isinstance(content, Patched) else under
+        return Patched(fresh, patches)
+
+
+def mark_saved(document: Document) -> None:
+    """Make the present state the saved point of every slot, tensor and storage."""
+    document.history.mark_saved()
+    for slot in document.slots:
+        slot.saved = (slot.name, slot.held)
+        if not slot.held.is_deferred:
+            slot.held.saved = slot.held.described
+            slot.storage.saved = slot.storage.content
+
+
+def _states_of(document: Document) -> Iterable[tuple[Storage, ByteSource]]:
+    """Yield every content of every storage that the document or its history can show."""
+    for slot in document.slots:
+        yield slot.storage, slot.storage.content
+    for command in (command for step in document.history.steps for command in step.commands):
+        if isinstance(command, Write):
+            yield command.storage, command.before
+            yield command.storage, command.after
+            yield command.storage, command.storage.content
+        elif isinstance(command, Rebind):
+            for described in (command.before[1], command.after[1]):
+                yield described.storage, described.storage.content
+
+
+def _base(content: ByteSource) -> ByteSource:
+    return content.base if isinstance(content, Patched) else content
+
+
+def _reads_a_file(content: ByteSource) -> bool:
+    return not isinstance(_base(content), Resident)
+
+

@@ -1,0 +1,242 @@
+"""Statistics of a tensor in one pass over its chunks, in the memory of one chunk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from weightedit.core.codes import Array, code_values, codes, count, is_exact, numbers
+from weightedit.core.dtypes import DTYPES
+from weightedit.core.progress import Progress
+from weightedit.core.region import Box, parse_region
+from weightedit.core.spec import TensorSpec
+
+CHUNK = 4 << 20
+
+
+class Pinned(Protocol):
+    """One state of a tensor that a reader holds on to."""
+
+    @property
+    def spec(self) -> TensorSpec:
+        """What the tensor is."""
+        ...
+
+    def chunks(self, region: Any = None, nbytes: int = ...) -> Iterator[tuple[Box, Any]]:
+        """Yield boxes of the region and their stored values in a buffer that is used again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a pass over a tensor, or a region of it, found.
+
+    Attributes
+    ----------
+    count
+        How many values were seen.
+    minimum, maximum, mean, std
+        Of the finite values; `std` is that of the whole population, `torch.std(correction=0)`. None where no value is
+        finite, or the dtype has no values. Integers keep their exact minimum and maximum. Complex values count by
+        their magnitude.
+    l2
+        The L2 norm of the finite values.
+    zeros, nan, posinf, neginf
+        How many there are; a complex value is NaN or infinite if either part is.
+    code_counts, dtype
+        How often each code of `core.codes` occurs.
+    """
+
+    count: int
+    minimum: float | int | None
+    maximum: float | int | None
+    mean: float | None
+    std: float | None
+    l2: float | None
+    zeros: int
+    nan: int
+    posinf: int
+    neginf: int
+    code_counts: Array
+    dtype: str
+
+    @property
+    def nonfinite(self) -> int:
+        """How many values are NaN or infinite."""
+        return self.nan + self.posinf + self.neginf
+
+    @property
+    def percentile_is_exact(self) -> bool:
+        """Whether `abs_percentile` is one of the values; otherwise it is within 0.8 %."""
+        return is_exact(self.dtype)
+
+    def abs_percentile(self, percent: float = 99.9) -> float | None:
+        """Return the smallest magnitude that `percent` of the finite values do not exceed."""
+        values = code_values(self.dtype)
+        present = (self.code_counts > 0) & np.isfinite(values)
+        if not present.any():
+            return None
+        sizes, counts = np.abs(values[present]), self.code_counts[present]
+        order = np.argsort(sizes, kind="stable")
+        reached = np.cumsum(counts[order])
+        place = int(np.searchsorted(reached, percent / 100 * reached[-1]))
+        return float(sizes[order][min(place, len(order) - 1)])
+
+    def histogram(self, low: float, high: float, bins: int) -> Array:
+        """Return how many finite values fall in each of `bins` equal parts of `[low, high]`, float64.
+
+        Values past an end count in the last bin of that end. A code of a wide dtype that covers several bins is
+        spread over them evenly.
+        """
+        values = code_values(self.dtype)
+        present = np.flatnonzero((self.code_counts > 0) & np.isfinite(values))
+        result = np.zeros(bins)
+        if not high > low or not len(present):
+            return result
+        scale = bins / (high - low)
+        weights = self.code_counts[present].astype(np.float64)
+        if is_exact(self.dtype):
+            place = np.clip(((values[present] - low) * scale).astype(np.int64), 0, bins - 1)
+            np.add.at(result, place, weights)
+            return result
+        half = np.abs(values[present]) / 256
+        first = (values[present] - half - low) * scale
+        last = (values[present] + half - low) * scale
+        parts = np.clip(np.ceil(last - first).astype(np.int64) + 1, 1, 2 * bins)
+        steps = np.arange(int(parts.sum())) - np.repeat(np.cumsum(parts) - parts, parts)
+        at = np.repeat(first, parts) + (steps + 0.5) * np.repeat((last - first) / parts, parts)
+        np.add.at(result, np.clip(at, 0, bins - 1).astype(np.int64), np.repeat(weights / parts, parts))
+        return result
+
+
+@dataclass
+class _Moments:
+    """Count, mean and sum of squared deviations of what was seen, joined as Chan, Golub and LeVeque (1983) do."""
+
+    count: int = 0
+    mean: float = 0.0
+    deviation: float = 0.0
+    minimum: float = math.inf
+    maximum: float = -math.inf
+    square: float = 0.0
+
+    def add(self, values: Array) -> None:
+        size = values.size
+        if not size:
+            return
+        self.minimum = min(self.minimum, values.min())
+        self.maximum = max(self.maximum, values.max())
+        wide = values.astype(np.float64, copy=False).reshape(-1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = float(wide.mean())
+            off = wide - mean
+            deviation = float(off @ off)
+            self.square += float(wide @ wide)
+            delta = mean - self.mean
+            total = self.count + size
+            self.mean += delta * (size / total)
+            self.deviation += deviation + delta * delta * (self.count * size / total)
+            self.count = total
+
+
+def statistics(pinned: Pinned, region: Box | str | None = None, progress: Progress | None = None,
+               nbytes: int = CHUNK) -> Statistics:  # fmt: skip
+    """Return the statistics of a tensor or of one region of it.
+
+    Parameters
+    ----------
+    pinned
+        The state to read.
+    region
+        What of it; None for all.
+    progress
+        Advanced by the bytes read; cancelling it raises `Cancelled`.
+    nbytes
+        How large a chunk may be.
+    """
+    spec = pinned.spec
+    box = region if isinstance(region, Box) else parse_region(region, spec.shape)
+    if progress is not None:
+        progress.begin("Statistics", box.numel * spec.type.itemsize)
+    counts = np.zeros(256 if spec.type.itemsize == 1 and is_exact(spec.dtype) else 1 << 16, np.int64)
+    moments = _Moments()
+    tally = _Tally()
+    for _, array in pinned.chunks(box, nbytes):
+        values = None if is_exact(spec.dtype) else numbers(array, spec.dtype)
+        counts += count(codes(array, array if values is None else values, spec.dtype))
+        if values is not None:
+            _add_wide(array, values, spec, moments, tally)
+        if progress is not None:
+            progress.advance(array.nbytes)
+    if is_exact(spec.dtype):
+        return _from_counts(counts, spec.dtype)
+    return _finished(counts, spec, moments, tally)
+
+
+@dataclass
+class _Tally:
+    zeros: int = 0
+    nan: int = 0
+    posinf: int = 0
+    neginf: int = 0
+    low: int | None = None
+    high: int | None = None
+
+
+def _add_wide(array: Array, values: Array, spec: TensorSpec, moments: _Moments, tally: _Tally) -> None:
+    tally.zeros += values.size - int(np.count_nonzero(values))
+    if spec.type.is_integer:
+        tally.low = min(int(array.min()), int(array.min()) if tally.low is None else tally.low)
+        tally.high = max(int(array.max()), int(array.max()) if tally.high is None else tally.high)
+        moments.add(values)
+        return
+    finite = np.isfinite(values)
+    if finite.all():
+        moments.add(values)
+        return
+    if spec.type.family == "complex":
+        parts = (array["real"], array["imag"]) if spec.dtype == "complex32" else (array.real, array.imag)
+        nan = int(np.count_nonzero(np.isnan(parts[0]) | np.isnan(parts[1])))
+        tally.nan += nan
+        tally.posinf += values.size - int(np.count_nonzero(finite)) - nan
+    else:
+        tally.nan += int(np.count_nonzero(np.isnan(values)))
+        tally.posinf += int(np.count_nonzero(values == np.inf))
+        tally.neginf += int(np.count_nonzero(values == -np.inf))
+    moments.add(values[finite])
+
+
+def _finished(counts: Array, spec: TensorSpec, moments: _Moments, tally: _Tally) -> Statistics:
+    total = int(counts.sum())
+    if not moments.count or spec.type.family == "opaque":
+        return Statistics(total, None, None, None, None, None, tally.zeros, tally.nan, tally.posinf, tally.neginf,
+                          counts, spec.dtype)  # fmt: skip
+    low: float | int = float(moments.minimum) if tally.low is None else tally.low
+    high: float | int = float(moments.maximum) if tally.high is None else tally.high
+    return Statistics(total, low, high, moments.mean, math.sqrt(moments.deviation / moments.count),
+                      math.sqrt(moments.square), tally.zeros, tally.nan, tally.posinf, tally.neginf, counts,
+                      spec.dtype)  # fmt: skip
+
+
+def _from_counts(counts: Array, dtype: str) -> Statistics:
+    """Work everything out of the counts of bit patterns."""
+    values = code_values(dtype)
+    present = counts > 0
+    finite = present & np.isfinite(values)
+    nan, posinf, neginf = (int(counts[mask].sum()) for mask in (np.isnan(values), values == np.inf, values == -np.inf))
+    total, zeros = int(counts.sum()), int(counts[values == 0].sum())
+    if not finite.any() or DTYPES[dtype].family == "opaque":
+        return Statistics(total, None, None, None, None, None, zeros, nan, posinf, neginf, counts, dtype)
+    seen, times = values[finite], counts[finite].astype(np.float64)
+    number = float(times.sum())
+    mean = math.fsum(seen * times) / number
+    std = math.sqrt(math.fsum((seen - mean) ** 2 * times) / number)
+    l2 = math.sqrt(math.fsum(seen * seen * times))
+    low, high = float(seen.min()), float(seen.max())
+    whole = DTYPES[dtype].family != "float"
+    return Statistics(total, int(low) if whole else low, int(high) if whole else high, mean, std, l2, zeros, nan,
+                      posinf, neginf, counts, dtype)  # fmt: skip

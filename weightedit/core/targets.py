@@ -1,0 +1,81 @@
+"""From what a person names to the slots it means."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+from weightedit.core.errors import EditRefused
+from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.slots import Slot
+
+
+class SlotIndex(Protocol):
+    """What finding slots needs of a document."""
+
+    @property
+    def slots(self) -> Sequence[Slot]:
+        """All slots in file order."""
+        ...
+
+    def find(self, key: object) -> Slot | None:
+        """Return the slot with this exact name or path."""
+        ...
+
+
+def find_slots(index: SlotIndex, targets: object) -> list[Slot]:
+    """Return the slots that targets mean, in file order of each pattern, without repeats.
+
+    An exact name or path wins; then `fnmatchcase`, where `*` crosses dots; `re:` is a full match; a list is a union.
+
+    Raises
+    ------
+    EditRefused
+        If one of them matches nothing.
+    """
+    found: dict[int, Slot] = {}
+    for target in patterns(index, targets):
+        for slot in _match(index, target):
+            found.setdefault(id(slot), slot)
+    if not found:
+        raise EditRefused([refusal("not-found", "No tensor is named", "Name at least one tensor or pattern.")])
+    return list(found.values())
+
+
+def patterns(index: SlotIndex, targets: object) -> list[object]:
+    """Return targets as a list; a tuple is a path where it names a slot, and a union otherwise."""
+    if isinstance(targets, str) or (isinstance(targets, tuple) and index.find(targets) is not None):
+        return [targets]
+    return list(targets) if isinstance(targets, Sequence | set | frozenset) else [targets]
+
+
+def _match(index: SlotIndex, target: object) -> list[Slot]:
+    exact = index.find(target)
+    if exact is not None:
+        return [exact]
+    if not isinstance(target, str):
+        raise EditRefused([refusal("not-found", f"No tensor is at {target!r}", "Give a name, a pattern or a path.")])
+    if target.startswith("re:"):
+        try:
+            pattern = re.compile(target[3:])
+        except re.error as error:
+            raise EditRefused([refusal("not-found", f"The pattern {target} does not read", f"{error}.")]) from None
+        matched = [slot for slot in index.slots if pattern.fullmatch(slot.name)]
+    else:
+        matched = [slot for slot in index.slots if fnmatchcase(slot.name, target)]
+    if not matched:
+        raise EditRefused([missing(index, target)])
+    return matched
+
+
+def missing(index: SlotIndex, target: str) -> Hazard:
+    """Return the refusal for a name or pattern that nothing matches, with the nearest name."""
+    names = [slot.name for slot in index.slots[:20_000]]
+    near = difflib.get_close_matches(target, names, 1, 0.5)
+    hint = f"Did you mean {near[0]}?" if near else f"The document has {len(index.slots):,} tensors."
+    what = f"Nothing matches {target}" if any(c in target for c in "*?[") or target.startswith("re:") else \
+        f"There is no tensor {target!r}"  # fmt: skip
+    return refusal("not-found", what, hint)

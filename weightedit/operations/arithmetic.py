@@ -1,0 +1,64 @@
+"""Operations that compute each value from the value before, or put another there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weightedit.core.operation import Number, Values, operation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@operation("write", title="Set values", converts=True, label="{values}")
+def set_(current: Tensor, values: Values) -> Tensor:
+    """Write given values into the region.
+
+    Parameters
+    ----------
+    values
+        A number, a nested list, an array or a tensor of the region's shape.
+    """
+    return values
+
+
+@operation("write", title="Fill", converts=True, label="{value}")
+def fill(current: Tensor, value: Number) -> Tensor:
+    """Write one value into every cell of the region.
+
+    Parameters
+    ----------
+    value
+        The number every cell gets.
+    """
+    from weightedit.core.precision import number_like
+
+    return number_like(current, value)
+
+
+@operation("write", title="Scale", scales=True, label="× {factor}")
+def scale(current: Tensor, factor: Number) -> Tensor:
+    """Multiply every value of the region by a factor.
+
+    Parameters
+    ----------
+    factor
+        The number every value is multiplied by.
+    """
+    from weightedit.core.precision import widened
+
+    return widened(current, factor) * factor
+
+
+@operation("write", title="Add", label="+ {value}")
+def add(current: Tensor, value: Number) -> Tensor:
+    """Add a number to every value of the region.
+
+    Parameters
+    ----------
+    value
+        The number that is added.
+    """
+    from weightedit.core.precision import widened
+
+    return widened(current, value) + value

@@ -1,0 +1,57 @@
+"""Operations on what surrounds the values: the tensor as a whole, its flag, its name."""
+
+from __future__ import annotations
+
+from dataclasses import replace as replaced
+from typing import TYPE_CHECKING
+
+from weightedit.core.operation import TensorSource, operation
+from weightedit.core.region import Box
+from weightedit.core.spec import TensorSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def _source_result(spec: TensorSpec, box: Box, source: TensorSpec) -> TensorSpec:
+    return replaced(spec.fresh(dtype=source.dtype, shape=source.shape), encoding=source.encoding)
+
+
+def _nothing(box: Box, result: Box, **_: object) -> None:
+    """Say that the old values are not needed."""
+
+
+@operation("rebind", title="Replace", converts=True, result=_source_result, inputs=_nothing, label="by {source}")
+def replace(current: Tensor, source: TensorSource) -> Tensor:
+    """Put another tensor in its place, with the shape and dtype it has.
+
+    Parameters
+    ----------
+    source
+        A tensor of this document by name, or a tensor of another file.
+    """
+    return source
+
+
+@operation("flag", title="Set requires_grad", label="{value}")
+def requires_grad(current: Tensor, value: bool) -> Tensor:
+    """Say whether training changes the tensor.
+
+    Parameters
+    ----------
+    value
+        Whether gradients are recorded for it.
+    """
+    return current
+
+
+@operation("restructure", title="Rename", label="to {to}")
+def rename(current: Tensor, to: str) -> Tensor:
+    """Give the tensor another name in the same place.
+
+    Parameters
+    ----------
+    to
+        The new full name.
+    """
+    return current
