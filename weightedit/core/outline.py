@@ -1,4 +1,4 @@
-"""The tree a document is shown as: containers, dotted names split into groups, and sizes; filled where someone looks."""
+"""The tree a document is shown as: containers, dotted names split into groups, sizes; filled where someone looks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ class Node:
         Bytes of its tensors, each shared byte once; None until somebody measured it.
     """
 
-    __slots__ = ("children", "entry", "kind", "label", "members", "nbytes", "offset", "parent", "pending", "row", "tensors")
+    __slots__ = ("children", "entry", "kind", "label", "members", "nbytes", "offset", "parent", "pending", "row",
+                 "tensors")  # fmt: skip
 
     def __init__(self, label: str, kind: str, entry: Entry | None, parent: Node | None, row: int) -> None:
         self.label = label

@@ -21,6 +21,23 @@ TICK = 100
 """Milliseconds between two looks at how far tasks are."""
 
 
+class TaskProgress(Progress):
+    """What a task's work reports to; `report` and `cancel` are what methods of a document take.
+
+    Parameters
+    ----------
+    report
+        Called with (label, done, total) in the worker's thread.
+    cancel
+        Set when the work should stop.
+    """
+
+    def __init__(self, report: Callable[[str, int, int], None], cancel: threading.Event) -> None:
+        super().__init__(report, cancel)
+        self.report = report
+        self.cancel = cancel
+
+
 class Task(Generic[T]):
     """One piece of work on its way.
 
@@ -36,7 +53,7 @@ class Task(Generic[T]):
         How far it is, as its `Progress` last said.
     """
 
-    def __init__(self, name: str, work: Callable[[Progress], T], group: str | None, generation: int,
+    def __init__(self, name: str, work: Callable[[TaskProgress], T], group: str | None, generation: int,
                  quiet: bool) -> None:  # fmt: skip
         self.name = name
         self.work = work
@@ -63,9 +80,9 @@ class Task(Generic[T]):
         return self._cancel.is_set()
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> TaskProgress:
         """What the work reports to and is stopped by."""
-        return Progress(self._report, self._cancel)
+        return TaskProgress(self._report, self._cancel)
 
     @property
     def fraction(self) -> float | None:
@@ -128,7 +145,7 @@ class Tasks(QObject):
         self._timer.setInterval(TICK)
         self._timer.timeout.connect(self.changed)
 
-    def start(self, name: str, work: Callable[[Progress], T], *, on_result: Callable[[T], None] | None,
+    def start(self, name: str, work: Callable[[TaskProgress], T], *, on_result: Callable[[T], None] | None,
               on_error: Callable[[Exception], None] | None = None, on_cancelled: Callable[[], None] | None = None,
               group: str | None = None, quiet: bool = False) -> Task[T]:  # fmt: skip
         """Start work in a worker's thread.
@@ -138,7 +155,7 @@ class Tasks(QObject):
         name
             What the status bar calls it, if it takes longer than half a second.
         work
-            Called in a worker's thread with a `Progress`, which it advances and which stops it.
+            Called in a worker's thread with a `TaskProgress`, which it advances and which stops it.
         on_result, on_error, on_cancelled
             Called on the GUI thread, one of them at most. Without `on_error` the window shows the error.
             A task that finishes although it was asked to stop still gives its result.

@@ -1,0 +1,218 @@
+"""The open documents: opened in the background, told apart, and followed as they change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+from weightedit.core.outline import Outline
+from weightedit.ui.tasks import Task, TaskProgress, Tasks
+
+if TYPE_CHECKING:
+    from weightedit.core.document import Change, Document
+    from weightedit.core.slots import Slot
+
+MEASURED_SLOTS = 5_000
+"""Tensors looked at to find how wide the tree's columns must be."""
+
+
+class OpenDocument:
+    """A document and what the window keeps beside it.
+
+    Attributes
+    ----------
+    document
+        The document itself.
+    outline
+        Its display tree.
+    widest_shape, widest_dtype
+        The longest texts of these columns.
+    has_groups, has_grad
+        Whether any tensor shares its storage, or has requires_grad.
+    """
+
+    def __init__(self, document: Document, outline: Outline) -> None:
+        self.document = document
+        self.outline = outline
+        self.stop_following: Callable[[], None] | None = None
+        self.look()
+
+    def look(self) -> None:
+        """Take the widths of the columns from the first tensors."""
+        from weightedit.core.numbers import shape_text
+
+        slots = self.document.slots[:MEASURED_SLOTS]
+        self.widest_shape = max((shape_text(slot.spec.shape) for slot in slots), key=len, default="")
+        self.widest_dtype = max((slot.spec.type.short for slot in slots), key=len, default="")
+        self.has_groups = any(self.document.storage_group(slot) for slot in slots)
+        self.has_grad = any(slot.spec.requires_grad for slot in slots)
+
+    @property
+    def title(self) -> str:
+        """The file's name, or what a live object is called."""
+        return self.document.title
+
+    @property
+    def tensors(self) -> int:
+        """How many tensors it has."""
+        return len(self.document.slots)
+
+    def storage_group(self, slot: Slot) -> str | None:
+        """Return the label of a slot's storage group."""
+        return self.document.storage_group(slot)
+
+    def first_tensor(self) -> str | None:
+        """Return the tensor to show first: the first one with two dimensions or more, else the first."""
+        slots = self.document.slots[:MEASURED_SLOTS]
+        first = next((slot for slot in slots if len(slot.spec.shape) > 1 and slot.spec.numel), None)
+        if first is None and slots:
+            first = slots[0]
+        return None if first is None else first.name
+
+
+def opened(document: Document, progress: TaskProgress) -> OpenDocument:
+    """Make a document's display tree, in a worker."""
+    outline = Outline(document.entries)
+    outline.prepare(progress)
+    return OpenDocument(document, outline)
+
+
+class Documents(QObject):
+    """Every open document.
+
+    Signals
+    -------
+    opening
+        (file name): a file is being opened.
+    added, removed
+        (OpenDocument)
+    refused
+        (path, exception): a file could not be opened; everything else is as it was.
+    changed
+        (OpenDocument, Change): an edit, an undo or a redo was applied, or the document was saved.
+    outlined
+        (OpenDocument): its display tree was made anew.
+    settled
+        No file is being opened any more.
+    """
+
+    opening = Signal(str)
+    added = Signal(object)
+    removed = Signal(object)
+    refused = Signal(str, object)
+    changed = Signal(object, object)
+    outlined = Signal(object)
+    settled = Signal()
+    _announced = Signal(object, object)
+
+    def __init__(self, tasks: Tasks, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._tasks = tasks
+        self._open: list[OpenDocument] = []
+        self._waiting: list[Task[Any]] = []
+        self._announced.connect(self._change, Qt.ConnectionType.QueuedConnection)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Any:
+        return iter(tuple(self._open))
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def all(self) -> Sequence[OpenDocument]:
+        """The open documents in the order they were opened."""
+        return tuple(self._open)
+
+    @property
+    def unsaved(self) -> list[OpenDocument]:
+        """Documents with edits that closing would lose; a live module keeps its edits."""
+        return [found for found in self._open if found.document.is_modified and found.document.path is not None]
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether a file is being opened."""
+        return bool(self._waiting)
+
+    def of(self, document: Document) -> OpenDocument | None:
+        """Return what the window keeps beside a document."""
+        return next((found for found in self._open if found.document is document), None)
+
+    def open(self, paths: Sequence[str | Path]) -> None:
+        """Open files in the background, one task each."""
+        for path in paths:
+            self._start(str(path), Path(path).name or str(path))
+
+    def open_object(self, value: Any, optimizer: Any, title: str) -> None:
+        """Open a live module or a nesting of tensors in memory."""
+        self._start(value, title, optimizer)
+
+    def _start(self, target: Any, name: str, optimizer: Any = None) -> None:
+        def work(progress: TaskProgress) -> OpenDocument:
+            from weightedit.assembly import open_document
+
+            return opened(open_document(target, optimizer=optimizer, progress=progress), progress)
+
+        def done(result: OpenDocument) -> None:
+            self._finished(task)
+            self.add(result)
+            self._settle()
+
+        def failed(error: Exception) -> None:
+            self._finished(task)
+            self.refused.emit(str(target) if isinstance(target, str) else name, error)
+            self._settle()
+
+        def cancelled() -> None:
+            self._finished(task)
+            self._settle()
+
+        task = self._tasks.start(f"Opening {name}", work, on_result=done, on_error=failed, on_cancelled=cancelled)
+        self._waiting.append(task)
+        self.opening.emit(name)
+
+    def _finished(self, task: Task[Any]) -> None:
+        self._waiting.remove(task)
+
+    def _settle(self) -> None:
+        if not self._waiting:
+            self.settled.emit()
+
+    def add(self, opened: OpenDocument) -> None:
+        """Take a document in and follow its changes."""
+        self._open.append(opened)
+        opened.stop_following = opened.document.subscribe(lambda change: self._announced.emit(opened, change))
+        self.added.emit(opened)
+
+    def close(self, opened: OpenDocument) -> None:
+        """Close a document; unsaved edits are gone."""
+        self._open.remove(opened)
+        if opened.stop_following is not None:
+            opened.stop_following()
+        self.removed.emit(opened)
+        opened.document.close()
+
+    def _change(self, opened: OpenDocument, change: Change) -> None:
+        if opened not in self._open:
+            return
+        if change.structure:
+            self._outline_anew(opened)
+        self.changed.emit(opened, change)
+
+    def _outline_anew(self, opened: OpenDocument) -> None:
+        def work(progress: TaskProgress) -> Outline:
+            outline = Outline(list(opened.document.entries))
+            outline.prepare(progress)
+            opened.look()
+            return outline
+
+        def done(outline: Outline) -> None:
+            opened.outline = outline
+            self.outlined.emit(opened)
+
+        self._tasks.start("Outline", work, on_result=done, group=f"outline {id(opened)}", quiet=True)

@@ -1,0 +1,1 @@
+"""The left panel: every open document as a tree of modules and tensors, with its filter."""

@@ -1,0 +1,168 @@
+"""How a row of the tree is painted: guides, icon, name, modified dot, numbers and the storage chip."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen
+from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView, QWidget
+
+from weightedit.core.outline import Node, Outline
+from weightedit.ui.icons import paint_icon
+from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.tree.model import Column, Index, TreeModel, slot_of
+
+ROW = 24
+INDENT = 9
+LEFT = 8
+"""Where the chevrons of the top rows begin."""
+CHEVRON = 12
+ICON = 14
+CHIP_W, CHIP_H = 24, 15
+ROOM_FOR_NAME = 96
+"""Pixels a name keeps however deep its row is."""
+
+ICONS = {"dict": "braces", "value": "braces", "list": "brackets", "tuple": "brackets", "module": "cube",
+         "object": "object", "root": "file", "group": "cube", "range": "layers", "buffer": "tensor",
+         "parameter": "parameter", "tensor": "tensor"}  # fmt: skip
+
+
+def icon_name(node: Node, outline: Outline | None) -> str:
+    """Return the icon that says what kind of thing a row is."""
+    slot = slot_of(node)
+    if slot is not None:
+        return ICONS.get(slot.spec.kind, "tensor")
+    if node.kind in ("group", "module") and outline is not None and outline.count(node) is not None:
+        return "layers"
+    return ICONS.get(node.kind, "object")
+
+
+def paint_chip(painter: QPainter, rect: QRect, label: str) -> None:
+    """Draw a storage group's chip in the middle of `rect`."""
+    place = QRectF(0, 0, max(CHIP_W, 10 + 7 * len(label)), CHIP_H)
+    place.moveCenter(QRectF(rect).center())
+    place.translate(0.5 - place.x() % 1, 0.5 - place.y() % 1)
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(theme.group_border(label), 1))
+    painter.setBrush(theme.group_fill(label))
+    painter.drawRoundedRect(place.adjusted(0, 0, -1, -1), 3, 3)
+    painter.setFont(ui_font(10, QFont.Weight.DemiBold))
+    painter.setPen(theme.group_color(label))
+    painter.drawText(place.adjusted(0, 0, -1, -1), Qt.AlignmentFlag.AlignCenter, label)
+    painter.restore()
+
+
+class TreeDelegate(QStyledItemDelegate):
+    """Paints rows by hand, so that a long tree costs no more than the rows in sight."""
+
+    def __init__(self, view: QTreeView, model: TreeModel) -> None:
+        super().__init__(view)
+        self._view = view
+        self._model = model
+        self.fonts_changed()
+
+    def fonts_changed(self) -> None:
+        """Measure the fonts anew."""
+        self._plain = ui_font(12)
+        self._strong = ui_font(12, QFont.Weight.DemiBold)
+
+    def indent(self, node: Node, width: int) -> int:
+        """Return where a row's chevron begins; deep rows stop moving right while a name still fits."""
+        return LEFT + min(INDENT * self._model.depth(node), max(width - LEFT - ROOM_FOR_NAME, 0))
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """Return a row's height; widths are the header's."""
+        return QSize(40, ROW)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem,
+              index: Index) -> None:  # fmt: skip
+        """Draw one cell."""
+        node = self._model.node(index)
+        if node is None:
+            return
+        column = Column(index.column())
+        rect: QRect = option.rect
+        painter.save()
+        if column == Column.NAME:
+            selected = bool(option.state & QStyle.StateFlag.State_Selected)
+            self._paint_name(painter, rect, node, index, selected)
+        elif column == Column.STORAGE:
+            if label := self._model.text(node, column):
+                paint_chip(painter, rect, label)
+        else:
+            painter.setFont(self._plain)
+            painter.setPen(theme.color("text2" if slot_of(node) is not None else "text3"))
+            left = column in (Column.DTYPE, Column.GRAD)
+            side = Qt.AlignmentFlag.AlignLeft if left else Qt.AlignmentFlag.AlignRight
+            painter.drawText(rect.adjusted(4, 0, -4, 0), side | Qt.AlignmentFlag.AlignVCenter,
+                             self._model.text(node, column))  # fmt: skip
+        painter.restore()
+
+    def _paint_name(self, painter: QPainter, rect: QRect, node: Node, index: Index,
+                    selected: bool) -> None:  # fmt: skip
+        left = rect.x() + self.indent(node, rect.width())
+        middle = rect.center().y()
+        self._paint_guides(painter, rect, left)
+        if node.is_leaf:
+            icon_left = left + 1
+        else:
+            name = "chevron-down" if self._view.isExpanded(index) else "chevron-right"
+            paint_icon(painter, QRect(left, middle - CHEVRON // 2 + 1, CHEVRON, CHEVRON), name, "text3")
+            icon_left = left + CHEVRON + 1
+        tensor = slot_of(node) is not None
+        on = "accent" if selected and tensor else "text2" if not node.is_leaf else "text3"
+        width = 18 if tensor else ICON
+        drawn = icon_name(node, self._model.outline_of(node))
+        paint_icon(painter, QRectF(icon_left, middle - width / 2 + 0.5, width, width), drawn, on)
+        text_left = icon_left + width + 6
+        font = self._strong if selected else self._plain
+        self._paint_label(painter, rect, node, text_left, font)
+
+    def _paint_guides(self, painter: QPainter, rect: QRect, left: int) -> None:
+        painter.setPen(theme.color("line"))
+        x = rect.x() + LEFT + CHEVRON // 2
+        while x < left + CHEVRON // 2 - 1:
+            painter.drawLine(x, rect.top(), x, rect.bottom())
+            x += INDENT
+
+    def _paint_label(self, painter: QPainter, rect: QRect, node: Node, left: int, font: QFont) -> None:
+        metrics = QFontMetrics(font)
+        modified = self._model.is_modified(node)
+        room = rect.right() - left - 4 - (12 if modified else 0)
+        label = self._model.text(node, Column.NAME)
+        # Only what can fit is measured: a name may have thousands of letters.
+        shown = metrics.elidedText(label[:300], Qt.TextElideMode.ElideRight, max(room, 0))
+        painter.setFont(font)
+        painter.setPen(theme.color("text"))
+        line = QRect(left, rect.y(), max(room, 0), rect.height())
+        painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
+        after = left + metrics.horizontalAdvance(shown)
+        detail = self._model.detail(node)
+        if modified:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.color("warn"))
+            painter.drawEllipse(QPointF(after + 8.5, rect.center().y() + 0.5), 3, 3)
+        elif detail and after + 8 < rect.right() - 20:
+            painter.setFont(self._plain)
+            painter.setPen(theme.color("text3"))
+            room = rect.right() - after - 12
+            text = QFontMetrics(self._plain).elidedText(detail[:300], Qt.TextElideMode.ElideRight, room)
+            painter.drawText(QRect(after + 8, rect.y(), room, rect.height()),
+                             Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)  # fmt: skip
+
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem,
+                     index: Index) -> QWidget:  # fmt: skip
+        """Return the field that renames a tensor."""
+        editor = QLineEdit(parent)
+        editor.setObjectName("rename")
+        editor.setProperty("inline", True)
+        return editor
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem,
+                             index: Index) -> None:  # fmt: skip
+        """Give the field the rest of the row."""
+        rect: QRect = option.rect
+        node = self._model.node(index)
+        left = rect.x() if node is None else rect.x() + self.indent(node, rect.width()) + 18
+        editor.setGeometry(left, rect.y(), self._view.viewport().width() - left - 4, rect.height())

@@ -1,0 +1,385 @@
+"""The item model over outlines: rows come in batches as they are seen, and only what changed is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+
+from weightedit.core.numbers import bytes_text, count_text, shape_text
+from weightedit.core.outline import Node, Outline
+
+if TYPE_CHECKING:
+    from weightedit.core.slots import Slot
+    from weightedit.ui.documents import OpenDocument
+
+BATCH = 256
+"""Rows a level gains at a time."""
+Index = QModelIndex | QPersistentModelIndex
+
+
+class Column(IntEnum):
+    """What stands in each column."""
+
+    NAME = 0
+    SHAPE = 1
+    DTYPE = 2
+    SIZE = 3
+    STORAGE = 4
+    GRAD = 5
+
+
+HEADERS = {Column.NAME: "Name", Column.SHAPE: "Shape", Column.DTYPE: "dtype", Column.SIZE: "Size"}
+
+
+def slot_of(node: Node) -> Slot | None:
+    """Return the slot of a tensor's row."""
+    return node.entry.slot if node.entry is not None else None
+
+
+def printable(label: str) -> str:
+    """Return a label on one line: an empty name as quotes, control characters as escapes."""
+    if label.isprintable():
+        return label or "''"
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in label)
+
+
+class TreeModel(QAbstractItemModel):
+    """Documents as trees; one document's rows are at the top, several are one row each.
+
+    Signals
+    -------
+    rename_requested
+        (OpenDocument, tensor name, new name) was typed into a row.
+    sizes_wanted
+        (Outline, Node) of a large group whose size somebody sees and nobody has measured.
+    """
+
+    rename_requested = Signal(object, str, str)
+    sizes_wanted = Signal(object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._top = Node("", "top", None, None, 0)
+        self._top.children = []
+        self._shown: dict[Node, int] = {self._top: 0}
+        self._numbers: dict[Node, int] = {}
+        self._nodes: dict[int, Node] = {}
+        self._next = 1
+        self._by_name: dict[tuple[int, str], Node] = {}
+        self._documents: dict[Node, OpenDocument] = {}
+        self._outlines: dict[Node, Outline] = {}
+        self._asked: set[Node] = set()
+
+    # ---- what is shown
+
+    def set_roots(self, roots: Sequence[tuple[OpenDocument, Outline]]) -> None:
+        """Show these documents, each by an outline, filtered or whole."""
+        self.beginResetModel()
+        self._shown.clear()
+        self._numbers.clear()
+        self._nodes.clear()
+        self._by_name.clear()
+        self._asked.clear()
+        self._documents = {outline.root: document for document, outline in roots}
+        self._outlines = {outline.root: outline for _, outline in roots}
+        if len(roots) == 1:
+            self._top = roots[0][1].root
+            self._top.parent = None
+        else:
+            self._top = Node("", "top", None, None, 0)
+            self._top.children = [outline.root for _, outline in roots]
+            for row, (document, outline) in enumerate(roots):
+                outline.root.parent, outline.root.row = self._top, row
+                outline.root.label = document.title
+        children = self._children(self._top)
+        self._take_in(self._top, 0, min(BATCH, len(children)))
+        self.endResetModel()
+
+    def _children(self, node: Node) -> list[Node]:
+        if node.kind == "top":
+            return node.children or []
+        return self._outlines[self.root_of(node)].children(node)
+
+    def _take_in(self, node: Node, start: int, stop: int) -> None:
+        """Give numbers to the rows that become visible; a number is never used twice."""
+        document = self._documents.get(self.root_of(node))
+        for child in self._children(node)[start:stop]:
+            self._numbers[child] = self._next
+            self._nodes[self._next] = child
+            self._next += 1
+            if child.kind == "tensor" and child.entry is not None:
+                self._by_name[id(document), child.entry.name] = child
+        self._shown[node] = stop
+
+    def root_of(self, node: Node) -> Node:
+        """Return the row of the document that a row is in."""
+        while node.kind != "root" and node.parent is not None:
+            node = node.parent
+        return node
+
+    def node(self, index: Index) -> Node | None:
+        """Return the row behind an index; None for the invisible root and for an index out of date."""
+        return self._nodes.get(index.internalId()) if index.isValid() else None
+
+    def document(self, index: Index) -> OpenDocument | None:
+        """Return the document a row belongs to."""
+        node = self.node(index)
+        return None if node is None else self._documents.get(self.root_of(node))
+
+    def outline_of(self, node: Node) -> Outline | None:
+        """Return the outline a row comes from."""
+        return self._outlines.get(self.root_of(node))
+
+    def depth(self, node: Node) -> int:
+        """Return how many rows are above a row in its branch."""
+        depth = 0
+        while node.parent is not None and node.parent is not self._top:
+            node = node.parent
+            depth += 1
+        return depth
+
+    def index_of(self, node: Node, column: int = 0) -> QModelIndex:
+        """Return the index of a row that is shown; an invalid one otherwise."""
+        number = self._numbers.get(node)
+        return QModelIndex() if number is None else self.createIndex(node.row, column, number)
+
+    def key(self, node: Node) -> tuple[int, tuple[str, ...]]:
+        """Return what names a row also after the rows were made anew."""
+        return id(self._documents.get(self.root_of(node))), node.identity
+
+    def find(self, document: OpenDocument, name: str) -> QModelIndex:
+        """Return the index of a tensor by its full name, fetching the levels it lies in."""
+        root = next((root for root, found in self._documents.items() if found is document), None)
+        if root is None:
+            return QModelIndex()
+        known = self._by_name.get((id(document), name))
+        node = known if known is not None else self._search(root, name)
+        return QModelIndex() if node is None else self.index_of(node)
+
+    def _search(self, root: Node, name: str) -> Node | None:
+        """Go down to a tensor through the rows whose entries hold it, without looking into others."""
+        outline = self._outlines[root]
+        target = outline.position(name)
+        node: Node | None = root
+        while node is not None and target is not None:
+            child = outline.child_with(node, target)
+            if child is None:
+                return None
+            while child.row >= self._shown.get(node, 0) and self._can_fetch(node):
+                self._fetch(node)
+            if child.is_leaf:
+                return child
+            node = child
+        return None
+
+    # ---- Qt's questions
+
+    def index(self, row: int, column: int, parent: Index = QModelIndex()) -> QModelIndex:  # noqa: B008
+        """Return the index of a row that was fetched."""
+        node = self._top if not parent.isValid() else self._nodes.get(parent.internalId())
+        if node is None or not (0 <= row < self._shown.get(node, 0) and 0 <= column < len(Column)):
+            return QModelIndex()
+        return self.createIndex(row, column, self._numbers[self._children_shown(node)[row]])
+
+    def _children_shown(self, node: Node) -> list[Node]:
+        assert node.children is not None  # a row is counted only after it was made
+        return node.children
+
+    def parent(self, index: Index = QModelIndex()) -> Any:  # noqa: B008
+        """Return the index of the row above in the branch."""
+        if not index.isValid():
+            return QModelIndex()
+        node = self._nodes.get(index.internalId())
+        if node is None or node.parent is None or node.parent is self._top:
+            return QModelIndex()
+        return self.index_of(node.parent)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Return how many rows were fetched."""
+        node = self._parent_node(parent)
+        return 0 if node is None else self._shown.get(node, 0)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Return how many columns there are."""
+        return len(Column)
+
+    def hasChildren(self, parent: Index = QModelIndex()) -> bool:  # noqa: B008
+        """Whether a row can be expanded, fetched or not."""
+        node = self._parent_node(parent)
+        if node is None or node.is_leaf:
+            return False
+        return bool(node.members) if node.kind != "top" else bool(node.children)
+
+    def _parent_node(self, parent: Index) -> Node | None:
+        if not parent.isValid():
+            return self._top
+        return None if parent.column() > 0 else self._nodes.get(parent.internalId())
+
+    def canFetchMore(self, parent: Index) -> bool:
+        """Whether a level has rows that were not fetched."""
+        node = self._parent_node(parent)
+        return node is not None and not node.is_leaf and self._can_fetch(node)
+
+    def _can_fetch(self, node: Node) -> bool:
+        if node.children is None:
+            return bool(node.members)
+        return self._shown.get(node, 0) < len(node.children)
+
+    def fetchMore(self, parent: Index) -> None:
+        """Fetch the next batch of a level."""
+        node = self._parent_node(parent)
+        if node is not None and not node.is_leaf:
+            self._fetch(node)
+
+    def _fetch(self, node: Node) -> None:
+        start = self._shown.get(node, 0)
+        stop = min(start + BATCH, len(self._children(node)))
+        if stop > start:
+            self.beginInsertRows(QModelIndex() if node is self._top else self.index_of(node), start, stop - 1)
+            self._take_in(node, start, stop)
+            self.endInsertRows()
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Say that tensors can be renamed and leaves have nothing below."""
+        node = self.node(index)
+        if node is None:
+            return Qt.ItemFlag.NoItemFlags
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        if node.is_leaf:
+            flags |= Qt.ItemFlag.ItemNeverHasChildren
+        if node.kind == "tensor" and index.column() == Column.NAME:
+            flags |= Qt.ItemFlag.ItemIsEditable
+        return flags
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return a column's heading."""
+        if orientation != Qt.Orientation.Horizontal or section not in tuple(Column):
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return HEADERS.get(Column(section), "")
+        if role == Qt.ItemDataRole.ToolTipRole and section == Column.GRAD:
+            return "∇ marks tensors with requires_grad"
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            left = section in (Column.NAME, Column.DTYPE)
+            side = Qt.AlignmentFlag.AlignLeft if left else Qt.AlignmentFlag.AlignRight
+            return side | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a cell shows."""
+        node = self.node(index)
+        if node is None:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.text(node, Column(index.column()))
+        if role == Qt.ItemDataRole.EditRole and index.column() == Column.NAME:
+            return node.entry.name if node.entry is not None else node.label
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self.tooltip(node)
+        if role == Qt.ItemDataRole.AccessibleTextRole and index.column() == Column.NAME:
+            return f"{self.text(node, Column.NAME)}, modified" if self.is_modified(node) else None
+        return None
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Ask for a rename; the row changes once the document says so."""
+        node, document = self.node(index), self.document(index)
+        if role != Qt.ItemDataRole.EditRole or node is None or document is None or node.entry is None:
+            return False
+        if str(value) != node.entry.name:
+            self.rename_requested.emit(document, node.entry.name, str(value))
+        return False
+
+    # ---- what a row says
+
+    def text(self, node: Node, column: Column) -> str:
+        """Return what a row shows in a column."""
+        if column == Column.NAME:
+            return printable(node.label)
+        slot = slot_of(node)
+        if slot is None:
+            if column == Column.SIZE and not node.is_leaf:
+                return self._size_text(node)
+            if column == Column.SHAPE and not node.is_leaf:
+                count = self._outlines[self.root_of(node)].count(node)
+                return "" if count is None else count_text(count)
+            return ""
+        if column == Column.SHAPE:
+            return shape_text(slot.spec.shape)
+        if column == Column.DTYPE:
+            return slot.spec.type.short
+        if column == Column.SIZE:
+            return bytes_text(slot.spec.nbytes)
+        if column == Column.GRAD:
+            return "∇" if slot.spec.requires_grad else ""
+        return self._documents[self.root_of(node)].storage_group(slot) or ""
+
+    def _size_text(self, node: Node) -> str:
+        if not node.tensors:
+            return ""
+        outline = self._outlines[self.root_of(node)]
+        nbytes = outline.nbytes(node)
+        if nbytes is None:
+            if node not in self._asked:
+                self._asked.add(node)
+                self.sizes_wanted.emit(outline, node)
+            return "…"
+        return bytes_text(nbytes)
+
+    def detail(self, node: Node) -> str:
+        """Return what stands beside a row's name in a dimmer colour: a value, or the type of a container."""
+        if node.entry is None or node.kind == "tensor":
+            return ""
+        return printable(node.entry.text)
+
+    def is_modified(self, node: Node) -> bool:
+        """Whether a tensor's row differs from the saved point."""
+        slot = slot_of(node)
+        return slot is not None and slot.is_modified
+
+    def tooltip(self, node: Node) -> str:
+        """Return the full name of a row and what its columns shorten, as plain text."""
+        name = printable(node.entry.name if node.entry is not None else node.label)
+        lines = [name if len(name) <= 400 else f"{name[:200]} … {name[-200:]}"]
+        slot = slot_of(node)
+        if slot is not None:
+            spec = slot.spec
+            lines.append(f"{spec.kind}, {shape_text(spec.shape)}, {spec.dtype}, {count_text(spec.nbytes)} bytes")
+            if group := self._documents[self.root_of(node)].storage_group(slot):
+                lines.append(f"shares storage {group}")
+            if spec.requires_grad:
+                lines.append("requires_grad")
+            if slot.is_modified:
+                lines.append("modified since the last save")
+        elif node.kind == "value":
+            lines.append(self.detail(node))
+        else:
+            tensors = "1 tensor" if node.tensors == 1 else f"{count_text(node.tensors)} tensors"
+            size = "" if node.nbytes is None else f", {count_text(node.nbytes)} bytes"
+            lines.append(f"{tensors}{size}")
+            if detail := self.detail(node):
+                lines.append(detail)
+        return "\n".join(lines)
+
+    # ---- what changed
+
+    def announce(self, document: OpenDocument, names: Iterable[str]) -> None:
+        """Repaint the rows of these tensors, and of the groups whose size may follow."""
+        rows = [node for name in names if (node := self._by_name.get((id(document), name))) is not None]
+        for node in rows:
+            self._tell(node)
+        outline = next((self._outlines[root] for root, found in self._documents.items() if found is document), None)
+        if outline is not None:
+            for node in outline.forget_sizes(row.parent for row in rows if row.parent is not None):
+                self._asked.discard(node)
+                self._tell(node)
+
+    def measured(self, node: Node) -> None:
+        """Repaint a group whose size is known now."""
+        self._tell(node)
+
+    def _tell(self, node: Node) -> None:
+        if node in self._numbers:
+            self.dataChanged.emit(self.index_of(node, 0), self.index_of(node, len(Column) - 1))

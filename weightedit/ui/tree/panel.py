@@ -1,0 +1,232 @@
+"""The left panel: heading, filter, tree, and what to say when nothing matches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFont, QKeyEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from weightedit.core.numbers import count_text
+from weightedit.core.outline import Node, Outline, matching, suggestion
+from weightedit.ui.documents import Documents, OpenDocument
+from weightedit.ui.icons import icon, icon_pixmap
+from weightedit.ui.tasks import TaskProgress, Tasks
+from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.tree.view import TreeView
+
+TYPING_PAUSE = 120
+"""Milliseconds after the last letter before the tree is filtered."""
+FEW_MATCHES = 200
+"""A filter's result of this size is expanded whole."""
+Filtered = tuple[list[Outline], str | None]
+
+
+class TreePanel(QWidget):
+    """Every open document as a tree.
+
+    Signals
+    -------
+    chosen, opened
+        (OpenDocument, tensor name): the row is current; the row was entered.
+    rename_requested
+        (OpenDocument, tensor name, new name)
+    close_requested
+        (OpenDocument)
+    """
+
+    chosen = Signal(object, str)
+    opened = Signal(object, str)
+    rename_requested = Signal(object, str, str)
+    close_requested = Signal(object)
+
+    def __init__(self, documents: Documents, tasks: Tasks, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("surface", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setMinimumWidth(280)
+        self.setMaximumWidth(560)
+        self._documents = documents
+        self._tasks = tasks
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(TYPING_PAUSE)
+        self._pause.timeout.connect(self._refresh)
+        self._suggested = ""
+        self._build()
+        documents.added.connect(self._added)
+        documents.removed.connect(self._removed)
+        documents.outlined.connect(self._outlined)
+        documents.changed.connect(lambda document, change: self.tree.rows.announce(document, change.names))
+        theme.changed.connect(self._paint_icons)
+
+    def _build(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        head = QHBoxLayout()
+        head.setContentsMargins(12, 6, 10, 0)
+        head.setSpacing(8)
+        title = QLabel("Tensors")
+        title.setFont(ui_font(12, QFont.Weight.DemiBold))
+        title.setProperty("role", "strong")
+        self.count = QLabel()
+        self.count.setProperty("role", "secondary")
+        self.collapse = QToolButton()
+        self.collapse.setIcon(icon("collapse"))
+        self.collapse.setIconSize(QSize(16, 16))
+        self.collapse.setFixedSize(26, 26)
+        self.collapse.setToolTip("Collapse every row")
+        self.collapse.setAccessibleName("Collapse every row")
+        head.addWidget(title)
+        head.addWidget(self.count)
+        head.addStretch(1)
+        head.addWidget(self.collapse)
+        layout.addLayout(head)
+        self.filter = QLineEdit()
+        self.filter.setObjectName("filter")
+        self.filter.setPlaceholderText("Filter: name, *.mlp.*")
+        self.filter.setAccessibleName("Filter the tree")
+        self.filter.setToolTip("A word, or a pattern with * ? [ ] for the whole name; Ctrl+F")
+        self.filter.setClearButtonEnabled(False)
+        self.filter.addAction(icon("filter"), QLineEdit.ActionPosition.LeadingPosition)
+        self.filter.textChanged.connect(lambda _: self._pause.start())
+        self.filter.installEventFilter(self)
+        field = QVBoxLayout()
+        field.setContentsMargins(10, 4, 10, 6)
+        field.addWidget(self.filter)
+        layout.addLayout(field)
+        self.tree = TreeView()
+        self.tree.chosen.connect(self.chosen)
+        self.tree.opened.connect(self.opened)
+        self.tree.close_requested.connect(self.close_requested)
+        self.tree.rows.rename_requested.connect(self.rename_requested)
+        self.tree.rows.sizes_wanted.connect(self._measure)
+        self.collapse.clicked.connect(self.tree.collapse_all)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.tree)
+        self.stack.addWidget(self._build_nothing())
+        layout.addWidget(self.stack, 1)
+
+    def _build_nothing(self) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(24, 40, 24, 24)
+        column.setSpacing(8)
+        self._nothing_icon = QLabel()
+        self._nothing_icon.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.nothing = QLabel()
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.nothing.setWordWrap(True)
+        self.nothing.setTextFormat(Qt.TextFormat.PlainText)
+        self.meant = QPushButton()
+        self.meant.setProperty("kind", "link")
+        self.meant.clicked.connect(lambda: self.filter.setText(self._suggested))
+        column.addWidget(self._nothing_icon)
+        column.addWidget(self.nothing)
+        column.addWidget(self.meant, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(1)
+        self._paint_icons()
+        return page
+
+    def _paint_icons(self) -> None:
+        self._nothing_icon.setPixmap(icon_pixmap("search", 24, "text3", self.devicePixelRatioF()))
+
+    # ---- documents
+
+    def _added(self, document: OpenDocument) -> None:
+        self.tree.remember()
+        self._refresh(new=document)
+
+    def _removed(self, document: OpenDocument) -> None:
+        self.tree.remember()
+        self._refresh()
+
+    def _outlined(self, document: OpenDocument) -> None:
+        self.tree.remember()
+        self._refresh()
+
+    def _refresh(self, new: OpenDocument | None = None) -> None:
+        """Show the documents by the filter that stands in the field."""
+        documents = list(self._documents.all)
+        text = self.filter.text().strip()
+        if not text:
+            self._tasks.cancel_group("filter")
+            self._show(documents, [document.outline for document in documents], new)
+            return
+        entries = [list(document.document.entries) for document in documents]
+
+        def work(progress: TaskProgress) -> Filtered:
+            outlines = []
+            for found in entries:
+                outline = Outline(found, matching(found, text, progress))
+                outline.prepare(progress)
+                outlines.append(outline)
+            if any(outline.tensors or outline.root.members for outline in outlines):
+                return outlines, None
+            return outlines, next(filter(None, (suggestion(found, text) for found in entries)), None)
+
+        def done(result: Filtered) -> None:
+            self._show(documents, result[0], new, text, result[1])
+
+        self._tasks.start("Filter", work, on_result=done, group="filter", quiet=True)
+
+    def _show(self, documents: Sequence[OpenDocument], outlines: Sequence[Outline], new: OpenDocument | None,
+              text: str = "", meant: str | None = None) -> None:  # fmt: skip
+        current = self.tree.selected_tensors()[:1]
+        if not text:
+            self.tree.remember()
+        self.tree.fit_columns(documents)
+        self.tree.rows.set_roots(list(zip(documents, outlines, strict=True)))
+        found = sum(outline.tensors for outline in outlines)
+        total = sum(document.tensors for document in documents)
+        word = "tensor" if total == 1 else "tensors"
+        self.count.setText(f"{count_text(found)} of {count_text(total)}" if text else f"{count_text(total)} {word}")
+        nothing = bool(text) and not any(outline.root.members for outline in outlines)
+        self.stack.setCurrentIndex(1 if nothing else 0)
+        self._suggested = meant or ""
+        self.nothing.setText(f"Nothing matches `{text}`.")
+        self.meant.setText(f"Did you mean `{meant}`?")
+        self.meant.setVisible(meant is not None)
+        if text:
+            self.tree.open_first_levels(FEW_MATCHES * 2 if found <= FEW_MATCHES else 40)
+        else:
+            self.tree.restore()
+            if new is not None:
+                self.tree.open_first_levels()
+        for document, name in current:
+            self.tree.select(document, name)
+
+    def _measure(self, outline: Outline, node: Node) -> None:
+        self._tasks.start("Sizes", lambda progress: outline.measure(node, progress),
+                          on_result=lambda _: self.tree.rows.measured(node), quiet=True)  # fmt: skip
+
+    # ---- keyboard
+
+    def focus_filter(self) -> None:
+        """Go to the filter, with its text selected."""
+        self.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.filter.selectAll()
+
+    def eventFilter(self, watched: object, event: QEvent) -> bool:
+        """Clear the filter with Esc, leave it for the tree with Down or Enter."""
+        if watched is self.filter and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            if event.key() == Qt.Key.Key_Escape and self.filter.text():
+                self.filter.clear()
+                return True
+            if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self.tree.setFocus(Qt.FocusReason.TabFocusReason)
+                if not self.tree.currentIndex().isValid():
+                    self.tree.setCurrentIndex(self.tree.rows.index(0, 0))
+                return True
+        return super().eventFilter(watched, event)  # type: ignore[arg-type]

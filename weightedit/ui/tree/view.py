@@ -1,0 +1,355 @@
+"""The tree itself: selection, expanding, renaming, and the rows that come as they are scrolled to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QFontMetrics,
+    QGuiApplication,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyleOptionViewItem, QTreeView, QWidget
+
+from weightedit.core.outline import Node
+from weightedit.ui.documents import OpenDocument
+from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.tree.delegate import CHEVRON, TreeDelegate
+from weightedit.ui.tree.model import Column, Index, TreeModel, slot_of
+
+OPENED_ROWS = 24
+"""A new tree is opened level by level while it has fewer rows than this."""
+ROOM_FOR_NAMES = 110
+
+
+class TreeView(QTreeView):
+    """Shows a `TreeModel`; rows are painted by `TreeDelegate`.
+
+    Signals
+    -------
+    chosen
+        (OpenDocument, tensor name): the current row is this tensor.
+    opened
+        (OpenDocument, tensor name): Enter or a double click asks for the tensor in a tab of its own.
+    close_requested
+        (OpenDocument) from a document's context menu.
+    """
+
+    chosen = Signal(object, str)
+    opened = Signal(object, str)
+    close_requested = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("tree")
+        self.setAccessibleName("Tensors")
+        self.rows = TreeModel(self)
+        self._hovered = QPersistentModelIndex()
+        self._expanded: set[tuple[int, tuple[str, ...]]] = set()
+        self.setModel(self.rows)
+        self._delegate = TreeDelegate(self, self.rows)
+        self.setItemDelegate(self._delegate)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setUniformRowHeights(True)
+        self.setIndentation(0)
+        self.setRootIsDecorated(False)
+        self.setExpandsOnDoubleClick(True)
+        self.setAllColumnsShowFocus(True)
+        self.setMouseTracking(True)
+        self.setTabKeyNavigation(False)
+        header = self.header()
+        header.setFixedHeight(27)
+        header.setStretchLastSection(False)
+        header.setSectionsMovable(False)
+        header.setMinimumSectionSize(12)
+        header.setHighlightSections(False)
+        for column in Column:
+            stretch = column == Column.NAME
+            header.setSectionResizeMode(
+                column, QHeaderView.ResizeMode.Stretch if stretch else QHeaderView.ResizeMode.Fixed
+            )
+        self.fit_columns([])
+        self.verticalScrollBar().valueChanged.connect(self.fetch_in_sight)
+        self.rows.rowsInserted.connect(self._rows_came)
+        theme.changed.connect(self._theme_changed)
+
+    def _theme_changed(self) -> None:
+        self._delegate.fonts_changed()
+        self.viewport().update()
+
+    # ---- what it shows
+
+    def fit_columns(self, documents: Iterable[OpenDocument]) -> None:
+        """Give the columns the width of the widest text they hold, so that names get the rest."""
+        documents = list(documents)
+        metrics = QFontMetrics(ui_font(12))
+        shape = max((metrics.horizontalAdvance(found.widest_shape) for found in documents), default=0)
+        dtype = max((metrics.horizontalAdvance(found.widest_dtype) for found in documents), default=0)
+        self._widths = {
+            Column.SHAPE: min(max(shape + 8, 46), 150),
+            Column.DTYPE: min(max(dtype + 8, 40), 80),
+            Column.SIZE: metrics.horizontalAdvance("8.88 MB") + 8,
+            Column.STORAGE: 34 if any(found.has_groups for found in documents) else 0,
+            Column.GRAD: 18 if any(found.has_grad for found in documents) else 0,
+        }
+        self._apply_widths()
+
+    def _apply_widths(self) -> None:
+        header = self.header()
+        room = self.viewport().width() - ROOM_FOR_NAMES
+        rest = sum(width for column, width in self._widths.items() if column != Column.SHAPE)
+        for column, width in self._widths.items():
+            self.setColumnHidden(column, width == 0)
+            if width:
+                header.resizeSection(column, max(min(width, room - rest), 46) if column == Column.SHAPE else width)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the columns to the new width."""
+        super().resizeEvent(event)
+        self._apply_widths()
+
+    def remember(self) -> None:
+        """Note which rows are expanded, before the rows are made anew."""
+        for node in self._expanded_nodes():
+            self._expanded.add(self.rows.key(node))
+
+    def _expanded_nodes(self) -> list[Node]:
+        found: list[Node] = []
+        stack = [QModelIndex()]
+        while stack:
+            parent = stack.pop()
+            for row in range(self.rows.rowCount(parent)):
+                index = self.rows.index(row, 0, parent)
+                node = self.rows.node(index)
+                if node is not None and self.isExpanded(index):
+                    found.append(node)
+                    stack.append(index)
+        return found
+
+    def restore(self) -> None:
+        """Expand the rows that were expanded before."""
+        stack = [QModelIndex()]
+        while stack:
+            parent = stack.pop()
+            for row in range(self.rows.rowCount(parent)):
+                index = self.rows.index(row, 0, parent)
+                node = self.rows.node(index)
+                if node is not None and not node.is_leaf and self.rows.key(node) in self._expanded:
+                    self.expand(index)
+                    stack.append(index)
+
+    def open_first_levels(self, most: int = OPENED_ROWS) -> None:
+        """Expand whole levels from the top while they fit into sight."""
+        level = [self.rows.index(row, 0) for row in range(self.rows.rowCount())]
+        shown = len(level)
+        while level and shown < most:
+            below: list[QModelIndex] = []
+            for index in level:
+                if not self.rows.hasChildren(index) or shown >= most:
+                    continue
+                node = self.rows.node(index)
+                if node is not None and node.kind in ("object", "list", "tuple") and not node.tensors:
+                    continue
+                self.expand(index)
+                count = self.rows.rowCount(index)
+                shown += count
+                below += [self.rows.index(row, 0, index) for row in range(count)]
+            level = below
+
+    def collapse_all(self) -> None:
+        """Close every row."""
+        self._expanded.clear()
+        self.collapseAll()
+
+    def select(self, document: OpenDocument, name: str) -> bool:
+        """Make a tensor the current row, expanding what it lies in; False if it is not shown."""
+        index = self.rows.find(document, name)
+        if not index.isValid():
+            return False
+        parent = index.parent()
+        while parent.isValid():
+            self.expand(parent)
+            parent = parent.parent()
+        flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+        self.selectionModel().setCurrentIndex(index, flags)
+        self.scrollTo(index)
+        return True
+
+    def selected_tensors(self) -> list[tuple[OpenDocument, str]]:
+        """Return the selected tensors, in the order of the tree."""
+        found: list[tuple[OpenDocument, str]] = []
+        for index in sorted(self.selectionModel().selectedRows(), key=lambda index: self.visualRect(index).top()):
+            node, document = self.rows.node(index), self.rows.document(index)
+            if node is not None and document is not None and slot_of(node) is not None and node.entry is not None:
+                found.append((document, node.entry.name))
+        return found
+
+    # ---- more rows
+
+    def fetch_in_sight(self) -> None:
+        """Fetch the next rows of every level whose last row is in sight; Qt does this for the top level alone."""
+        index = self.indexAt(QPoint(2, 2))
+        bottom = self.viewport().height()
+        wanted: list[QPersistentModelIndex] = []
+        while index.isValid() and self.visualRect(index).top() <= bottom:
+            following = self.indexBelow(index)
+            leaving = index
+            while leaving.isValid() and leaving.parent() != following.parent():
+                parent = leaving.parent()
+                if self.rows.canFetchMore(parent) and leaving.row() == self.rows.rowCount(parent) - 1:
+                    wanted.append(QPersistentModelIndex(parent))
+                leaving = parent
+            index = following
+        if not self.indexAt(QPoint(2, bottom - 2)).isValid() and self.rows.canFetchMore(QModelIndex()):
+            wanted.append(QPersistentModelIndex(QModelIndex()))
+        for parent in wanted:
+            self.rows.fetchMore(parent)
+
+    def _rows_came(self, parent: QModelIndex, first: int, last: int) -> None:
+        if self._expanded:
+            for row in range(first, last + 1):
+                index = self.rows.index(row, 0, parent)
+                node = self.rows.node(index)
+                if node is not None and not node.is_leaf and self.rows.key(node) in self._expanded:
+                    self.expand(index)
+
+    # ---- mouse and keyboard
+
+    def _on_chevron(self, index: QModelIndex, x: float) -> bool:
+        node = self.rows.node(index)
+        if node is None or node.is_leaf or index.column() != Column.NAME:
+            return False
+        rect = self.visualRect(index)
+        left = rect.x() + self._delegate.indent(node, rect.width())
+        return left - 4 <= x <= left + CHEVRON + 3
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Expand or collapse by the chevron."""
+        index = self.indexAt(event.position().toPoint())
+        if event.button() == Qt.MouseButton.LeftButton and self._on_chevron(index, event.position().x()):
+            self.setExpanded(index, not self.isExpanded(index))
+            return
+        super().mousePressEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Open a tensor."""
+        index = self.indexAt(event.position().toPoint())
+        if self._on_chevron(index, event.position().x()):
+            self.setExpanded(index, not self.isExpanded(index))
+            return
+        super().mouseDoubleClickEvent(event)
+        self._emit(self.opened, index)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Follow the pointer for the hovered row."""
+        super().mouseMoveEvent(event)
+        self._hover(self.indexAt(event.position().toPoint()))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Forget the hovered row."""
+        super().leaveEvent(event)
+        self._hover(QModelIndex())
+
+    def _hover(self, index: QModelIndex) -> None:
+        now = QPersistentModelIndex(index.siblingAtColumn(0))
+        if now != self._hovered:
+            self._hovered = now
+            self.viewport().update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Open with Enter; fetch what the keys go to."""
+        index = self.currentIndex()
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and event.modifiers() == Qt.KeyboardModifier.NoModifier:
+            if self.state() != QAbstractItemView.State.EditingState and index.isValid():
+                if self.rows.hasChildren(index.siblingAtColumn(0)):
+                    self.setExpanded(index.siblingAtColumn(0), not self.isExpanded(index.siblingAtColumn(0)))
+                self._emit(self.opened, index)
+            return
+        if event.key() == Qt.Key.Key_End:
+            self._fetch_last_level()
+        super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_PageDown, Qt.Key.Key_Down, Qt.Key.Key_End):
+            self.fetch_in_sight()
+
+    def _fetch_last_level(self) -> None:
+        parent = QModelIndex()
+        while True:
+            while self.rows.canFetchMore(parent):
+                self.rows.fetchMore(parent)
+            last = self.rows.index(self.rows.rowCount(parent) - 1, 0, parent)
+            if not last.isValid() or not self.isExpanded(last):
+                return
+            parent = last
+
+    def edit_current(self) -> None:
+        """Open the field that renames the current tensor."""
+        index = self.currentIndex().siblingAtColumn(Column.NAME)
+        if self.rows.flags(index) & Qt.ItemFlag.ItemIsEditable:
+            self.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            self.edit(index)
+
+    def currentChanged(self, current: Index, previous: Index) -> None:
+        """Announce the tensor that is current."""
+        super().currentChanged(current, previous)
+        self.viewport().update()
+        self._emit(self.chosen, current)
+
+    def _emit(self, signal: object, index: Index) -> None:
+        node, document = self.rows.node(index), self.rows.document(index)
+        if node is not None and document is not None and slot_of(node) is not None and node.entry is not None:
+            signal.emit(document, node.entry.name)  # type: ignore[attr-defined]
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer what can be done with a row."""
+        index = self.indexAt(event.pos())
+        node, document = self.rows.node(index), self.rows.document(index)
+        if node is None or document is None:
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if slot_of(node) is not None:
+            menu.addAction("Rename…", self.edit_current)
+        if node.entry is not None:
+            name = node.entry.name
+            menu.addAction("Copy name", lambda: QGuiApplication.clipboard().setText(name))
+        if not node.is_leaf:
+            menu.addAction("Expand all below", lambda: self.expandRecursively(index, 2))
+        menu.addSeparator()
+        menu.addAction(f"Close {document.title}", lambda: self.close_requested.emit(document))
+        menu.popup(event.globalPos())
+
+    # ---- painting
+
+    def drawBranches(self, painter: QPainter, rect: object, index: object) -> None:
+        """Guides and chevrons are the delegate's."""
+
+    def drawRow(self, painter: QPainter, options: QStyleOptionViewItem, index: Index) -> None:
+        """Draw the row's background, bar and focus around its cells."""
+        place = self.visualRect(index)
+        row = QRectF(0, place.y(), self.viewport().width(), place.height())
+        selected = self.selectionModel().isSelected(index)
+        if selected:
+            painter.fillRect(row, theme.color("accentbg"))
+        elif self._hovered.isValid() and self._hovered == index:
+            painter.fillRect(row, theme.color("hover"))
+        super().drawRow(painter, options, index)
+        if selected:
+            painter.fillRect(QRectF(0, row.y(), 2, row.height()), theme.color("accent"))
+        current = self.currentIndex()
+        same = current.isValid() and current.row() == index.row() and current.parent() == index.parent()
+        if same and self.hasFocus() and (not selected or len(self.selectionModel().selectedRows()) > 1):
+            painter.save()
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(theme.color("accent"), 1))
+            painter.drawRoundedRect(row.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
+            painter.restore()
