@@ -64,3 +64,8 @@ class EditRefused(HazardError):
 
 class ConfirmationNeeded(HazardError):
     """The edit would lose something; pass the kinds in `accept=` to apply it all the same."""
+
+
+def one_line(text: str) -> str:
+    """Return a message as one printable line: names out of a file may hold newlines and terminal escapes."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -1,0 +1,111 @@
+"""The command line; Qt is imported only when a window is opened."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from weightedit import __version__
+from weightedit.core.errors import WeightEditError, one_line
+
+Command = Callable[[argparse.Namespace], int]
+COMMANDS = ("inspect", "diff", "apply", "convert")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status: 0 fine, 1 different, 2 error."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _commands() if given and given[0] in COMMANDS else _window()
+    options = parser.parse_args(given)
+    try:
+        return int(options.run(options))
+    except WeightEditError as error:
+        if options.debug:
+            traceback.print_exc()
+        print(f"weightedit: {one_line(str(error))}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `weightedit inspect … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("weightedit: interrupted; nothing was changed.", file=sys.stderr)
+        return 2
+
+
+def _window() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="weightedit",
+        description="See, change and export the weights of PyTorch models.",
+        epilog=f"Without a window: weightedit {' | '.join(COMMANDS)}; each has --help.",
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="checkpoints to open; none opens a start page")
+    parser.add_argument("--smoke", action="store_true", help="open, paint, say in one line what is shown, and quit")
+    parser.add_argument("--theme", choices=("dark", "light"), help="instead of the system's")
+    parser.add_argument("--shot", metavar="OUT.png", help="write a picture of the window and quit")
+    parser.add_argument("--size", default="1400x900", metavar="WxH", help="size of the window (default %(default)s)")
+    parser.add_argument("--version", action="version", version=f"weightedit {__version__}")
+    parser.add_argument("--debug", action="store_true", help="print the traceback of an error")
+    parser.set_defaults(run=_open_window)
+    return parser
+
+
+def _open_window(options: argparse.Namespace) -> int:
+    from weightedit.ui.app import run
+
+    try:
+        width, height = (int(part) for part in options.size.lower().split("x"))
+    except ValueError:
+        raise WeightEditError(f"--size is {options.size}; write it like 1400x900.") from None
+    shot = Path(options.shot) if options.shot else None
+    return run(options.files, smoke=options.smoke, shot=shot, size=(width, height), theme=options.theme)
+
+
+def _commands() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="weightedit")
+    commands = parser.add_subparsers(required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="print the traceback of an error")
+
+    def command(name: str, run: str, help: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, parents=[common], help=help, description=help)
+        added.set_defaults(run=_lazily(run))
+        return added
+
+    one = command("inspect", "inspect", "List names, shapes, dtypes and storage groups; exit 0, or 2 on an error.")
+    one.add_argument("file", metavar="FILE")
+    one.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    one.add_argument("--stats", action="store_true", help="read every tensor and add its statistics")
+    one = command("diff", "diff", "Compare two checkpoints bit by bit; exit 0 same, 1 different, 2 error.")
+    one.add_argument("a", metavar="A")
+    one.add_argument("b", metavar="B")
+    one.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    one = command("apply", "apply", "Replay a recipe on a checkpoint and write the result to another file.")
+    one.add_argument("recipe", metavar="RECIPE")
+    one = _source_and_destination(one)
+    one = _source_and_destination(command("convert", "convert", "Write a checkpoint in the format of DST's suffix."))
+    return parser
+
+
+def _source_and_destination(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("source", metavar="SRC")
+    parser.add_argument("destination", metavar="DST")
+    parser.add_argument("--shared", choices=("copy", "alias"), help="what safetensors does with shared tensors")
+    return parser
+
+
+def _lazily(name: str) -> Command:
+    def run(options: argparse.Namespace) -> int:
+        from weightedit import terminal
+
+        found: Command = getattr(terminal, name)
+        return found(options)
+
+    return run
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""The commands that need no window: inspect, diff, apply and convert."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from typing import Any
+
+from weightedit.assembly import open_document
+from weightedit.core.compare import compare
+from weightedit.core.document import Document
+from weightedit.core.errors import one_line
+from weightedit.core.recipe import Recipe
+from weightedit.core.saving import Saved
+
+
+def inspect(options: argparse.Namespace) -> int:
+    """List the tensors of a checkpoint."""
+    with open_document(options.file) as document:
+        rows = [_row(document, name, options.stats) for name in document.tensors]
+        if options.json:
+            values = {
+                one.name: one.text for one in document.entries if one.kind not in ("tensor", "dict", "list", "tuple")
+            }
+            print(json.dumps({
+                "file": str(document.path), "format": document.format_name, "metadata": document.metadata,
+                "nbytes": document.total_nbytes, "values": values, "tensors": rows}, ensure_ascii=False, indent=1))  # fmt: skip
+        else:
+            _print_table(document, rows, options.stats)
+    return 0
+
+
+def _row(document: Document, name: str, stats: bool) -> dict[str, Any]:
+    info = document.tensors[name]
+    row: dict[str, Any] = {
+        "name": info.name, "path": [key if isinstance(key, int) else str(key) for key in info.path], "kind": info.kind,
+        "shape": list(info.shape), "dtype": info.dtype_name, "encoding": info.encoding, "device": info.device,
+        "requires_grad": info.requires_grad, "stride": list(info.stride), "offset": info.offset,
+        "storage_group": info.storage_group, "numel": info.numel, "nbytes": info.nbytes,
+    }  # fmt: skip
+    if stats:
+        from weightedit.core.statistics import statistics
+
+        found = statistics(document.pin(name))
+        numbers = {"min": found.minimum, "max": found.maximum, "mean": found.mean, "std": found.std, "l2": found.l2}
+        row["statistics"] = {key: _json_number(value) for key, value in numbers.items()} | {
+            "zeros": found.zeros, "nan": found.nan, "inf": found.posinf + found.neginf}  # fmt: skip
+    return row
+
+
+def _json_number(value: float | int | None) -> float | int | str | None:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _print_table(document: Document, rows: list[dict[str, Any]], stats: bool) -> None:
+    from weightedit.core.numbers import bytes_text, shape_text, statistic_text
+
+    heads = ["name", "shape", "dtype", "size", "group"] + (["min", "max", "mean", "std", "NaN", "Inf"] if stats else [])
+    cells = []
+    for row in rows:
+        line = [one_line(row["name"]), shape_text(row["shape"]), row["dtype"], bytes_text(row["nbytes"]),
+                row["storage_group"] or ""]  # fmt: skip
+        if stats:
+            found = row["statistics"]
+            line += [statistic_text(found[key]) if not isinstance(found[key], str) else found[key]
+                     for key in ("min", "max", "mean", "std")]  # fmt: skip
+            line += [f"{found['nan']:,}", f"{found['inf']:,}"]
+        cells.append(line)
+    widths = [max(len(line[column]) for line in [heads, *cells]) for column in range(len(heads))]
+    for line in [heads, *cells]:
+        padded = [line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:], strict=True))]
+        print("  ".join(padded).rstrip())
+    word = "tensor" if len(rows) == 1 else "tensors"
+    print(f"{len(rows):,} {word}, {bytes_text(document.total_nbytes)}, {document.format_name}")
+
+
+def diff(options: argparse.Namespace) -> int:
+    """Compare two checkpoints; exit 0 same, 1 different."""
+    with open_document(options.a) as first, open_document(options.b) as second:
+        found = compare(first, second)
+    differences = [one for one in found if one.what != "same"]
+    if options.json:
+        print(json.dumps({
+            "same": not differences, "compared": len(found),
+            "differences": [{"name": one.name, "what": one.what, "detail": one.detail, "changed": one.changed}
+                            for one in differences]}, ensure_ascii=False, indent=1))  # fmt: skip
+    else:
+        for one in differences:
+            print(f"{one_line(one.name)}: {one_line(one.detail)}")
+        print(f"{len(found):,} tensors compared, {len(differences):,} different")
+    return 1 if differences else 0
+
+
+def apply(options: argparse.Namespace) -> int:
+    """Replay a recipe."""
+    recipe = Recipe.load(options.recipe)
+    with open_document(options.source) as document:
+        recipe.apply(document, progress=_on_stderr)
+        return _report(document.export(options.destination, shared=options.shared, progress=_on_stderr))
+
+
+def convert(options: argparse.Namespace) -> int:
+    """Write a checkpoint in another format."""
+    with open_document(options.source) as document:
+        return _report(document.export(options.destination, shared=options.shared, progress=_on_stderr))
+
+
+def _report(saved: Saved) -> int:
+    from weightedit.core.numbers import bytes_text
+
+    for hazard in saved.hazards:
+        print(f"weightedit: {hazard.level}: {one_line(hazard.message)}", file=sys.stderr)
+    count = f"{saved.tensors:,} {'tensor' if saved.tensors == 1 else 'tensors'}"
+    print(f"Exported and read back, {count}, {bytes_text(saved.nbytes)}: {saved.path}")
+    return 0
+
+
+def _on_stderr(label: str, done: int, total: int) -> None:
+    """Show progress on a terminal; a log file is left alone."""
+    if sys.stderr.isatty() and total:
+        end = "\n" if done >= total else ""
+        print(f"\r{label} {100 * done // total:3d} %", end=end, file=sys.stderr, flush=True)
