@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,12 @@ from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.progress import Progress
 from weightedit.core.reader import Origin
 from weightedit.core.saving import Rebase, Saved, mark_saved
-from weightedit.core.slots import HeldTensor
+from weightedit.core.slots import HeldTensor, Slot
 from weightedit.core.spill import Spill
-from weightedit.formats import FORMATS, Contents, Format, detect, format_for
+from weightedit.core.storage import Storage
+from weightedit.core.transaction import Transaction
+from weightedit.formats import FORMATS, Contents, Format, Opened, detect, format_for
+from weightedit.formats.collector import collector_paused
 from weightedit.operations import OPERATIONS
 
 
@@ -47,9 +50,11 @@ def open_document(source: Any, *, optimizer: Any = None, progress: Progress | No
 def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
     kind = detect(path)
     opened = kind.open(path, progress)
-    inventory = Inventory(opened.root, expand_plain, _held_by)
-    origin = Origin(opened.path.name, opened.root, kind.name, opened.path, opened.metadata, opened.files, opened.origin)
-    return _document(origin, inventory, spill)
+    with collector_paused():
+        inventory = Inventory(opened.root, expand_plain, _held_by)
+        origin = Origin(opened.path.name, opened.root, kind.name, opened.path, opened.metadata, opened.files,
+                        opened.origin)  # fmt: skip
+        return _document(origin, inventory, spill)
 
 
 def _held_by(value: Any) -> HeldTensor | None:
@@ -124,7 +129,6 @@ class FileWriter:
 
     def _write(self, document: Document, path: Path, format: str, shared: str | None, shard_size: int | None,
                progress: Progress, *, own: bool) -> Saved:  # fmt: skip
-        from weightedit.core.transaction import Transaction
         from weightedit.formats.verify import verify
 
         kind = self._format(document, path, format)
@@ -135,9 +139,54 @@ class FileWriter:
         with Transaction() as transaction:
             written = kind.write(contents, path, transaction, shared=shared, shard_size=shard_size, progress=progress)
             verify(kind, transaction, contents, progress)
+            rebase = Rebase(document, _placed(kind, transaction, document)) if own else None
+            if rebase is not None:
+                rebase.keep_old_bytes()
             transaction.commit()
+        if rebase is not None:
+            _move_onto(kind.open(path, Progress()), document, rebase)
         nbytes = sum(file.stat().st_size for file in written)
         return Saved(path, tuple(written), kind.name, len(document.slots), nbytes, tuple(hazards))
+
+
+def _placed(kind: Format, transaction: Transaction, document: Document) -> list[Storage]:
+    """Return the storages that the files about to be committed hold byte for byte, under the same slots."""
+    fresh: dict[str, Slot] = {}
+    for pending in transaction.pending:
+        if pending.expected is not None:
+            opened = kind.open(pending.temporary, Progress())
+            fresh |= {slot.name: slot for slot in Inventory(opened.root, expand_plain, _held_by).slots}
+            for file in opened.files:
+                file.close()
+    by_storage: dict[int, list[Slot]] = {}
+    for slot in document.slots:
+        by_storage.setdefault(id(slot.storage), []).append(slot)
+    return [slots[0].storage for slots in by_storage.values() if _is_placed(slots, fresh)]
+
+
+def _is_placed(slots: list[Slot], fresh: Mapping[str, Slot]) -> bool:
+    storages = {id(fresh[slot.name].storage) if slot.name in fresh else 0 for slot in slots}
+    return len(storages) == 1 and 0 not in storages and all(_same_place(slot, fresh[slot.name]) for slot in slots)
+
+
+def _same_place(slot: Slot, fresh: Slot) -> bool:
+    mine, new = slot.spec, fresh.spec
+    return (mine.dtype, mine.shape, mine.stride, mine.offset, slot.storage.nbytes) == (
+        new.dtype, new.shape, new.stride, new.offset, fresh.storage.nbytes)  # fmt: skip
+
+
+def _move_onto(opened: Opened, document: Document, rebase: Rebase) -> None:
+    """Let a document that was saved read from the new file."""
+    fresh = {slot.name: slot for slot in Inventory(opened.root, expand_plain, _held_by).slots}
+    rebase.move({
+        id(slot.storage): fresh[slot.name].storage.content
+        for slot in document.slots if slot.name in fresh and id(slot.storage) in rebase.placed
+    })  # fmt: skip
+    old = document.origin.files
+    document.origin.files, document.origin.state = opened.files, opened.origin
+    for file in old:
+        file.close()
+    mark_saved(document)
 
 
 def _contents(document: Document, kind: Format) -> Contents:
@@ -150,6 +199,3 @@ def _same_file(path: Path, others: Sequence[Path]) -> bool:
         return path.exists() and any(other.exists() and path.samefile(other) for other in others)
     except OSError:
         return False
-
-
-_ = (Rebase, mark_saved)

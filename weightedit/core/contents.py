@@ -63,13 +63,13 @@ class Inventory:
     def _visit(self, item: Item) -> Iterator[Item] | None:
         owner, key, value, path = item
         held = self._held_by(value)
+        name = dotted(path)
         if held is not None:
-            name = self._unique(dotted(path))
+            name = self._unique(name)
             slot = Slot(owner, key, path, name, held)
             self.slots.append(slot)
             self.entries.append(Entry(path, name, "tensor", slot=slot))
             return None
-        name = dotted(path)
         expanded = self._expand(value, path)
         if expanded is None:
             self.entries.append(Entry(path, name, "value", value=value, text=brief(value)))
@@ -84,6 +84,9 @@ class Inventory:
 
     def _unique(self, name: str) -> str:
         """Return the name, or with ` #2` and so on where one like it was there before."""
+        if name not in self._names:
+            self._names[name] = 1
+            return name
         count = self._names.get(name, 0) + 1
         self._names[name] = count
         candidate = name if count == 1 else f"{name} #{count}"
@@ -96,6 +99,8 @@ class Inventory:
 
 def dotted(path: tuple[Any, ...]) -> str:
     """Join a path's keys by dots, as the names of a state_dict are."""
+    if len(path) == 1 and isinstance(path[0], str):
+        return path[0]
     return ".".join(key if isinstance(key, str) else str(key) for key in path)
 
 

@@ -1,0 +1,152 @@
+"""Saving: the file is whole, what was not edited keeps its bytes, and undo goes past the save."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import weightedit
+from weightedit.core.errors import CheckpointError, EditRefused
+
+
+def bits(tensor: torch.Tensor) -> bytes:
+    return bytes(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
+
+
+def make_safetensors(folder: Path) -> Path:
+    torch.manual_seed(0)
+    tensors = {f"layers.{i}.weight": torch.randn(64, 48) for i in range(4)}
+    tensors["head"] = torch.randn(7).bfloat16()
+    path = folder / "model.safetensors"
+    save_file(tensors, path, {"note": "kept"})
+    return path
+
+
+def make_zip(folder: Path) -> Path:
+    torch.manual_seed(0)
+    tied = torch.nn.Parameter(torch.randn(32, 16))
+    flat = torch.randn(300)
+    path = folder / "model.pt"
+    torch.save({"model": {"a": tied, "b": tied, "v0": flat[:100].view(10, 10), "v1": flat[100:], "t": torch.randn(8, 4).T},
+                "epoch": 3}, path)  # fmt: skip
+    return path
+
+
+MAKERS = pytest.mark.parametrize(("make", "name"), [(make_safetensors, "layers.1.weight"), (make_zip, "model.v0")])
+
+
+@MAKERS
+def test_undo_goes_past_a_save_and_redo_comes_back(make, name, tmp_path):
+    path = make(tmp_path)
+    document = weightedit.open(path)
+    original = {key: bits(document.read(key)) for key in document.tensors}
+    document.apply("scale", name, region="[2, :]", factor=2.0)
+    document.apply("fill", name, value=0.25)
+    document.apply("add", name, region="[:, 1]", value=1.0)
+    edited = {key: bits(document.read(key)) for key in document.tensors}
+    document.save()
+    assert not document.is_modified
+    assert not any(slot.is_modified for slot in document.slots)
+    with weightedit.open(path) as again:
+        assert {key: bits(again.read(key)) for key in again.tensors} == edited
+    assert {key: bits(document.read(key)) for key in document.tensors} == edited
+    while document.can_undo:
+        document.undo()
+    assert document.is_modified
+    assert {key: bits(document.read(key)) for key in document.tensors} == original
+    while document.can_redo:
+        document.redo()
+    assert not document.is_modified
+    assert {key: bits(document.read(key)) for key in document.tensors} == edited
+    document.undo()
+    document.save()
+    with weightedit.open(path) as again:
+        assert {key: bits(again.read(key)) for key in again.tensors} == {
+            key: bits(document.read(key)) for key in document.tensors
+        }
+
+
+@MAKERS
+def test_undo_of_a_rebind_goes_past_a_save(make, name, tmp_path):
+    document = weightedit.open(make(tmp_path))
+    original = bits(document.read(name))
+    document.apply("cast", name, dtype="float16", accept="all")
+    document.apply("transpose", name)
+    document.save()
+    assert document.tensors[name].dtype == torch.float16
+    assert torch.equal(weightedit.open(document.path).read(name), document.read(name))
+    document.undo()
+    document.undo()
+    assert bits(document.read(name)) == original
+    document.save()
+    assert bits(weightedit.open(document.path).read(name)) == original
+
+
+def test_the_saved_point_is_where_the_file_is(tmp_path):
+    document = weightedit.open(make_safetensors(tmp_path))
+    document.apply("fill", "head", value=1.0)
+    document.save()
+    document.undo()
+    assert document.is_modified
+    assert document.tensors["head"].is_modified
+    document.redo()
+    assert not document.is_modified
+    assert not document.tensors["head"].is_modified
+
+
+def test_export_elsewhere_is_not_a_save(tmp_path):
+    document = weightedit.open(make_safetensors(tmp_path))
+    document.apply("fill", "head", value=1.0)
+    report = document.export(tmp_path / "out.safetensors")
+    assert report.tensors == 5
+    assert document.is_modified
+    assert torch.equal(load_file(report.path)["head"], torch.ones(7).bfloat16())
+
+
+@pytest.mark.parametrize("spelling", ["same", "dotted", "symlink", "hard link"])
+def test_export_to_the_opened_file_is_a_save(spelling, tmp_path):
+    path = make_safetensors(tmp_path)
+    (tmp_path / "sub").mkdir()
+    target = {"same": path, "dotted": tmp_path / "sub" / ".." / path.name, "symlink": tmp_path / "link.safetensors",
+              "hard link": tmp_path / "hard.safetensors"}[spelling]  # fmt: skip
+    if spelling == "symlink":
+        target.symlink_to(path)
+    if spelling == "hard link":
+        target.hardlink_to(path)
+    document = weightedit.open(path)
+    document.apply("fill", "head", value=1.0)
+    document.export(target)
+    assert not document.is_modified
+    document.apply("fill", "head", value=2.0)
+    document.undo()
+    assert torch.equal(document.read("head"), torch.ones(7).bfloat16())
+    assert torch.equal(load_file(path)["head"], torch.ones(7).bfloat16())
+
+
+def test_a_source_that_changed_is_not_exported(tmp_path):
+    path = make_safetensors(tmp_path)
+    document = weightedit.open(path)
+    document.apply("fill", "head", value=1.0)
+    save_file({"other": torch.zeros(3)}, path)
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError, match=r"model\.safetensors was"):
+        document.export(tmp_path / "out.safetensors")
+    with pytest.raises(CheckpointError, match=r"model\.safetensors was"):
+        document.save()
+    assert path.read_bytes() == before
+    assert not (tmp_path / "out.safetensors").exists()
+    assert torch.equal(document.read("head"), torch.ones(7).bfloat16())
+
+
+def test_a_live_module_has_no_file_to_save_to(tmp_path):
+    module = torch.nn.Linear(3, 2)
+    document = weightedit.open(module)
+    with pytest.raises(EditRefused, match="no file to save to"):
+        document.save()
+    document.export(tmp_path / "linear.pt")
+    again = torch.nn.Linear(3, 2)
+    again.load_state_dict(torch.load(tmp_path / "linear.pt", weights_only=True))
+    assert torch.equal(again.weight, module.weight)
