@@ -26,7 +26,8 @@ def inspect(options: argparse.Namespace) -> int:
             }
             print(json.dumps({
                 "file": str(document.path), "format": document.format_name, "metadata": document.metadata,
-                "nbytes": document.total_nbytes, "values": values, "tensors": rows}, ensure_ascii=False, indent=1))  # fmt: skip
+                "nbytes": document.total_nbytes, "values": values, "tensors": rows,
+            }, ensure_ascii=False, indent=1))  # fmt: skip
         else:
             _print_table(document, rows, options.stats)
     return 0
@@ -70,8 +71,8 @@ def _print_table(document: Document, rows: list[dict[str, Any]], stats: bool) ->
         cells.append(line)
     widths = [max(len(line[column]) for line in [heads, *cells]) for column in range(len(heads))]
     for line in [heads, *cells]:
-        padded = [line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:], strict=True))]
-        print("  ".join(padded).rstrip())
+        numbers = (text.rjust(width) for text, width in zip(line[1:], widths[1:], strict=True))
+        print("  ".join([line[0].ljust(widths[0]), *numbers]).rstrip())
     word = "tensor" if len(rows) == 1 else "tensors"
     print(f"{len(rows):,} {word}, {bytes_text(document.total_nbytes)}, {document.format_name}")
 

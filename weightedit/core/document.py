@@ -19,8 +19,8 @@ from weightedit.core.operation import Operation
 from weightedit.core.pinned import PinnedRegion, PinnedTensor, Readable
 from weightedit.core.preview import Preview
 from weightedit.core.progress import CancelFlag, Progress, Report
-from weightedit.core.region import Box
 from weightedit.core.reader import Origin, Reader
+from weightedit.core.region import Box
 from weightedit.core.spill import Spill
 from weightedit.core.targets import patterns
 

@@ -115,4 +115,5 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
     except TypeError:
         import ml_dtypes
 
-        return np.dtype(getattr(ml_dtypes, dtype.numpy))
+        found: np.dtype[Any] = np.dtype(getattr(ml_dtypes, dtype.numpy))
+        return found

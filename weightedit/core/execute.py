@@ -120,7 +120,7 @@ def _writes(plan: Plan, clones: dict[int, Rebind], shop: Workshop) -> list[Comma
                 for piece in compute(plan, target, box, shop.chunk):
                     values = _bits(piece.stored)
                     starts, lengths, packed = ordered_runs(target.spec, piece.box, values)
-                    writer.put(starts, lengths, memoryview(packed.reshape(-1).view(np.uint8)))
+                    writer.put(starts, lengths, packed.reshape(-1).view(np.uint8).data)
                     shop.progress.advance(values.nbytes)
         after = writer.finish()
         commands.append(Write(storage, storage.content, after, max(0, kept_bytes(after) - kept_bytes(storage.content))
@@ -144,7 +144,7 @@ def _live_write(plan: Plan, target: Target, described: Described, shop: Workshop
         for piece in compute(plan, target, box, shop.chunk):
             old = np.ascontiguousarray(target.pinned.read(piece.box)).reshape(-1).view(np.uint8)
             end = at + old.nbytes
-            before[at:end] = memoryview(old)
+            before[at:end] = old.data
             after[at:end] = bytes_of(piece.stored)
             kept.append((piece.box, before[at:end], after[at:end]))
             at = end
@@ -171,7 +171,7 @@ def _clone(target: Target, shop: Workshop) -> Rebind:
 
 def _place(buffer: memoryview, spec: TensorSpec, box: Box, data: np.ndarray[Any, Any]) -> None:
     starts, lengths, packed = ordered_runs(spec, box, data.view(f"V{spec.type.itemsize}").reshape(box.shape))
-    raw, at = memoryview(packed.reshape(-1).view(np.uint8)), 0
+    raw, at = packed.reshape(-1).view(np.uint8).data, 0
     for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
         buffer[start : start + length] = raw[at : at + length]
         at += length

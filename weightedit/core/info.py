@@ -70,9 +70,10 @@ class TensorsView(Mapping[Any, TensorInfo]):
     def __getitem__(self, key: Any) -> TensorInfo:
         slot = self._document.slot(key)
         spec = slot.spec
-        return TensorInfo(slot.name, slot.path, spec.kind, spec.shape, spec.stride, spec.offset, spec.dtype,
-                          spec.encoding, spec.device, spec.requires_grad, self._document.storage_group(slot), spec.numel, spec.nbytes,
-                          slot.is_modified)  # fmt: skip
+        group = self._document.storage_group(slot)
+        return TensorInfo(
+            slot.name, slot.path, spec.kind, spec.shape, spec.stride, spec.offset, spec.dtype, spec.encoding,
+            spec.device, spec.requires_grad, group, spec.numel, spec.nbytes, slot.is_modified)  # fmt: skip
 
     def __iter__(self) -> Iterator[str]:
         return (slot.name for slot in self._document.slots)

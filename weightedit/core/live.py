@@ -85,9 +85,9 @@ class LiveObjects:
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta or name not in DTYPES:
             encoding = "meta" if tensor.is_meta else "quantized" if tensor.is_quantized else str(tensor.layout)
             spec = TensorSpec("uint8", tuple(tensor.shape), (0,) * tensor.dim(), encoding=encoding, kind=kind)
-            return Described(spec, Storage(LiveBytes(torch.UntypedStorage(0))), tensor)
+            return Described(spec, Storage(LiveBytes(torch.empty(0).untyped_storage())), tensor)
         untyped = tensor.untyped_storage()
-        spec = TensorSpec(name, tuple(tensor.shape), tuple(tensor.stride()), tensor.storage_offset(), kind=kind,
+        spec = TensorSpec(name, tuple(tensor.shape), tuple(tensor.stride()), int(tensor.storage_offset()), kind=kind,
                           requires_grad=tensor.requires_grad, device=str(tensor.device))  # fmt: skip
         return Described(spec, self._storage(untyped), tensor)
 

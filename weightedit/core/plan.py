@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,7 +41,7 @@ class Target:
     pinned: PinnedTensor
     boxes: list[Box]
     result: TensorSpec
-    tensors: dict[str, Readable] = field(default_factory=dict)
+    tensors: Mapping[str, Readable] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -103,8 +103,9 @@ class Losses:
         if current is not None and current.is_complex() and not stored.is_complex():
             current = current.real
         if stored.is_complex():
-            for part in ("real", "imag"):
-                self._observe_real(_part(current, part), _part(exact, part), _part(stored, part), box, converts, scales)
+            for part in (0, 1):
+                before = None if current is None else _part(current, part)
+                self._observe_real(before, _part(exact, part), _part(stored, part), box, converts, scales)
         else:
             self._observe_real(current, exact, stored, box, converts, scales)
 
@@ -150,15 +151,11 @@ class Losses:
             self.largest_relative = max(self.largest_relative, float(relative.max()))
 
 
-def _part(tensor: torch.Tensor | None, part: str) -> torch.Tensor | None:
-    if tensor is None or (not tensor.is_complex() and part == "real"):
-        return tensor
-    if not tensor.is_complex():
-        return torch.zeros_like(tensor)
-    if tensor.dtype == torch.complex32:
-        tensor = torch.view_as_real(tensor)
-        return tensor[..., 0 if part == "real" else 1]
-    return tensor.real if part == "real" else tensor.imag
+def _part(tensor: torch.Tensor, part: int) -> torch.Tensor:
+    """Return the real (0) or imaginary (1) part; also of complex32, which has no `.real` of its own."""
+    if tensor.is_complex():
+        return torch.view_as_real(tensor)[..., part]
+    return tensor if part == 0 else torch.zeros_like(tensor)
 
 
 def _bits_differ(current: torch.Tensor, stored: torch.Tensor) -> int:

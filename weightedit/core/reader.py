@@ -90,7 +90,7 @@ class Reader:
     def find(self, key: object) -> Slot | None:
         """Return the slot with exactly this name or path, or None."""
         try:
-            return self._by_name.get(key) if isinstance(key, str) else self._by_path.get(key)  # type: ignore[call-overload,no-any-return]
+            return self._by_name.get(key) if isinstance(key, str) else self._by_path.get(key)  # type: ignore[call-overload]
         except TypeError:
             return None
 

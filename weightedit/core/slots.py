@@ -18,6 +18,9 @@ class Described(NamedTuple):
     live: Any = None
 
 
+_Describable = tuple[TensorSpec, Storage] | Described
+
+
 class HeldTensor:
     """One tensor: a spec over a storage. Tied slots hold one and the same of these.
 
@@ -32,9 +35,9 @@ class HeldTensor:
 
     __slots__ = ("__weakref__", "_describe", "_described", "saved")
 
-    def __init__(self, described: tuple[TensorSpec, Storage] | Callable[[], tuple[TensorSpec, Storage]]) -> None:
+    def __init__(self, described: _Describable | Callable[[], _Describable]) -> None:
         self._described: Described | None = None
-        self._describe: Callable[[], tuple[TensorSpec, Storage]] | None = None
+        self._describe: Callable[[], _Describable] | None = None
         if isinstance(described, tuple):
             self._described = Described(*described)
         else:

@@ -34,7 +34,7 @@ def tensor_over(data: memoryview, dtype: str, shape: tuple[int, ...]) -> torch.T
 def bytes_of(tensor: torch.Tensor) -> memoryview:
     """Return the row-major bytes of a CPU tensor."""
     flat = tensor.detach().contiguous().reshape(-1)
-    return memoryview(flat.view(torch.uint8).numpy()) if flat.numel() else memoryview(b"")
+    return flat.view(torch.uint8).numpy().data if flat.numel() else memoryview(b"")
 
 
 def raw_bytes(tensor: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @operation("write", title="Set values", converts=True, label="{values}")
-def set_(current: Tensor, values: Values) -> Tensor:
+def set_(current: Tensor, values: Values) -> Values:
     """Write given values into the region.
 
     Parameters

@@ -22,7 +22,7 @@ def _nothing(box: Box, result: Box, **_: object) -> None:
 
 
 @operation("rebind", title="Replace", converts=True, result=_source_result, inputs=_nothing, label="by {source}")
-def replace(current: Tensor, source: TensorSource) -> Tensor:
+def replace(current: Tensor, source: TensorSource) -> TensorSource:
     """Put another tensor in its place, with the shape and dtype it has.
 
     Parameters
