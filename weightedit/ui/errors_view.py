@@ -1,0 +1,172 @@
+"""Errors and hazards as they stand in the window: what is wrong, in one sentence, details folded."""
+
+from __future__ import annotations
+
+import re
+import traceback
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFont, QGuiApplication
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from weightedit.core.errors import CheckpointError, WeightEditError
+from weightedit.ui.pieces import IconLabel, icon_button, label
+from weightedit.ui.theme import mono_font, ui_font
+
+LEVELS = {"notice": ("info", "info"), "warning": ("warning", "warn"), "refusal": ("refusal", "bad"),
+          "ok": ("check", "ok")}  # fmt: skip
+MOST_CARDS = 3
+
+
+def title_and_body(error: BaseException) -> tuple[str, str]:
+    """Split an error's message into the sentence that is the title and the rest."""
+    if not isinstance(error, WeightEditError):
+        return "Something went wrong in weightedit itself", f"{type(error).__name__}: {error}"
+    first, *rest = re.split(r"(?<=\w[.;:]) ", str(error), maxsplit=1)
+    body = rest[0] if rest else ""
+    return first.rstrip(".;:"), body[:1].upper() + body[1:]
+
+
+def details(error: BaseException) -> str:
+    """Return what belongs into a report: file, place, and the trace of what led to it."""
+    lines = []
+    if isinstance(error, CheckpointError):
+        lines += [f"file: {error.file}"] if error.file else []
+        lines += [f"place: {error.place}"] if error.place else []
+    lines.append("".join(traceback.format_exception(error)).rstrip())
+    return "\n".join(lines)
+
+
+def wrapping(text: str, role: str = "") -> QLabel:
+    """Make a label that breaks its text into lines and can be copied from."""
+    made = label(text, role)
+    made.setWordWrap(True)
+    made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return made
+
+
+class ErrorCard(QFrame):
+    """One error: a title, a sentence, and details that unfold and can be copied."""
+
+    dismissed = Signal()
+
+    def __init__(self, error: BaseException, doing: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("error")
+        self.setProperty("surface", "panel")
+        self.error = error
+        title, body = title_and_body(error)
+        self.title, self.body = wrapping(title), wrapping(body, "secondary")
+        self.title.setFont(ui_font(13, QFont.Weight.DemiBold))
+        self.title.setProperty("role", "strong")
+        self.body.setVisible(bool(body))
+        self.doing = label(doing, "caption")
+        self.doing.setVisible(bool(doing) and not isinstance(error, WeightEditError))
+        self.text = QPlainTextEdit(details(error))
+        self.text.setReadOnly(True)
+        self.text.setFont(mono_font(11))
+        self.text.setProperty("mono", True)
+        self.text.setFixedHeight(150)
+        self.text.hide()
+        self.unfold = QPushButton("▸ Details")
+        self.unfold.setProperty("kind", "link")
+        self.unfold.clicked.connect(self._fold)
+        self.copy = QPushButton("Copy details")
+        self.copy.setProperty("kind", "link")
+        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text.toPlainText()))
+        self.close_button = icon_button("close", "Dismiss", 22, 12)
+        self.close_button.clicked.connect(self.dismissed)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        links = QHBoxLayout()
+        links.setSpacing(14)
+        links.addWidget(self.unfold)
+        links.addWidget(self.copy)
+        links.addStretch(1)
+        column = QVBoxLayout()
+        column.setSpacing(4)
+        for widget in (self.title, self.body, self.doing):
+            column.addWidget(widget)
+        column.addLayout(links)
+        column.addWidget(self.text)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 10, 10, 10)
+        row.setSpacing(10)
+        row.addWidget(IconLabel("file-x", 18, "bad"), 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(column, 1)
+        row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
+
+    def _fold(self) -> None:
+        self.text.setVisible(self.text.isHidden())
+        self.unfold.setText("▸ Details" if self.text.isHidden() else "▾ Details")
+
+
+class ErrorStrip(QWidget):
+    """The errors that were not dismissed yet, the latest on top; above whatever else is shown."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(1)
+        self.hide()
+
+    @property
+    def cards(self) -> list[ErrorCard]:
+        """The errors shown, the latest first."""
+        items = (self._column.itemAt(place) for place in range(self._column.count()))
+        found = (item.widget() for item in items if item is not None)
+        return [widget for widget in found if isinstance(widget, ErrorCard)]
+
+    def add(self, error: BaseException, doing: str = "") -> ErrorCard:
+        """Show an error; the oldest goes when there are too many."""
+        card = ErrorCard(error, doing)
+        card.dismissed.connect(lambda: self._remove(card))
+        self._column.insertWidget(0, card)
+        for old in self.cards[MOST_CARDS:]:
+            self._remove(old)
+        self.show()
+        return card
+
+    def clear(self) -> None:
+        """Dismiss all."""
+        for card in self.cards:
+            self._remove(card)
+
+    def _remove(self, card: ErrorCard) -> None:
+        self._column.removeWidget(card)
+        card.hide()
+        card.deleteLater()
+        self.setVisible(bool(self.cards))
+
+
+class Notice(QFrame):
+    """One hazard on its tint: icon, title, and a sentence."""
+
+    def __init__(self, level: str, title: str, body: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("notice", level)
+        name, token = LEVELS[level]
+        self.title = wrapping(title)
+        self.title.setFont(ui_font(12, QFont.Weight.DemiBold))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(8, 8, 10, 8)
+        row.setSpacing(8)
+        row.addWidget(IconLabel(name, 16, token), 0, Qt.AlignmentFlag.AlignTop)
+        column = QVBoxLayout()
+        column.setSpacing(3)
+        column.addWidget(self.title)
+        if body:
+            column.addWidget(wrapping(body, "secondary"))
+        row.addLayout(column, 1)

@@ -1,0 +1,36 @@
+"""The system's dialogs that ask for files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from weightedit.ui.settings import Settings
+
+FOLDER = "files/folder"
+OPEN_FILTER = "Checkpoints (*.safetensors *.pt *.pth *.bin *.ckpt *.index.json);;Every file (*)"
+
+
+def ask_files(parent: QWidget, settings: Settings) -> list[str]:
+    """Ask which files to open; an empty list if the person thought better of it."""
+    chosen, _ = QFileDialog.getOpenFileNames(parent, "Open checkpoints", settings.text(FOLDER), OPEN_FILTER)
+    if chosen:
+        settings.set(FOLDER, str(Path(chosen[0]).parent))
+    return chosen
+
+
+def ask_folder(parent: QWidget, settings: Settings) -> str:
+    """Ask which folder of shards to open; empty if the person thought better of it."""
+    chosen = QFileDialog.getExistingDirectory(parent, "Open a folder of shards", settings.text(FOLDER))
+    if chosen:
+        settings.set(FOLDER, str(Path(chosen).parent))
+    return chosen
+
+
+def ask_destination(parent: QWidget, start: str) -> str:
+    """Ask where to export to; empty if the person thought better of it."""
+    # Replacing a file is said, and confirmed, in the export dialog itself.
+    chosen, _ = QFileDialog.getSaveFileName(parent, "Export to", start, "Every file (*)", "",
+                                            QFileDialog.Option.DontConfirmOverwrite)  # fmt: skip
+    return chosen

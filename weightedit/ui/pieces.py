@@ -1,0 +1,96 @@
+"""Small widgets that many panels are made of: lines, icon buttons, key caps, icons that follow the theme."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFrame, QLabel, QToolButton, QWidget
+
+from weightedit.ui.icons import icon, icon_pixmap, logo
+from weightedit.ui.theme import theme
+
+
+def line(vertical: bool = False) -> QFrame:
+    """Make the 1 px line that parts two panels."""
+    made = QFrame()
+    made.setProperty("line", "vertical" if vertical else "horizontal")
+    if vertical:
+        made.setFixedWidth(1)
+    else:
+        made.setFixedHeight(1)
+    return made
+
+
+def label(text: str, role: str = "", parent: QWidget | None = None) -> QLabel:
+    """Make a label of plain text in one of the style sheet's roles."""
+    made = QLabel(parent)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setText(text)
+    if role:
+        made.setProperty("role", role)
+    return made
+
+
+def icon_button(name: str, tooltip: str, size: int = 28, icon_size: int = 16) -> QToolButton:
+    """Make a button that is an icon, with a tooltip that is also its name for screen readers."""
+    made = QToolButton()
+    made.setIcon(icon(name, icon_size))
+    made.setIconSize(QSize(icon_size, icon_size))
+    made.setFixedSize(size, size)
+    made.setToolTip(tooltip)
+    made.setAccessibleName(tooltip)
+    return made
+
+
+def action_button(action: QAction, name: str, size: int = 28, icon_size: int = 18) -> QToolButton:
+    """Make an icon button of an action, which says whether it is on."""
+    made = QToolButton()
+    action.setIcon(icon(name, icon_size))
+    action.setIconVisibleInMenu(False)
+    made.setDefaultAction(action)
+    made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+    made.setIconSize(QSize(icon_size, icon_size))
+    made.setFixedSize(size, size)
+    made.setAccessibleName(action.text())
+    return made
+
+
+def restyle(widget: QWidget, name: str, value: object) -> None:
+    """Set a property that the style sheet looks at, and have it look again."""
+    if widget.property(name) != value:
+        widget.setProperty(name, value)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+class IconLabel(QLabel):
+    """An icon in a token's colour that follows the theme."""
+
+    def __init__(self, name: str, size: int = 16, token: str = "text2", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._name, self._size, self._token = name, size, token
+        self.setFixedSize(size, size)
+        self._draw()
+        theme.changed.connect(self._draw)
+
+    def show_icon(self, name: str, token: str) -> None:
+        """Show another icon or colour."""
+        self._name, self._token = name, token
+        self._draw()
+
+    def _draw(self) -> None:
+        self.setPixmap(icon_pixmap(self._name, self._size, self._token, self.devicePixelRatioF()))
+
+
+class LogoLabel(QLabel):
+    """The nine-cell mark, which follows the theme."""
+
+    def __init__(self, size: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._size = size
+        self.setFixedSize(size, size)
+        self._draw()
+        theme.changed.connect(self._draw)
+
+    def _draw(self) -> None:
+        self.setPixmap(logo(self._size, self.devicePixelRatioF()))

@@ -1,0 +1,1 @@
+"""Drawings of tensors: the one room that subclasses pyqtgraph."""

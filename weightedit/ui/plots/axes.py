@@ -1,0 +1,143 @@
+"""Axes of a heatmap: whole indices, ends labelled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyqtgraph as pg
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QPainter, QPen
+
+from weightedit.ui.theme import theme, ui_font
+
+ROOM_ROWS, ROOM_COLUMNS = 26, 64
+"""Pixels a label needs for itself down and across."""
+
+
+def tick_step(size: int, visible: float, pixels: float, room: float) -> int:
+    """Return the distance of ticks: a power of two where the size is made of them, else 1, 2 or 5 times ten."""
+    least = max(1.0, visible * room / max(pixels, 1.0))
+    step = 1
+    if size % 64 == 0 and least > 2:
+        while step < least:
+            step *= 2
+        return step
+    while step < least:
+        for factor in (2, 5, 10):
+            if step * factor >= least:
+                return step * factor
+        step *= 10
+    return step
+
+
+def ticks(size: int, low: float, high: float, pixels: float, room: float) -> list[int]:
+    """Return the indices that get a label: the ends of what is visible, and even steps between."""
+    first, last = max(0, round(low)), min(size, round(high))
+    step = tick_step(size, high - low, pixels, room)
+    gap = (high - low) * room / max(pixels, 1.0) * 0.7
+    inner = [at for at in range(-(-first // step) * step, last, step) if at - first > gap and last - at > gap]
+    return [first, *inner, last] if last > first else [first]
+
+
+class IndexAxis(pg.AxisItem):
+    """An axis whose labels are indices; text only, no line."""
+
+    def __init__(self, orientation: str) -> None:
+        super().__init__(orientation, pen=None, textPen=None, maxTickLength=0)
+        self.size = 0
+        self.low, self.high = 0.0, 1.0
+        self.setStyle(showValues=True)
+        self.setAcceptedMouseButtons(self.acceptedMouseButtons().__class__(0))
+
+    def show_range(self, size: int, low: float, high: float) -> None:
+        """Label the part from `low` to `high` of an axis of `size` indices."""
+        self.size, self.low, self.high = size, low, high
+        self.picture = None
+        self.update()
+
+    def paint(self, painter: QPainter, option: Any, widget: Any) -> None:
+        """Draw the labels."""
+        rect = self.boundingRect()
+        painter.setFont(ui_font(10))
+        painter.setPen(QPen(theme.color("text3")))
+        vertical = self.orientation == "left"
+        length = rect.height() if vertical else rect.width()
+        if not self.high > self.low or length <= 0:
+            return
+        places = ticks(self.size, self.low, self.high, length, ROOM_ROWS if vertical else ROOM_COLUMNS)
+        for number, at in enumerate(places):
+            place = (at - self.low) / (self.high - self.low) * length
+            self._label(painter, rect, str(at), place, vertical, number == 0, number == len(places) - 1)
+
+    def _label(self, painter: QPainter, rect: QRectF, text: str, at: float, vertical: bool, first: bool,
+               last: bool) -> None:  # fmt: skip
+        metrics = painter.fontMetrics()
+        width, height = metrics.horizontalAdvance(text), metrics.height()
+        if vertical:
+            y = rect.top() + at + metrics.ascent() / 2 - 1
+            painter.drawText(QRectF(rect.left(), y - metrics.ascent(), rect.width() - 5, height), 0x82, text)
+            return
+        x = rect.left() + at - width / 2
+        if first:
+            x = max(x, rect.left())
+        elif last:
+            x = min(x, rect.right() - width)
+        painter.drawText(QRectF(x, rect.bottom() - height - 3, width + 2, height), 0, text)
+
+    def generateDrawSpecs(self, painter: Any) -> Any:
+        """Leave the drawing to `paint`."""
+        return None
+
+    def wheelEvent(self, event: Any) -> None:
+        """Leave zooming to the picture."""
+        event.ignore()
+
+    def mouseDragEvent(self, event: Any) -> None:
+        """Leave panning to the picture."""
+        event.ignore()
+
+
+class RmsStrip(pg.GraphicsWidget):
+    """The root mean square along rows or columns, as a line beside the picture."""
+
+    def __init__(self, vertical: bool) -> None:
+        super().__init__()
+        self.vertical = vertical
+        self.values: Any = None
+        self.start, self.stop = 0.0, 1.0
+        self.low, self.high = 0.0, 1.0
+
+    def show_values(self, values: Any, start: float, stop: float) -> None:
+        """Show values that cover indices `start` to `stop`."""
+        self.values, self.start, self.stop = values, start, stop
+        self.update()
+
+    def show_range(self, low: float, high: float) -> None:
+        """Line up with the visible indices."""
+        self.low, self.high = low, high
+        self.update()
+
+    def paint(self, painter: QPainter, option: Any, widget: Any) -> None:
+        """Draw the line, 0 at the picture's edge."""
+        import numpy as np
+        from PySide6.QtCore import QPointF
+        from PySide6.QtGui import QPolygonF
+
+        values = self.values
+        if values is None or not len(values) or not self.high > self.low:
+            return
+        rect = self.boundingRect()
+        finite = np.where(np.isfinite(values), values, 0.0)
+        most = float(finite.max()) or 1.0
+        length, depth = (rect.height(), rect.width()) if self.vertical else (rect.width(), rect.height())
+        edges = self.start + (np.arange(len(finite)) + 0.5) * (self.stop - self.start) / len(finite)
+        along = (edges - self.low) / (self.high - self.low) * length
+        off = 3 + finite / most * (depth - 6)
+        keep = (along > -length) & (along < 2 * length)
+        points = zip(along[keep].tolist(), off[keep].tolist(), strict=True)
+        line = QPolygonF([QPointF(rect.left() + o, rect.top() + a) if self.vertical else
+                          QPointF(rect.left() + a, rect.top() + o) for a, o in points])  # fmt: skip
+        painter.setClipRect(rect)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(theme.color("text3"), 1.0))
+        painter.drawPolyline(line)

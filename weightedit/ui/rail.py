@@ -1,0 +1,82 @@
+"""The rail at the left edge: the rooms of the window that exist, settings and help."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QActionGroup
+from PySide6.QtWidgets import QMenu, QToolButton, QVBoxLayout, QWidget
+
+from weightedit.ui.icons import icon
+
+WIDTH = 46
+THEMES = (("", "As the system"), ("dark", "Dark"), ("light", "Light"))
+
+
+class Rail(QWidget):
+    """One button per room, settings and help below.
+
+    Signals
+    -------
+    edit_pressed, help_pressed
+    theme_chosen
+        `dark`, `light`, or empty for the system's choice.
+    """
+
+    edit_pressed = Signal()
+    help_pressed = Signal()
+    theme_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedWidth(WIDTH)
+        self.setProperty("surface", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.edit = self._button("grid", "Edit tensors")
+        self.edit.setCheckable(True)
+        self.edit.clicked.connect(self._edit)
+        self.help = self._button("help", "Keys and help (F1)")
+        self.help.clicked.connect(self.help_pressed)
+        self.settings = self._button("settings", "Appearance")
+        self.settings.clicked.connect(self._show_settings)
+        self._chosen = ""
+        column = QVBoxLayout(self)
+        column.setContentsMargins(5, 8, 5, 8)
+        column.setSpacing(4)
+        column.addWidget(self.edit)
+        column.addStretch(1)
+        column.addWidget(self.help)
+        column.addWidget(self.settings)
+
+    def _button(self, name: str, tooltip: str) -> QToolButton:
+        made = QToolButton()
+        made.setProperty("kind", "rail")
+        made.setIcon(icon(name, 18))
+        made.setIconSize(QSize(18, 18))
+        made.setFixedSize(36, 36)
+        made.setToolTip(tooltip)
+        made.setAccessibleName(tooltip)
+        return made
+
+    def _edit(self) -> None:
+        self.edit_pressed.emit()
+
+    def set_room(self, name: str) -> None:
+        """Mark the room that is shown, or none with an empty name."""
+        self.edit.setChecked(name == "edit")
+
+    def set_theme_choice(self, chosen: str) -> None:
+        """Tell what the person chose: `dark`, `light`, or nothing."""
+        self._chosen = chosen
+
+    def _show_settings(self) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        group = QActionGroup(menu)
+        for name, title in THEMES:
+            action = menu.addAction(title)
+            action.setCheckable(True)
+            action.setChecked(name == self._chosen)
+            action.triggered.connect(lambda _=False, name=name: self.theme_chosen.emit(name))
+            group.addAction(action)
+        corner = self.settings.mapToGlobal(QPoint(self.settings.width() + 6, 0))
+        menu.popup(QPoint(corner.x(), corner.y() + self.settings.height() - menu.sizeHint().height()))

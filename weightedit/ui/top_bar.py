@@ -1,0 +1,68 @@
+"""The top bar: mark, menus, undo and redo, inspector, Export."""
+
+from __future__ import annotations
+
+import sys
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QMenuBar, QPushButton, QWidget
+
+from weightedit.ui.actions import ACTIONS, MENUS, Bound
+from weightedit.ui.icons import icon
+from weightedit.ui.pieces import LogoLabel, action_button, line
+
+HEIGHT = 44
+
+
+class TopBar(QWidget):
+    """The bar over the whole window, made from the actions."""
+
+    def __init__(self, actions: Bound, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedHeight(HEIGHT)
+        self.setProperty("surface", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.bar = QMenuBar()
+        self.bar.setNativeMenuBar(sys.platform == "darwin")
+        self.menus: dict[str, QMenu] = {}
+        for name in MENUS:
+            menu = QMenu(name, self.bar)
+            menu.setToolTipsVisible(True)
+            self.menus[name] = menu
+            self.bar.addMenu(menu)
+        for action in ACTIONS:
+            if action.rule:
+                self.menus[action.menu].addSeparator()
+            if action.menu:
+                self.menus[action.menu].addAction(actions[action.id])
+        self.menus["Operations"].menuAction().setVisible(False)
+        self.undo = action_button(actions["undo"], "undo")
+        self.redo = action_button(actions["redo"], "redo")
+        self.inspector = action_button(actions["inspector"], "sidebar-right")
+        self.export = QPushButton("Export…")
+        self.export.setIcon(icon("export", 16, "text"))
+        self.export.setToolTip(actions["export"].toolTip())
+        self.export.clicked.connect(actions["export"].trigger)
+        self._parting = line(vertical=True)
+        self._parting.setFixedHeight(18)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(13, 0, 10, 0)
+        row.setSpacing(4)
+        row.addWidget(LogoLabel(19))
+        row.addSpacing(3)
+        row.addWidget(self.bar, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addStretch(1)
+        row.addWidget(self.undo)
+        row.addWidget(self.redo)
+        row.addSpacing(4)
+        row.addWidget(self._parting)
+        row.addSpacing(4)
+        row.addWidget(self.inspector)
+        row.addSpacing(10)
+        row.addWidget(self.export)
+        self.show_document_buttons(False)
+
+    def show_document_buttons(self, shown: bool) -> None:
+        """Show the buttons that only an open document has a use for."""
+        for widget in (self.undo, self.redo, self._parting, self.inspector, self.export):
+            widget.setVisible(shown)
