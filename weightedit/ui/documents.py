@@ -118,12 +118,6 @@ class Documents(QObject):
     def __len__(self) -> int:
         return len(self._open)
 
-    def __iter__(self) -> Any:
-        return iter(tuple(self._open))
-
-    def __bool__(self) -> bool:
-        return True
-
     @property
     def all(self) -> Sequence[OpenDocument]:
         """The open documents in the order they were opened."""
@@ -133,6 +127,11 @@ class Documents(QObject):
     def unsaved(self) -> list[OpenDocument]:
         """Documents with edits that closing would lose; a live module keeps its edits."""
         return [found for found in self._open if found.document.is_modified and found.document.path is not None]
+
+    @property
+    def names_being_opened(self) -> list[str]:
+        """The files that are on their way."""
+        return [task.name.removeprefix("Opening ") for task in self._waiting]
 
     @property
     def is_opening(self) -> bool:

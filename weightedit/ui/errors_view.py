@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFont, QGuiApplication
@@ -89,7 +90,7 @@ class ErrorCard(QFrame):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        links = QHBoxLayout()
+        self._links = links = QHBoxLayout()
         links.setSpacing(14)
         links.addWidget(self.unfold)
         links.addWidget(self.copy)
@@ -106,6 +107,16 @@ class ErrorCard(QFrame):
         row.addWidget(IconLabel("file-x", 18, "bad"), 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(column, 1)
         row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
+
+    def offer(self, text: str, call: Callable[[], None]) -> QPushButton:
+        """Add a way on, such as doing it all the same; the card goes when it is taken."""
+        button = QPushButton(text)
+        button.setProperty("kind", "warning")
+        button.setProperty("small", True)
+        button.clicked.connect(call)
+        button.clicked.connect(self.dismissed)
+        self._links.insertWidget(0, button)
+        return button
 
     def _fold(self) -> None:
         self.text.setVisible(self.text.isHidden())

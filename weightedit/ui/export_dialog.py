@@ -34,7 +34,7 @@ class Formats:
     @classmethod
     def known(cls) -> Formats:
         """Ask assembly."""
-        from weightedit.assembly import FORMATS
+        from weightedit.assembly import FORMATS  # type: ignore[attr-defined]
 
         return cls(tuple((kind.name, kind.suffixes) for kind in FORMATS if kind.writes))
 
@@ -187,7 +187,8 @@ class ExportDialog(QDialog):
                 return list(error.hazards)
             return found + _replaces(path, document.path)
 
-        self._tasks.start("Export check", work, on_result=self._show, on_error=self._show_error, group=GROUP, quiet=True)
+        self._tasks.start("Export check", work, on_result=self._show, on_error=self._show_error, group=GROUP,
+                          quiet=True)  # fmt: skip
 
     def _show_error(self, error: Exception) -> None:
         text = str(error) if isinstance(error, WeightEditError) else f"{type(error).__name__}: {error}"

@@ -155,8 +155,9 @@ class StatusBar(QWidget):
                        self.message_icon, self.message):  # fmt: skip
             row.addWidget(widget)
         row.addStretch(1)
+        memory_icon = IconLabel("memory", 14)
         for widget in (self.task_name, self.task_bar, self.task_percent, self.task_left, self.task_cancel,
-                       self._task_line, self.device_icon, self.device_button, self._memory_line, IconLabel("memory", 14),
+                       self._task_line, self.device_icon, self.device_button, self._memory_line, memory_icon,
                        self.memory, self.memory_bar, self._torch_line, self.torch):  # fmt: skip
             row.addWidget(widget)
         self._set_torch_visible(False)

@@ -212,8 +212,8 @@ class TreeView(QTreeView):
             index = following
         if not self.indexAt(QPoint(2, bottom - 2)).isValid() and self.rows.canFetchMore(QModelIndex()):
             wanted.append(QPersistentModelIndex(QModelIndex()))
-        for parent in wanted:
-            self.rows.fetchMore(parent)
+        for level in wanted:
+            self.rows.fetchMore(level)
 
     def _rows_came(self, parent: QModelIndex, first: int, last: int) -> None:
         if self._expanded:

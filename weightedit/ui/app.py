@@ -1,0 +1,186 @@
+"""The application: makes the window, shows it before anything slow is imported, and runs until it is closed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QEventLoop, QObject, QTimer
+from PySide6.QtWidgets import QApplication
+
+from weightedit.ui.icons import app_icon
+from weightedit.ui.settings import Settings
+from weightedit.ui.theme import system_theme, theme
+from weightedit.ui.window import MainWindow, described
+
+SETTLED_AFTER = 300
+"""Milliseconds without any task after which the window shows all it will show by itself."""
+LOOK_EVERY = 50
+PATIENCE = 120_000
+_windows: list[MainWindow] = []
+
+
+class Settling(QObject):
+    """Calls back once a window has shown what it was asked to show, or has had long enough.
+
+    Parameters
+    ----------
+    window
+        The window.
+    then
+        Called with whether it settled in time.
+    """
+
+    def __init__(self, window: MainWindow, then: Callable[[bool], None]) -> None:
+        super().__init__(window)
+        self._window = window
+        self._then = then
+        self._quiet = 0
+        self._waited = 0
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_EVERY)
+        self._timer.timeout.connect(self._look)
+        self._timer.start()
+
+    def _look(self) -> None:
+        window = self._window
+        self._waited += LOOK_EVERY
+        busy = window.workbench is None or bool(window.tasks.active) or window.documents.is_opening
+        self._quiet = 0 if busy else self._quiet + LOOK_EVERY
+        failed = window.workbench is None and bool(window.errors.cards) and not window.tasks.active
+        if self._quiet >= SETTLED_AFTER or self._waited >= PATIENCE or failed:
+            self._timer.stop()
+            self._then(self._quiet >= SETTLED_AFTER)
+
+
+def application() -> tuple[QApplication, bool]:
+    """Return the application, and whether it was made just now."""
+    found = QApplication.instance()
+    if isinstance(found, QApplication):
+        return found, False
+    app = QApplication(["weightedit"])
+    app.setApplicationName("weightedit")
+    app.setApplicationDisplayName("weightedit")
+    app.setDesktopFileName("weightedit")
+    return app, True
+
+
+def make_window(settings: Settings, size: tuple[int, int] | None = None, chosen: str | None = None) -> MainWindow:
+    """Make and show a window, with its theme on.
+
+    Parameters
+    ----------
+    settings
+        What is remembered.
+    size
+        Width and height; None takes the place the window had last time.
+    chosen
+        `dark` or `light` for this run; None takes what was chosen before, then the system's.
+    """
+    app, _ = application()
+    app.setStyle("Fusion")
+    theme.switch(chosen or settings.text("theme") or system_theme())
+    app.setWindowIcon(app_icon())
+    window = MainWindow(settings)
+    geometry = settings.data("window/geometry")
+    if size is not None or geometry is None or not window.restoreGeometry(geometry):
+        window.resize(*(size or (1400, 900)))
+    window.show()
+    return window
+
+
+def run(paths: Sequence[str], *, smoke: bool = False, shot: Path | None = None, size: tuple[int, int] = (1400, 900),
+        theme: str | None = None) -> int:  # fmt: skip
+    """Open the window on files and run until it is closed.
+
+    Parameters
+    ----------
+    paths
+        Files and folders to open; none shows the start page.
+    smoke
+        Print one line that says what was shown, and quit.
+    shot
+        Write a picture of the window here once it shows everything, and quit.
+    size
+        Of the window, in pixels; without `smoke` or `shot` the window comes back where it was.
+    theme
+        `dark` or `light` for this run.
+
+    Returns
+    -------
+    int
+        0, or 2 if with `smoke` or `shot` something could not be shown.
+    """
+    app, _ = application()
+    passing = smoke or shot is not None
+    settings = Settings() if passing else Settings.of_this_person()
+    remembered = not passing and size == (1400, 900)
+    window = make_window(settings, None if remembered else size, theme)
+    errors: list[BaseException] = []
+    window.failed.connect(errors.append)
+    _show_unexpected(window)
+    status = 0
+
+    def finish(settled: bool) -> None:
+        nonlocal status
+        status = 0 if settled and not errors else 2
+        if shot is not None and not window.grab().save(str(shot)):
+            print(f"weightedit: {shot} cannot be written.", file=sys.stderr)
+            status = 2
+        if not settled and not errors:
+            print(f"weightedit: nothing was shown within {PATIENCE // 1000} s.", file=sys.stderr)
+        if smoke and status == 0:
+            print(described(window), flush=True)
+        window.close()
+
+    def begin() -> None:
+        if paths:
+            window.open(list(paths))
+        if passing:
+            Settling(window, finish)
+
+    window.painted.connect(lambda: QTimer.singleShot(0, begin))
+    window.closed.connect(app.quit)
+    app.exec()
+    sys.excepthook = sys.__excepthook__
+    window.deleteLater()
+    app.processEvents()
+    return status
+
+
+def _show_unexpected(window: MainWindow) -> None:
+    """Show an exception that reached the event loop in the window instead of losing it in a terminal."""
+
+    def hook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        sys.__excepthook__(kind, error, trace)
+        if isinstance(error, Exception):
+            window.show_error(error)
+
+    sys.excepthook = hook
+
+
+def edit(module: Any, optimizer: Any = None) -> None:
+    """Open the window on a live module.
+
+    Blocks until the window is closed in a plain script; returns at once where a Qt event loop already runs, as in
+    IPython with `%gui qt`.
+
+    Parameters
+    ----------
+    module
+        A module, or any nesting of modules, state_dicts, dicts and lists.
+    optimizer
+        Kept in step with edits.
+    """
+    _, made = application()
+    window = make_window(Settings.of_this_person())
+    _windows.append(window)
+    title = type(module).__name__
+    window.painted.connect(lambda: QTimer.singleShot(0, lambda: window.documents.open_object(module, optimizer, title)))
+    loop = QEventLoop()
+    window.closed.connect(lambda: _windows.remove(window))
+    window.closed.connect(loop.quit)
+    if made:
+        loop.exec()

@@ -1,0 +1,384 @@
+"""The window: bars, tree and the area of tensors, joined; it decides nothing itself but what is shown where."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from weightedit.core.errors import one_line
+from weightedit.ui.actions import Bound
+from weightedit.ui.area import Area
+from weightedit.ui.documents import Documents, OpenDocument
+from weightedit.ui.errors_view import ErrorStrip
+from weightedit.ui.filing import Filing
+from weightedit.ui.handlers import Handlers
+from weightedit.ui.pieces import line
+from weightedit.ui.rail import Rail
+from weightedit.ui.settings import Settings
+from weightedit.ui.start_page import EmptyState, StartPage
+from weightedit.ui.status_bar import StatusBar
+from weightedit.ui.tasks import TaskProgress, Tasks
+from weightedit.ui.theme import system_theme, theme
+from weightedit.ui.top_bar import TopBar
+from weightedit.ui.tree.panel import TreePanel
+
+if TYPE_CHECKING:
+    from weightedit.core.document import Change
+
+MakeWorkbench = Callable[[Tasks, Settings], Area]
+SMALLEST = (1024, 640)
+DRAWER_BELOW = 1200
+"""Narrower than this, the inspector stays out of sight until it is asked for."""
+TREE_WIDTH = 400
+
+
+def warm_up(progress: TaskProgress) -> tuple[str, list[str]]:
+    """Import what tensors need, in a worker, after the window was painted; returns torch's version and devices."""
+    import torch
+
+    from weightedit.core.devices import devices
+
+    importlib.import_module("weightedit.ui.workbench")
+    return torch.__version__, devices()
+
+
+def real_workbench(tasks: Tasks, settings: Settings) -> Area:
+    """Make the area of tensors."""
+    from weightedit.ui.workbench import Workbench
+
+    made: Area = Workbench(tasks, settings)
+    return made
+
+
+class MainWindow(QMainWindow):
+    """The whole window.
+
+    Parameters
+    ----------
+    settings
+        What is remembered between runs.
+    make_workbench
+        Makes the area of tensors, after the first paint.
+
+    Signals
+    -------
+    painted
+        The window was painted for the first time.
+    ready
+        The area of tensors is there.
+    failed
+        (exception): an error is shown.
+    closed
+        The window is gone.
+    """
+
+    painted = Signal()
+    ready = Signal()
+    failed = Signal(object)
+    closed = Signal()
+
+    def __init__(self, settings: Settings, make_workbench: MakeWorkbench = real_workbench) -> None:
+        super().__init__()
+        self.settings = settings
+        self.tasks = Tasks(self)
+        self.documents = Documents(self.tasks, self)
+        self.current: OpenDocument | None = None
+        self.workbench: Area | None = None
+        self._work_page: QWidget | None = None
+        self._make_workbench = make_workbench
+        self._was_painted = False
+        self._may_close = False
+        self._in_drawer = False
+        self.setAcceptDrops(True)
+        self.setMinimumSize(*SMALLEST)
+        self.filing = Filing(self.documents, self.tasks, self)
+        self.handlers = Handlers(self)
+        self._build()
+        self._connect()
+        self._show()
+
+    # ---- layout
+
+    def _build(self) -> None:
+        self.tree = TreePanel(self.documents, self.tasks)
+        self.work = QWidget()
+        self.work.setObjectName("work")
+        self.actions_of = Bound(self.handlers.table(), {"window": self, "tree": self.tree, "work": self.work})
+        self.top = TopBar(self.actions_of)
+        self.rail = Rail()
+        self.status = StatusBar(self.tasks)
+        self.start = StartPage()
+        self.opening = EmptyState("file", "Opening")
+        self.errors = ErrorStrip()
+        self.pages = QStackedWidget()
+        for page in (self.start, self.opening):
+            self.pages.addWidget(page)
+        centre = QVBoxLayout(self.work)
+        centre.setContentsMargins(0, 0, 0, 0)
+        centre.setSpacing(0)
+        centre.addWidget(self.errors)
+        centre.addWidget(self.pages, 1)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setHandleWidth(1)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(self.tree)
+        self.splitter.addWidget(self.work)
+        self.splitter.setStretchFactor(1, 1)
+        self.splitter.setSizes([self.settings.number("window/tree", TREE_WIDTH), 900])
+        body = QHBoxLayout()
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(0)
+        for widget in (self.rail, line(vertical=True)):
+            body.addWidget(widget)
+        body.addWidget(self.splitter, 1)
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.top)
+        column.addWidget(line())
+        column.addLayout(body, 1)
+        column.addWidget(line())
+        column.addWidget(self.status)
+        self.setCentralWidget(whole)
+
+    def _connect(self) -> None:
+        handlers = self.handlers
+        self.start.open_file.connect(handlers.open_file)
+        self.start.open_folder.connect(handlers.open_folder)
+        self.start.open_demo.connect(handlers.open_demo)
+        self.rail.edit_pressed.connect(self._show)
+        self.rail.help_pressed.connect(handlers.keys)
+        self.rail.theme_chosen.connect(self.choose_theme)
+        self.rail.set_theme_choice(self.settings.text("theme"))
+        self.tree.chosen.connect(self.show_tensor)
+        self.tree.opened.connect(self.show_tensor)
+        self.tree.rename_requested.connect(handlers.rename)
+        self.tree.close_requested.connect(self.close_document)
+        self.tree.tree.selectionModel().selectionChanged.connect(lambda *_: self.refresh())
+        self.documents.opening.connect(lambda _: self._show())
+        self.documents.added.connect(self._added)
+        self.documents.removed.connect(self._removed)
+        self.documents.refused.connect(lambda _, error: self.show_error(error))
+        self.documents.settled.connect(self._show)
+        self.documents.changed.connect(self._changed)
+        self.filing.said.connect(self.status.say)
+        self.filing.saved.connect(self._saved)
+        self.tasks.failed.connect(lambda name, error: self.show_error(error, name))
+        self.painted.connect(self._after_first_paint, Qt.ConnectionType.QueuedConnection)
+
+    # ---- first paint, then the rest
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Note the first paint, after which everything slow begins."""
+        super().paintEvent(event)
+        if not self._was_painted:
+            self._was_painted = True
+            self.painted.emit()
+
+    def _after_first_paint(self) -> None:
+        self.tasks.start("Starting torch", warm_up, on_result=self._warm, quiet=True)
+
+    def _warm(self, found: tuple[str, list[str]]) -> None:
+        self.status.show_torch(*found)
+        made = self._make_workbench(self.tasks, self.settings)
+        assert isinstance(made, QWidget)
+        self.workbench, self._work_page = made, made
+        self.workbench.current_changed.connect(self._tensor_changed)
+        self.workbench.status.connect(self.status.say)
+        self.status.device_chosen.connect(self.workbench.set_device)
+        self.pages.addWidget(self._work_page)
+        self._fit_inspector()
+        self.ready.emit()
+        if self.current is not None:
+            self.workbench.set_document(self.current.document)
+            self._show_first(self.current)
+        self._show()
+
+    # ---- documents
+
+    def open(self, paths: list[str]) -> None:
+        """Open files in the background."""
+        self.errors.clear()
+        self.documents.open(paths)
+
+    def _added(self, opened: OpenDocument) -> None:
+        self._make_current(opened)
+        self.handlers.offer_operations(opened)
+        self._show()
+        if self.workbench is not None:
+            self._show_first(opened)
+
+    def _make_current(self, opened: OpenDocument | None) -> None:
+        if opened is not self.current:
+            self.current = opened
+            if self.workbench is not None:
+                self.workbench.set_document(None if opened is None else opened.document)
+
+    def _show_first(self, opened: OpenDocument) -> None:
+        name = opened.first_tensor()
+        if name is not None and not self.tree.tree.select(opened, name):
+            self.show_tensor(opened, name)
+
+    def show_tensor(self, opened: OpenDocument, name: str) -> None:
+        """Show a tensor in the area of tensors."""
+        self._make_current(opened)
+        if self.workbench is not None:
+            self.workbench.open_tensor(opened.document, name)
+        self.refresh()
+
+    def _tensor_changed(self) -> None:
+        """Follow the tab that is shown: its document is the current one, and its row too."""
+        shown = None if self.workbench is None else self.workbench.current()
+        if shown is not None:
+            opened = self.documents.of(shown[0])
+            self.current = opened or self.current
+            if opened is not None and (opened, shown[1]) not in self.tree.tree.selected_tensors():
+                self.tree.tree.blockSignals(True)
+                self.tree.tree.select(opened, shown[1])
+                self.tree.tree.blockSignals(False)
+        self.refresh()
+
+    def close_document(self, opened: OpenDocument) -> None:
+        """Close one document, after asking about unsaved edits."""
+        self.filing.before_closing([opened], lambda: self.documents.close(opened))
+
+    def _removed(self, opened: OpenDocument) -> None:
+        left = self.documents.all
+        if self.workbench is not None:
+            self.workbench.forget(opened.document)
+        if opened is self.current:
+            self._make_current(left[-1] if left else None)
+        self._show()
+
+    def _changed(self, opened: OpenDocument, change: Change) -> None:
+        self.refresh()
+
+    def _saved(self, opened: OpenDocument) -> None:
+        self.tree.tree.viewport().update()
+        self.refresh()
+
+    # ---- what is shown where
+
+    def _show(self) -> None:
+        """Show the start page, that a file is being opened, or the document."""
+        present = len(self.documents) > 0
+        if not present:
+            page: QWidget = self.opening if self.documents.is_opening else self.start
+        else:
+            page = self._work_page or self.opening
+        names = self.documents.names_being_opened
+        self.opening.say(f"Opening {', '.join(names)}" if names else "Starting torch")
+        self.pages.setCurrentWidget(page)
+        self.tree.setVisible(present and self.settings.flag("window/tree-shown", True))
+        self.top.show_document_buttons(present)
+        self.rail.set_room("edit" if present else "")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Follow the current document: title, status, and which actions are on."""
+        found = self.current
+        names = self.documents.names_being_opened
+        self.status.show_document(found, ", ".join(names))
+        self.setWindowTitle("weightedit" if found is None else f"{found.title}[*] — weightedit")
+        self.setWindowModified(bool(found is not None and found.document.is_modified))
+        given = set()
+        if found is not None:
+            given |= {"document"} | ({"saveable"} if found.document.is_modified else set())
+            given |= ({"undo"} if found.document.can_undo else set()) | ({"redo"} if found.document.can_redo else set())
+        if self.workbench is not None and self.workbench.current() is not None:
+            given.add("tensor")
+        if self.tree.tree.selected_tensors():
+            given.add("selected")
+        self.actions_of.enable(given)
+
+    def show_error(self, error: BaseException, doing: str = "") -> None:
+        """Show an error in the window, and as one line on stderr."""
+        self.errors.add(error, doing)
+        print(f"weightedit: {one_line(str(error) or type(error).__name__)}", file=sys.stderr, flush=True)
+        self.failed.emit(error)
+
+    def toggle_tree(self) -> None:
+        """Show or hide the tree."""
+        shown = not self.tree.isVisible()
+        self.settings.set("window/tree-shown", shown)
+        self._show()
+
+    def choose_theme(self, name: str) -> None:
+        """Turn a theme on and keep it; an empty name follows the system."""
+        self.settings.set("theme", name or None)
+        self.rail.set_theme_choice(name)
+        theme.switch(name or system_theme())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the inspector away where there is little room."""
+        super().resizeEvent(event)
+        self._fit_inspector()
+
+    def _fit_inspector(self) -> None:
+        if self.workbench is not None:
+            self.workbench.set_drawer(self.width() < DRAWER_BELOW)
+
+    # ---- drag and drop, closing
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files and folders."""
+        if _local(event.mimeData().urls()):
+            self.start.mark_drop(True)
+            event.acceptProposedAction()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Show the drop card at rest."""
+        self.start.mark_drop(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        self.start.mark_drop(False)
+        paths = _local(event.mimeData().urls())
+        if paths:
+            event.acceptProposedAction()
+            self.open(paths)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask about unsaved edits first; then stop every task and close the files."""
+        if not self._may_close and self.documents.unsaved:
+            event.ignore()
+            self.filing.before_closing(list(self.documents.all), self._close_for_good)
+            return
+        self.settings.set("window/geometry", self.saveGeometry())
+        self.settings.set("window/tree", self.tree.width())
+        self.tasks.shutdown()
+        for opened in self.documents.all:
+            opened.document.close()
+        super().closeEvent(event)
+        self.closed.emit()
+
+    def _close_for_good(self) -> None:
+        self._may_close = True
+        QTimer.singleShot(0, self.close)
+
+
+def _local(urls: list[QUrl]) -> list[str]:
+    return [str(Path(url.toLocalFile())) for url in urls if url.isLocalFile()]
+
+
+def described(window: MainWindow) -> str:
+    """Return in one line what a window shows."""
+    from weightedit import __version__
+    from weightedit.core.numbers import bytes_text, count_text
+
+    found: Any = window.current
+    if found is None:
+        return f"weightedit {__version__} showed the start page"
+    size = bytes_text(found.document.total_nbytes)
+    word = "tensor" if found.tensors == 1 else "tensors"
+    line_ = f"weightedit {__version__} showed {found.title}: {count_text(found.tensors)} {word}, {size}"
+    shown = None if window.workbench is None else window.workbench.current()
+    return line_ if shown is None else f"{line_}, {shown[1]} {window.workbench.how_shown()}"  # type: ignore[union-attr]
