@@ -61,7 +61,7 @@ class FileSystem:
 
     def replace(self, path: Path, target: Path) -> None:
         """Put one file in the place of another in one step."""
-        os.replace(path, target)
+        path.replace(target)
 
     def remove(self, path: Path) -> None:
         """Remove a file."""
@@ -99,6 +99,7 @@ class Pending:
         self.path = path
         self.target = target
         self.temporary = target.with_name(f".{stem}{MARK}{secrets.token_hex(4)}.tmp")
+        self.existed = target.exists()
         self.backup: Path | None = None
         self.expected: dict[str, Any] | None = None
         self.position = 0
@@ -267,9 +268,12 @@ class Transaction:
             source.close()
         try:
             self._replace_all()
-        finally:
-            for source in held_open:
-                source.reopen()
+        except BaseException:
+            for source in replaced:
+                source.reopen()  # the same file as before, but the system counts its second name as a change
+            raise
+        for source in held_open:
+            source.reopen()
         self._done = True
         self._remove_backups()
         return [pending.path for pending in self.pending]
@@ -292,11 +296,12 @@ class Transaction:
                             self._system.sync_folder(folder)
             except BaseException:
                 self._put_back(done)
+                self._remove_backups()
                 raise
 
     def _back_up(self, pending: Pending) -> None:
         """Keep the old file under a second name until all are replaced."""
-        if pending.target.exists():
+        if pending.existed:
             backup = pending.temporary.with_suffix(".old")
             try:
                 self._system.link(pending.target, backup)
@@ -310,7 +315,7 @@ class Transaction:
                 if pending.backup is not None:
                     self._system.replace(pending.backup, pending.target)
                     pending.backup = None
-                elif pending.target.exists():
+                elif not pending.existed:
                     self._system.remove(pending.target)
             except OSError:
                 continue  # the rest is still put back

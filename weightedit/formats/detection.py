@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from weightedit.core.errors import CheckpointError
+from weightedit.core.paths import reason, shown
 
 HEAD = 4096
 """Bytes of a file that tell its format."""
@@ -90,21 +91,8 @@ def read_head(path: Path) -> tuple[bytes, int]:
             with path.open("rb") as file:
                 return file.read(HEAD), status.st_size
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{shown(path)} cannot be read: {_reason(error)}.", file=path) from error
+        raise CheckpointError(f"{shown(path)} cannot be read: {reason(error)}.", file=path) from error
     raise CheckpointError(f"{shown(path)} is a pipe or device, not a file.", file=path)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror[:1].lower() + error.strerror[1:]
-    return str(error)
-
-
-def shown(path: Path) -> str:
-    """Return the file name as messages show it; a name of bytes that are no text shows its escapes."""
-    return (path.name or str(path)).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def locate(path: Path) -> Path:
@@ -120,7 +108,7 @@ def locate(path: Path) -> Path:
             return path
         files = sorted(child for child in path.iterdir() if child.is_file())
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{shown(path)} cannot be read: {_reason(error)}.", file=path) from error
+        raise CheckpointError(f"{shown(path)} cannot be read: {reason(error)}.", file=path) from error
     indices = [file for file in files if file.name.endswith(".safetensors" + INDEX_SUFFIX)]
     candidates = indices or [file for file in files if file.suffix.lower() in CHECKPOINT_SUFFIXES]
     if len(candidates) == 1:

@@ -32,7 +32,7 @@ from weightedit.formats.pickle_values import (
 
 MOST_GLOBALS = 20_000
 FROM_TYPE = ("torch._tensor", "_rebuild_from_type_v2")
-_NO_DTYPE = DTYPES["uint8"]
+_PACKED = ("quint4x2", "quint2x4")
 _ITEMSIZE = {name: dtype.itemsize for name, dtype in DTYPES.items()}
 
 
@@ -57,7 +57,7 @@ class PickleReader:
         self.stored: dict[str, Stored] = {}
         self.faults: list[tuple[PickledTensor, str]] = []
         self._globals: dict[tuple[str, str], Any] = dict(known_globals())
-        self._stand_ins = 0
+        self._stand_ins = 0  # how many placeholders there may be, so whether there is anything to settle
         builders: dict[str, Callable[..., Any]] = {
             "_rebuild_tensor": self._tensor_v1, "_rebuild_tensor_v2": self._tensor,
             "_rebuild_tensor_v3": self._tensor_v3, "_rebuild_parameter": self._parameter,
@@ -128,6 +128,7 @@ class PickleReader:
                    metadata: Any = None) -> Any:  # fmt: skip
         if not isinstance(dtype, Known):  # a dtype of a later torch
             args = (ref, offset, size, stride, requires_grad, hooks, dtype)
+            self._stand_ins += 1
             return constructed(GlobalName("torch._utils", "_rebuild_tensor_v3"), args, None, "reduce")
         return self._described(ref, dtype.name, offset, size, stride, requires_grad, hooks, metadata)
 
@@ -158,6 +159,7 @@ class PickleReader:
     def _parameter(self, data: Any, requires_grad: Any, hooks: Any = None, state: Any = None) -> Any:
         if not isinstance(data, PickledTensor):  # a parameter around something that is no plain tensor
             name = "_rebuild_parameter" if state is None else "_rebuild_parameter_with_state"
+            self._stand_ins += 1
             args = (data, requires_grad, hooks) if state is None else (data, requires_grad, hooks, state)
             return constructed(GlobalName("torch._utils", name), args, None, "reduce")
         data.parameter = True
@@ -168,7 +170,11 @@ class PickleReader:
         return data
 
     def _quantized(self, ref: Any, offset: Any, size: Any, stride: Any, quantizer: Any, requires_grad: Any,
-                   hooks: Any = None) -> PickledTensor:  # fmt: skip
+                   hooks: Any = None) -> Any:  # fmt: skip
+        if isinstance(ref, StorageRef) and ref.type.dtype in _PACKED:  # several elements in a byte
+            args = (ref, offset, size, stride, quantizer, requires_grad, hooks)
+            self._stand_ins += 1
+            return constructed(GlobalName("torch._utils", "_rebuild_qtensor"), args, None, "reduce")
         held = self._tensor(ref, offset, size, stride, requires_grad, hooks)
         held.recipe = held.recipe or Recipe()
         held.recipe.quantizer = quantizer

@@ -192,7 +192,7 @@ class Made(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """Make an object the way REDUCE does, without calling anything."""
-        made: Any = object.__new__(cls)
+        made: Any = object.__new__(cls)  # type: ignore[arg-type]  # every class of this type is a Growing
         Placeholder.__init__(made, cls.global_name, args, kwargs or None, "reduce")
         return made
 

@@ -87,6 +87,14 @@ class Written:
     storage: Storage
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Expected:
+    """What must be found when a file is read back: this spec, with the values of what was written."""
+
+    spec: TensorSpec
+    written: Written
+
+
 def written_slots(contents: Contents) -> list[tuple[Slot, Written]]:
     """Freeze the state of every slot; tied slots get one and the same `Written`."""
     frozen: dict[int, Written] = {}

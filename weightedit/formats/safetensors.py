@@ -11,14 +11,15 @@ from typing import Any
 
 from weightedit.core.errors import CheckpointError
 from weightedit.core.hazards import Hazard
+from weightedit.core.paths import shown
 from weightedit.core.progress import Progress
-from weightedit.core.slots import Described, HeldTensor
+from weightedit.core.slots import HeldTensor
 from weightedit.core.source import Source, SourceFile
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
 from weightedit.core.transaction import Transaction
 from weightedit.formats.collector import collector_paused
-from weightedit.formats.detection import INDEX_SUFFIX, locate, shown, within
+from weightedit.formats.detection import INDEX_SUFFIX, locate, within
 from weightedit.formats.protocol import Contents, Opened
 from weightedit.formats.safetensors_header import TO_TORCH, Header, Record, looks_like_header, read_header
 
@@ -46,11 +47,14 @@ class SafetensorsOrigin:
         By file name, in the order the index first names them; one where there is no index.
     index
         The whole content of the index file, or None.
+    index_raw
+        Its bytes.
     """
 
     path: Path
     shards: dict[str, Shard] = field(default_factory=dict)
     index: dict[str, Any] | None = None
+    index_raw: bytes = b""
 
 
 class Safetensors:
@@ -100,11 +104,12 @@ def open_shard(path: Path) -> Shard:
 
 
 def _held(file: SourceFile, header: Header) -> dict[str, HeldTensor]:
+    """Return tensors that are described when someone looks: 45,000 specs cost as much as parsing the header."""
     start = header.start
     return {name: HeldTensor(partial(_describe, file, start, record)) for name, record in header.records.items()}
 
 
-def _describe(file: SourceFile, start: int, record: Record) -> Described:
+def _describe(file: SourceFile, start: int, record: Record) -> tuple[TensorSpec, Storage]:
     first, stop = record["data_offsets"]
     return spec_of(record), Storage(Source(file, start + first, stop - first))
 
@@ -118,10 +123,10 @@ def spec_of(record: Record) -> TensorSpec:
 
 
 def _open_index(path: Path, progress: Progress) -> Opened:
-    index = _read_index(path)
+    index, raw = _read_index(path)
     shard_of: dict[str, str] = index["weight_map"]
     names = list(dict.fromkeys(shard_of.values()))
-    origin = SafetensorsOrigin(path, index=index)
+    origin = SafetensorsOrigin(path, index=index, index_raw=raw)
     progress.begin("Opening shards", len(names))
     for name in names:
         shard = within(path.parent, name)
@@ -137,11 +142,12 @@ def _open_index(path: Path, progress: Progress) -> Opened:
     return Opened(_joined(path, shard_of, origin), _index_metadata(index, origin), files, origin, path)
 
 
-def _read_index(path: Path) -> dict[str, Any]:
+def _read_index(path: Path) -> tuple[dict[str, Any], bytes]:
     try:
         if path.stat().st_size > MOST_INDEX:
             raise CheckpointError(f"{shown(path)} is too long for an index.", file=path)
-        index = json.loads(path.read_bytes().decode("utf-8"))
+        raw = path.read_bytes()
+        index = json.loads(raw.decode("utf-8"))
     except OSError as error:
         raise CheckpointError(f"{shown(path)} cannot be read: {error.strerror}.", file=path) from error
     except (ValueError, RecursionError) as error:
@@ -152,7 +158,7 @@ def _read_index(path: Path) -> dict[str, Any]:
     if not weight_map:
         raise CheckpointError(f"{shown(path)} names no shard.", file=path)
     assert isinstance(index, dict)
-    return index
+    return index, raw
 
 
 def _joined(path: Path, shard_of: dict[str, str], origin: SafetensorsOrigin) -> dict[str, HeldTensor]:

@@ -78,7 +78,7 @@ class ZipDirectory:
         """
         raw = self.file.read(record.header_offset, LOCAL.size + record.name_bytes)
         signature, _, _, method, _, _, _, _, _, name_bytes, extra_bytes = LOCAL.unpack_from(raw)
-        at = record.header_offset + LOCAL.size + name_bytes + extra_bytes
+        at: int = record.header_offset + LOCAL.size + name_bytes + extra_bytes
         name = raw[LOCAL.size :]
         same = signature == b"PK\3\4" and method == record.method and name_bytes == record.name_bytes
         if not same or _text(name, record.flags) != record.name or at + record.stored > self.start:

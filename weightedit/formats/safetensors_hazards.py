@@ -1,0 +1,143 @@
+"""What a flat table of contiguous tensors cannot hold of a document, said before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.region import Box
+from weightedit.core.slots import Slot
+from weightedit.formats.protocol import Contents, Written, written_slots
+from weightedit.formats.safetensors_header import FROM_TORCH, METADATA
+
+Named = list[tuple[Slot, Written]]
+SHOWN = 5
+
+
+def hazards(contents: Contents, shared: str | None) -> list[Hazard]:
+    """Return every refusal and loss of writing these contents as safetensors.
+
+    Parameters
+    ----------
+    contents
+        The document.
+    shared
+        None, `copy` or `alias`: what to do with tensors that have elements in common.
+    """
+    from weightedit.formats.safetensors import SafetensorsOrigin
+
+    named = written_slots(contents)
+    found = [*_unwritable(named), *_sharing(named, shared)]
+    if not isinstance(contents.origin, SafetensorsOrigin):
+        found += _dropped(contents, named)
+    return found
+
+
+def _unwritable(named: Named) -> Iterable[Hazard]:
+    odd = [slot for slot, written in named if not can_hold(written)]
+    if odd:
+        dtypes = sorted({_type_of(slot) for slot in odd})
+        yield refusal("unsupported", f"safetensors has no dtype for {', '.join(dtypes)}",
+                      f"{_some(slot.name for slot in odd)} cannot be written. Cast first, or export as torch zip.",
+                      targets=[slot.name for slot in odd], count=len(odd))  # fmt: skip
+    if any(slot.name == METADATA for slot, _ in named):
+        yield refusal("unsupported", f"safetensors cannot hold a tensor named {METADATA}",
+                      "Rename it, or export as torch zip.", targets=[METADATA], count=1)  # fmt: skip
+
+
+def can_hold(written: Written) -> bool:
+    """Whether safetensors has a dtype for the tensor as it is stored."""
+    spec = written.spec
+    packed = spec.dtype == "float4_e2m1fn_x2" and not spec.shape
+    return spec.dtype in FROM_TORCH and spec.encoding == "plain" and not packed
+
+
+def _type_of(slot: Slot) -> str:
+    spec = slot.spec
+    return spec.dtype if spec.encoding == "plain" else f"{spec.encoding} {spec.dtype}"
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    rest = len(listed) - SHOWN
+    return ", ".join(listed[:SHOWN]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def _sharing(named: Named, shared: str | None) -> Iterable[Hazard]:
+    same, partly = overlaps(named)
+    if shared is None and (same or partly):
+        groups = [*same, *partly]
+        names = [name for group in groups for name in group]
+        yield refusal("shared-storage", f"{len(names):,} tensors share their values, which safetensors cannot hold",
+                      f"{_some(' = '.join(group) for group in groups)}. Choose to write a copy of each, or one of "
+                      "them with the other names as aliases.", targets=names, count=len(names))  # fmt: skip
+    elif shared == "alias" and partly:
+        names = [name for group in partly for name in group]
+        yield refusal("shared-storage", f"{len(names):,} tensors overlap in part, which an alias cannot say",
+                      f"{_some(' and '.join(group) for group in partly)}. Write a copy of each.",
+                      targets=names, count=len(names))  # fmt: skip
+    elif shared == "copy" and (same or partly):
+        names = [name for group in (*same, *partly) for name in group]
+        yield Hazard("values-dropped", "warning", f"{len(names):,} tensors will no longer share their values",
+                     f"{_some(names)} are written once each.", tuple(names), len(names))  # fmt: skip
+
+
+def overlaps(named: Named) -> tuple[list[list[str]], list[list[str]]]:
+    """Return the groups of names that are one and the same tensor, and the pairs that overlap otherwise."""
+    by_storage: dict[int, Named] = {}
+    for slot, written in named:
+        if written.spec.numel:
+            by_storage.setdefault(id(written.storage), []).append((slot, written))
+    same: list[list[str]] = []
+    partly: list[list[str]] = []
+    for members in by_storage.values():
+        if len(members) > 1:
+            groups = _alike(members)
+            same += [[slot.name for slot, _ in group] for group in groups if len(group) > 1]
+            partly += _crossing([group[0] for group in groups])
+    return same, partly
+
+
+def _alike(members: Named) -> list[Named]:
+    groups: dict[tuple[object, ...], Named] = {}
+    for slot, written in members:
+        spec = written.spec
+        stride = () if spec.is_contiguous else spec.stride
+        groups.setdefault((spec.dtype, spec.shape, stride, spec.offset), []).append((slot, written))
+    return list(groups.values())
+
+
+def _crossing(firsts: Named) -> list[list[str]]:
+    """Return the pairs with an element in common; only neighbours in the storage are compared."""
+    from weightedit.core.sharing import share_elements
+
+    pairs = []
+    ordered = sorted(firsts, key=lambda item: item[1].spec.extent)
+    for index, (slot, written) in enumerate(ordered):
+        stop = written.spec.extent[1]
+        for other, theirs in ordered[index + 1 :]:
+            if theirs.spec.extent[0] >= stop:
+                break
+            mine, others = Box.whole(written.spec.shape), Box.whole(theirs.spec.shape)
+            if share_elements(written.spec, [mine], theirs.spec, [others]):
+                pairs.append([slot.name, other.name])
+    return pairs
+
+
+def _dropped(contents: Contents, named: Named) -> Iterable[Hazard]:
+    values = [entry.name for entry in contents.entries if entry.kind == "value"]
+    parameters = [slot.name for slot, written in named if written.spec.kind == "parameter"]
+    devices = sorted({written.spec.device for _, written in named} - {"cpu"})
+    nested = [slot.name for slot, _ in named if len(slot.path) > 1]
+    lost = []
+    if values:
+        lost.append(f"{len(values):,} values that are not tensors ({_some(values)})")
+    if parameters:
+        lost.append(f"that {len(parameters):,} tensors are parameters")
+    if nested:
+        lost.append("the nesting, which becomes dotted names")
+    if devices:
+        lost.append(f"the device tags {', '.join(devices)}")
+    if lost:
+        yield Hazard("values-dropped", "warning", "safetensors keeps tensors, names and shapes only",
+                     f"Lost: {'; '.join(lost)}.", tuple(values), len(values) or len(lost))  # fmt: skip

@@ -1,0 +1,252 @@
+"""Writes safetensors: a header as the file had it wherever possible, and every tensor streamed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from weightedit.core.errors import CheckpointError, EditRefused
+from weightedit.core.paths import shown
+from weightedit.core.progress import Progress
+from weightedit.core.slots import HeldTensor
+from weightedit.core.source import Source
+from weightedit.core.spec import TensorSpec
+from weightedit.core.streaming import logical_bytes
+from weightedit.core.transaction import Transaction
+from weightedit.formats.detection import INDEX_SUFFIX
+from weightedit.formats.protocol import Contents, Expected, Written, written_slots
+from weightedit.formats.safetensors import SafetensorsOrigin, Shard, spec_of
+from weightedit.formats.safetensors_hazards import hazards, overlaps
+from weightedit.formats.safetensors_header import FROM_TORCH, METADATA
+
+Table = dict[str, Written]
+"""By name, in the order of the header."""
+
+
+def write(contents: Contents, path: Path, transaction: Transaction, *, shared: str | None, shard_size: int | None,
+          progress: Progress) -> list[Path]:  # fmt: skip
+    """Write one file, or shards and then their index; see `Format.write`."""
+    refused = [hazard for hazard in hazards(contents, shared) if hazard.level == "refusal"]
+    if refused:
+        raise EditRefused(refused)
+    table, aliases = _table(contents, shared)
+    origin = contents.origin if isinstance(contents.origin, SafetensorsOrigin) else None
+    if origin is not None:
+        transaction.guard(shard.file for shard in origin.shards.values())
+    progress.begin("Writing", sum(written.spec.nbytes for written in table.values()))
+    sharded = path.is_dir() or path.name.endswith(INDEX_SUFFIX)
+    if shard_size is not None:
+        return _write_split(table, _metadata(contents, origin, aliases), path, transaction, shard_size, progress)
+    if sharded and origin is not None and origin.index is not None:
+        return _write_shards(table, aliases, origin, path, transaction, progress)
+    if sharded:
+        path = _one_file(path, origin)
+    metadata = _metadata(contents, origin, aliases)
+    shard = next(iter(origin.shards.values())) if origin is not None and origin.index is None else None
+    return [write_file(table, metadata, shard, path, transaction, progress)]
+
+
+def _one_file(path: Path, origin: SafetensorsOrigin | None) -> Path:
+    if path.name.endswith(INDEX_SUFFIX):
+        raise CheckpointError(f"{shown(path)} is the name of an index; give a shard size, or a name that ends in "
+                              ".safetensors.", file=path)  # fmt: skip
+    if origin is not None and origin.path.parent.resolve() == path.resolve():
+        return origin.path
+    return path / "model.safetensors"
+
+
+def _table(contents: Contents, shared: str | None) -> tuple[Table, dict[str, str]]:
+    """Return what is written, and the names that only stand for others."""
+    named = written_slots(contents)
+    aliases: dict[str, str] = {}
+    if shared == "alias":
+        aliases = {name: group[0] for group in overlaps(named)[0] for name in group[1:]}
+    return {slot.name: written for slot, written in named if slot.name not in aliases}, aliases
+
+
+def _metadata(contents: Contents, origin: SafetensorsOrigin | None, aliases: dict[str, str]) -> dict[str, str]:
+    if origin is None:
+        kept = dict(contents.metadata) or {"format": "pt"}  # readers of Hugging Face insist on it
+    elif origin.index is None:
+        kept = dict(contents.metadata)
+    else:
+        kept = {}
+        for shard in origin.shards.values():
+            kept = {**shard.header.metadata, **kept}
+    return kept | aliases
+
+
+def written_spec(written: Written) -> TensorSpec:
+    """Return what a reader of the file must find."""
+    return TensorSpec.contiguous(written.spec.dtype, written.spec.shape)
+
+
+def write_file(table: Table, metadata: dict[str, str], shard: Shard | None, path: Path, transaction: Transaction,
+               progress: Progress) -> Path:  # fmt: skip
+    """Write one file.
+
+    Parameters
+    ----------
+    table
+        What it holds.
+    metadata
+        Its texts.
+    shard
+        The file it was read from: where names, dtypes and shapes are still the same its header is kept to the byte.
+    path, transaction, progress
+        Where to, by which transaction, told how far.
+    """
+    if shard is not None and _fits(table, metadata, shard):
+        header = shard.header.raw
+        starts = {name: record["data_offsets"][0] for name, record in shard.header.records.items()}
+    else:
+        starts = _layout(table)
+        header = _header(table, metadata, starts)
+    data = sum(written.spec.nbytes for written in table.values())
+    pending = transaction.create(path, 8 + len(header) + data)
+    pending.write(len(header).to_bytes(8, "little") + header)
+    for name in sorted(table, key=starts.__getitem__):
+        for chunk in logical_bytes(table[name].spec, table[name].content):
+            pending.write(chunk)
+            progress.advance(len(chunk))
+    pending.expected = {name: Expected(written_spec(written), written) for name, written in table.items()}
+    return path
+
+
+def _fits(table: Table, metadata: dict[str, str], shard: Shard) -> bool:
+    records = shard.header.records
+    if list(table) != list(records) or list(metadata.items()) != list(shard.header.metadata.items()):
+        return False
+    specs = ((written_spec(written), spec_of(records[name])) for name, written in table.items())
+    return all(mine == theirs for mine, theirs in specs)
+
+
+def _layout(table: Table) -> dict[str, int]:
+    """Return where each tensor begins: in the order of the header, or by falling itemsize where that aligns them."""
+    starts: dict[str, int] = {}
+    at, aligned = 0, True
+    for name, written in table.items():
+        starts[name] = at
+        aligned = aligned and at % written.spec.type.itemsize == 0
+        at += written.spec.nbytes
+    if aligned:
+        return starts
+    at = 0
+    for name in sorted(table, key=lambda name: -table[name].spec.type.itemsize):
+        starts[name] = at
+        at += table[name].spec.nbytes
+    return starts
+
+
+def _header(table: Table, metadata: dict[str, str], starts: dict[str, int]) -> bytes:
+    records: dict[str, Any] = {METADATA: metadata} if metadata else {}
+    for name, written in table.items():
+        shape = list(written.spec.shape)
+        if written.spec.dtype == "float4_e2m1fn_x2":
+            shape[-1] *= 2  # torch counts pairs of these numbers, safetensors each of them
+        start = starts[name]
+        records[name] = {"dtype": FROM_TORCH[written.spec.dtype], "shape": shape,
+                         "data_offsets": [start, start + written.spec.nbytes]}  # fmt: skip
+    raw = _json(records, separators=(",", ":"))
+    return raw + b" " * (-len(raw) % 8)
+
+
+def _json(value: dict[str, Any], **style: Any) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, **style).encode("utf-8")
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can spell
+        return json.dumps(value, **style).encode("ascii")
+
+
+def _write_split(table: Table, metadata: dict[str, str], path: Path, transaction: Transaction, shard_size: int,
+                 progress: Progress) -> list[Path]:  # fmt: skip
+    """Cut the tensors into shards of at most `shard_size` bytes, named as Hugging Face names them."""
+    if shard_size < 1:
+        raise CheckpointError(f"A shard of {shard_size} bytes holds nothing.", file=path)
+    parts: list[Table] = [{}]
+    size = 0
+    for name, written in table.items():
+        if parts[-1] and size + written.spec.nbytes > shard_size:
+            parts.append({})
+            size = 0
+        parts[-1][name] = written
+        size += written.spec.nbytes
+    folder = path if path.is_dir() else path.parent
+    stem = "model" if path.is_dir() else path.name.removesuffix(INDEX_SUFFIX).removesuffix(".safetensors")
+    names = [f"{stem}-{number:05}-of-{len(parts):05}.safetensors" for number in range(1, len(parts) + 1)]
+    weight_map = {name: file for file, part in zip(names, parts, strict=True) for name in part}
+    total = sum(written.spec.nbytes for written in table.values())
+    done = [
+        write_file(part, metadata, None, folder / file, transaction, progress)
+        for file, part in zip(names, parts, strict=True)
+    ]
+    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+    return [*done, _write_index(index, folder / f"{stem}.safetensors{INDEX_SUFFIX}", transaction)]
+
+
+def _write_index(index: dict[str, Any], path: Path, transaction: Transaction, raw: bytes | None = None) -> Path:
+    raw = raw or _json(index, indent=2) + b"\n"
+    transaction.create(path, len(raw)).write(raw)
+    return path
+
+
+def _write_shards(table: Table, aliases: dict[str, str], origin: SafetensorsOrigin, path: Path,
+                  transaction: Transaction, progress: Progress) -> list[Path]:  # fmt: skip
+    """Write the shards there were: all of them elsewhere, only those that changed in their own folder."""
+    assert origin.index is not None
+    index_path = path / origin.path.name if path.is_dir() else path
+    own = index_path.resolve() == origin.path.resolve()
+    parts = _parts(table, origin)
+    done = []
+    for file, part in parts.items():
+        shard = origin.shards[file]
+        if own and not aliases and _is_untouched(part, shard):
+            progress.advance(sum(written.spec.nbytes for written in part.values()))
+            continue
+        target = index_path.parent / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        done.append(write_file(part, shard.header.metadata | aliases, shard, target, transaction, progress))
+    index = _new_index(origin.index, parts)
+    if not own or index != origin.index:
+        raw = origin.index_raw if index == origin.index else None
+        done.append(_write_index(index, index_path, transaction, raw))
+    return done
+
+
+def _parts(table: Table, origin: SafetensorsOrigin) -> dict[str, Table]:
+    """Sort tensors into the shards they came from; new ones go where the one before them is."""
+    home: dict[HeldTensor, str] = {}
+    for file, shard in origin.shards.items():
+        home |= dict.fromkeys(shard.held.values(), file)
+    parts: dict[str, Table] = {file: {} for file in origin.shards}
+    file = next(iter(parts))
+    for name, written in table.items():
+        file = home.get(written.held, file)
+        parts[file][name] = written
+    return parts
+
+
+def _is_untouched(part: Table, shard: Shard) -> bool:
+    if list(part) != list(shard.header.records):
+        return False
+    start = shard.header.start
+    return all(
+        isinstance(written.content, Source) and written.content.file is shard.file
+        and written.content.offset == start + record["data_offsets"][0]
+        and written.spec == spec_of(record)
+        for written, record in zip(part.values(), shard.header.records.values(), strict=True)
+    )  # fmt: skip
+
+
+def _new_index(index: dict[str, Any], parts: dict[str, Table]) -> dict[str, Any]:
+    """Return the index with the names of now; everything else in it stays, order included."""
+    file_of = {name: file for file, part in parts.items() for name in part}
+    old: Iterable[str] = index["weight_map"]
+    kept = {name: file_of[name] for name in old if name in file_of}
+    weight_map = kept if len(kept) == len(file_of) else file_of
+    metadata = dict(index.get("metadata") or {})
+    if "total_size" in metadata:
+        metadata["total_size"] = sum(written.spec.nbytes for part in parts.values() for written in part.values())
+    return index | {"weight_map": weight_map} | ({"metadata": metadata} if "metadata" in index else {})
