@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,22 @@ def compute(plan: Plan, target: Target, box: Box, nbytes: int) -> Iterator[Piece
 
 
 def _layout(plan: Plan, target: Target) -> TensorSpec:
-    return target.spec if plan.operation.effect == "write" else target.result
+    """Return a spec to cut the result by, so that pieces follow the order in which the old tensor is stored."""
+    inputs, result = plan.operation.inputs, target.result
+    if plan.operation.effect == "write":
+        return target.spec
+    if inputs is None:
+        return replace(target.spec, dtype=result.dtype) if target.spec.shape == result.shape else result
+    origin = inputs(target.boxes[0], Box(tuple(range(1) for _ in result.shape)), **plan.scalars)
+    if origin is None or not result.numel:
+        return result
+    stride = []
+    for dim, size in enumerate(result.shape):
+        next_one = tuple(range(1, 2) if other == dim and size > 1 else range(1) for other in range(len(result.shape)))
+        moved = inputs(target.boxes[0], Box(next_one), **plan.scalars)
+        steps = zip(origin.axes, moved.axes, target.spec.stride, strict=True)
+        stride.append(sum(abs(new[0] - old[0]) * step for old, new, step in steps))
+    return replace(result, stride=tuple(stride))
 
 
 def compute_piece(plan: Plan, target: Target, box: Box, piece: Box) -> Piece:

@@ -15,7 +15,7 @@ from weightedit.core.live import LiveBytes
 from weightedit.core.optimizer import OptimizerStep
 from weightedit.core.plan import Plan, Target
 from weightedit.core.progress import Progress
-from weightedit.core.reading import ordered_runs
+from weightedit.core.reading import array_index, array_over, ordered_runs
 from weightedit.core.region import Box
 from weightedit.core.renaming import new_key
 from weightedit.core.slots import Described, HeldTensor
@@ -78,14 +78,13 @@ class StorageWriter:
         else:
             self.data = spill.allocate(nbytes)
 
-    def put(self, starts: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any], packed: memoryview) -> None:
-        """Take the bytes of sorted disjoint ranges."""
+    def put(self, spec: TensorSpec, box: Box, values: np.ndarray[Any, Any]) -> None:
+        """Take the values of one box of a tensor over the storage."""
         if self.out is not None:
-            at = 0
-            for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
-                self.out[start : start + length] = packed[at : at + length]
-                at += length
+            array_over(spec, self.out)[array_index(box)] = values
             return
+        starts, lengths, ordered = ordered_runs(spec, box, values)
+        packed = ordered.reshape(-1).view(np.uint8).data
         kept = self.data[self.at : self.at + packed.nbytes]
         kept[:] = packed
         self.at += packed.nbytes
@@ -119,8 +118,7 @@ def _writes(plan: Plan, clones: dict[int, Rebind], shop: Workshop) -> list[Comma
             for box in target.boxes:
                 for piece in compute(plan, target, box, shop.chunk):
                     values = _bits(piece.stored)
-                    starts, lengths, packed = ordered_runs(target.spec, piece.box, values)
-                    writer.put(starts, lengths, packed.reshape(-1).view(np.uint8).data)
+                    writer.put(target.spec, piece.box, values)
                     shop.progress.advance(values.nbytes)
         after = writer.finish()
         commands.append(Write(storage, storage.content, after, max(0, kept_bytes(after) - kept_bytes(storage.content))
@@ -164,27 +162,19 @@ def _clone(target: Target, shop: Workshop) -> Rebind:
     """Rebind an expanded tensor to an independent copy of its values."""
     spec = target.spec.fresh()
     buffer = shop.spill.allocate(spec.nbytes)
+    out = array_over(spec, buffer)
     for box, values in target.pinned.chunks(Box.whole(spec.shape), shop.chunk):
-        _place(buffer, spec, box, np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+        out[array_index(box)] = np.ascontiguousarray(values).view(out.dtype)
     return _bound(target, spec, buffer, "all", shop)
-
-
-def _place(buffer: memoryview, spec: TensorSpec, box: Box, data: np.ndarray[Any, Any]) -> None:
-    starts, lengths, packed = ordered_runs(spec, box, data.view(f"V{spec.type.itemsize}").reshape(box.shape))
-    raw, at = packed.reshape(-1).view(np.uint8).data, 0
-    for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
-        buffer[start : start + length] = raw[at : at + length]
-        at += length
 
 
 def _rebind(plan: Plan, target: Target, shop: Workshop) -> list[Command]:
     buffer = shop.spill.allocate(target.result.nbytes)
+    out = array_over(target.result, buffer)
     for box in result_boxes(plan, target):
         for piece in compute(plan, target, box, shop.chunk):
-            data = np.frombuffer(bytes_of(piece.stored), np.uint8)
-            if data.nbytes:
-                _place(buffer, target.result, piece.box, data)
-            shop.progress.advance(data.nbytes)
+            out[array_index(piece.box)] = _bits(piece.stored)
+            shop.progress.advance(piece.stored.numel() * piece.stored.element_size())
     rebind = _bound(target, target.result, buffer, plan.edit.tied, shop)
     follow = OptimizerStep.following(shop.optimizer, rebind) if shop.optimizer is not None else None
     return [rebind] if follow is None else [rebind, follow]

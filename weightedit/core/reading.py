@@ -12,9 +12,8 @@ from weightedit.core.region import Axis, Box
 from weightedit.core.source import ByteSource
 from weightedit.core.spec import TensorSpec
 
-SPARSE_GAP = 64
-"""A read that would take this many times more bytes than it wants is cut further."""
-SMALL_READ = 64 << 10
+WORTH_SKIPPING = 256 << 10
+"""Bytes between two runs from which on reading each alone is faster than reading through what lies between."""
 
 
 def _reach(axis: Axis) -> int:
@@ -31,37 +30,41 @@ def span(spec: TensorSpec, box: Box) -> tuple[int, int]:
 def pieces(spec: TensorSpec, box: Box, nbytes: int) -> Iterator[Box]:
     """Cut a box into boxes that each read and yield at most about `nbytes` bytes (at least one element).
 
-    The axis with the largest stride is cut first, so that pieces follow the order of the storage.
+    The axis that reaches furthest in the storage is cut first, so that pieces follow the order of the storage.
     """
     if not box.numel:
         return
     low, high = span(spec, box)
     wanted = box.numel * spec.type.itemsize
-    dense = high - low <= SMALL_READ or high - low <= SPARSE_GAP * wanted
-    if box.numel == 1 or (max(high - low, wanted) <= nbytes and dense):
+    if box.numel == 1 or (max(high - low, wanted) <= nbytes and high - low < wanted + WORTH_SKIPPING):
         yield box
         return
     dim = max((dim for dim, axis in enumerate(box.axes) if len(axis) > 1), key=lambda dim: _cut_order(spec, box, dim))
     axis = box.axes[dim]
-    for part in _cuts(spec, box, dim, nbytes, dense):
-        yield from pieces(spec, Box((*box.axes[:dim], axis[part], *box.axes[dim + 1 :]), box.dropped), nbytes)
+    step = _cut_length(spec, box, dim, nbytes)
+    for start in range(0, len(axis), step):
+        part = axis[start : start + step]
+        cut = Box((*box.axes[:dim], part, *box.axes[dim + 1 :]), box.dropped)
+        if (step > 1 and high - low <= nbytes) or len(part) == len(axis):
+            yield cut
+        else:
+            yield from pieces(spec, cut, nbytes)
 
 
 def _cut_order(spec: TensorSpec, box: Box, dim: int) -> tuple[int, int]:
     return (spec.stride[dim] * _reach(box.axes[dim]), -dim)
 
 
-def _cuts(spec: TensorSpec, box: Box, dim: int, nbytes: int, dense: bool) -> Iterator[slice]:
-    """Yield slices of one axis, as long as the budget allows, or single ones where only gaps lie between."""
+def _cut_length(spec: TensorSpec, box: Box, dim: int, nbytes: int) -> int:
+    """Return how many indices of an axis go together: one by one where large gaps lie between, else all that fit."""
     length = len(box.axes[dim])
     one = Box((*box.axes[:dim], box.axes[dim][:1], *box.axes[dim + 1 :]))
     low, high = span(spec, one)
-    each = max(1, one.numel * spec.type.itemsize, spec.stride[dim] * spec.type.itemsize)
-    step = max(1, min(length - 1, (nbytes - (high - low)) // each + 1)) if dense else 1
-    if not dense and length > 4096 and each * length <= nbytes:
-        step = length // 2  # thousands of tiny reads cost more than reading through
-    for start in range(0, length, step):
-        yield slice(start, start + step)
+    each = spec.stride[dim] * spec.type.itemsize * max(1, _reach(box.axes[dim]) // (length - 1))
+    if each - (high - low) >= WORTH_SKIPPING:
+        return 1
+    room = min((nbytes - (high - low)) // max(each, 1), nbytes // max(1, one.numel * spec.type.itemsize) - 1)
+    return max(1, min(length - 1, room + 1))
 
 
 class ReadBuffer:
@@ -123,14 +126,25 @@ def gather(spec: TensorSpec, content: ByteSource, box: Box, nbytes: int = 4 << 2
         if piece.shape == box.shape:
             result[...] = values
         else:
-            result[_index(piece.positions_in(box))] = values
+            result[array_index(piece.positions_in(box))] = values
     return result
 
 
-def _index(box: Box) -> tuple[Any, ...]:
+def array_index(box: Box) -> tuple[Any, ...]:
+    """Return the numpy index of a box with at most one list."""
     return tuple(
         slice(axis.start, axis.stop, axis.step) if isinstance(axis, range) else np.asarray(axis) for axis in box.axes
     )
+
+
+def array_over(spec: TensorSpec, buffer: memoryview) -> np.ndarray[Any, Any]:
+    """Return a writable array over a tensor's elements in a storage of our own, as plain items of its itemsize."""
+    size = spec.type.itemsize
+    items = np.dtype(f"u{size}" if size <= 8 else f"V{size}")
+    if not spec.numel:
+        return np.empty(spec.shape, items)
+    strides = tuple(step * size for step in spec.stride)
+    return np.ndarray(spec.shape, items, buffer, spec.offset * size, strides)
 
 
 def ordered_runs(
