@@ -76,7 +76,7 @@ class StorageWriter:
             fresh = whole and nbytes >= content.nbytes
             self.out = spill.allocate(content.nbytes) if fresh else written_out(content, spill).buffer
         else:
-            self.data = spill.allocate(nbytes)
+            self.room = spill.allocate(nbytes)
 
     def put(self, spec: TensorSpec, box: Box, values: np.ndarray[Any, Any]) -> None:
         """Take the values of one box of a tensor over the storage."""
@@ -85,7 +85,7 @@ class StorageWriter:
             return
         starts, lengths, ordered = ordered_runs(spec, box, values)
         packed = ordered.reshape(-1).view(np.uint8).data
-        kept = self.data[self.at : self.at + packed.nbytes]
+        kept = self.room[self.at : self.at + packed.nbytes]
         kept[:] = packed
         self.at += packed.nbytes
         self.content = patched(self.content, starts, lengths, kept, self.spill)

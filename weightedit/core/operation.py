@@ -77,6 +77,8 @@ class Operation:
         `(spec, box, **arguments) → spec` of a rebind, on specs alone.
     label
         How history shows its arguments after the name: `× {factor}`.
+    code
+        The new values as a PyTorch expression: `{current} * {factor}`.
     inputs
         `(box, result box, **arguments) → box`: the part of the old tensor a part of the new one is made from;
         None where the result does not depend on the old values.
@@ -96,6 +98,7 @@ class Operation:
     result: Callable[..., TensorSpec] | None
     inputs: Callable[..., Box | None] | None
     label: str
+    code: str
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter called `name`, or None."""
@@ -105,7 +108,7 @@ class Operation:
 def operation(effect: Effect, *, title: str, locality: Locality = "elementwise", takes_region: bool | None = None,
               converts: bool = False, scales: bool = False, result: Callable[..., TensorSpec] | None = None,
               inputs: Callable[..., Box | None] | None = None,
-              label: str = "") -> Callable[[Callable[..., Any]], Operation]:  # fmt: skip
+              label: str = "", code: str = "") -> Callable[[Callable[..., Any]], Operation]:  # fmt: skip
     """Declare a function as an operation; a signature or docstring that cannot make a form fails at import."""
 
     def declare(function: Callable[..., Any]) -> Operation:
@@ -123,7 +126,8 @@ def operation(effect: Effect, *, title: str, locality: Locality = "elementwise",
             raise TypeError(f"operation {function.__name__} needs a docstring, and a result if it rebinds")
         region = effect == "write" if takes_region is None else takes_region
         return Operation(function.__name__.rstrip("_"), title, doc.splitlines()[0], doc, tuple(parameters), locality,
-                         effect, region, converts, scales, function, result, inputs, label)  # fmt: skip
+                         effect, region, converts, scales, function, result, inputs, label,
+                         code)  # fmt: skip
 
     return declare
 

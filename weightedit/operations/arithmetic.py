@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@operation("write", title="Set values", converts=True, label="{values}")
+@operation("write", title="Set values", converts=True, label="{values}", code="{values}")
 def set_(current: Tensor, values: Values) -> Values:
     """Write given values into the region.
 
@@ -22,7 +22,7 @@ def set_(current: Tensor, values: Values) -> Values:
     return values
 
 
-@operation("write", title="Fill", converts=True, label="{value}")
+@operation("write", title="Fill", converts=True, label="{value}", code="torch.full_like({current}, {value})")
 def fill(current: Tensor, value: Number) -> Tensor:
     """Write one value into every cell of the region.
 
@@ -36,7 +36,7 @@ def fill(current: Tensor, value: Number) -> Tensor:
     return number_like(current, value)
 
 
-@operation("write", title="Scale", scales=True, label="× {factor}")
+@operation("write", title="Scale", scales=True, label="× {factor}", code="{current} * {factor}")
 def scale(current: Tensor, factor: Number) -> Tensor:
     """Multiply every value of the region by a factor.
 
@@ -50,7 +50,7 @@ def scale(current: Tensor, factor: Number) -> Tensor:
     return widened(current, factor) * factor
 
 
-@operation("write", title="Add", label="+ {value}")
+@operation("write", title="Add", label="+ {value}", code="{current} + {value}")
 def add(current: Tensor, value: Number) -> Tensor:
     """Add a number to every value of the region.
 

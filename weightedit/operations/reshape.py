@@ -25,7 +25,8 @@ def _slice_inputs(box: Box, result: Box) -> Box:
     return box.within(Box(tuple(range(1) if dim in box.dropped else next(axes) for dim in range(len(box.axes)))))
 
 
-@operation("rebind", title="Slice", takes_region=True, converts=True, result=_slice_result, inputs=_slice_inputs)
+@operation("rebind", title="Slice", takes_region=True, converts=True, result=_slice_result, inputs=_slice_inputs,
+           code="{current}.clone()")  # fmt: skip
 def slice_(current: Tensor) -> Tensor:
     """Keep the region and drop the rest of the tensor.
 
@@ -59,7 +60,8 @@ def _transpose_inputs(box: Box, result: Box, dim0: int, dim1: int) -> Box:
     return Box(_swapped(result.axes, dim0, dim1))
 
 
-@operation("rebind", title="Transpose", converts=True, result=_transpose_result, inputs=_transpose_inputs)
+@operation("rebind", title="Transpose", converts=True, result=_transpose_result, inputs=_transpose_inputs,
+           label="{dim0}, {dim1}", code="{current}.transpose({dim0}, {dim1}).contiguous()")  # fmt: skip
 def transpose(current: Tensor, dim0: int = -2, dim1: int = -1) -> Tensor:
     """Swap two dimensions.
 

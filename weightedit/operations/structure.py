@@ -21,7 +21,8 @@ def _nothing(box: Box, result: Box, **_: object) -> None:
     """Say that the old values are not needed."""
 
 
-@operation("rebind", title="Replace", converts=True, result=_source_result, inputs=_nothing, label="by {source}")
+@operation("rebind", title="Replace", converts=True, result=_source_result, inputs=_nothing, label="by {source}",
+           code="{source}.clone()")  # fmt: skip
 def replace(current: Tensor, source: TensorSource) -> TensorSource:
     """Put another tensor in its place, with the shape and dtype it has.
 
