@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import prod
+from math import gcd, prod
 
 from weightedit.core.errors import RegionError
 
 Axis = range | tuple[int, ...]
 RegionText = str | None
+LONGEST_NUMBER = 20
 _TOKEN = re.compile(r"\s*(?:(-?\d+)|(\.\.\.)|([\[\]:,])|(\S))")
 
 
@@ -65,8 +66,7 @@ class Box:
                 yield self
             return
         for dim, axis in enumerate(self.axes):
-            rest = _without(axis, shared[dim])
-            if rest:
+            for rest in _without(axis, shared[dim]):
                 yield Box((*shared[:dim], rest, *self.axes[dim + 1 :]), self.dropped)
 
     def intersection(self, other: Box) -> Box:
@@ -108,23 +108,45 @@ def _positions_of_list(axis: Axis, whole: Axis) -> Axis:
 
 
 def _common(mine: Axis, theirs: Axis) -> Axis:
-    if isinstance(mine, range) and isinstance(theirs, range) and mine.step == theirs.step == 1:
-        start, stop = max(mine.start, theirs.start), min(mine.stop, theirs.stop)
-        return range(start, max(start, stop))
+    """Return what two axes share; ranges stay ranges, for a list of a long axis would fill the memory."""
+    if isinstance(mine, range) and isinstance(theirs, range):
+        return _common_range(mine, theirs)
     if isinstance(theirs, range):
         return tuple(index for index in mine if index in theirs)
     members = set(theirs)
     return tuple(index for index in mine if index in members)
 
 
-def _without(axis: Axis, removed: Axis) -> Axis:
-    if isinstance(axis, range) and isinstance(removed, range) and axis.step == removed.step == 1:
-        if removed.start <= axis.start:
-            return range(max(removed.stop, axis.start), axis.stop)
-        if removed.stop >= axis.stop:
-            return range(axis.start, removed.start)
-    members = removed if isinstance(removed, range) else set(removed)
-    return tuple(index for index in axis if index not in members)
+def _common_range(mine: range, theirs: range) -> range:
+    """Return the indices in both of two ascending ranges (the Chinese remainder theorem finds the first)."""
+    divisor = gcd(mine.step, theirs.step)
+    if not mine or not theirs or (theirs.start - mine.start) % divisor:
+        return range(0)
+    step = mine.step // divisor * theirs.step
+    modulus = theirs.step // divisor
+    turns = (theirs.start - mine.start) // divisor * pow(mine.step // divisor, -1, modulus) % modulus
+    first = mine.start + turns * mine.step
+    low = max(mine.start, theirs.start)
+    first += -(-max(0, low - first) // step) * step
+    found = range(first, min(mine[-1], theirs[-1]) + 1, step)
+    return found if len(found) != 1 else range(first, first + 1)
+
+
+def _without(axis: Axis, removed: Axis) -> Iterator[Axis]:
+    """Yield disjoint axes that hold the indices of `axis` that are not in `removed`, a part of it."""
+    if not isinstance(axis, range) or not isinstance(removed, range):
+        members = removed if isinstance(removed, range) else set(removed)
+        kept = tuple(index for index in axis if index not in members)
+        yield from (kept,) if kept else ()
+        return
+    turn = removed.step // axis.step if len(removed) > 1 else 1
+    inside = range(removed[0], removed[-1] + 1, axis.step)
+    rests = [range(axis.start, inside.start, axis.step), range(inside[-1] + axis.step, axis.stop, axis.step)]
+    if turn - 1 <= len(removed):
+        rests += [inside[position::turn] for position in range(1, turn)]
+    else:
+        rests += [range(index + axis.step, index + removed.step, axis.step) for index in removed[:-1]]
+    yield from (rest for rest in rests if rest)
 
 
 def parse_region(text: RegionText, shape: Sequence[int]) -> Box:
@@ -294,6 +316,8 @@ class _Parser:
     def integer(self) -> int | None:
         if not self.peek() or self.peek() in "[]:,." or self.peek() == "...":
             return None
+        if len(self.peek()) > LONGEST_NUMBER:
+            raise self.error("the index has too many digits", self.column)
         return int(self.next())
 
     def list(self, column: int) -> _Item:
