@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from weightedit.core.progress import Progress
 from weightedit.core.reader import Origin
 from weightedit.core.saving import Rebase, Saved, mark_saved
 from weightedit.core.slots import HeldTensor, Slot
+from weightedit.core.source import Source
 from weightedit.core.spill import Spill
 from weightedit.core.storage import Storage
 from weightedit.core.transaction import Transaction
@@ -144,7 +146,7 @@ class FileWriter:
                 rebase.keep_old_bytes()
             transaction.commit()
         if rebase is not None:
-            _move_onto(kind.open(path, Progress()), document, rebase)
+            _move_onto(kind, kind.open(path, Progress()), document, rebase)
         nbytes = sum(file.stat().st_size for file in written)
         return Saved(path, tuple(written), kind.name, len(document.slots), nbytes, tuple(hazards))
 
@@ -152,6 +154,7 @@ class FileWriter:
 def _placed(kind: Format, transaction: Transaction, document: Document) -> list[Storage]:
     """Return the storages that the files about to be committed hold byte for byte, under the same slots."""
     fresh: dict[str, Slot] = {}
+    replaced = {pending.target for pending in transaction.pending}
     for pending in transaction.pending:
         if pending.expected is not None:
             opened = kind.open(pending.temporary, Progress())
@@ -161,7 +164,14 @@ def _placed(kind: Format, transaction: Transaction, document: Document) -> list[
     by_storage: dict[int, list[Slot]] = {}
     for slot in document.slots:
         by_storage.setdefault(id(slot.storage), []).append(slot)
-    return [slots[0].storage for slots in by_storage.values() if _is_placed(slots, fresh)]
+    groups = by_storage.values()
+    return [group[0].storage for group in groups if _is_placed(group, fresh) or _stays(group[0].storage, replaced)]
+
+
+def _stays(storage: Storage, replaced: set[Path]) -> bool:
+    """Whether a storage lies as it is in a shard that is not replaced."""
+    content = storage.content
+    return isinstance(content, Source) and Path(os.path.realpath(content.file.path)) not in replaced
 
 
 def _is_placed(slots: list[Slot], fresh: Mapping[str, Slot]) -> bool:
@@ -175,7 +185,7 @@ def _same_place(slot: Slot, fresh: Slot) -> bool:
         new.dtype, new.shape, new.stride, new.offset, fresh.storage.nbytes)  # fmt: skip
 
 
-def _move_onto(opened: Opened, document: Document, rebase: Rebase) -> None:
+def _move_onto(kind: Format, opened: Opened, document: Document, rebase: Rebase) -> None:
     """Let a document that was saved read from the new file."""
     fresh = {slot.name: slot for slot in Inventory(opened.root, expand_plain, _held_by).slots}
     rebase.move({
@@ -184,6 +194,8 @@ def _move_onto(opened: Opened, document: Document, rebase: Rebase) -> None:
     })  # fmt: skip
     old = document.origin.files
     document.origin.files, document.origin.state = opened.files, opened.origin
+    document.origin.metadata = opened.metadata
+    kind.adopt(opened.origin, {slot.name: slot.held for slot in document.slots})
     for file in old:
         file.close()
     mark_saved(document)

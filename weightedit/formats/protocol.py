@@ -143,6 +143,10 @@ class Format(Protocol):
         """
         ...
 
+    def adopt(self, origin: Any, held: Mapping[str, HeldTensor]) -> None:
+        """Let an origin that was opened after a save speak of the tensors the document goes on with, by name."""
+        ...
+
     def hazards(self, contents: Contents, shared: str | None) -> list[Hazard]:
         """Say what this format cannot hold of a document.
 

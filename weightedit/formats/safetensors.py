@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -78,6 +78,11 @@ class Safetensors:
         shard = open_shard(found)
         origin = SafetensorsOrigin(found, {found.name: shard})
         return Opened(dict(shard.held), dict(shard.header.metadata), [shard.file], origin, found)
+
+    def adopt(self, origin: SafetensorsOrigin, held: Mapping[str, HeldTensor]) -> None:
+        """Remember which shard each of the document's tensors lies in."""
+        for shard in origin.shards.values():
+            shard.held = {name: held.get(name, old) for name, old in shard.held.items()}
 
     def hazards(self, contents: Contents, shared: str | None) -> list[Hazard]:
         """Say which values, kinds and sharings a flat table of tensors cannot hold."""

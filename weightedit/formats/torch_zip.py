@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from weightedit.core.errors import CheckpointError
 from weightedit.core.hazards import Hazard
 from weightedit.core.progress import Progress
+from weightedit.core.slots import HeldTensor
 from weightedit.core.source import SourceFile
 from weightedit.core.transaction import Transaction
 from weightedit.formats.detection import locate
@@ -74,6 +76,9 @@ class TorchZip:
         root, _ = read_pickle(origin)
         progress.advance(1)
         return Opened(root, {}, [file], origin, found)
+
+    def adopt(self, origin: TorchZipOrigin, held: Mapping[str, HeldTensor]) -> None:
+        """Do nothing: what the file holds is read again when it is written."""
 
     def hazards(self, contents: Contents, shared: str | None) -> list[Hazard]:
         """Say what cannot be written; everything a pickle or a live document holds can."""
