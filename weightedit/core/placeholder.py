@@ -32,7 +32,8 @@ class Placeholder:
     type
         What the pickle would have called.
     how
-        `reduce` (called with args), `newobj` (made without `__init__`) or `newobj_ex`.
+        `reduce` (called with args), `newobj` (made without `__init__`), `newobj_ex`, or `call` (the first of args,
+        itself a placeholder, called with the rest).
     args, kwargs
         What it would have been called with.
     state

@@ -208,6 +208,10 @@ class Growing(Placeholder, metaclass=Made):
         Placeholder.__init__(made, cls.global_name, args, kwargs or None, "newobj_ex" if kwargs else "newobj")
         return made
 
+    def __call__(self, *args: Any) -> Any:
+        """Record that the object itself was called, as `functools.partial` objects are."""
+        return constructed(self.type, (self, *args), None, "call")
+
     def __setstate__(self, state: Any) -> None:
         self.state = state
         self.has_state = True

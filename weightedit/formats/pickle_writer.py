@@ -241,6 +241,8 @@ class PickleWriter:
             function, args = self._rebuild(inner)
             self._then(value.type, (function if build != function else build, kind, args, state),
                        _Reduced(value, b"R"))  # fmt: skip
+        elif value.how == "call":
+            self._then(value.args[0], value.args[1:], _Reduced(value, b"R"))
         elif value.how == "newobj":
             self._then(value.type, value.args, _Reduced(value, b"\x81"))
         elif value.how == "newobj_ex":
