@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.uint16, torch.uint32, torch.uint64)
+BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 NO_ARITHMETIC = (NotImplementedError, RuntimeError)
 
 
@@ -147,6 +148,7 @@ def write(tensor: torch.Tensor, region: str | None, values: torch.Tensor) -> Non
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if any(isinstance(item, list) for item in (index if isinstance(index, tuple) else (index,))):
-            tensor[index] = stored(values.expand(tensor[index].shape), tensor.dtype)
+            as_bits = tensor.detach().view(BITS.get(tensor.element_size(), tensor.dtype))  # no index_put of uint16
+            as_bits[index] = stored(values, tensor.dtype).view(as_bits.dtype)
         else:
             tensor[index].copy_(values)

@@ -77,6 +77,12 @@ def _number(what: str, value: Any) -> int | float | complex:
     item = getattr(value, "item", None)
     if item is not None and getattr(value, "numel", lambda: 1)() == 1 and getattr(value, "size", 1) is not None:
         value = item()
+    if isinstance(value, bool | int) and not -(2**63) <= value < 2**64:
+        try:
+            return float(value)  # torch has no integer past 64 bits
+        except OverflowError:
+            raise _refused(f"{what} has {len(str(abs(value) // 10**300)) + 300:,} digits",
+                           "float64 ends at 1.8e308.") from None  # fmt: skip
     if isinstance(value, bool | int | float | complex):
         return int(value) if isinstance(value, bool) else value
     raise _refused(f"{what} is {value!r}", "It takes one number.")

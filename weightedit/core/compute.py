@@ -11,7 +11,7 @@ import torch
 
 from weightedit.core.pinned import CHUNK, Chunks, Readable
 from weightedit.core.plan import Plan, Target
-from weightedit.core.precision import Losses
+from weightedit.core.precision import Losses, outside
 from weightedit.core.progress import Progress
 from weightedit.core.reading import pieces
 from weightedit.core.region import Box, parse_region
@@ -102,9 +102,21 @@ def measure(plan: Plan, target: Target, nbytes: int, progress: Progress) -> Loss
         for piece in compute(plan, target, box, nbytes):
             current = piece.current if finite_arguments else None
             converts = plan.operation.converts
-            losses.observe(current, piece.exact, piece.stored, piece.box, converts=converts, scales=scales)
+            losses.observe(current, piece.exact, piece.stored, piece.box, converts=converts, scales=scales,
+                           wrapped=_wrapped(plan, piece))  # fmt: skip
             progress.advance(piece.stored.numel() * piece.stored.element_size())
     return losses
+
+
+def _wrapped(plan: Plan, piece: Piece) -> torch.Tensor | None:
+    """Return where whole-number arithmetic on integers leaves the range of their dtype."""
+    fits, current = plan.operation.fits, piece.current
+    if fits is None or current is None or current.dtype == torch.bool or current.is_complex():
+        return None
+    if current.is_floating_point() or not all(isinstance(value, int) for value in plan.scalars.values()):
+        return None
+    info = torch.iinfo(current.dtype)
+    return outside(current, *fits(info.min, info.max, **plan.scalars))
 
 
 def _is_finite(value: object) -> bool:

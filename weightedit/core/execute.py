@@ -25,8 +25,8 @@ from weightedit.core.spill import Spill
 from weightedit.core.stage import (
     bytes_of,
     fill_live,
-    index_of,
     reparametrized,
+    selected,
     set_requires_grad,
     tensor_over,
     write_live,
@@ -152,7 +152,7 @@ def _live_write(plan: Plan, target: Target, described: Described, shop: Workshop
         write_live(tensor, box, tensor_over(data, dtype, box.shape))
 
     def read(tensor: Any, box: Box) -> bytes:
-        return bytes(bytes_of(tensor.detach()[index_of(box)].cpu()))
+        return bytes(bytes_of(selected(tensor, box).cpu()))
 
     untyped = described.live.untyped_storage()
     return LiveWrite(described.live, described.storage, write, read, lambda: LiveBytes(untyped), kept)

@@ -79,6 +79,8 @@ class Operation:
         How history shows its arguments after the name: `× {factor}`.
     code
         The new values as a PyTorch expression: `{current} * {factor}`.
+    fits
+        `(lowest, highest, **whole numbers) → (lowest, highest)`: which integers give one in the dtype's range.
     inputs
         `(box, result box, **arguments) → box`: the part of the old tensor a part of the new one is made from;
         None where the result does not depend on the old values.
@@ -99,6 +101,7 @@ class Operation:
     inputs: Callable[..., Box | None] | None
     label: str
     code: str
+    fits: Callable[..., tuple[int, int]] | None
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter called `name`, or None."""
@@ -108,7 +111,9 @@ class Operation:
 def operation(effect: Effect, *, title: str, locality: Locality = "elementwise", takes_region: bool | None = None,
               converts: bool = False, scales: bool = False, result: Callable[..., TensorSpec] | None = None,
               inputs: Callable[..., Box | None] | None = None,
-              label: str = "", code: str = "") -> Callable[[Callable[..., Any]], Operation]:  # fmt: skip
+              label: str = "", code: str = "",
+              fits: Callable[..., tuple[int, int]] | None = None,
+              ) -> Callable[[Callable[..., Any]], Operation]:  # fmt: skip
     """Declare a function as an operation; a signature or docstring that cannot make a form fails at import."""
 
     def declare(function: Callable[..., Any]) -> Operation:
@@ -127,7 +132,7 @@ def operation(effect: Effect, *, title: str, locality: Locality = "elementwise",
         region = effect == "write" if takes_region is None else takes_region
         return Operation(function.__name__.rstrip("_"), title, doc.splitlines()[0], doc, tuple(parameters), locality,
                          effect, region, converts, scales, function, result, inputs, label,
-                         code)  # fmt: skip
+                         code, fits)  # fmt: skip
 
     return declare
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 import torch
 
@@ -11,33 +13,55 @@ from weightedit.core.region import Box
 
 FEW = 8
 """How many places of a loss are kept."""
-_NARROW = (torch.float16, torch.bfloat16)
+_LONG = (torch.int64, torch.uint64)
 
 
 def widened(values: torch.Tensor, *numbers: complex) -> torch.Tensor:
     """Return `values` in the dtype in which arithmetic with `numbers` gives the bits torch gives.
 
     Floats below 32 bits compute in float32, as torch's kernels do inside; integers stay integers with whole
-    numbers and become float64 with fractions (torch would use float32 and lose digits past 2**24).
+    numbers and become float64 with fractions (torch would use float32 and lose digits past 2**24). uint64 computes
+    as the int64 of the same bits, which wraps to the same bits.
     """
     if any(isinstance(number, complex) for number in numbers) and not values.is_complex():
-        return values.to(torch.complex128 if values.dtype == torch.float64 else torch.complex64)
+        wide = values.dtype in (torch.float64, *_LONG)
+        return values.to(torch.complex128 if wide else torch.complex64)
     if values.dtype == torch.complex32:
         return values.to(torch.complex64)
     if values.is_complex():
         return values
     if values.is_floating_point():
         return values.to(torch.float32) if values.element_size() < 4 else values
-    whole = all(isinstance(number, int) for number in numbers)
-    return values.to(torch.int64 if whole and values.dtype != torch.uint64 else torch.float64)
+    if not all(isinstance(number, int) for number in numbers):
+        return values.to(torch.float64)
+    return values.view(torch.int64) if values.dtype == torch.uint64 else values.to(torch.int64)
+
+
+def operand(values: torch.Tensor, number: complex) -> complex:
+    """Return `number` as arithmetic with widened `values` takes it: torch has no operand past int64."""
+    if isinstance(number, int) and not -(2**63) <= number < 2**63:
+        return number - 2**64 if values.dtype == torch.int64 else float(number)
+    return number
 
 
 def number_like(values: torch.Tensor, number: complex) -> torch.Tensor:
-    """Return `number` in the shape of `values`, exact: float64, int64 or complex128, so that rounding is seen."""
-    if isinstance(number, int) and not -(2**63) <= number < 2**63:
-        number = float(number)
+    """Return `number` in the shape of `values`, exact: float64, int64, uint64 or complex128, so rounding is seen."""
+    if isinstance(number, int) and number >= 2**63:
+        return torch.tensor(number, dtype=torch.uint64).expand(values.shape)
     kind = {complex: torch.complex128, float: torch.float64}.get(type(number), torch.int64)
     return torch.tensor(number, dtype=kind).expand(values.shape)
+
+
+def outside(values: torch.Tensor, low: int, high: int) -> torch.Tensor:
+    """Return where integers are below `low` or above `high`; both may lie past the range of the dtype."""
+    info = torch.iinfo(values.dtype)
+    if low > info.max or high < info.min:
+        return torch.ones(values.shape, dtype=torch.bool)
+    low, high = max(low, info.min), min(high, info.max)
+    if values.dtype == torch.uint64:  # compared as int64, with the order of unsigned numbers
+        values, low, high = values.view(torch.int64) ^ -(2**63), low - 2**63, high - 2**63
+    values = values.to(torch.int64)
+    return (values < low) | (values > high)
 
 
 @dataclass(slots=True)
@@ -71,6 +95,8 @@ class Losses:
         The kinds of loss.
     largest_error, largest_relative
         Of rounded values; absolute, and relative to the exact value.
+    largest_overflow, becomes
+        The largest finite value that overflowed, and what such values are now: `Inf`, `NaN`, `448`.
     """
 
     total: int = 0
@@ -84,6 +110,7 @@ class Losses:
     largest_error: float = 0.0
     largest_relative: float = 0.0
     largest_overflow: float = 0.0
+    becomes: set[str] = field(default_factory=set)
 
     @property
     def lossy(self) -> int:
@@ -92,70 +119,121 @@ class Losses:
         return sum(loss.count for loss in kinds)
 
     def observe(self, current: torch.Tensor | None, exact: torch.Tensor, stored: torch.Tensor, box: Box, *,
-                converts: bool, scales: bool) -> None:  # fmt: skip
-        """Compare one piece: `exact` values as computed, `stored` as they read back."""
+                converts: bool, scales: bool, wrapped: torch.Tensor | None = None) -> None:  # fmt: skip
+        """Compare one piece: `exact` values as computed, `stored` as they read back.
+
+        `wrapped` says where whole-number arithmetic leaves the dtype's range: `exact` has wrapped around already.
+        """
         self.total += stored.numel()
         if current is None or current.dtype == stored.dtype:
             self.changed += stored.numel() if current is None else _bits_differ(current, stored)
         if exact.is_complex() and not stored.is_complex():
-            self.imaginary.add(exact.imag != 0, box)
-            exact = exact.real
-        if current is not None and current.is_complex() and not stored.is_complex():
-            current = current.real
-        if stored.is_complex():
-            for part in (0, 1):
-                before = None if current is None else _part(current, part)
-                self._observe_real(before, _part(exact, part), _part(stored, part), box, converts, scales)
-        else:
-            self._observe_real(current, exact, stored, box, converts, scales)
+            imaginary = _part(exact, "imag")
+            self.imaginary.add(imaginary != 0, box)
+            exact = _part(exact, "real")
+        lost: dict[str, torch.Tensor] = {}
+        for part in ("real", "imag") if stored.is_complex() else ("real",):
+            before = None if current is None else _part(current, part)
+            for kind, mask in self._lost(before, _part(exact, part), _part(stored, part), converts, scales, wrapped):
+                lost[kind] = lost[kind] | mask if kind in lost else mask  # a complex value counts once
+        for kind, mask in lost.items():
+            loss: Loss = getattr(self, kind)
+            loss.add(mask, box)
 
-    def _observe_real(self, current: torch.Tensor | None, exact: torch.Tensor, stored: torch.Tensor, box: Box,
-                      converts: bool, scales: bool) -> None:  # fmt: skip
+    def _lost(self, current: torch.Tensor | None, exact: torch.Tensor, stored: torch.Tensor, converts: bool,
+              scales: bool, wrapped: torch.Tensor | None) -> Iterator[tuple[str, torch.Tensor]]:  # fmt: skip
+        """Yield (kind, where) of what real values lose."""
         if stored.is_floating_point():
-            self._observe_float(current, exact, stored, box, converts, scales)
+            yield from self._lost_by_float(current, exact, stored, converts, scales)
         elif exact.is_floating_point():
-            back = stored.to(torch.float64)
-            self.truncated.add((back != exact.to(torch.float64)), box)
+            yield "truncated", stored.to(torch.float64) != exact.to(torch.float64)
         elif stored.dtype == torch.bool:
-            self.truncated.add((exact != 0) & (exact != 1) if exact.dtype != torch.bool else exact & False, box)
-        elif stored.dtype != exact.dtype:
-            self.overflow.add(stored.to(torch.int64) != exact.to(torch.int64), box)
+            if exact.dtype != torch.bool:
+                yield "truncated", (exact != 0) & (exact != 1)
+        elif wrapped is not None:
+            yield "overflow", wrapped
+        elif stored.dtype != exact.dtype and exact.dtype != torch.bool:
+            info = torch.iinfo(stored.dtype)
+            yield "overflow", outside(exact, info.min, info.max)
 
-    def _observe_float(self, current: torch.Tensor | None, exact: torch.Tensor, stored: torch.Tensor, box: Box,
-                       converts: bool, scales: bool) -> None:  # fmt: skip
-        wide = torch.float64 if max(exact.element_size(), stored.element_size()) > 2 else torch.float32
+    def _lost_by_float(self, current: torch.Tensor | None, exact: torch.Tensor, stored: torch.Tensor, converts: bool,
+                       scales: bool) -> Iterator[tuple[str, torch.Tensor]]:  # fmt: skip
         if converts and exact.dtype == stored.dtype:
             return
+        wide = torch.float64 if max(exact.element_size(), stored.element_size()) > 2 else torch.float32
         before, after = exact.to(wide), stored.to(wide)
-        finite_after = torch.isfinite(after)
         should_be_finite = torch.isfinite(before)
         if not converts and current is not None:
             should_be_finite = torch.isfinite(current.to(wide))
-        lost = should_be_finite & ~finite_after
-        if self.overflow.add(lost, box):
-            worst = torch.where(lost & torch.isfinite(before), before.abs(), 0).max()
+        overflow = should_be_finite & ~torch.isfinite(after)
+        if stored.element_size() == 1:
+            overflow |= _out_of_float8(before, after, stored.dtype)
+        if bool(overflow.any()):
+            worst = torch.where(overflow & torch.isfinite(before), before.abs(), 0).max()
             self.largest_overflow = max(self.largest_overflow, float(worst))
+            self.becomes |= _become(after[overflow])
+        yield "overflow", overflow
         vanished = (before != 0) & (after == 0)
         if scales and current is not None:
             vanished |= (current.to(wide) != 0) & (after == 0)
-        self.underflow.add(vanished, box)
+        yield "underflow", vanished
         if converts:
-            self._observe_rounding(before, after, finite_after & ~vanished, box)
+            comparable = torch.isfinite(after) & ~vanished & ~overflow
+            yield "rounded", self._rounded(exact, before, after, comparable)
 
-    def _observe_rounding(self, before: torch.Tensor, after: torch.Tensor, comparable: torch.Tensor, box: Box) -> None:
+    def _rounded(self, exact: torch.Tensor, before: torch.Tensor, after: torch.Tensor,
+                 comparable: torch.Tensor) -> torch.Tensor:  # fmt: skip
         rounded = (before != after) & comparable
-        if self.rounded.add(rounded, box):
-            error = torch.where(rounded, (before - after).abs(), 0)
+        error = torch.where(rounded, (before - after).abs(), 0)
+        if exact.dtype in _LONG:  # float64 itself rounds them: compare as integers
+            back = _as_long(after, exact.dtype)
+            exact = exact.view(torch.int64)
+            rounded |= comparable & (back != exact)
+            error = torch.maximum(error, torch.where(comparable, (back - exact).abs().to(torch.float64), 0))
+        if bool(rounded.any()):
             self.largest_error = max(self.largest_error, float(error.max()))
             relative = torch.where(rounded, error / before.abs(), 0)
             self.largest_relative = max(self.largest_relative, float(relative.max()))
+        return rounded
 
 
-def _part(tensor: torch.Tensor, part: int) -> torch.Tensor:
-    """Return the real (0) or imaginary (1) part; also of complex32, which has no `.real` of its own."""
-    if tensor.is_complex():
-        return torch.view_as_real(tensor)[..., part]
-    return tensor if part == 0 else torch.zeros_like(tensor)
+def _as_long(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return whole float64 values as the int64 with the bits they have in a 64-bit integer dtype."""
+    if dtype == torch.uint64:
+        values = torch.where(values >= 2.0**63, values - 2.0**64, values)
+    past = values >= 2.0**63  # 2**63 itself, to which the largest int64 rounds
+    return torch.where(past, 2**63 - 1, torch.where(past, 0, values).to(torch.int64))
+
+
+def _out_of_float8(before: torch.Tensor, after: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return where an 8-bit float gives its largest value, or drops the sign, instead of what does not fit it."""
+    out = torch.isfinite(after) & (before.abs() > _rounds_to_largest(dtype))
+    return out | ((before < 0) & (after > 0))
+
+
+@cache
+def _rounds_to_largest(dtype: torch.dtype) -> float:
+    """Return the number up to which values of an 8-bit float round to its largest one: half a step past it."""
+    largest = torch.tensor(torch.finfo(dtype).max, dtype=torch.float64)
+    code = largest.to(dtype).view(torch.uint8)
+    below = (code - 1).view(dtype).to(torch.float64)
+    return float(largest + (largest - below) / 2)
+
+
+def _become(values: torch.Tensor) -> set[str]:
+    """Say what values that overflowed are now."""
+    found = {"NaN"} if bool(values.isnan().any()) else set()
+    found |= {"Inf"} if bool(values.isinf().any()) else set()
+    finite = values[values.isfinite()].abs()
+    return found | ({f"{float(finite.max()):g}"} if finite.numel() else set())
+
+
+def _part(tensor: torch.Tensor, part: str) -> torch.Tensor:
+    if not tensor.is_complex():
+        return tensor if part == "real" else torch.zeros_like(tensor)
+    if tensor.dtype == torch.complex32:
+        return torch.view_as_real(tensor)[..., 0 if part == "real" else 1]
+    return tensor.real if part == "real" else tensor.imag
 
 
 def _bits_differ(current: torch.Tensor, stored: torch.Tensor) -> int:

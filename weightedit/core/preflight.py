@@ -135,7 +135,7 @@ def _overflow(dtype: str, name: str, losses: Losses) -> Hazard:
     if "int" in dtype or dtype == "bool":
         return _hazard("overflow", "warning", f"Overflow: {loss.count:,} wrap around",
                        f"They are out of range for {dtype} in {name}.", name, loss)  # fmt: skip
-    becomes = "NaN" if dtype in ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu") else "Inf"
+    becomes = " or ".join(sorted(losses.becomes, key=str.lower))
     largest = f" The largest is {losses.largest_overflow:.6g}." if losses.largest_overflow else ""
     return _hazard("overflow", "warning", f"Overflow: {loss.count:,} become {becomes}",
                    f"{dtype} ends at {largest_finite(dtype):.6g} in {name}.{largest}", name, loss)  # fmt: skip

@@ -50,28 +50,38 @@ def staged(values: torch.Tensor, dtype: str) -> torch.Tensor:
     return target
 
 
-def index_of(box: Box) -> tuple[slice | torch.Tensor, ...]:
-    """Return the index of a box: slices, and at most one list as a tensor."""
-    return tuple(
-        slice(axis.start, axis.stop, axis.step) if isinstance(axis, range) else torch.tensor(axis) for axis in box.axes
-    )
+def selected(tensor: torch.Tensor, box: Box) -> torch.Tensor:
+    """Return the values of a box: a view where it has slices only, a copy where it has lists."""
+    found = tensor.detach()
+    for dim, axis in enumerate(box.axes):
+        if isinstance(axis, range):
+            found = found[(slice(None),) * dim + (slice(axis.start, axis.stop, axis.step),)]
+    for dim, axis in enumerate(box.axes):
+        if not isinstance(axis, range):  # as bits: not every dtype can be indexed by a list
+            at = torch.tensor(axis, dtype=torch.int64, device=found.device)
+            found = _as_bits(found).index_select(dim, at).view(tensor.dtype)
+    return found
+
+
+def _as_bits(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor seen as integers of its itemsize, sharing its memory; complex128 is what it is."""
+    sizes = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+    return tensor.view(sizes[tensor.element_size()]) if tensor.element_size() in sizes else tensor
 
 
 def write_live(target: torch.Tensor, box: Box, values: torch.Tensor) -> None:
-    """Write `values`, in the box's shape, into a tensor that the person's code holds.
+    """Copy `values`, in the box's shape, into a live tensor.
 
-    A list of indices goes through `index_put_`: `target[[0, 2]].copy_(…)` would write to a temporary.
+    Basic slices go through `copy_`, lists through `index_put_`: `w[[0, 2]].copy_(1)` would write to a temporary.
     """
     with torch.no_grad():
-        index = index_of(box)
-        lists = [dim for dim, axis in enumerate(index) if isinstance(axis, torch.Tensor)]
-        if not lists:
-            target[index].copy_(values)
+        if all(isinstance(axis, range) for axis in box.axes):
+            target[tuple(slice(axis.start, axis.stop, axis.step) for axis in box.axes)].copy_(values)  # type: ignore[union-attr]
             return
         values = values.to(device=target.device, dtype=target.dtype)
-        axes = [torch.as_tensor(list(axis), device=target.device) for axis in box.axes]
+        axes = [torch.tensor(list(axis), dtype=torch.int64, device=target.device) for axis in box.axes]
         grids = torch.meshgrid(*axes, indexing="ij")
-        target.index_put_(tuple(grids), values)
+        _as_bits(target.detach()).index_put_(tuple(grids), _as_bits(values))
 
 
 def fill_live(target: torch.Tensor, data: memoryview, chunk: int = 4 << 20) -> None:

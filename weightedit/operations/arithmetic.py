@@ -36,7 +36,14 @@ def fill(current: Tensor, value: Number) -> Tensor:
     return number_like(current, value)
 
 
-@operation("write", title="Scale", scales=True, label="× {factor}", code="{current} * {factor}")
+def _scale_fits(low: int, high: int, factor: int) -> tuple[int, int]:
+    if factor == 0:
+        return low, high
+    first, last = (low, high) if factor > 0 else (-high, -low)
+    return -(-first // abs(factor)), last // abs(factor)
+
+
+@operation("write", title="Scale", scales=True, fits=_scale_fits, label="× {factor}", code="{current} * {factor}")
 def scale(current: Tensor, factor: Number) -> Tensor:
     """Multiply every value of the region by a factor.
 
@@ -45,12 +52,17 @@ def scale(current: Tensor, factor: Number) -> Tensor:
     factor
         The number every value is multiplied by.
     """
-    from weightedit.core.precision import widened
+    from weightedit.core.precision import operand, widened
 
-    return widened(current, factor) * factor
+    wide = widened(current, factor)
+    return wide * operand(wide, factor)
 
 
-@operation("write", title="Add", label="+ {value}", code="{current} + {value}")
+def _add_fits(low: int, high: int, value: int) -> tuple[int, int]:
+    return low - value, high - value
+
+
+@operation("write", title="Add", fits=_add_fits, label="+ {value}", code="{current} + {value}")
 def add(current: Tensor, value: Number) -> Tensor:
     """Add a number to every value of the region.
 
@@ -59,6 +71,7 @@ def add(current: Tensor, value: Number) -> Tensor:
     value
         The number that is added.
     """
-    from weightedit.core.precision import widened
+    from weightedit.core.precision import operand, widened
 
-    return widened(current, value) + value
+    wide = widened(current, value)
+    return wide + operand(wide, value)
