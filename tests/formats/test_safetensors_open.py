@@ -133,7 +133,7 @@ def test_a_key_that_stands_twice_is_an_error(text, tmp_path):
 def test_a_header_that_is_no_json_is_an_error(raw, tmp_path):
     path = tmp_path / "bad.safetensors"
     path.write_bytes(len(raw).to_bytes(8, "little") + raw)
-    with pytest.raises(CheckpointError, match="not valid JSON|UTF-8"):
+    with pytest.raises(CheckpointError, match=r"not valid JSON|UTF-8"):
         detect(path).open(path, Progress())
 
 
@@ -172,7 +172,7 @@ class TestShards:
                 assert slot_bits(held.slots[name]) == bits(shard.get_tensor(name))
         assert set(Held.open(path.parent).slots) == set(held.slots)
 
-    @pytest.mark.parametrize("name", ["../x.safetensors", "/etc/passwd", "https://a/b.safetensors", "..\\x", "", "a\0b"])
+    @pytest.mark.parametrize("name", ["../x.safetensors", "/etc/passwd", "https://a/b", "..\\x", "", "a\0b"])
     def test_a_shard_outside_the_folder_is_refused(self, name, tmp_path):
         path = checkpoints.sharded(tmp_path)
         index = json.loads(path.read_text())

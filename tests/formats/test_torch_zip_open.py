@@ -212,7 +212,8 @@ def test_subclasses_and_attributes_keep_their_tensor(tmp_path):
     plain.note = "kept"
     parameter = nn.Parameter(torch.ones(3))
     parameter.note = "kept"
-    root = Held.open(saved(tmp_path, {"sub": torch.ones(4).as_subclass(Sub), "plain": plain, "p": parameter})).opened.root
+    path = saved(tmp_path, {"sub": torch.ones(4).as_subclass(Sub), "plain": plain, "p": parameter})
+    root = Held.open(path).opened.root
     assert root["sub"].args[1].name == "Sub"
     assert root["sub"].args[2].spec.shape == (4,)
     assert root["plain"].args[3] == {"note": "kept"}
@@ -277,7 +278,8 @@ def test_the_extension_registry_is_not_looked_up(in_use, tmp_path):
 
 
 HOSTILE = {
-    "state for a known function": b"ctorch._utils\n_rebuild_tensor_v2\nN}X\x06\x00\x00\x00moduleX\x02\x00\x00\x00oss\x86b.",
+    "state for a known function":
+        b"ctorch._utils\n_rebuild_tensor_v2\nN}X\x06\x00\x00\x00moduleX\x02\x00\x00\x00oss\x86b.",
     "state for a class": b"cposix\nsystem\n}b.",
     "state for a dtype": b"ctorch\nfloat32\nN}X\x04\x00\x00\x00nameX\x02\x00\x00\x00oss\x86b.",
     "call of a dtype": b"ctorch\nfloat32\n)R.",

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from weightedit.core.errors import CheckpointError
 from weightedit.core.source import SourceFile
+from weightedit.core.transaction import Transaction
 from weightedit.formats.zip_directory import CENTRAL, END, read_directory
 from weightedit.formats.zip_source import read_record
+from weightedit.formats.zip_writer import ZipWriter
 
 
 def assert_as_zipfile_reads(path: Path) -> None:
@@ -55,7 +57,6 @@ def test_as_zipfile_reads_what_torch_writes(tmp_path, real_checkpoint):
     assert_as_zipfile_reads(real_checkpoint("silero_vad/data/silero_vad.jit"))
 
 
-@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
 def test_many_records_need_zip64(tmp_path):
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -139,3 +140,22 @@ def test_damaged_archives_read_or_are_refused(tmp_path_factory, data):
             read_record(directory, name)
     except CheckpointError:
         return
+
+
+def test_what_is_written_reads_in_zipfile(tmp_path):
+    with Transaction() as transaction:
+        pending = transaction.create(tmp_path / "a.zip", 0)
+        writer = ZipWriter(pending)
+        for index in range(66_000):
+            writer.add(f"größe/{index}", 1, [b"x"])
+        writer.add("large", 3 << 20, [bytes(1 << 20)] * 3)
+        writer.close()
+        transaction.commit()
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert len(archive.namelist()) == 66_001
+        assert archive.read("größe/65999") == b"x"
+        assert archive.read("large") == bytes(3 << 20)
+        assert archive.infolist()[-1].header_offset < archive.start_dir
+    directory = read_directory(SourceFile(tmp_path / "a.zip"))
+    assert len(directory.rows) == 66_001
+    assert directory.data_offset(directory.record("large")) % 64 == 0

@@ -16,8 +16,18 @@ CHUNK = 8 << 20
 def is_dense(spec: TensorSpec) -> bool:
     """Whether the elements fill their range of the storage without gaps or repeats, in whatever order."""
     low, high = spec.extent
-    steps = [step for size, step in zip(spec.shape, spec.stride, strict=True) if size > 1]
-    return high - low == spec.nbytes and 0 not in steps and len(set(steps)) == len(steps)
+    return high - low == spec.nbytes and not has_repeats(spec)
+
+
+def has_repeats(spec: TensorSpec) -> bool:
+    """Whether several indices may mean one and the same element, as in an expanded tensor."""
+    reach = 1
+    for step, size in sorted(zip(spec.stride, spec.shape, strict=True)):
+        if size > 1:
+            if step < reach:
+                return True
+            reach += (size - 1) * step
+    return False
 
 
 def range_bytes(content: ByteSource, start: int, stop: int, nbytes: int = CHUNK) -> Iterator[memoryview]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from weightedit.core.source import ByteSource
 from weightedit.core.spec import TensorSpec, contiguous_stride
-from weightedit.core.streaming import is_dense, logical_bytes, range_bytes
+from weightedit.core.streaming import has_repeats, logical_bytes, range_bytes
 from weightedit.formats.protocol import Written
 
 _STEP = 16
@@ -80,7 +80,7 @@ def plan_storage(members: Sequence[Written]) -> StoragePlan:
     plan.untyped = len({member.spec.dtype for member in members}) > 1
     for low, high, specs in _clusters(members):
         lone = specs[0] if len(specs) == 1 else None
-        if lone is not None and not is_dense(lone) and lone.nbytes < high - low:
+        if lone is not None and lone.nbytes < high - low and not has_repeats(lone):
             at = _next(plan, 0)
             part = _Range(at, low, high, lone)
             plan.specs[lone] = replace(lone, stride=contiguous_stride(lone.shape), offset=at // lone.type.itemsize)
