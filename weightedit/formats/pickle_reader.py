@@ -41,8 +41,10 @@ class PickleReader:
 
     Parameters
     ----------
+    nbytes_of
+        Returns how many bytes the storage with a key has; raises `CheckpointError` where there is none.
     source_of
-        Returns the bytes of the storage with a key; raises `CheckpointError` where there is none.
+        Returns its bytes, when someone wants them.
 
     Attributes
     ----------
@@ -52,7 +54,8 @@ class PickleReader:
         Tensors that leave their storage, each with what is wrong.
     """
 
-    def __init__(self, source_of: Callable[[str], ByteSource]) -> None:
+    def __init__(self, nbytes_of: Callable[[str], int], source_of: Callable[[str], ByteSource]) -> None:
+        self._nbytes_of = nbytes_of
         self._source_of = source_of
         self.stored: dict[str, Stored] = {}
         self.faults: list[tuple[PickledTensor, str]] = []
@@ -107,7 +110,7 @@ class PickleReader:
             raise pickle.UnpicklingError("a storage has a key, device or size of the wrong type")
         stored = self.stored.get(key)
         if stored is None:
-            stored = self.stored[key] = Stored(key, self._source_of(key))
+            stored = self.stored[key] = Stored(key, self._nbytes_of(key), self._source_of)
         ref = stored.ref
         if ref is not None and ref.type is kind and ref.numel == numel and ref.location == location:
             return ref

@@ -90,24 +90,19 @@ class Stored:
 
     __slots__ = ("_source", "_storage", "key", "nbytes", "ref", "tensors")
 
-    def __init__(self, key: str, source: ByteSource) -> None:
+    def __init__(self, key: str, nbytes: int, source: Callable[[str], ByteSource]) -> None:
         self.key = key
-        self.nbytes = source.nbytes
+        self.nbytes = nbytes
         self.tensors: list[PickledTensor] = []
         self.ref: StorageRef | None = None
         self._source = source
         self._storage: Storage | None = None
 
     @property
-    def source(self) -> ByteSource:
-        """The bytes as they are in the file."""
-        return self._source
-
-    @property
     def storage(self) -> Storage:
         """The one storage of all its tensors."""
         if self._storage is None:
-            self._storage = Storage(self._source)
+            self._storage = Storage(self._source(self.key))
         return self._storage
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import Source
 from weightedit.core.spec import TensorSpec
-from weightedit.core.streaming import logical_bytes
+from weightedit.core.streaming import logical_bytes, range_bytes
 from weightedit.core.transaction import Transaction
 from weightedit.formats.detection import INDEX_SUFFIX
 from weightedit.formats.protocol import Contents, Expected, Written, written_slots
@@ -107,12 +107,37 @@ def write_file(table: Table, metadata: dict[str, str], shard: Shard | None, path
     data = sum(written.spec.nbytes for written in table.values())
     pending = transaction.create(path, 8 + len(header) + data)
     pending.write(len(header).to_bytes(8, "little") + header)
-    for name in sorted(table, key=starts.__getitem__):
-        for chunk in logical_bytes(table[name].spec, table[name].content):
-            pending.write(chunk)
-            progress.advance(len(chunk))
+    for chunk in _data([table[name] for name in sorted(table, key=starts.__getitem__)]):
+        pending.write(chunk)
+        progress.advance(len(chunk))
     pending.expected = {name: Expected(written_spec(written), written) for name, written in table.items()}
     return path
+
+
+def _data(tensors: list[Written]) -> Iterator[memoryview]:
+    """Yield the bytes of tensors one after the other; those that follow one another in a file are read together."""
+    run: Source | None = None
+    for written in tensors:
+        here = _range_in_file(written)
+        if run is not None and here is not None and here.file is run.file and here.offset == run.offset + run.nbytes:
+            run.nbytes += here.nbytes
+            continue
+        if run is not None:
+            yield from range_bytes(run, 0, run.nbytes)
+        run = here
+        if run is None:
+            yield from logical_bytes(written.spec, written.content)
+    if run is not None:
+        yield from range_bytes(run, 0, run.nbytes)
+
+
+def _range_in_file(written: Written) -> Source | None:
+    """Return the bytes of a tensor as a range of the file, where they are untouched and lie there row-major."""
+    content, spec = written.content, written.spec
+    low, high = spec.extent
+    if not isinstance(content, Source) or not spec.is_contiguous or low == high:
+        return None
+    return Source(content.file, content.offset + low, high - low)
 
 
 def _fits(table: Table, metadata: dict[str, str], shard: Shard) -> bool:

@@ -19,7 +19,7 @@ from weightedit.formats.pickle_reader import PickleReader
 from weightedit.formats.pickle_settle import path_to
 from weightedit.formats.protocol import Contents, Opened
 from weightedit.formats.zip_directory import ZipDirectory, is_zip, read_directory, wrong
-from weightedit.formats.zip_source import read_record, record_source
+from weightedit.formats.zip_source import read_record, record_size, record_source
 
 MOST_PICKLE = 1 << 30
 
@@ -124,7 +124,11 @@ def read_pickle(origin: TorchZipOrigin) -> tuple[Any, PickleReader]:
     file, name = origin.file, origin.prefix + "data.pkl"
     if origin.directory.record(name).size > MOST_PICKLE:
         raise wrong(file, f"has a pickle of more than {MOST_PICKLE:,} bytes.", name)
-    reader = PickleReader(lambda key: record_source(origin.directory, origin.record_name(key)))
+    storages = origin.prefix + "data/"
+    reader = PickleReader(
+        lambda key: record_size(origin.directory, storages + key),
+        lambda key: record_source(origin.directory, storages + key),
+    )
     try:
         root = reader.read(read_record(origin.directory, name))
     except CheckpointError:

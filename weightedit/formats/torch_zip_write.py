@@ -14,7 +14,8 @@ from weightedit.core.paths import shown
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import ByteSource
-from weightedit.core.transaction import Pending, Transaction
+from weightedit.core.transaction import Transaction
+from weightedit.formats.collector import collector_paused
 from weightedit.formats.live_view import plain_view
 from weightedit.formats.pickle_values import PickledTensor, StorageRef
 from weightedit.formats.pickle_walk import leaves, matched
@@ -170,7 +171,8 @@ def _write_records(job: _Job, origin: TorchZipOrigin, changes: dict[str, ByteSou
 
 def _write_new(job: _Job, origin: TorchZipOrigin | None, transaction: Transaction, progress: Progress) -> None:
     """Write a new pickle and new storages; the other records of an old file come along."""
-    plans, pickle = _pickled(job)
+    with collector_paused():
+        plans, pickle = _pickled(job)
     total = sum(plan.nbytes for plan in plans.values())
     progress.begin("Writing", total)
     pending = transaction.create(job.path, total + len(pickle) + 256 * len(plans))
@@ -191,10 +193,6 @@ def _write_new(job: _Job, origin: TorchZipOrigin | None, transaction: Transactio
     if origin is None or prefix + "version" not in origin.directory:
         writer.add(prefix + "version", len(_VERSION), [_VERSION])
     writer.close()
-    _expect(job, pending)
-
-
-def _expect(job: _Job, pending: Pending) -> None:
     pending.expected = job.expected()
 
 

@@ -47,7 +47,7 @@ def _compare(path: Path, expected: dict[str, Expected], opened: Opened, progress
     found = Inventory(opened.root, expand_plain, _held_by).slots
     names = [slot.name for slot in found]
     if names != list(expected):
-        odd = next((name for name in [*expected, *names] if name not in expected or name not in names), "their order")
+        odd = next(iter({**expected, **dict.fromkeys(names)}.keys() - (expected.keys() & set(names))), "their order")
         raise _failed(path, f"it should hold {len(expected):,} tensors and holds {len(names):,}; "
                             f"the first that differs is {odd}")  # fmt: skip
     for slot in found:

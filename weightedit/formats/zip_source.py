@@ -8,7 +8,7 @@ import zlib
 from weightedit.core.errors import CheckpointError
 from weightedit.core.source import ByteSource, Source
 from weightedit.core.spill import Spill
-from weightedit.formats.zip_directory import DEFLATED, ZipDirectory, ZipRecord, check_readable, wrong
+from weightedit.formats.zip_directory import DEFLATED, STORED, ZipDirectory, ZipRecord, check_readable, wrong
 
 _CHUNK = 1 << 20
 _SPILL = Spill()
@@ -87,18 +87,26 @@ def inflate(directory: ZipDirectory, record: ZipRecord, buffer: memoryview) -> m
     return buffer
 
 
-def record_source(directory: ZipDirectory, name: str) -> ByteSource:
-    """Return the bytes of one record.
+def record_size(directory: ZipDirectory, name: str) -> int:
+    """Return how many bytes a record has, inflated.
 
     Raises
     ------
     CheckpointError
         If there is no such record, or it is encrypted or otherwise unreadable.
     """
-    if name not in directory:
+    row = directory.rows.get(name)
+    if row is None:
         raise CheckpointError(f"{directory.file.name} lacks the record {name}.", file=directory.file.path, place=name)
+    if row[3] != STORED or row[1] != row[2] or row[4] & 1:
+        check_readable(directory.file, directory.record(name))
+    return row[2]
+
+
+def record_source(directory: ZipDirectory, name: str) -> ByteSource:
+    """Return the bytes of one record; raises what `record_size` does."""
+    record_size(directory, name)
     record = directory.record(name)
-    check_readable(directory.file, record)
     return InflatedSource(directory, record) if record.method == DEFLATED else RecordSource(directory, record)
 
 
