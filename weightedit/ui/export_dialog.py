@@ -197,6 +197,7 @@ class ExportDialog(QDialog):
     def _show(self, hazards: list[Hazard]) -> None:
         for notice in self._notices:
             self.notices.removeWidget(notice)
+            notice.hide()
             notice.deleteLater()
         self._notices = [Notice(hazard.level, hazard.title, hazard.detail) for hazard in hazards]
         for notice in self._notices:
@@ -207,7 +208,14 @@ class ExportDialog(QDialog):
         self.export.setText(self._verb(warned))
         restyle(self.export, "kind", "warning" if warned and not refused else "primary")
         restyle(self.path, "wrong", refused and any(hazard.kind == "argument" for hazard in hazards))
-        self.adjustSize()
+        self._fit_height()
+
+    def _fit_height(self) -> None:
+        """Take the height the notices need at this width; `adjustSize` measures them at another one."""
+        whole = self.layout()
+        if whole is not None:
+            whole.activate()
+            self.setFixedHeight(whole.totalHeightForWidth(WIDTH))
 
     def _verb(self, warned: list[Hazard]) -> str:
         count = self._document.tensors

@@ -31,8 +31,10 @@ def icon_name(node: Node, outline: Outline | None) -> str:
     slot = slot_of(node)
     if slot is not None:
         return ICONS.get(slot.spec.kind, "tensor")
-    if node.kind in ("group", "module") and outline is not None and outline.count(node) is not None:
+    if outline is not None and node.kind in ("group", "module") and outline.count(node) is not None:
         return "layers"
+    if outline is not None and node.kind == "dict" and outline.is_state_dict(node):
+        return "cube"
     return ICONS.get(node.kind, "object")
 
 
@@ -118,6 +120,16 @@ class TreeDelegate(QStyledItemDelegate):
         font = self._strong if selected else self._plain
         self._paint_label(painter, rect, node, text_left, font)
 
+    def _free_beside(self, node: Node) -> int:
+        """Return how far a long name may run into the columns beside it, which are empty or wider than their text."""
+        free = 0
+        for column in (Column.SHAPE, Column.DTYPE, Column.SIZE):
+            width = self._view.columnWidth(column)
+            if text := self._model.text(node, column):
+                return free + max(width - QFontMetrics(self._plain).horizontalAdvance(text) - 10, 0)
+            free += width
+        return free + self._view.columnWidth(Column.STORAGE) + self._view.columnWidth(Column.GRAD)
+
     def _paint_guides(self, painter: QPainter, rect: QRect, left: int) -> None:
         painter.setPen(theme.color("line"))
         x = rect.x() + LEFT + CHEVRON // 2
@@ -128,7 +140,8 @@ class TreeDelegate(QStyledItemDelegate):
     def _paint_label(self, painter: QPainter, rect: QRect, node: Node, left: int, font: QFont) -> None:
         metrics = QFontMetrics(font)
         modified = self._model.is_modified(node)
-        room = rect.right() - left - 4 - (12 if modified else 0)
+        right = rect.right() + self._free_beside(node)
+        room = right - left - 4 - (12 if modified else 0)
         label = self._model.text(node, Column.NAME)
         # Only what can fit is measured: a name may have thousands of letters.
         shown = metrics.elidedText(label[:300], Qt.TextElideMode.ElideRight, max(room, 0))
@@ -143,10 +156,10 @@ class TreeDelegate(QStyledItemDelegate):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.color("warn"))
             painter.drawEllipse(QPointF(after + 8.5, rect.center().y() + 0.5), 3, 3)
-        elif detail and after + 8 < rect.right() - 20:
+        elif detail and after + 8 < right - 20:
             painter.setFont(self._plain)
             painter.setPen(theme.color("text3"))
-            room = rect.right() - after - 12
+            room = right - after - 12
             text = QFontMetrics(self._plain).elidedText(detail[:300], Qt.TextElideMode.ElideRight, room)
             painter.drawText(QRect(after + 8, rect.y(), room, rect.height()),
                              Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)  # fmt: skip

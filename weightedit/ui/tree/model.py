@@ -302,7 +302,7 @@ class TreeModel(QAbstractItemModel):
         if slot is None:
             if column == Column.SIZE and not node.is_leaf:
                 return self._size_text(node)
-            if column == Column.SHAPE and not node.is_leaf:
+            if column == Column.SHAPE and node.kind in ("group", "module"):
                 count = self._outlines[self.root_of(node)].count(node)
                 return "" if count is None else count_text(count)
             return ""

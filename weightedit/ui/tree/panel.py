@@ -63,6 +63,7 @@ class TreePanel(QWidget):
         self._pause.setInterval(TYPING_PAUSE)
         self._pause.timeout.connect(self._refresh)
         self._suggested = ""
+        self._is_filtered = False
         self._build()
         documents.added.connect(self._added)
         documents.removed.connect(self._removed)
@@ -145,15 +146,12 @@ class TreePanel(QWidget):
     # ---- documents
 
     def _added(self, document: OpenDocument) -> None:
-        self.tree.remember()
         self._refresh(new=document)
 
     def _removed(self, document: OpenDocument) -> None:
-        self.tree.remember()
         self._refresh()
 
     def _outlined(self, document: OpenDocument) -> None:
-        self.tree.remember()
         self._refresh()
 
     def _refresh(self, new: OpenDocument | None = None) -> None:
@@ -184,8 +182,9 @@ class TreePanel(QWidget):
     def _show(self, documents: Sequence[OpenDocument], outlines: Sequence[Outline], new: OpenDocument | None,
               text: str = "", meant: str | None = None) -> None:  # fmt: skip
         current = self.tree.selected_tensors()[:1]
-        if not text:
+        if not self._is_filtered:
             self.tree.remember()
+        self._is_filtered = bool(text)
         self.tree.fit_columns(documents)
         self.tree.rows.set_roots(list(zip(documents, outlines, strict=True)))
         found = sum(outline.tensors for outline in outlines)

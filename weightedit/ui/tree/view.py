@@ -120,8 +120,7 @@ class TreeView(QTreeView):
 
     def remember(self) -> None:
         """Note which rows are expanded, before the rows are made anew."""
-        for node in self._expanded_nodes():
-            self._expanded.add(self.rows.key(node))
+        self._expanded = {self.rows.key(node) for node in self._expanded_nodes()}
 
     def _expanded_nodes(self) -> list[Node]:
         found: list[Node] = []

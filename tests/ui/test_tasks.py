@@ -1,0 +1,185 @@
+"""Background tasks: results on the GUI thread, cancel, stale generations, errors, and the end."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from weightedit.core.errors import Cancelled
+from weightedit.ui.status_bar import StatusBar, left_text
+from weightedit.ui.tasks import Tasks
+
+
+@pytest.fixture
+def tasks(qapp):
+    made = Tasks()
+    yield made
+    assert made.shutdown()
+    made.deleteLater()
+
+
+def wait_for(event):
+    """Work that goes on until it is told to stop, and takes steps as it should."""
+
+    def work(progress):
+        progress.begin("waiting", 100)
+        while not event.wait(0.005):
+            progress.advance(0)
+        return "went through"
+
+    return work
+
+
+def test_a_result_comes_on_the_gui_thread(qtbot, tasks):
+    seen = []
+    with qtbot.waitSignal(tasks.idle):
+        tasks.start("work", lambda progress: threading.current_thread(),
+                    on_result=lambda worker: seen.append((worker, threading.current_thread())))  # fmt: skip
+    (worker, receiver) = seen[0]
+    assert receiver is threading.main_thread()
+    assert worker is not receiver
+
+
+def test_a_later_task_of_a_group_drops_the_earlier_one(qtbot, tasks):
+    seen, gate = [], threading.Event()
+    first = tasks.start("one", wait_for(gate), on_result=lambda _: seen.append("one"),
+                        on_cancelled=lambda: seen.append("cancelled"), group="preview")  # fmt: skip
+    with qtbot.waitSignal(tasks.idle):
+        tasks.start("two", lambda progress: 2, on_result=lambda _: seen.append("two"), group="preview")
+        assert first.is_cancelled
+    assert seen == ["two"]
+
+
+def test_a_stale_result_is_dropped_even_if_the_work_finished(qtbot, tasks):
+    seen, gate = [], threading.Event()
+    tasks.start("one", lambda progress: gate.wait(5), on_result=lambda _: seen.append("one"), group="preview")
+    with qtbot.waitSignal(tasks.idle):
+        tasks.start("two", lambda progress: gate.set(), on_result=lambda _: seen.append("two"), group="preview")
+    assert seen == ["two"]
+
+
+def test_cancel_ends_the_work_and_says_so(qtbot, tasks):
+    seen = []
+    task = tasks.start("slow", wait_for(threading.Event()), on_result=seen.append,
+                       on_cancelled=lambda: seen.append("cancelled"))  # fmt: skip
+    with qtbot.waitSignal(tasks.idle):
+        task.cancel()
+    assert seen == ["cancelled"]
+
+
+def test_work_that_ends_in_spite_of_cancel_gives_its_result(qtbot, tasks):
+    seen, gate = [], threading.Event()
+    task = tasks.start("apply", lambda progress: gate.wait(5), on_result=seen.append)
+    with qtbot.waitSignal(tasks.idle):
+        task.cancel()
+        gate.set()
+    assert seen == [True] or seen == []  # not begun yet when it was cancelled, or done all the same
+
+
+def test_an_error_goes_to_its_handler_or_to_the_window(qtbot, tasks):
+    def fail(progress):
+        raise ValueError("no such luck")
+
+    seen = []
+    with qtbot.waitSignal(tasks.idle):
+        tasks.start("handled", fail, on_result=None, on_error=seen.append)
+    assert [str(error) for error in seen] == ["no such luck"]
+    with qtbot.waitSignal(tasks.failed) as told:
+        tasks.start("not handled", fail, on_result=None)
+    assert told.args[0] == "not handled"
+
+
+def test_an_error_in_a_callback_is_shown_too(qtbot, tasks):
+    def fail(value):
+        raise ValueError("in the callback")
+
+    with qtbot.waitSignal(tasks.failed) as told:
+        tasks.start("work", lambda progress: 1, on_result=fail)
+    assert str(told.args[1]) == "in the callback"
+
+
+def test_what_a_document_takes_is_there(qtbot, tasks):
+    def work(progress):
+        progress.report("Export", 30, 60)
+        assert not progress.cancel.is_set()
+        return True
+
+    seen = []
+    with qtbot.waitSignal(tasks.idle):
+        task = tasks.start("export", work, on_result=seen.append)
+    assert seen == [True]
+    assert (task.label, task.fraction) == ("Export", 0.5)
+
+
+def test_the_status_bar_shows_name_bar_percent_and_cancel(qtbot, tasks, monkeypatch):
+    monkeypatch.setattr("weightedit.ui.tasks.SHOWN_AFTER", 0.0)
+    bar = StatusBar(tasks)
+    qtbot.addWidget(bar)
+    bar.show()
+    gate = threading.Event()
+
+    def work(progress):
+        progress.begin("Export", 200)
+        progress.advance(84)
+        while not gate.wait(0.005):
+            progress.advance(0)
+
+    task = tasks.start("Export", work, on_result=None)
+    qtbot.waitUntil(lambda: bar.task_percent.text() == "42 %")
+    assert bar.task_name.text() == "Export"
+    assert bar.task_bar.value() == 420
+    with qtbot.waitSignal(tasks.idle):
+        bar.task_cancel.click()
+    assert task.is_cancelled
+    assert not bar.task_bar.isVisible()
+
+
+def test_quiet_tasks_are_not_shown(qtbot, tasks, monkeypatch):
+    monkeypatch.setattr("weightedit.ui.tasks.SHOWN_AFTER", 0.0)
+    gate = threading.Event()
+    tasks.start("statistics", wait_for(gate), on_result=None, quiet=True)
+    assert tasks.shown == []
+    with qtbot.waitSignal(tasks.idle):
+        gate.set()
+
+
+def test_time_left_in_words():
+    assert left_text(None) == ""
+    assert left_text(0.4) == "under 1 s left"
+    assert left_text(6.2) == "about 6 s left"
+    assert left_text(300) == "about 5 min left"
+
+
+def test_shutdown_cancels_and_joins(qapp):
+    made = Tasks()
+    seen = []
+    for _ in range(6):
+        made.start("slow", wait_for(threading.Event()), on_result=seen.append)
+    began = time.monotonic()
+    assert made.shutdown(5.0)
+    assert time.monotonic() - began < 5.0
+    assert made.start("late", lambda progress: 1, on_result=seen.append).is_cancelled
+    assert seen == []
+    made.deleteLater()
+
+
+def test_shutdown_says_when_a_thread_would_not_stop(qapp):
+    made, gate = Tasks(), threading.Event()
+    made.start("deaf", lambda progress: gate.wait(10), on_result=None)
+    assert made.shutdown(0.05) is False
+    gate.set()
+    for thread in made._threads:
+        thread.join(5)
+    made.deleteLater()
+
+
+def test_cancelled_is_what_work_raises_to_stop(qtbot, tasks):
+    def work(progress):
+        raise Cancelled("enough")
+
+    seen = []
+    with qtbot.waitSignal(tasks.idle):
+        tasks.start("work", work, on_result=seen.append, on_cancelled=lambda: seen.append("cancelled"))
+    assert seen == ["cancelled"]
