@@ -88,7 +88,7 @@ class Reduced:
     ----------
     rows, columns
         What of the slice the pixels cover: pixel i covers rows `rows[i * n // height : (i + 1) * n // height]`.
-    low, high, mean
+    low, high, mean, rms
         Of the finite values under a pixel, float64; NaN where there is none.
     nan, posinf, neginf
         How many of them lie under a pixel, int64.
@@ -103,6 +103,7 @@ class Reduced:
     low: Array
     high: Array
     mean: Array
+    rms: Array
     nan: Array
     posinf: Array
     neginf: Array
@@ -131,6 +132,18 @@ class Reduced:
         with np.errstate(invalid="ignore"):
             return np.where(-self.low > self.high, self.low, self.high)
 
+    def typical(self, outlier: float) -> Array:
+        """Return what a picture shows: the root mean square with the sign of the largest magnitude.
+
+        Where the largest magnitude is more than `outlier` it is shown itself, so that no odd cell drowns among
+        the many under its pixel. A pixel of one cell shows its value.
+        """
+        extreme = self.extreme
+        if self.is_cells:
+            return extreme
+        with np.errstate(invalid="ignore"):
+            return np.where(np.abs(extreme) > outlier, extreme, np.copysign(self.rms, extreme))
+
 
 class _Pixels:
     """Accumulators of one reduction."""
@@ -144,8 +157,7 @@ class _Pixels:
         self.high = np.full(shape, -np.inf)
         self.total = np.zeros(shape)
         self.nan, self.posinf, self.neginf = (np.zeros(shape, np.int64) for _ in range(3))
-        self.row_square, self.row_count = np.zeros(height), np.zeros(height)
-        self.column_square, self.column_count = np.zeros(width), np.zeros(width)
+        self.square = np.zeros(shape)
 
     def add(self, block: Array, top: int, left: int) -> None:
         """Take in values whose first stands at row `top` and column `left` of what is reduced."""
@@ -177,9 +189,6 @@ class _Pixels:
             low_values = np.where(finite, values, np.inf)
             high_values = np.where(finite, values, -np.inf)
             values = np.where(finite, values, 0)
-            per_column = finite.sum(axis=0)
-        else:
-            per_column = np.full(values.shape[1], size, np.int64)
         low = low_values.min(axis=0) if size > 1 else low_values[0]
         high = high_values.max(axis=0) if size > 1 else high_values[0]
         with np.errstate(over="ignore", invalid="ignore"):
@@ -188,10 +197,7 @@ class _Pixels:
             self.low[pixel, across] = np.minimum(self.low[pixel, across], np.minimum.reduceat(low, starts))
             self.high[pixel, across] = np.maximum(self.high[pixel, across], np.maximum.reduceat(high, starts))
             self.total[pixel, across] += np.add.reduceat(total, starts, dtype=np.float64)
-            self.row_square[pixel] += square.sum()
-            self.row_count[pixel] += per_column.sum()
-            self.column_square[across] += np.add.reduceat(square, starts)
-            self.column_count[across] += np.add.reduceat(per_column, starts)
+            self.square[pixel, across] += np.add.reduceat(square, starts)
 
     def result(self, rows: range, columns: range, exact: bool) -> Reduced:
         heights, widths = np.diff(self.row_edges), np.diff(self.column_edges)
@@ -201,9 +207,9 @@ class _Pixels:
             self.high[finite <= 0] = np.nan
             return Reduced(
                 rows, columns, self.low, self.high, np.where(finite > 0, self.total / finite, np.nan),
-                self.nan, self.posinf, self.neginf,
-                np.sqrt(self.row_square / self.row_count), np.sqrt(self.column_square / self.column_count),
-                exact)  # fmt: skip
+                np.where(finite > 0, np.sqrt(self.square / finite), np.nan), self.nan, self.posinf, self.neginf,
+                np.sqrt(self.square.sum(axis=1) / finite.sum(axis=1)),
+                np.sqrt(self.square.sum(axis=0) / finite.sum(axis=0)), exact)  # fmt: skip
 
 
 def reduce(pinned: Pinned, view: SliceView, rows: range, columns: range, height: int, width: int,

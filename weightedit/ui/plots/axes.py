@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QRectF
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPen, QPolygonF
 
 from weightedit.ui.theme import theme, ui_font
 
-ROOM_ROWS, ROOM_COLUMNS = 26, 64
+ROOM_ROWS, ROOM_COLUMNS = 52, 80
 """Pixels a label needs for itself down and across."""
 
 
@@ -44,27 +45,27 @@ class IndexAxis(pg.AxisItem):
 
     def __init__(self, orientation: str) -> None:
         super().__init__(orientation, pen=None, textPen=None, maxTickLength=0)
-        self.size = 0
+        self.indices = 0
         self.low, self.high = 0.0, 1.0
         self.setStyle(showValues=True)
-        self.setAcceptedMouseButtons(self.acceptedMouseButtons().__class__(0))
+        self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
 
     def show_range(self, size: int, low: float, high: float) -> None:
         """Label the part from `low` to `high` of an axis of `size` indices."""
-        self.size, self.low, self.high = size, low, high
+        self.indices, self.low, self.high = size, low, high
         self.picture = None
         self.update()
 
     def paint(self, painter: QPainter, option: Any, widget: Any) -> None:
         """Draw the labels."""
-        rect = self.boundingRect()
+        rect = QRectF(self.rect())
         painter.setFont(ui_font(10))
         painter.setPen(QPen(theme.color("text3")))
         vertical = self.orientation == "left"
         length = rect.height() if vertical else rect.width()
         if not self.high > self.low or length <= 0:
             return
-        places = ticks(self.size, self.low, self.high, length, ROOM_ROWS if vertical else ROOM_COLUMNS)
+        places = ticks(self.indices, self.low, self.high, length, ROOM_ROWS if vertical else ROOM_COLUMNS)
         for number, at in enumerate(places):
             place = (at - self.low) / (self.high - self.low) * length
             self._label(painter, rect, str(at), place, vertical, number == 0, number == len(places) - 1)
@@ -75,7 +76,8 @@ class IndexAxis(pg.AxisItem):
         width, height = metrics.horizontalAdvance(text), metrics.height()
         if vertical:
             y = rect.top() + at + metrics.ascent() / 2 - 1
-            painter.drawText(QRectF(rect.left(), y - metrics.ascent(), rect.width() - 5, height), 0x82, text)
+            flags = Qt.AlignmentFlag.AlignRight
+            painter.drawText(QRectF(rect.left(), y - metrics.ascent(), rect.width() - 5, height), flags, text)
             return
         x = rect.left() + at - width / 2
         if first:
@@ -119,10 +121,6 @@ class RmsStrip(pg.GraphicsWidget):
 
     def paint(self, painter: QPainter, option: Any, widget: Any) -> None:
         """Draw the line, 0 at the picture's edge."""
-        import numpy as np
-        from PySide6.QtCore import QPointF
-        from PySide6.QtGui import QPolygonF
-
         values = self.values
         if values is None or not len(values) or not self.high > self.low:
             return

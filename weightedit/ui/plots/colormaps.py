@@ -132,7 +132,8 @@ def colored(values: Array, levels: Levels, colors: Array) -> Array:
 
 def picture(reduced: Reduced, levels: Levels, name: str, theme: str) -> Array:
     """Return a reduced slice in colours; pixels without a finite value take the colour of what they have most of."""
-    shown = colored(reduced.extreme, levels, table(name, theme))
+    outlier = 2 * max(abs(levels.low), abs(levels.high))
+    shown = colored(reduced.typical(outlier), levels, table(name, theme))
     nothing = np.isnan(reduced.low)
     if nothing.any():
         counts = np.stack([reduced.nan, reduced.posinf, reduced.neginf])

@@ -1,0 +1,1 @@
+"""The edit panel: an operation's form, its preview, and its hazards."""

@@ -1,0 +1,239 @@
+"""The form of an edit: which operation, its arguments, and what it is applied to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
+
+from weightedit.core.document import Document
+from weightedit.core.edit import Edit
+from weightedit.core.operation import Operation
+from weightedit.ui.edit_panel.fields import Field, FieldError, TextField, field_for
+from weightedit.ui.pieces import label
+
+REGION, WHOLE, SEVERAL = "region", "whole", "several"
+FIRST = "scale"
+"""The operation a fresh form shows."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """An edit as the form describes it, for `Document.preview` and `Document.apply`."""
+
+    operation: str
+    targets: tuple[str, ...]
+    region: str | tuple[str, ...] | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "cpu"
+    tied: str = "all"
+
+
+class Form(QWidget):
+    """Operation, fields, and *Apply to*.
+
+    Signals
+    -------
+    changed
+        What the form describes changed.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.document: Document | None = None
+        self.name: str | None = None
+        self.region: str | None = None
+        self.selected: tuple[str, ...] = ()
+        self.device = "cpu"
+        self.tied = "all"
+        self.fields: list[Field] = []
+        self._dtype = "float32"
+        self.operations = QComboBox()
+        self.operations.setAccessibleName("Operation")
+        self.target = QComboBox()
+        self.target.setAccessibleName("Apply to")
+        self._grid = QGridLayout()
+        self._lay_out()
+        self.operations.currentIndexChanged.connect(self._operation_chosen)
+        self.target.activated.connect(lambda _: self.changed.emit())
+
+    def _lay_out(self) -> None:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(14, 10, 14, 10)
+        column.setSpacing(4)
+        column.addWidget(label("Operation", "section"))
+        column.addWidget(self.operations)
+        column.addSpacing(6)
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setVerticalSpacing(8)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(self._grid)
+        column.addSpacing(6)
+        column.addWidget(label("Apply to", "section"))
+        column.addWidget(self.target)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(scroll.horizontalScrollBarPolicy().ScrollBarAlwaysOff)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+
+    # ---- what it is about
+
+    def set_target(self, document: Document | None, name: str | None, dtype: str, region: str | None) -> None:
+        """Make the form about a tensor and the cells picked in it."""
+        if document is not self.document:
+            self.document = document
+            self._fill_operations()
+        self.name, self.region, self._dtype = name, region, dtype
+        if name is not None and name not in self.selected:
+            self.selected = ()
+        self._fill_targets()
+        self._tell_fields()
+
+    def _fill_operations(self) -> None:
+        chosen = self.operations.currentData()
+        self.operations.blockSignals(True)
+        self.operations.clear()
+        for operation in (self.document.operations if self.document is not None else {}).values():
+            self.operations.addItem(operation.name, operation.name)
+            self.operations.setItemData(self.operations.count() - 1, operation.summary, 3)
+        place = max(self.operations.findData(chosen or FIRST), 0)
+        self.operations.setCurrentIndex(place)
+        self.operations.blockSignals(False)
+        self._make_fields()
+
+    def _fill_targets(self) -> None:
+        chosen = self.target.currentData()
+        had_region = self.target.findData(REGION) >= 0
+        self.target.clear()
+        operation = self.operation
+        takes_region = operation is not None and operation.takes_region
+        if takes_region and self.region is not None:
+            self.target.addItem("Selected region", REGION)
+        self.target.addItem("Whole tensor", WHOLE)
+        if len(self.selected) > 1 and (operation is None or operation.effect != "restructure"):
+            self.target.addItem(f"Selected tensors ({len(self.selected)})", SEVERAL)
+        place = self.target.findData(chosen)
+        if place < 0 or (chosen == WHOLE and not had_region):
+            place = 0  # a fresh selection is what people mean
+        if chosen == SEVERAL and self.target.findData(SEVERAL) >= 0:
+            place = self.target.findData(SEVERAL)
+        self.target.setCurrentIndex(place)
+
+    def set_selected(self, names: tuple[str, ...]) -> None:
+        """Offer the tensors selected in the tree as a target."""
+        self.selected = names
+        self._fill_targets()
+        if self.target.currentData() == SEVERAL:
+            self.changed.emit()
+
+    # ---- operation and fields
+
+    @property
+    def operation(self) -> Operation | None:
+        """The operation that is chosen."""
+        name = self.operations.currentData()
+        return None if self.document is None or name is None else self.document.operations[name]
+
+    def _operation_chosen(self) -> None:
+        self.tied = "all"
+        self._make_fields()
+        self._fill_targets()
+        self.changed.emit()
+
+    def _make_fields(self) -> None:
+        for old in self.fields:
+            self._grid.removeWidget(old)
+            old.hide()
+            old.deleteLater()
+        self.fields = []
+        operation = self.operation
+        if operation is None or self.document is None:
+            return
+        self.operations.setToolTip(operation.summary)
+        names = list(self.document.tensors) if any(p.type == "tensor" for p in operation.parameters) else []
+        narrow = len(operation.parameters) > 1 and all(p.type in ("number", "integer") for p in operation.parameters)
+        for number, parameter in enumerate(operation.parameters):
+            made = field_for(parameter, names)
+            made.changed.connect(self.changed)
+            at = divmod(number, 2) if narrow else (number, 0)
+            self._grid.addWidget(made, *at, 1, 1 if narrow else 2)
+            self.fields.append(made)
+        self._tell_fields()
+
+    def _tell_fields(self) -> None:
+        operation = self.operation
+        shows = operation is not None and operation.effect == "write" and operation.converts
+        for made in self.fields:
+            made.set_context(self._dtype, shows)
+
+    # ---- what it describes
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every argument is given, right or wrong."""
+        return self.operation is not None and self.name is not None and not any(made.is_empty for made in self.fields)
+
+    def problem(self) -> str:
+        """Return what is wrong with the arguments, or nothing."""
+        for made in self.fields:
+            if not made.is_empty:
+                try:
+                    made.value()
+                except FieldError as error:
+                    return str(error)
+        return ""
+
+    def request(self) -> Request | None:
+        """Return the edit, or None while it is not complete or something in it is wrong."""
+        if not self.is_complete or self.problem() or self.name is None:
+            return None
+        where = self.target.currentData()
+        targets = self.selected if where == SEVERAL else (self.name,)
+        arguments = {made.parameter.name: made.value() for made in self.fields}
+        return Request(self.operations.currentData(), targets, self.region if where == REGION else None, arguments,
+                       self.device, self.tied)  # fmt: skip
+
+    def choose(self, name: str) -> None:
+        """Choose an operation and go to its first field."""
+        place = self.operations.findData(name)
+        if place >= 0:
+            self.operations.setCurrentIndex(place)
+            (self.fields[0] if self.fields else self.operations).setFocus()
+            if self.fields and isinstance(self.fields[0], TextField):
+                self.fields[0].edit.selectAll()
+
+    def take(self, edit: Edit) -> None:
+        """Describe another edit, such as one that a hazard offers."""
+        self.blockSignals(True)
+        place = self.operations.findData(edit.operation)
+        self.operations.setCurrentIndex(place)
+        for made in self.fields:
+            if made.parameter.name in edit.arguments:
+                made.set_value(edit.arguments[made.parameter.name])
+        self.tied = edit.tied
+        wanted = REGION if edit.region is not None else SEVERAL if len(edit.targets) > 1 else WHOLE
+        found = self.target.findData(wanted)
+        if found >= 0:
+            self.target.setCurrentIndex(found)
+        self.blockSignals(False)
+        self.changed.emit()
+
+    def reset(self) -> None:
+        """Show the defaults again."""
+        self.tied = "all"
+        self.blockSignals(True)
+        for made in self.fields:
+            made.clear()
+        self.blockSignals(False)
+        self.changed.emit()

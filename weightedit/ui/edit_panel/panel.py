@@ -1,0 +1,326 @@
+"""The edit panel: describes an edit, shows what it would do, and applies it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from weightedit.core.as_pytorch import as_pytorch
+from weightedit.core.document import Document
+from weightedit.core.edit import Edit
+from weightedit.core.errors import ConfirmationNeeded, EditRefused, HazardError
+from weightedit.core.hazards import Hazard
+from weightedit.core.labels import label as edit_label
+from weightedit.core.numbers import count_text, percent_text, shape_text
+from weightedit.core.preview import Preview
+from weightedit.core.reduction import SliceView
+from weightedit.ui.edit_panel.form import Form, Request
+from weightedit.ui.edit_panel.hazards_view import HazardsView, cost_text
+from weightedit.ui.edit_panel.preview_pane import PreviewPane
+from weightedit.ui.edit_panel.preview_work import Shown, make_preview
+from weightedit.ui.icons import icon
+from weightedit.ui.pieces import IconLabel, label, line, restyle
+from weightedit.ui.plots.colormaps import Levels
+from weightedit.ui.tasks import TaskProgress, Tasks
+
+HEAD, FORM, HEIGHT, HEIGHT_3 = 40, 198, 252, 276
+PAUSE = 160
+"""Milliseconds after the last change before the preview is computed."""
+
+
+def summary(preview: Preview, effect: str) -> str:
+    """Return what the edit does in one line: `9,204 of 393,216 values change, 2.34 %`."""
+    before, after = preview.spec_before, preview.spec_after
+    slots = f"{len(preview.targets)} slot{'s' if len(preview.targets) > 1 else ''}"
+    if effect == "rebind":
+        what = f"{before.dtype} to {after.dtype}" if before.dtype != after.dtype else \
+            f"{shape_text(before.shape)} to {shape_text(after.shape)}"  # fmt: skip
+        return f"{what}, rebinds {slots}"
+    if effect != "write":
+        return f"changes {slots}, no value"
+    share = percent_text(preview.changed, preview.total)
+    of = f" in {len(preview.targets)} tensors" if len(preview.targets) > 1 else ""
+    return f"{count_text(preview.changed)} of {count_text(preview.total)} values change{of}, {share}"
+
+
+class EditPanel(QFrame):
+    """Form, preview, hazards, and the buttons over them.
+
+    Signals
+    -------
+    previewed
+        (Shown), or None when there is no preview any more.
+    applied
+        (Edit)
+    place
+        (tensor name, region) to show.
+    status
+        A sentence for the status bar.
+    """
+
+    previewed = Signal(object)
+    applied = Signal(object)
+    place = Signal(str, str)
+    status = Signal(str)
+
+    def __init__(self, tasks: Tasks, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("surface", "panel")
+        self._tasks = tasks
+        self._document: Document | None = None
+        self._view = SliceView(None, None)
+        self._levels, self._map = Levels(-1.0, 1.0), "Tide"
+        self._is_applying = False
+        self._is_done = False
+        self._region_is_wrong = False
+        self.shown: Shown | None = None
+        self.form, self.preview, self.hazards = Form(), PreviewPane(), HazardsView()
+        self.counts: QLabel = label("", "secondary")
+        self.copy_button = QPushButton(" Copy as PyTorch")
+        self.reset_button, self.apply_button = QPushButton("Reset"), QPushButton("Apply")
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(PAUSE)
+        self._lay_out()
+        self._pause.timeout.connect(self._compute)
+        self.form.changed.connect(self._form_changed)
+        self.hazards.alternative.connect(self.form.take)
+        self.hazards.place.connect(self.place)
+        self.copy_button.clicked.connect(self.copy_as_pytorch)
+        self.reset_button.clicked.connect(self.reset)
+        self.apply_button.clicked.connect(self.apply)
+        self._refresh_buttons()
+
+    def _lay_out(self) -> None:
+        self.setFixedHeight(HEIGHT)
+        for button, kind in ((self.copy_button, "quiet"), (self.reset_button, "quiet"),
+                             (self.apply_button, "primary")):  # fmt: skip
+            button.setProperty("kind", kind)
+        self.copy_button.setIcon(icon("code", 14))
+        self.apply_button.setToolTip("Apply the edit  Ctrl+Enter")
+        self.copy_button.setToolTip("Copy the edit as lines of PyTorch  Ctrl+Shift+C")
+        head = QFrame()
+        head.setFixedHeight(HEAD)
+        row = QHBoxLayout(head)
+        row.setContentsMargins(14, 0, 12, 0)
+        row.setSpacing(8)
+        row.addWidget(IconLabel("sliders", 16, "accent"))
+        row.addWidget(label("Edit", "strong"))
+        row.addWidget(self.counts)
+        row.addStretch(1)
+        for button in (self.copy_button, self.reset_button, self.apply_button):
+            row.addWidget(button)
+        body = QHBoxLayout()
+        body.setSpacing(0)
+        self.form.setFixedWidth(FORM)
+        for part in (self.form, line(vertical=True), self.preview, line(vertical=True)):
+            body.addWidget(part)
+        body.addWidget(self.hazards, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(head)
+        column.addWidget(line())
+        column.addLayout(body, 1)
+
+    # ---- what it is about
+
+    def set_target(self, document: Document | None, name: str | None, dtype: str = "float32",
+                   region: str | None = None, view: SliceView | None = None) -> None:  # fmt: skip
+        """Make the panel about a tensor and the cells picked in it."""
+        moved = document is not self._document or (name, region) != (self.form.name, self.form.region)
+        self._document, self._view = document, view or SliceView(None, None)
+        self.form.set_target(document, name, dtype, region)
+        if moved:
+            self._is_done = False
+        self._form_changed(keep_done=not moved)
+
+    def set_look(self, levels: Levels, map_name: str) -> None:
+        """Draw previews in the colours of the page."""
+        self._levels, self._map = levels, map_name
+        if self.shown is not None:
+            self.preview.show_preview(self.shown, levels, map_name)
+
+    def set_region_problem(self, is_wrong: bool) -> None:
+        """Keep Apply off while the region field is wrong."""
+        self._region_is_wrong = is_wrong
+        self._refresh_buttons()
+
+    def document_changed(self) -> None:
+        """Compute the preview anew: the values under it changed."""
+        self._form_changed(keep_done=True)
+
+    @property
+    def is_previewing(self) -> bool:
+        """Whether a preview is shown or on its way."""
+        return self.shown is not None or self._pause.isActive()
+
+    # ---- preview
+
+    def _form_changed(self, keep_done: bool = False) -> None:
+        self._is_done = self._is_done and keep_done
+        self._tasks.cancel_group(self._group)
+        request = None if self._is_done else self.form.request()
+        if request is None:
+            self._drop_preview()
+            self._pause.stop()
+        else:
+            self._pause.start()
+        self._refresh_buttons()
+
+    @property
+    def _group(self) -> str:
+        return f"preview {id(self)}"
+
+    def _drop_preview(self) -> None:
+        had = self.shown is not None
+        self.shown = None
+        self.counts.setText("")
+        operation = self.form.operation
+        if self._is_done:
+            self.preview.clear("Applied. Change something to see the next preview.")
+        elif self.form.problem():
+            self.preview.clear("")
+        elif operation is None or self.form.name is None:
+            self.preview.clear("")
+        else:
+            self.preview.clear(operation.summary)
+        self.hazards.clear()
+        if had:
+            self.previewed.emit(None)
+
+    def _compute(self) -> None:
+        document, request, view = self._document, self.form.request(), self._view
+        if document is None or request is None:
+            return
+
+        def work(progress: TaskProgress) -> Shown:
+            return make_preview(document, request, view, progress)
+
+        def failed(error: Exception) -> None:
+            self._drop_preview()
+            if isinstance(error, HazardError):
+                self._show_hazards(error.hazards, None)
+            else:
+                self.hazards.say(str(error))
+            self._refresh_buttons()
+
+        self._tasks.start("Preview", work, on_result=self._show, on_error=failed, group=self._group)
+
+    def _show(self, shown: Shown) -> None:
+        self.shown = shown
+        operation = self.form.operation
+        self.counts.setText(summary(shown.preview, "" if operation is None else operation.effect))
+        self.preview.show_preview(shown, self._levels, self._map)
+        self._show_hazards(shown.preview.hazards, shown.preview.edit)
+        self._refresh_buttons()
+        self.previewed.emit(shown)
+
+    def _show_hazards(self, hazards: Sequence[Hazard], edit: Edit | None) -> None:
+        operations = {} if self._document is None else self._document.operations
+        self.hazards.show_hazards(hazards, edit, operations)
+        self.setFixedHeight(HEIGHT_3 if len(hazards) > 2 else HEIGHT)
+
+    # ---- buttons
+
+    def _refresh_buttons(self) -> None:
+        request = self.form.request()
+        hazards = self.hazards.hazards
+        refused = next((hazard for hazard in hazards if hazard.level == "refusal"), None)
+        warned = any(hazard.level == "warning" for hazard in hazards)
+        off = ""
+        if self.form.name is None:
+            off = "Apply needs a tensor"
+        elif self._is_done:
+            off = "Applied; change something to apply again"
+        elif request is None:
+            off = self.form.problem() or "Apply needs a value in each field"
+        elif self._region_is_wrong:
+            off = "The region does not read"
+        elif refused is not None:
+            off = refused.message
+        elif self._is_applying:
+            off = "It is being applied"
+        self.apply_button.setText(cost_text(hazards) if warned and not off else "Apply")
+        restyle(self.apply_button, "kind", "warning" if warned and not off else "primary")
+        self.apply_button.setEnabled(not off)
+        self.apply_button.setToolTip(off or "Apply the edit  Ctrl+Enter")
+        self.copy_button.setEnabled(request is not None)
+        self.reset_button.setEnabled(self.form.is_complete)
+
+    def apply(self) -> None:
+        """Apply the edit that the form describes; pressing it is the answer to the warnings it shows."""
+        document, request = self._document, self.form.request()
+        if document is None or request is None or not self.apply_button.isEnabled():
+            return
+        accept = tuple({hazard.kind for hazard in self.hazards.hazards if hazard.level == "warning"})
+        self._is_applying = True
+        self._pause.stop()
+        self._tasks.cancel_group(self._group)
+
+        def work(progress: TaskProgress) -> Edit:
+            return document.apply(request.operation, list(request.targets), region=request.region, accept=accept,
+                                  device=request.device, tied=request.tied, progress=progress.report,
+                                  cancel=progress.cancel, **request.arguments)  # fmt: skip
+
+        operation = document.operations[request.operation]
+        self._tasks.start(operation.title, work, on_result=lambda edit: self._applied(edit, request),
+                          on_error=self._not_applied, on_cancelled=self._end)  # fmt: skip
+        self._refresh_buttons()
+
+    def _end(self) -> None:
+        self._is_applying = False
+        self._refresh_buttons()
+
+    def _applied(self, edit: Edit, request: Request) -> None:
+        self._is_applying = False
+        self._is_done = self.form.request() == request
+        if self._is_done:
+            self._drop_preview()
+        if self._document is not None:
+            done = edit_label(self._document.operations[edit.operation], edit)
+            where = edit.targets[0] if len(edit.targets) == 1 else f"{count_text(len(edit.targets))} tensors"
+            self.status.emit(f"Applied {done} to {where}.")
+        self._refresh_buttons()
+        self.applied.emit(edit)
+
+    def _not_applied(self, error: Exception) -> None:
+        self._is_applying = False
+        if isinstance(error, ConfirmationNeeded | EditRefused):
+            self._show_hazards(error.hazards, None)
+        else:
+            self.hazards.say(str(error))
+        self._refresh_buttons()
+
+    def reset(self) -> None:
+        """Leave the preview: the form shows its defaults again."""
+        self._is_done = False
+        self.form.reset()
+
+    def copy_as_pytorch(self) -> None:
+        """Put the edit on the clipboard as lines of PyTorch."""
+        document, request = self._document, self.form.request()
+        if document is None or request is None:
+            return
+
+        shown = self.shown
+
+        def work(progress: TaskProgress) -> str:
+            if shown is not None and shown.request == request:
+                return as_pytorch(document, shown.preview.edit)
+            found = document.preview(request.operation, list(request.targets), region=request.region,
+                                     device=request.device, tied=request.tied, progress=progress.report,
+                                     cancel=progress.cancel, **request.arguments)  # fmt: skip
+            return as_pytorch(document, found.edit)
+
+        def done(text: str) -> None:
+            QGuiApplication.clipboard().setText(text)
+            self.status.emit("Copied as PyTorch.")
+
+        def failed(error: Exception) -> None:
+            self.status.emit(str(error))
+
+        self._tasks.start("Copying", work, on_result=done, on_error=failed, quiet=True)

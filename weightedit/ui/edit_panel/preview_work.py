@@ -1,0 +1,64 @@
+"""What a preview computes in the background: hazards, counts, pictures and statistics before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from weightedit.core.document import Document
+from weightedit.core.pinned import Readable
+from weightedit.core.preview import Preview
+from weightedit.core.progress import Progress
+from weightedit.core.reduction import Reduced, SliceView, preview, reduce
+from weightedit.core.statistics import Statistics, statistics
+from weightedit.ui.edit_panel.form import Request
+from weightedit.ui.tasks import TaskProgress
+
+MOST_MEASURED = 1 << 26
+"""Values up to which a preview counts all of them for its histogram; above, a sample is drawn."""
+HEIGHT, WIDTH = 70, 120
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A preview with what is drawn of it; pictures and statistics are None where there is nothing to draw."""
+
+    request: Request
+    preview: Preview
+    before: Reduced | None = None
+    after: Reduced | None = None
+    before_statistics: Statistics | None = None
+    after_statistics: Statistics | None = None
+
+
+def make_preview(document: Document, request: Request, view: SliceView, progress: TaskProgress) -> Shown:
+    """Work out what an edit would do; raises `EditRefused` where that cannot be worked out at all."""
+    found = document.preview(request.operation, list(request.targets), region=request.region, device=request.device,
+                             tied=request.tied, progress=progress.report, cancel=progress.cancel,
+                             **request.arguments)  # fmt: skip
+    operation = document.operations[request.operation]
+    refused = any(hazard.level == "refusal" for hazard in found.hazards)
+    if refused or operation.effect not in ("write", "rebind") or not found.before.spec.numel:
+        return Shown(request, found)
+    before = _picture(found.before, view, progress)
+    after = _picture(found.after, view, progress)
+    return Shown(request, found, before[0], after[0], before[1], after[1])
+
+
+def _picture(readable: Readable, view: SliceView, progress: Progress) -> tuple[Reduced | None, Statistics | None]:
+    spec = readable.spec
+    if not spec.numel:
+        return None, None
+    shown = _view_of(spec.shape, view)
+    rows, columns = (range(size) for size in shown.size(spec.shape))
+    if spec.numel > MOST_MEASURED:
+        return preview(readable, shown, rows, columns, HEIGHT, WIDTH), None
+    return reduce(readable, shown, rows, columns, HEIGHT, WIDTH), statistics(readable, progress=progress)
+
+
+def _view_of(shape: tuple[int, ...], view: SliceView) -> SliceView:
+    """Look at a region, or a tensor of another shape, as the page looks at the tensor."""
+    dims = {dim for dim in (view.rows_dim, view.columns_dim) if dim is not None} | set(view.fixed)
+    if dims != set(range(len(shape))):
+        return SliceView.of(shape)
+    fixed = {dim: at if at < shape[dim] else 0 for dim, at in view.fixed.items()}
+    return SliceView(view.rows_dim, view.columns_dim, fixed)

@@ -1,0 +1,234 @@
+"""The right panel over history: *Inspect* and *Place in file*."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFont, QFontMetrics
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from weightedit.core.document import Document
+from weightedit.core.numbers import bytes_text, count_text, shape_text, statistic_text
+from weightedit.core.slots import Slot
+from weightedit.core.statistics import Statistics
+from weightedit.ui.edit_panel.preview_work import Shown
+from weightedit.ui.inspector.rows import Columns, Facts, Pairs, Section, Wrapped, value_label
+from weightedit.ui.pieces import label
+from weightedit.ui.tensor_page.header import Segments, StorageChip
+from weightedit.ui.theme import ui_font
+
+MOST_MEMBERS = 40
+TENSOR = ("Kind", "Shape", "dtype", "Size", "Device", "Stride", "requires_grad")
+PAIRS = (("min", "max"), ("mean", "std"), ("zeros", "NaN"), ("+Inf", "−Inf"), ("L2 norm", "99.9 % |x|"))
+PREVIEW = ("dtype", "Shape", "Size", "min", "max", "mean", "std", "zeros", "NaN", "Inf", "L2 norm")
+
+
+class StorageSection(Section):
+    """The slots over one storage, with offset and stride.
+
+    Signals
+    -------
+    chosen
+        The name of a slot to show.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Storage", parent)
+        self.chip = StorageChip()
+        self.head.insertWidget(2, self.chip)
+        self.rows: list[tuple[str, str]] = []
+        self._list = QVBoxLayout()
+        self._list.setSpacing(4)
+        self.body.addLayout(self._list)
+
+    def show_group(self, document: Document, slot: Slot) -> None:
+        """Show the group of a slot."""
+        group = document.storage_group(slot)
+        members = document.group_members(group) if group else [slot]
+        self.chip.show_group(group)
+        nbytes = slot.storage.nbytes
+        self.note.setText(f"{len(members)} slots · {bytes_text(nbytes)}" if group else bytes_text(nbytes))
+        self.note.setToolTip(f"{count_text(nbytes)} bytes")
+        self.rows = []
+        while self._list.count():
+            item = self._list.takeAt(0)
+            widget = None if item is None else item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        for member in members[:MOST_MEMBERS]:
+            self._list.addWidget(self._row(member, member is slot, member.held is slot.held and member is not slot))
+        if len(members) > MOST_MEMBERS:
+            self._list.addWidget(label(f"and {count_text(len(members) - MOST_MEMBERS)} more", "caption"))
+
+    def _row(self, slot: Slot, is_shown: bool, is_tied: bool) -> QWidget:
+        made = QWidget()
+        column = QVBoxLayout(made)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(1)
+        room = QFontMetrics(ui_font(11, QFont.Weight.DemiBold))
+        name = QPushButton(room.elidedText(slot.name, Qt.TextElideMode.ElideLeft, 216))
+        name.setProperty("kind", "link")
+        name.setToolTip(slot.name)
+        name.setEnabled(not is_shown)
+        name.clicked.connect(lambda _=False: self.chosen.emit(slot.name))
+        where = f"offset {count_text(slot.spec.offset)} · stride {_tuple(slot.spec.stride)}"
+        note = "this tensor" if is_shown else "tied" if is_tied else ""
+        column.addWidget(name, 0, Qt.AlignmentFlag.AlignLeft)
+        detail = value_label(f"{where}{' · ' + note if note else ''}")
+        detail.setMinimumWidth(10)
+        detail.setProperty("role", "caption")
+        column.addWidget(detail)
+        self.rows.append((slot.name, where))
+        return made
+
+    def text(self) -> str:
+        """Return `name: offset, stride` lines."""
+        return "\n".join(f"{name}: {where.replace(',', '') if '(' not in where else where}" for name, where in self.rows)
+
+
+def _tuple(values: tuple[int, ...]) -> str:
+    inner = ", ".join(map(str, values))
+    return f"({inner},)" if len(values) == 1 else f"({inner})"
+
+
+class Inspector(QWidget):
+    """Everything known about one tensor.
+
+    Signals
+    -------
+    chosen
+        The name of another slot to show.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.tabs = Segments(("Inspect", "Place in file"))
+        self.preview = Columns("Preview", PREVIEW)
+        self.tensor = Facts("Tensor", TENSOR)
+        self.statistics = Pairs("Statistics", PAIRS)
+        self.statistics.note.setText("whole tensor")
+        self.storage = StorageSection()
+        self.place = Facts("Place in file", ("File", "Format", "State"))
+        self.bytes_ = Wrapped("Bytes")
+        self.metadata = Wrapped("File metadata")
+        self.path = Wrapped("Path")
+        self.pages = QStackedWidget()
+        self.preview.hide()
+        self._lay_out()
+        self.storage.chosen.connect(self.chosen)
+        self.tabs.chosen.connect(lambda name: self.pages.setCurrentIndex(0 if name == "Inspect" else 1))
+
+    def _lay_out(self) -> None:
+        top = QFrame()
+        row = QHBoxLayout(top)
+        row.setContentsMargins(12, 6, 10, 6)
+        row.addWidget(self.tabs)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(top)
+        column.addWidget(self.pages, 1)
+        for sections in ((self.preview, self.tensor, self.statistics, self.storage),
+                         (self.path, self.place, self.bytes_, self.metadata)):  # fmt: skip
+            inner = QWidget()
+            inside = QVBoxLayout(inner)
+            inside.setContentsMargins(0, 0, 0, 0)
+            inside.setSpacing(0)
+            for section in sections:
+                inside.addWidget(section)
+            inside.addStretch(1)
+            scroll = QScrollArea()
+            scroll.setWidget(inner)
+            scroll.setWidgetResizable(True)
+            scroll.setFrameShape(QFrame.Shape.NoFrame)
+            scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            self.pages.addWidget(scroll)
+
+    def show_tensor(self, document: Document, slot: Slot) -> None:
+        """Show what a slot holds."""
+        spec = slot.spec
+        self.tensor.show_value("Kind", spec.kind)
+        self.tensor.show_value("Shape", shape_text(spec.shape))
+        self.tensor.show_value("dtype", spec.dtype, "" if spec.encoding == "plain" else spec.encoding)
+        values = "1 value" if spec.numel == 1 else f"{count_text(spec.numel)} values"
+        self.tensor.show_value("Size", bytes_text(spec.nbytes), values, f"{count_text(spec.nbytes)} bytes")
+        self.tensor.show_value("Device", spec.device)
+        self.tensor.show_value("Stride", _tuple(spec.stride), "contiguous" if spec.is_contiguous else "not contiguous")
+        self.tensor.show_value("requires_grad", str(spec.requires_grad))
+        self.storage.show_group(document, slot)
+        self._show_place(document, slot)
+
+    def _show_place(self, document: Document, slot: Slot) -> None:
+        self.path.show_text(" › ".join(repr(key) if not isinstance(key, str) else key for key in slot.path))
+        self.place.show_value("File", document.title, tooltip=str(document.path or ""))
+        self.place.show_value("Format", document.format_name)
+        self.place.show_value("State", "modified" if slot.is_modified else slot.storage.state)
+        self.bytes_.show_text(document.place(slot))
+        lines = [f"{key}: {value if len(value) < 400 else value[:400] + '…'}" for key, value in
+                 document.metadata.items()]  # fmt: skip
+        self.metadata.show_text("\n".join(lines) or "The file carries none.")
+
+    def show_statistics(self, found: Statistics | None) -> None:
+        """Show statistics, or that they are on their way."""
+        section = self.statistics
+        if found is None:
+            for name in section.values:
+                section.show_value(name, "…")
+            return
+        magnitudes = " of magnitudes" if "complex" in found.dtype else ""
+        tips = {"min": f"Smallest finite value{magnitudes}", "max": f"Largest finite value{magnitudes}",
+                "std": f"Of the whole population{magnitudes}, torch.std(correction=0), of finite values",
+                "mean": f"Of finite values{magnitudes}", "L2 norm": "Of finite values"}  # fmt: skip
+        for name, value in (("min", found.minimum), ("max", found.maximum), ("mean", found.mean), ("std", found.std),
+                            ("L2 norm", found.l2)):  # fmt: skip
+            exact = "" if value is None else f"{tips[name]}: {value!r}"
+            section.show_value(name, statistic_text(value), tooltip=exact)
+        for name, count in (("zeros", found.zeros), ("NaN", found.nan), ("+Inf", found.posinf),
+                            ("−Inf", found.neginf)):  # fmt: skip
+            section.show_value(name, count_text(count), "bad" if count and name != "zeros" else "")
+        most = found.abs_percentile()
+        near = "Exact" if found.percentile_is_exact else "Within 0.8 %"
+        section.show_value("99.9 % |x|", statistic_text(most), tooltip=f"99.9 % of magnitudes are at most this. {near}.")
+
+    def show_preview(self, shown: Shown | None) -> None:
+        """Show before and after of an edit that is not applied."""
+        rebinds = shown is not None and shown.preview.spec_before is not shown.preview.spec_after
+        self.preview.setVisible(rebinds)
+        self.tensor.setVisible(not rebinds)
+        self.statistics.setVisible(not rebinds)
+        if shown is None or not rebinds:
+            return
+        before, after = shown.preview.spec_before, shown.preview.spec_after
+        self.preview.note.setText("whole tensor" if shown.request.region is None else "region")
+        self.preview.show_values("dtype", before.dtype, after.dtype, "accent")
+        self.preview.show_values("Shape", shape_text(before.shape), shape_text(after.shape), "accent")
+        tone = "ok" if after.nbytes < before.nbytes else "warn"
+        self.preview.show_values("Size", bytes_text(before.nbytes), bytes_text(after.nbytes), tone)
+        rows_before, rows_after = _rows(shown.before_statistics), _rows(shown.after_statistics)
+        for name, value in rows_before.items():
+            worse = name in ("NaN", "Inf") and rows_after[name] not in ("0", value)
+            self.preview.show_values(name, value, rows_after[name], "warn" if worse else "accent")
+
+
+def _rows(found: Statistics | None) -> dict[str, str]:
+    if found is None:
+        return dict.fromkeys(PREVIEW[3:], "–")
+    return {"min": statistic_text(found.minimum), "max": statistic_text(found.maximum),
+            "mean": statistic_text(found.mean), "std": statistic_text(found.std), "zeros": count_text(found.zeros),
+            "NaN": count_text(found.nan), "Inf": count_text(found.posinf + found.neginf),
+            "L2 norm": statistic_text(found.l2)}  # fmt: skip
+
+

@@ -1,0 +1,190 @@
+"""Sections of the inspector: a head with a copy button, and rows whose values can be copied."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFont, QGuiApplication
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from weightedit.core.numbers import plain
+from weightedit.ui.pieces import icon_button, label, line, restyle
+from weightedit.ui.theme import ui_font
+
+
+def value_label(text: str, tone: str = "") -> QLabel:
+    """Make a value that can be selected and copied."""
+    made = label(text)
+    made.setFont(ui_font(12, QFont.Weight.Medium))
+    made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    made.setCursor(Qt.CursorShape.IBeamCursor)
+    if tone:
+        restyle(made, "tone", tone)
+    return made
+
+
+class Section(QWidget):
+    """A titled part of the inspector."""
+
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.title = title
+        self.note = label("", "caption")
+        self.copy_button = icon_button("copy", f"Copy {title.lower()}", 22, 14)
+        self.copy_button.clicked.connect(self.copy)
+        self.head = QHBoxLayout()
+        self.head.setSpacing(6)
+        self.head.addWidget(label(title, "section"))
+        self.head.addStretch(1)
+        self.head.addWidget(self.note)
+        self.head.addWidget(self.copy_button)
+        self.body = QVBoxLayout()
+        self.body.setSpacing(6)
+        inner = QVBoxLayout()
+        inner.setContentsMargins(14, 8, 10, 10)
+        inner.setSpacing(8)
+        inner.addLayout(self.head)
+        inner.addLayout(self.body)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addLayout(inner)
+        outer.addWidget(line())
+
+    def text(self) -> str:
+        """Return the section as lines, as it is copied."""
+        return ""
+
+    def copy(self) -> None:
+        """Put the section on the clipboard."""
+        QGuiApplication.clipboard().setText(self.text())
+
+
+class Facts(Section):
+    """Rows of a name, a value, and a remark at the right."""
+
+    def __init__(self, title: str, names: tuple[str, ...], parent: QWidget | None = None) -> None:
+        super().__init__(title, parent)
+        self.values: dict[str, QLabel] = {}
+        self.remarks: dict[str, QLabel] = {}
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(6)
+        grid.setColumnStretch(1, 1)
+        for row, name in enumerate(names):
+            self.values[name], self.remarks[name] = value_label("–"), label("", "caption")
+            for shown in (self.values[name], self.remarks[name]):
+                shown.setMinimumWidth(10)  # a narrow panel cuts them, it does not grow
+            grid.addWidget(label(name, "secondary"), row, 0)
+            both = QHBoxLayout()
+            both.setSpacing(6)
+            both.addWidget(self.values[name])
+            both.addStretch(1)
+            both.addWidget(self.remarks[name])
+            grid.addLayout(both, row, 1)
+        self.body.addLayout(grid)
+
+    def show_value(self, name: str, value: str, remark: str = "", tooltip: str = "") -> None:
+        """Show one row."""
+        self.values[name].setText(value)
+        self.values[name].setToolTip(tooltip)
+        self.remarks[name].setText(remark)
+
+    def text(self) -> str:
+        """Return `name: value` lines."""
+        return "\n".join(f"{name}: {plain(value.text())}" for name, value in self.values.items())
+
+
+class Pairs(Section):
+    """Two columns of names and right-aligned values."""
+
+    def __init__(self, title: str, names: tuple[tuple[str, str], ...], parent: QWidget | None = None) -> None:
+        super().__init__(title, parent)
+        self.values: dict[str, QLabel] = {}
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(6)
+        for column in (1, 3):
+            grid.setColumnStretch(column, 1)
+        for row, pair in enumerate(names):
+            for place, name in enumerate(pair):
+                if not name:
+                    continue
+                self.values[name] = value_label("–")
+                self.values[name].setMinimumWidth(10)
+                self.values[name].setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                grid.addWidget(label(name, "secondary"), row, 2 * place)
+                grid.addWidget(self.values[name], row, 2 * place + 1)
+        self.body.addLayout(grid)
+
+    def show_value(self, name: str, value: str, tone: str = "", tooltip: str = "") -> None:
+        """Show one value; `tone` colours what needs attention."""
+        shown = self.values[name]
+        shown.setText(value)
+        shown.setToolTip(tooltip)
+        restyle(shown, "tone", tone)
+
+    def text(self) -> str:
+        """Return `name: value` lines."""
+        return "\n".join(f"{name}: {plain(value.text())}" for name, value in self.values.items())
+
+
+class Columns(Section):
+    """Rows of a name, a value before and a value after."""
+
+    def __init__(self, title: str, names: tuple[str, ...], parent: QWidget | None = None) -> None:
+        super().__init__(title, parent)
+        self.names = names
+        self.chip = label("not applied", "chip")
+        self.chip.setFixedHeight(18)
+        restyle(self.chip, "tone", "accent")
+        self.head.insertWidget(1, self.chip)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(10)
+        grid.setVerticalSpacing(5)
+        grid.setColumnStretch(0, 1)
+        after = label("after", "caption")
+        restyle(after, "tone", "accent")
+        grid.addWidget(label("before", "caption"), 0, 1, Qt.AlignmentFlag.AlignRight)
+        grid.addWidget(after, 0, 2, Qt.AlignmentFlag.AlignRight)
+        self.cells: dict[str, tuple[QLabel, QLabel]] = {}
+        for row, name in enumerate(names, 1):
+            before, later = value_label("–"), value_label("–")
+            before.setMinimumWidth(10)
+            later.setMinimumWidth(10)
+            grid.addWidget(label(name, "secondary"), row, 0)
+            grid.addWidget(before, row, 1, Qt.AlignmentFlag.AlignRight)
+            grid.addWidget(later, row, 2, Qt.AlignmentFlag.AlignRight)
+            self.cells[name] = before, later
+        self.body.addLayout(grid)
+
+    def show_values(self, name: str, before: str, after: str, tone: str = "") -> None:
+        """Show one row; what stays the same is not coloured."""
+        shown, later = self.cells[name]
+        shown.setText(before)
+        later.setText(after)
+        restyle(later, "tone", tone if before != after else "")
+
+    def text(self) -> str:
+        """Return `name: before -> after` lines."""
+        return "\n".join(f"{name}: {plain(a.text())} -> {plain(b.text())}" for name, (a, b) in self.cells.items())
+
+
+class Wrapped(Section):
+    """Lines of text that wrap and can be copied."""
+
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(title, parent)
+        self.lines = label("")
+        self.lines.setWordWrap(True)
+        self.lines.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.lines.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.body.addWidget(self.lines)
+
+    def show_text(self, text: str) -> None:
+        """Show lines; a zero-width space lets long names break."""
+        self._plain = text
+        self.lines.setText(text.replace("/", "/\u200b").replace("_", "_\u200b").replace(".", ".\u200b"))
+
+    def text(self) -> str:
+        """Return the lines."""
+        return getattr(self, "_plain", "")

@@ -1,0 +1,218 @@
+"""The colour bar: the map between two levels that can be dragged, a log histogram, and counts of what is not finite."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QWidget
+
+from weightedit.core.numbers import count_text, statistic_text
+from weightedit.core.statistics import Statistics
+from weightedit.ui.plots.colormaps import STEPS, Levels, apart, table
+from weightedit.ui.plots.markers import NAMES, TOKENS, draw_marker
+from weightedit.ui.theme import theme, ui_font
+
+WIDTH = 96
+BAR_LEFT, BAR_WIDTH = 34, 11
+LEGEND = 48
+
+
+def level_text(value: float) -> str:
+    """Return `+0.50`, `−1.62e−5` or `0`."""
+    if value == 0:
+        return "0"
+    text = f"{abs(value):.2f}" if 0.1 <= abs(value) < 10 else statistic_text(abs(value))
+    return f"{'+' if value > 0 else '−'}{text}"
+
+
+class ColorBar(QWidget):
+    """Drag a triangle to move its level, double click to have the levels back.
+
+    Signals
+    -------
+    levels_dragged
+        (Levels)
+    reset
+        The levels should be the default again.
+    """
+
+    levels_dragged = Signal(object)
+    reset = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedWidth(WIDTH)
+        self.setMouseTracking(True)
+        self.setAccessibleName("Colour bar")
+        self.setToolTip("Drag a triangle to move its level; double click for the default levels")
+        self.top, self.bottom = 20.0, 200.0
+        self.levels = Levels(-1.0, 1.0)
+        self.span = (-1.0, 1.0)
+        self.map_name = "Tide"
+        self.counts: tuple[int, int, int] | None = None
+        self.is_signed = True
+        self._statistics: Statistics | None = None
+        self._histogram: Any = None
+        self._held: str | None = None
+        theme.changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        """As wide as look says."""
+        return QSize(WIDTH, 200)
+
+    def place(self, top: float, bottom: float) -> None:
+        """Line the bar up with the picture."""
+        self.top, self.bottom = top, max(top + 40, bottom - LEGEND + 12)
+        self.update()
+
+    def show_levels(self, levels: Levels, name: str, *, keep_span: bool = False) -> None:
+        """Show levels and the map between them."""
+        self.levels, self.map_name = levels, name
+        self.is_signed = name not in ("Dusk", "magma") and levels.low < 0
+        if not keep_span:
+            self.span = (levels.low, levels.high)
+            self._measure()
+        self.update()
+
+    def show_statistics(self, found: Statistics | None) -> None:
+        """Show the histogram of values, and how many are not finite."""
+        self._statistics = found
+        self.counts = None if found is None else (found.nan, found.posinf, found.neginf)
+        self._measure()
+        self.update()
+
+    def _measure(self) -> None:
+        found = self._statistics
+        if found is None:
+            self._histogram = None
+            return
+        counts = np.log1p(found.histogram(*self.span, 64))
+        self._histogram = counts / (counts.max() or 1.0)
+
+    # ---- geometry
+
+    def _y(self, value: float) -> float:
+        low, high = self.span
+        return self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
+
+    def _value(self, y: float) -> float:
+        low, high = self.span
+        return low + (self.bottom - y) / (self.bottom - self.top) * (high - low)
+
+    # ---- drawing
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw histogram, bar, triangles, labels and the legend."""
+        painter = QPainter(self)
+        self._draw_histogram(painter)
+        bar = QRectF(BAR_LEFT, self.top, BAR_WIDTH, self.bottom - self.top)
+        painter.drawImage(bar, self._gradient())
+        painter.setPen(QPen(theme.color("line2"), 1.0))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(bar.adjusted(-0.5, -0.5, 0.5, 0.5))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(theme.color("canvas"), 1.0))
+        painter.setBrush(theme.color("text"))
+        for value in (self.levels.low, self.levels.high):
+            painter.drawPolygon(self._triangle(self._y(value)))
+        self._draw_labels(painter)
+        self._draw_legend(painter)
+
+    def _triangle(self, y: float) -> QPolygonF:
+        return QPolygonF([QPointF(BAR_LEFT - 8, y - 4.5), QPointF(BAR_LEFT - 1, y), QPointF(BAR_LEFT - 8, y + 4.5)])
+
+    def _gradient(self) -> QImage:
+        colors = table(self.map_name, theme.name)
+        height = max(2, round(self.bottom - self.top))
+        values = np.linspace(self.span[1], self.span[0], height)
+        at = np.clip((values - self.levels.low) / (self.levels.high - self.levels.low) * STEPS, 0, STEPS - 1)
+        column = np.ascontiguousarray(colors[at.astype(np.intp)])
+        return QImage(column.data, 1, height, 4, QImage.Format.Format_RGBA8888).copy()
+
+    def _draw_histogram(self, painter: QPainter) -> None:
+        if self._histogram is None:
+            return
+        depth = BAR_LEFT - 10
+        step = (self.bottom - self.top) / len(self._histogram)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.color("line2"))
+        for number, share in enumerate(self._histogram.tolist()):
+            width = share * depth
+            painter.drawRect(QRectF(depth - width, self.bottom - (number + 1) * step, width, step + 0.5))
+
+    def _draw_labels(self, painter: QPainter) -> None:
+        low, high = self.span
+        painter.setFont(ui_font(10))
+        painter.setPen(theme.color("text2"))
+        for number in range(5):
+            value = low + (high - low) * number / 4
+            if abs(value) < 1e-9 * (high - low):
+                value = 0.0
+            y = self._y(value)
+            painter.drawLine(QPointF(BAR_LEFT + BAR_WIDTH, y), QPointF(BAR_LEFT + BAR_WIDTH + 3, y))
+            text = level_text(value) if self.is_signed else statistic_text(value)
+            rect = QRectF(BAR_LEFT + BAR_WIDTH + 5, y - 8, WIDTH - BAR_LEFT - BAR_WIDTH - 5, 16)
+            painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, text)
+
+    def _draw_legend(self, painter: QPainter) -> None:
+        y = self.bottom + 15
+        painter.setFont(ui_font(10))
+        for token, count in zip(TOKENS, self.counts or (0, 0, 0), strict=True):
+            some = count > 0
+            draw_marker(painter, token, QPointF(8, y), 10, faint=not some)
+            painter.setPen(theme.color("text2" if some else "text3"))
+            painter.drawText(QRect(18, int(y) - 8, 50, 16), Qt.AlignmentFlag.AlignVCenter, NAMES[token])
+            painter.setPen(theme.color("text" if some else "text3"))
+            text = count_text(count) if self.counts is not None else "–"
+            painter.drawText(QRect(28, int(y) - 8, WIDTH - 36, 16),
+                             Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, text)  # fmt: skip
+            y += 15
+
+    # ---- levels by hand
+
+    def _near(self, y: float) -> str | None:
+        high, low = abs(y - self._y(self.levels.high)), abs(y - self._y(self.levels.low))
+        if min(high, low) > 8:
+            return None
+        return "high" if high <= low else "low"
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Take hold of the triangle under the pointer."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._held = self._near(event.position().y())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Move the level that is held."""
+        if self._held is None:
+            near = self._near(event.position().y()) is not None
+            self.setCursor(Qt.CursorShape.SizeVerCursor if near else Qt.CursorShape.ArrowCursor)
+            return
+        value = self._value(event.position().y())
+        if not math.isfinite(value):
+            return
+        if self.levels.is_symmetric:
+            end = max(abs(value), (self.span[1] - self.span[0]) * 1e-3)
+            moved = Levels(-end, end, "dragged")
+        elif self._held == "high":
+            moved = apart(self.levels.low, max(value, self.levels.low), "dragged")
+        else:
+            moved = apart(min(value, self.levels.high), self.levels.high, "dragged")
+        self.show_levels(moved, self.map_name, keep_span=True)
+        self.levels_dragged.emit(moved)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Let go; levels past the bar stretch it."""
+        if self._held is not None:
+            self._held = None
+            if self.levels.low < self.span[0] or self.levels.high > self.span[1]:
+                self.show_levels(self.levels, self.map_name)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Ask for the default levels."""
+        self._held = None
+        self.reset.emit()
+

@@ -1,0 +1,396 @@
+"""The heatmap: picture, axes, RMS strips, colour bar, markers and the selection, in rows and columns of a slice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from weightedit.core.reduction import Reduced
+from weightedit.core.statistics import Statistics
+from weightedit.ui.plots.axes import IndexAxis, RmsStrip
+from weightedit.ui.plots.canvas import ZOOM_STEP, Canvas
+from weightedit.ui.plots.color_bar import ColorBar
+from weightedit.ui.plots.colormaps import Levels, picture
+from weightedit.ui.plots.markers import SMALLEST_CELL, Marker, clusters
+from weightedit.ui.plots.overlay import HANDLE, HoverText, Overlay, handles
+from weightedit.ui.theme import theme
+
+pg.setConfigOptions(imageAxisOrder="row-major")
+TOP_AXIS, RMS_RIGHT, RMS_BELOW = 22, 34, 30
+STRIP_HEIGHT = 72
+"""How high one single row is drawn."""
+SETTLE = 30
+"""Milliseconds without a move before the picture is asked for anew."""
+_ARROWS = {Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0), Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1)}
+_EDGES = ("tl", "t", "tr", "r", "br", "b", "bl", "l")
+
+
+class Heatmap(QWidget):
+    """Shows a `Reduced` slice and lets people pick cells of it.
+
+    Signals
+    -------
+    wanted
+        The visible part or the size on screen changed: another `Reduced` is needed.
+    hovered
+        (row, column), or None.
+    picked
+        (rows, columns, done): a rectangle is being dragged, or was.
+    moved
+        (rows down, columns right, extend): an arrow key.
+    levels_dragged, levels_reset
+        As of the colour bar.
+    """
+
+    wanted = Signal()
+    hovered = Signal(object)
+    picked = Signal(object, object, bool)
+    moved = Signal(int, int, bool)
+    levels_dragged = Signal(object)
+    levels_reset = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Heatmap")
+        self.graphics = pg.GraphicsLayoutWidget()
+        self.graphics.setFocusProxy(self)
+        self.graphics.setFrameShape(self.graphics.Shape.NoFrame)
+        self.canvas = Canvas()
+        self.image = pg.ImageItem()
+        self.canvas.addItem(self.image)
+        self.rows_axis, self.columns_axis = IndexAxis("left"), IndexAxis("top")
+        self.rows_rms, self.columns_rms = RmsStrip(vertical=True), RmsStrip(vertical=False)
+        self.color_bar = ColorBar()
+        self.overlay = Overlay(self.graphics)
+        self.reduced: Reduced | None = None
+        self.levels = Levels(-1.0, 1.0)
+        self.map_name = "Tide"
+        self.selection: tuple[range, range] | None = None
+        self.anchor: tuple[int, int] | None = None
+        self._edge: str | None = None
+        self._markers: list[Marker] = []
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(SETTLE)
+        self._settle.timeout.connect(self.wanted)
+        self._flash = QTimer(self)
+        self._flash.setSingleShot(True)
+        self._flash.timeout.connect(self._unflash)
+        self._lay_out()
+        self._connect()
+        self._retheme()
+
+    def _lay_out(self) -> None:
+        grid = self.graphics.ci.layout
+        grid.setContentsMargins(14, 4, 0, 10)
+        grid.setSpacing(0)
+        self.graphics.addItem(self.columns_axis, 0, 1)
+        self.graphics.addItem(self.rows_axis, 1, 0)
+        self.graphics.addItem(self.canvas, 1, 1)
+        self.graphics.addItem(self.rows_rms, 1, 2)
+        self.graphics.addItem(self.columns_rms, 2, 1)
+        self.columns_axis.setHeight(TOP_AXIS)
+        self.rows_axis.setWidth(34)
+        grid.setColumnFixedWidth(2, RMS_RIGHT)
+        grid.setRowFixedHeight(2, RMS_BELOW)
+        grid.setColumnStretchFactor(1, 1)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 6, 0)
+        row.setSpacing(0)
+        row.addWidget(self.graphics, 1)
+        row.addWidget(self.color_bar)
+
+    def _connect(self) -> None:
+        self.canvas.sigRangeChanged.connect(self._range_changed)
+        self.canvas.sigResized.connect(self._range_changed)
+        self.canvas.pressed.connect(self._press)
+        self.canvas.dragged.connect(self._drag)
+        self.canvas.released.connect(self._release)
+        self.canvas.asked_fit.connect(self.fit)
+        self.graphics.scene().sigMouseMoved.connect(self._mouse_moved)
+        self.graphics.viewport().installEventFilter(self)
+        self.color_bar.levels_dragged.connect(self.levels_dragged)
+        self.color_bar.reset.connect(self.levels_reset)
+        theme.changed.connect(self._retheme)
+
+    # ---- what is shown
+
+    def show_slice(self, rows: int, columns: int) -> None:
+        """Begin another slice: everything of it visible, nothing selected, no picture yet."""
+        self.reduced = None
+        self.image.clear()
+        self._markers = []
+        self.selection = None
+        single = rows == 1
+        grid = self.graphics.ci.layout
+        grid.setRowMaximumHeight(1, STRIP_HEIGHT if single else 16777215)
+        grid.setRowMaximumHeight(3, 16777215 if single else 0)
+        grid.setRowStretchFactor(3, 1 if single else 0)
+        digits = max(2, len(str(rows)))
+        self.rows_axis.setWidth(12 + 8 * digits)
+        self.canvas.set_size(rows, columns)
+        self._range_changed()
+
+    def show_reduced(self, reduced: Reduced, levels: Levels, map_name: str) -> None:
+        """Show a picture of the part it covers."""
+        self.reduced, self.levels, self.map_name = reduced, levels, map_name
+        self._draw()
+        self.rows_rms.show_values(reduced.row_rms, reduced.rows.start, reduced.rows.stop)
+        self.columns_rms.show_values(reduced.column_rms, reduced.columns.start, reduced.columns.stop)
+        self._mark()
+
+    def show_levels(self, levels: Levels, map_name: str, *, dragging: bool = False) -> None:
+        """Show the same values in other colours."""
+        self.levels, self.map_name = levels, map_name
+        if not dragging:
+            self.color_bar.show_levels(levels, map_name)
+        self._draw()
+
+    def show_statistics(self, found: Statistics | None) -> None:
+        """Show histogram and counts beside the bar."""
+        self.color_bar.show_statistics(found)
+
+    def show_selection(self, cells: tuple[range, range] | None) -> None:
+        """Draw the selection around these rows and columns."""
+        self.selection = cells
+        self._place_overlay()
+
+    def show_hover(self, text: HoverText | None) -> None:
+        """Show the card at the pointer, or hide it."""
+        self.overlay.hover = text
+        self.overlay.update()
+
+    def flash(self, rows: range, columns: range) -> None:
+        """Tint cells for a moment, to show where an edit happened."""
+        self.overlay.flash = self.rect_of(rows, columns)
+        self.overlay.update()
+        self._flash.start(400)
+
+    def _unflash(self) -> None:
+        self.overlay.flash = None
+        self.overlay.update()
+
+    def _draw(self) -> None:
+        reduced = self.reduced
+        if reduced is None or not reduced.height or not reduced.width:
+            self.image.clear()
+            return
+        self.image.setImage(picture(reduced, self.levels, self.map_name, theme.name), autoLevels=False, levels=None)
+        self.image.setRect(QRectF(reduced.columns.start, reduced.rows.start, len(reduced.columns), len(reduced.rows)))
+
+    def _mark(self) -> None:
+        reduced = self.reduced
+        self._markers = []
+        if reduced is not None and min(self.cell_size()) < SMALLEST_CELL:
+            size = self.canvas.size()
+            self._markers = clusters(reduced, (size.height(), size.width()))
+        self._place_overlay()
+
+    def _retheme(self) -> None:
+        self.graphics.setBackground(theme.color("panel"))
+        self.canvas.setBackgroundColor(theme.color("canvas"))
+        self._draw()
+        self.overlay.update()
+
+    # ---- geometry
+
+    def wanted_pixels(self) -> tuple[int, int]:
+        """Return how many pixels down and across a picture of the visible part can have."""
+        ratio = self.devicePixelRatioF()
+        size = self.canvas.size()
+        return max(1, round(size.height() * ratio)), max(1, round(size.width() * ratio))
+
+    def visible(self) -> tuple[range, range]:
+        """Return the visible rows and columns."""
+        return self.canvas.visible()
+
+    def cell_size(self) -> tuple[float, float]:
+        """Return height and width of a cell on screen."""
+        (left, right), (top, bottom) = self.canvas.viewRange()
+        size = self.canvas.size()
+        return size.height() / max(bottom - top, 1e-9), size.width() / max(right - left, 1e-9)
+
+    def point_of(self, row: float, column: float) -> QPointF:
+        """Return where a place in the slice lies on the overlay."""
+        scene = self.canvas.mapViewToScene(QPointF(column, row))
+        return QPointF(self.graphics.mapFromScene(scene)) if scene is not None else QPointF()
+
+    def rect_of(self, rows: range, columns: range) -> QRectF:
+        """Return where cells lie on the overlay."""
+        return QRectF(self.point_of(rows.start, columns.start), self.point_of(rows.stop, columns.stop))
+
+    def _range_changed(self, *_: Any) -> None:
+        (left, right), (top, bottom) = self.canvas.viewRange()
+        self.rows_axis.show_range(self.canvas.rows, top, bottom)
+        self.columns_axis.show_range(self.canvas.columns, left, right)
+        self.rows_rms.show_range(top, bottom)
+        self.columns_rms.show_range(left, right)
+        self._mark()
+        self._settle.start()
+
+    def _place_overlay(self) -> None:
+        overlay = self.overlay
+        overlay.setGeometry(self.graphics.rect())
+        top_left = self.graphics.mapFromScene(self.canvas.scenePos())
+        overlay.frame = QRectF(QPointF(top_left), self.canvas.size())
+        self.color_bar.place(overlay.frame.top(), max(overlay.frame.bottom(), overlay.frame.top() + 170))
+        overlay.markers = [(marker, self.point_of(marker.row, marker.column)) for marker in self._markers]
+        overlay.selection, overlay.size_text = None, ""
+        if self.selection is not None:
+            rows, columns = self.selection
+            overlay.selection = self.rect_of(rows, columns)
+            overlay.size_text = f"{len(rows)} × {len(columns)}"
+        overlay.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Lay the overlay over the picture again."""
+        super().resizeEvent(event)
+        self._place_overlay()
+
+    # ---- mouse
+
+    def _cell(self, place: QPointF) -> tuple[int, int]:
+        return (min(max(int(place.y() // 1), 0), self.canvas.rows - 1),
+                min(max(int(place.x() // 1), 0), self.canvas.columns - 1))  # fmt: skip
+
+    def _press(self, place: QPointF, modifiers: Any) -> None:
+        self.setFocus()
+        self._edge = self._handle_at(self.point_of(place.y(), place.x()))
+        if self._edge is not None:
+            return
+        cell = self._cell(place)
+        if modifiers & Qt.KeyboardModifier.ShiftModifier and self.anchor is not None and self.selection is not None:
+            self._pick(cell, False)
+            return
+        self.anchor = cell
+        self._pick(cell, False)
+
+    def _drag(self, place: QPointF) -> None:
+        if self._edge is not None:
+            self._resize(place)
+        elif self.anchor is not None:
+            self._pick(self._cell(place), False)
+
+    def _release(self) -> None:
+        self._edge = None
+        if self.selection is not None:
+            self.picked.emit(*self.selection, True)
+
+    def _pick(self, cell: tuple[int, int], done: bool) -> None:
+        assert self.anchor is not None
+        rows, columns = (range(min(a, b), max(a, b) + 1) for a, b in zip(self.anchor, cell, strict=True))
+        self.show_selection((rows, columns))
+        self.picked.emit(rows, columns, done)
+
+    def _handle_at(self, point: QPointF) -> str | None:
+        rect = self.overlay.selection
+        if rect is None or max(rect.width(), rect.height()) <= 3 * HANDLE:
+            return None
+        for name, place in zip(_EDGES, handles(rect), strict=True):
+            if (place - point).manhattanLength() <= HANDLE + 1:
+                return name
+        return None
+
+    def _resize(self, place: QPointF) -> None:
+        if self.selection is None or self._edge is None:
+            return
+        (rows, columns), cell = self.selection, self._cell(place)
+        top, bottom, left, right = rows.start, rows.stop - 1, columns.start, columns.stop - 1
+        if "t" in self._edge:
+            top = min(cell[0], bottom)
+        if "b" in self._edge:
+            bottom = max(cell[0], top)
+        if "l" in self._edge:
+            left = min(cell[1], right)
+        if "r" in self._edge:
+            right = max(cell[1], left)
+        self.anchor = (top, left)
+        self._pick((bottom, right), False)
+
+    def _mouse_moved(self, scene_place: QPointF) -> None:
+        self.overlay.pointer = QPointF(self.graphics.mapFromScene(scene_place))
+        if not self.overlay.frame.contains(self.overlay.pointer):
+            self._leave()
+            return
+        self.hovered.emit(self._cell(self.canvas.mapSceneToView(scene_place)))
+        self.overlay.update()
+
+    def _leave(self) -> None:
+        self.show_hover(None)
+        self.hovered.emit(None)
+
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:
+        """Hide the card when the pointer leaves."""
+        if event.type() == QEvent.Type.Leave:
+            self._leave()
+        return False
+
+    # ---- keyboard
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move or extend the selection with the arrows; pan while space is held."""
+        key, modifiers = Qt.Key(event.key()), event.modifiers()
+        if key in _ARROWS:
+            rows, columns = _ARROWS[key]
+            self.moved.emit(rows, columns, bool(modifiers & Qt.KeyboardModifier.ShiftModifier))
+        elif key == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self._select_lines_or_pan(modifiers)
+        else:
+            super().keyPressEvent(event)
+
+    def _select_lines_or_pan(self, modifiers: Any) -> None:
+        if self.selection is not None and modifiers & Qt.KeyboardModifier.ShiftModifier:
+            self.picked.emit(self.selection[0], range(self.canvas.columns), True)
+        elif self.selection is not None and modifiers & Qt.KeyboardModifier.ControlModifier:
+            self.picked.emit(range(self.canvas.rows), self.selection[1], True)
+        else:
+            self.canvas.panning = True
+            self.graphics.setCursor(Qt.CursorShape.OpenHandCursor)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Stop panning."""
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self.canvas.panning = False
+            self.graphics.unsetCursor()
+        super().keyReleaseEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show that keys go here."""
+        super().focusInEvent(event)
+        by_key = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
+        self.overlay.has_focus = event.reason() in by_key
+        self.overlay.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Show that keys go elsewhere."""
+        super().focusOutEvent(event)
+        self.canvas.panning = False
+        self.overlay.has_focus = False
+        self.overlay.update()
+
+    # ---- zoom
+
+    def zoom_in(self) -> None:
+        """Zoom in around the middle."""
+        self.canvas.zoom(ZOOM_STEP**2)
+
+    def zoom_out(self) -> None:
+        """Zoom out around the middle."""
+        self.canvas.zoom(1 / ZOOM_STEP**2)
+
+    def fit(self) -> None:
+        """Show all rows and columns."""
+        self.canvas.fit()
+
+    def reveal(self, rows: range, columns: range) -> None:
+        """Move what is visible so that cells are in it, without zooming."""
+        (left, right), (top, bottom) = self.canvas.viewRange()
+        dx = min(0.0, columns.start - left) or max(0.0, min(columns.stop - right, columns.start - left))
+        dy = min(0.0, rows.start - top) or max(0.0, min(rows.stop - bottom, rows.start - top))
+        if dx or dy:
+            self.canvas.translateBy(x=dx, y=dy)

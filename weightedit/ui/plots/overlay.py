@@ -1,0 +1,137 @@
+"""What lies over the picture: the selection, markers of non-finite cells, and the card beside the pointer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
+
+from weightedit.ui.plots.markers import Marker, draw_marker
+from weightedit.ui.theme import mono_font, theme, ui_font
+
+HANDLE = 6.0
+
+
+@dataclass(frozen=True)
+class HoverText:
+    """What the card says: the index, the value with its dtype and bits, and a line more."""
+
+    index: str
+    value: str
+    bits: str
+    note: str = ""
+    token: str = "text"
+
+
+def handles(rect: QRectF) -> list[QPointF]:
+    """Return the places of the eight handles, clockwise from the top left."""
+    middle = rect.center()
+    return [rect.topLeft(), QPointF(middle.x(), rect.top()), rect.topRight(), QPointF(rect.right(), middle.y()),
+            rect.bottomRight(), QPointF(middle.x(), rect.bottom()), rect.bottomLeft(),
+            QPointF(rect.left(), middle.y())]  # fmt: skip
+
+
+class Overlay(QWidget):
+    """Paints over the picture and lets the mouse through."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.frame = QRectF()
+        self.selection: QRectF | None = None
+        self.size_text = ""
+        self.markers: list[tuple[Marker, QPointF]] = []
+        self.hover: HoverText | None = None
+        self.pointer = QPointF()
+        self.flash: QRectF | None = None
+        self.has_focus = False
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw frame, flash, markers, selection, card."""
+        painter = QPainter(self)
+        painter.setPen(QPen(theme.color("accent" if self.has_focus else "line2"), 1.0))
+        painter.drawRect(self.frame.adjusted(-0.5, -0.5, 0.5, 0.5))
+        painter.save()
+        painter.setClipRect(self.frame)
+        if self.flash is not None:
+            tint = theme.color("accent")
+            tint.setAlphaF(0.25)
+            painter.fillRect(self.flash, tint)
+        for marker, place in self.markers:
+            draw_marker(painter, marker.token, place)
+        painter.restore()
+        if self.selection is not None:
+            self._draw_selection(painter, self.selection)
+        if self.hover is not None:
+            self._draw_card(painter, self.hover)
+
+    def _draw_selection(self, painter: QPainter, rect: QRectF) -> None:
+        line, halo = QColor("#FFFFFF"), QColor("#000000")
+        if theme.name == "light":
+            line, halo = halo, line
+        painter.save()
+        painter.setClipRect(self.frame.adjusted(-4, -24, 4, 4))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for color, width in ((halo, 4.0), (line, 1.6)):
+            pen = QPen(color, width)
+            pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+            painter.setPen(pen)
+            painter.drawRect(rect)
+        painter.setPen(QPen(halo, 1.0))
+        painter.setBrush(line)
+        if max(rect.width(), rect.height()) > 3 * HANDLE:
+            for place in handles(rect):
+                painter.drawRect(QRectF(place.x() - HANDLE / 2, place.y() - HANDLE / 2, HANDLE, HANDLE))
+        if self.size_text and rect.intersects(self.frame):
+            self._draw_size(painter, rect, line, halo)
+        painter.restore()
+
+    def _draw_size(self, painter: QPainter, rect: QRectF, line: QColor, halo: QColor) -> None:
+        font = ui_font(10, QFont.Weight.DemiBold)
+        width = QFontMetrics(font).horizontalAdvance(self.size_text) + 14
+        left = min(max(rect.left(), self.frame.left()), self.frame.right() - width)
+        top = max(rect.top(), self.frame.top()) - 21
+        box = QRectF(left, top, width, 16)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(halo, 1.0))
+        painter.setBrush(line)
+        painter.drawRoundedRect(box, 4, 4)
+        painter.setPen(halo)
+        painter.setFont(font)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.size_text)
+
+    def _draw_card(self, painter: QPainter, text: HoverText) -> None:
+        mono, small = mono_font(12), mono_font(11)
+        value_width = QFontMetrics(mono).horizontalAdvance(text.value)
+        widths = [QFontMetrics(mono).horizontalAdvance(text.index),
+                  value_width + 8 + QFontMetrics(small).horizontalAdvance(text.bits),
+                  QFontMetrics(ui_font(11)).horizontalAdvance(text.note)]  # fmt: skip
+        height = 46 if not text.note else 62
+        size = QRectF(0, 0, max(widths) + 20, height)
+        left = self.pointer.x() + 14
+        if left + size.width() > self.width() - 4:
+            left = self.pointer.x() - 14 - size.width()
+        top = self.pointer.y() + 14
+        if top + height > self.height() - 4:
+            top = self.pointer.y() - 14 - height
+        box = size.translated(max(left, 2), max(top, 2))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(theme.color("line2"), 1.0))
+        painter.setBrush(theme.color("raised"))
+        painter.drawRoundedRect(box, 6, 6)
+        x, y = int(box.left()) + 10, int(box.top())
+        painter.setFont(mono)
+        painter.setPen(theme.color("text"))
+        painter.drawText(QRect(x, y + 6, 600, 16), 0, text.index)
+        painter.setPen(theme.color(text.token))
+        painter.drawText(QRect(x, y + 23, 600, 16), 0, text.value)
+        painter.setFont(small)
+        painter.setPen(theme.color("text3"))
+        painter.drawText(QRect(x + value_width + 8, y + 24, 600, 16), 0, text.bits)
+        if text.note:
+            painter.setFont(ui_font(11))
+            painter.setPen(theme.color("text2"))
+            painter.drawText(QRect(x, y + 41, 600, 16), 0, text.note)

@@ -1,0 +1,128 @@
+"""Small drawings: a tensor as a thumbnail, and two histograms over one another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from weightedit.core.numbers import statistic_text
+from weightedit.core.reduction import Reduced
+from weightedit.core.statistics import Statistics
+from weightedit.ui.plots.colormaps import Levels, picture
+from weightedit.ui.theme import theme, ui_font
+
+BINS = 96
+
+
+class Thumbnail(QWidget):
+    """A reduced slice in a frame, stretched to fill it."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(70)
+        self.reduced: Reduced | None = None
+        self._levels = Levels(-1.0, 1.0)
+        self._map = "Tide"
+        theme.changed.connect(self.update)
+
+    def show_reduced(self, reduced: Reduced | None, levels: Levels, map_name: str) -> None:
+        """Show a picture, or an empty frame."""
+        self.reduced, self._levels, self._map = reduced, levels, map_name
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw picture and frame."""
+        painter = QPainter(self)
+        rect = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.fillRect(rect, theme.color("canvas"))
+        reduced = self.reduced
+        if reduced is not None and reduced.height and reduced.width:
+            pixels = np.ascontiguousarray(picture(reduced, self._levels, self._map, theme.name))
+            image = QImage(pixels.data, reduced.width, reduced.height, 4 * reduced.width,
+                           QImage.Format.Format_RGBA8888)  # fmt: skip
+            painter.drawImage(rect, image)
+        painter.setPen(QPen(theme.color("line2"), 1.0))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(rect)
+
+
+class BeforeAfter(QWidget):
+    """The values before as a grey fill, after as a teal line, counts on a log scale."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Histogram before and after")
+        self.setMinimumHeight(58)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.low, self.high = -1.0, 1.0
+        self.before: Any = None
+        self.after: Any = None
+        theme.changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        """A strip."""
+        return QSize(220, 66)
+
+    def show_statistics(self, before: Statistics | None, after: Statistics | None) -> None:
+        """Show both over the range of both."""
+        self.before = self.after = None
+        found = [one for one in (before, after) if one is not None and one.minimum is not None]
+        if found:
+            # a lone outlier must not squeeze the rest into one bin: it counts at the end
+            ends = [2.5 * (one.abs_percentile() or 0.0) or float("inf") for one in found]
+            low = min(max(float(one.minimum or 0), -end) for one, end in zip(found, ends, strict=True))
+            high = max(min(float(one.maximum or 0), end) for one, end in zip(found, ends, strict=True))
+            if low < 0 < high:
+                end = max(-low, high)
+                low, high = -end, end
+            if not high > low:
+                low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
+            if np.isfinite(high - low):
+                self.low, self.high = low, high
+                self.before = _logs(before, low, high)
+                self.after = _logs(after, low, high)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw fill, line, base and the ends' labels."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        base = self.height() - 16.0
+        most = max([float(one.max()) for one in (self.before, self.after) if one is not None] or [0.0])
+        if most > 0:
+            if self.before is not None:
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(theme.color("line2"))
+                painter.drawPolygon(self._steps(self.before / most, base))
+            if self.after is not None:
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.setPen(QPen(theme.color("accent"), 1.3))
+                painter.drawPolyline(self._steps(self.after / most, base))
+        painter.setPen(QPen(theme.color("line2"), 1.0))
+        painter.drawLine(QPointF(0, base), QPointF(self.width(), base))
+        if most <= 0:
+            return
+        painter.setFont(ui_font(10))
+        painter.setPen(theme.color("text3"))
+        below = QRectF(0, base + 2, self.width(), 14)
+        painter.drawText(below, Qt.AlignmentFlag.AlignLeft, statistic_text(self.low))
+        painter.drawText(below, Qt.AlignmentFlag.AlignRight, statistic_text(self.high))
+        painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, statistic_text((self.low + self.high) / 2))
+
+    def _steps(self, shares: Any, base: float) -> QPolygonF:
+        step = self.width() / len(shares)
+        points = [QPointF(0, base)]
+        for number, share in enumerate(shares.tolist()):
+            y = base - share * (base - 3)
+            points += [QPointF(number * step, y), QPointF((number + 1) * step, y)]
+        return QPolygonF([*points, QPointF(self.width(), base)])
+
+
+def _logs(found: Statistics | None, low: float, high: float) -> Any:
+    return None if found is None else np.log1p(found.histogram(low, high, BINS))

@@ -1,0 +1,225 @@
+"""The line that says which slice is shown, in which colours, and how close."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QSizePolicy, QSlider, QVBoxLayout, QWidget
+
+from weightedit.core.numbers import statistic_text
+from weightedit.core.reduction import SliceView
+from weightedit.ui.pieces import icon_button, label, line
+from weightedit.ui.plots.color_bar import level_text
+from weightedit.ui.plots.colormaps import NAMES, TWO, Levels, table
+from weightedit.ui.theme import theme
+
+HEIGHT = 34
+SLIDERS = 28
+"""How much higher the bar is with sliders."""
+SWATCH = QSize(38, 11)
+CHOICES = {"symmetric": "99.9 %", "minmax": "min–max"}
+
+
+def swatch(name: str) -> QIcon:
+    """Draw a colour map as the icon of its entry."""
+    colors = table(name, theme.name)
+    row = colors[:: max(1, len(colors) // SWATCH.width())]
+    image = QImage(row.tobytes(), len(row), 1, 4 * len(row), QImage.Format.Format_RGBA8888)
+    return QIcon(QPixmap.fromImage(image.scaled(SWATCH)))
+
+
+def levels_text(levels: Levels) -> str:
+    """Return `±0.50 · 99.9 %` or `0 … 1.289 · min–max`."""
+    ends = f"±{level_text(levels.high)[1:]}" if levels.is_symmetric else \
+        f"{statistic_text(levels.low)} … {statistic_text(levels.high)}"  # fmt: skip
+    return f"{ends} · {CHOICES.get(levels.source, 'by hand')}"
+
+
+class _Dim(QWidget):
+    """A slider for one dimension that is neither rows nor columns."""
+
+    moved = Signal(int, int)
+
+    def __init__(self, dim: int, size: int, at: int) -> None:
+        super().__init__()
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, max(size - 1, 0))
+        self.slider.setValue(at)
+        self.slider.setFixedWidth(72)
+        self.slider.setAccessibleName(f"Index in dimension {dim}")
+        self.text = label("", "")
+        self.text.setMinimumWidth(self.text.fontMetrics().horizontalAdvance(f"{size} / {size}"))
+        self._size = size
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(label(f"Dim {dim}", "caption"))
+        row.addWidget(self.slider)
+        row.addWidget(self.text)
+        self._say(at)
+        self.slider.valueChanged.connect(self._say)
+        self.slider.valueChanged.connect(lambda value: self.moved.emit(dim, value))
+
+    def _say(self, at: int) -> None:
+        self.text.setText(f"{at} / {self._size}")
+
+
+class DimsBar(QFrame):
+    """Rows, columns, sliders, colour map, levels and zoom.
+
+    Signals
+    -------
+    view_chosen
+        (SliceView)
+    map_chosen
+        (name of a colour map)
+    levels_chosen
+        (`symmetric` or `minmax`)
+    """
+
+    view_chosen = Signal(object)
+    map_chosen = Signal(str)
+    levels_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("surface", "panel")
+        self.setFixedHeight(HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.rows, self.columns = self._combo("Rows"), self._combo("Columns")
+        self.maps, self.levels = self._combo("Colour map"), self._combo("Levels")
+        self.square = icon_button("grid", "Square cells", 26)
+        self.square.setCheckable(True)
+        self.zoom_out = icon_button("zoom-out", "Zoom out  −", 26)
+        self.fit = icon_button("fit", "Fit  0", 26)
+        self.zoom_in = icon_button("zoom-in", "Zoom in  +", 26)
+        self.picture_controls: list[QWidget] = [self.maps, self.levels, self.square, self.zoom_out, self.fit,
+                                                self.zoom_in]  # fmt: skip
+        self.rows_label, self.columns_label = label("Rows", "caption"), label("Columns", "caption")
+        self._shape: tuple[int, ...] = ()
+        self._view = SliceView(None, None)
+        self._dims: list[_Dim] = []
+        self._lay_out()
+        self.rows.activated.connect(lambda _: self._choose(rows=self.rows.currentData()))
+        self.columns.activated.connect(lambda _: self._choose(columns=self.columns.currentData()))
+        self.maps.activated.connect(lambda _: self.map_chosen.emit(self.maps.currentData()))
+        self.levels.activated.connect(lambda _: self.levels_chosen.emit(self.levels.currentData()))
+        theme.changed.connect(self._paint_swatches)
+
+    def _combo(self, name: str) -> QComboBox:
+        made = QComboBox()
+        made.setProperty("kind", "quiet")
+        made.setAccessibleName(name)
+        made.setToolTip(name)
+        made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        return made
+
+    def _lay_out(self) -> None:
+        self.maps.setIconSize(SWATCH)
+        for name in NAMES:
+            self.maps.addItem(swatch(name), name, name)
+        self.maps.setMaximumWidth(128)
+        row = QHBoxLayout()
+        row.setContentsMargins(14, 0, 12, 0)
+        row.setSpacing(4)
+        for widget in (self.rows_label, self.rows, self.columns_label, self.columns):
+            row.addWidget(widget)
+        row.addStretch(1)
+        row.addWidget(self.maps)
+        row.addWidget(self.levels)
+        parting = line(vertical=True)
+        parting.setFixedHeight(16)
+        row.addWidget(parting)
+        for button in (self.square, self.zoom_out, self.fit, self.zoom_in):
+            row.addWidget(button)
+        self._sliders = QHBoxLayout()
+        self._sliders.setContentsMargins(14, 0, 12, 4)
+        self._sliders.setSpacing(18)
+        self._sliders.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(row, 1)
+        column.addLayout(self._sliders)
+
+    def _paint_swatches(self) -> None:
+        for place in range(self.maps.count()):
+            self.maps.setItemIcon(place, swatch(self.maps.itemData(place)))
+
+    def show_view(self, shape: tuple[int, ...], view: SliceView) -> None:
+        """Show which slice of a shape is looked at."""
+        rebuilt = shape != self._shape or (view.rows_dim, view.columns_dim) != (self._view.rows_dim,
+                                                                              self._view.columns_dim)  # fmt: skip
+        self._shape, self._view = shape, view
+        if not rebuilt:
+            for dim, slider in zip(sorted(view.fixed), self._dims, strict=True):
+                slider.slider.setValue(view.fixed[dim])
+            return
+        for combo, shown in ((self.rows, view.rows_dim), (self.columns, view.columns_dim)):
+            combo.clear()
+            for dim, size in enumerate(shape):
+                combo.addItem(f"{dim} · {size}", dim)
+            combo.setCurrentIndex(-1 if shown is None else shown)
+        self.rows.setVisible(len(shape) > 1)
+        self.rows_label.setVisible(len(shape) > 1)
+        self.columns.setVisible(len(shape) > 0)
+        self.columns_label.setVisible(len(shape) > 0)
+        self._fill_sliders()
+
+    def _fill_sliders(self) -> None:
+        for old in self._dims:
+            self._sliders.removeWidget(old)
+            old.hide()
+            old.deleteLater()
+        self._dims = []
+        for dim, at in sorted(self._view.fixed.items()):
+            made = _Dim(dim, self._shape[dim], at)
+            made.moved.connect(self._moved)
+            self._sliders.insertWidget(len(self._dims), made)
+            self._dims.append(made)
+        self.setFixedHeight(HEIGHT + (SLIDERS if self._dims else 0))
+
+    def _moved(self, dim: int, at: int) -> None:
+        view = SliceView(self._view.rows_dim, self._view.columns_dim, {**self._view.fixed, dim: at})
+        if view != self._view:
+            self._view = view
+            self.view_chosen.emit(view)
+
+    def _choose(self, rows: int | None = None, columns: int | None = None) -> None:
+        view = self._view
+        if rows is not None and rows != view.rows_dim:
+            columns = view.rows_dim if rows == view.columns_dim else view.columns_dim
+        elif columns is not None and columns != view.columns_dim:
+            rows = view.columns_dim if columns == view.rows_dim else view.rows_dim
+        else:
+            return
+        fixed = {dim: view.fixed.get(dim, 0) for dim in range(len(self._shape)) if dim not in (rows, columns)}
+        self.view_chosen.emit(SliceView(rows, columns, fixed))
+
+    def show_map(self, name: str) -> None:
+        """Show which colour map is on."""
+        place = self.maps.findData(name)
+        if place < 0 and name == TWO:
+            self.maps.insertItem(0, swatch(TWO), "Two colours", TWO)
+            place = 0
+        self.maps.setCurrentIndex(place)
+
+    def show_levels(self, levels: Levels, offered: dict[str, Levels]) -> None:
+        """Show the levels that are on, and the ones that could be."""
+        self.levels.clear()
+        for source, found in offered.items():
+            self.levels.addItem(levels_text(found), source)
+        place = self.levels.findData(levels.source)
+        if place < 0:
+            self.levels.insertItem(0, levels_text(levels), levels.source)
+            place = 0
+        self.levels.setCurrentIndex(place)
+        # the style sheet's padding is not in the size Qt works out from the contents
+        self.levels.setMinimumWidth(self.levels.fontMetrics().horizontalAdvance(self.levels.currentText()) + 40)
+
+    def show_picture_controls(self, shown: bool) -> None:
+        """Hide what only a picture needs while the table is shown."""
+        for widget in self.picture_controls:
+            widget.setVisible(shown)
+
+

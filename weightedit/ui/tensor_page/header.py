@@ -1,0 +1,168 @@
+"""The line above a tensor: its path, what it is, and the switch between views."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRect, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QSizePolicy, QToolButton, QWidget
+
+from weightedit.core.numbers import shape_text
+from weightedit.core.spec import TensorSpec
+from weightedit.ui.pieces import label
+from weightedit.ui.theme import theme, ui_font
+
+HEIGHT = 40
+
+
+class PathLabel(QWidget):
+    """A dotted name: the path dimmed, the last two parts bold; what does not fit is cut at the front."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.parts: tuple[str, ...] = ()
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        self.setMinimumWidth(60)
+        theme.changed.connect(self.update)
+
+    def show_name(self, name: str, path: tuple[object, ...]) -> None:
+        """Show a tensor's name."""
+        parts = [part for key in path for part in (key.split(".") if isinstance(key, str) else [str(key)])]
+        self.parts = tuple(parts) or (name,)
+        self.setToolTip(name)
+        self.setAccessibleName(name)
+        self.updateGeometry()
+        self.update()
+
+    def _words(self) -> list[tuple[str, bool]]:
+        bold_from = len(self.parts) - 2
+        words: list[tuple[str, bool]] = []
+        for number, part in enumerate(self.parts):
+            if number:
+                words.append((" . ", False))
+            words.append((part, number >= bold_from))
+        return words
+
+    def _fonts(self) -> tuple[QFont, QFont]:
+        return ui_font(12), ui_font(12, QFont.Weight.DemiBold)
+
+    def sizeHint(self) -> QSize:
+        """As wide as the whole name."""
+        plain, bold = (QFontMetrics(font) for font in self._fonts())
+        width = sum((bold if strong else plain).horizontalAdvance(word) for word, strong in self._words())
+        return QSize(width + 2, 20)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the name, the end of it for certain."""
+        painter = QPainter(self)
+        plain, bold = self._fonts()
+        x = self.width() if self.sizeHint().width() > self.width() else self.sizeHint().width()
+        for word, strong in reversed(self._words()):
+            font = bold if strong else plain
+            painter.setFont(font)
+            painter.setPen(theme.color("text" if strong else "text3"))
+            width = QFontMetrics(font).horizontalAdvance(word)
+            x -= width
+            if x < -width:
+                break
+            painter.drawText(QRect(x, 0, width + 2, self.height()), Qt.AlignmentFlag.AlignVCenter, word)
+
+
+class StorageChip(QWidget):
+    """The 24 × 15 chip of a storage group."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.group = ""
+        self.setFixedSize(24, 15)
+        self.hide()
+        theme.changed.connect(self.update)
+
+    def show_group(self, group: str | None) -> None:
+        """Show a group's label; a tensor alone in its storage has no chip."""
+        self.group = group or ""
+        self.setVisible(bool(group))
+        self.setToolTip(f"Storage {group} is shared" if group else "")
+        self.setFixedWidth(max(24, 10 + 7 * len(self.group)))
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the chip."""
+        if not self.group:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(theme.group_border(self.group))
+        painter.setBrush(theme.group_fill(self.group))
+        painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 4, 4)
+        painter.setPen(theme.group_color(self.group))
+        painter.setFont(ui_font(10, QFont.Weight.DemiBold))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.group)
+
+
+class Segments(QFrame):
+    """A row of choices of which one is on.
+
+    Signals
+    -------
+    chosen
+        The name of the one that was turned on.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, names: tuple[str, ...], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "segments")
+        self.setFixedHeight(28)
+        self._group = QButtonGroup(self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(2, 2, 2, 2)
+        row.setSpacing(0)
+        self.buttons: dict[str, QToolButton] = {}
+        for name in names:
+            button = QToolButton()
+            button.setText(name)
+            button.setCheckable(True)
+            self._group.addButton(button)
+            self.buttons[name] = button
+            row.addWidget(button)
+            button.clicked.connect(lambda _=False, name=name: self.chosen.emit(name))
+        self.buttons[names[0]].setChecked(True)
+
+    @property
+    def current(self) -> str:
+        """The one that is on."""
+        return next(name for name, button in self.buttons.items() if button.isChecked())
+
+    def choose(self, name: str) -> None:
+        """Turn one on without saying so."""
+        self.buttons[name].setChecked(True)
+
+
+class Header(QFrame):
+    """Path, chips and view switch."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("surface", "panel")
+        self.setFixedHeight(HEIGHT)
+        self.path = PathLabel()
+        self.chip = label("", "chip")
+        self.chip.setFixedHeight(18)
+        self.storage = StorageChip()
+        self.views = Segments(("Heatmap", "Values"))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 0, 12, 0)
+        row.setSpacing(8)
+        row.addWidget(self.path)
+        row.addWidget(self.chip)
+        row.addWidget(self.storage)
+        row.addStretch(1)
+        row.addWidget(self.views)
+
+    def show_tensor(self, name: str, path: tuple[object, ...], spec: TensorSpec, group: str | None) -> None:
+        """Show what the tensor is."""
+        self.path.show_name(name, path)
+        self.chip.setText(f"{shape_text(spec.shape)} · {spec.type.short}")
+        self.chip.setToolTip(f"{spec.dtype}, {spec.numel:,} values")
+        self.storage.show_group(group)
