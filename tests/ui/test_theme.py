@@ -40,6 +40,11 @@ def ink(image: QImage) -> set[str]:
     }
 
 
+def near(one: str, other: str) -> bool:
+    """Whether two colours differ by no more than rounding does."""
+    return all(abs(int(one[place : place + 2], 16) - int(other[place : place + 2], 16)) <= 2 for place in (1, 3, 5))
+
+
 def test_both_themes_have_the_same_tokens():
     assert TOKENS["dark"].keys() == TOKENS["light"].keys()
     assert len(GROUPS["dark"]) == len(GROUPS["light"]) == 6
@@ -59,7 +64,8 @@ def test_text_can_be_read_on_every_surface(name):
 def test_the_palette_sets_every_role_in_every_group(name):
     theme.switch(name)
     made = palette(theme)
-    roles = [role for role in QPalette.ColorRole if role not in (QPalette.ColorRole.NoRole, QPalette.ColorRole.NColorRoles)]
+    none = (QPalette.ColorRole.NoRole, QPalette.ColorRole.NColorRoles)
+    roles = [role for role in QPalette.ColorRole if role not in none]
     for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive, QPalette.ColorGroup.Disabled):
         assert all(made.isBrushSet(group, role) for role in roles)
 

@@ -253,6 +253,12 @@ class Outline:
             return None
         return len(children)
 
+    def is_state_dict(self, node: Node) -> bool:
+        """Whether a dict's keys are dotted names, as those of a state_dict are."""
+        if node.children is None and len(node.members) >= SMALL:
+            return False
+        return any(child.kind == "group" for child in self.children(node))
+
     # ---- sizes
 
     def _tensor_entries(self, node: Node) -> Iterator[Entry]:

@@ -215,7 +215,8 @@ class ExportDialog(QDialog):
         whole = self.layout()
         if whole is not None:
             whole.activate()
-            self.setFixedHeight(whole.totalHeightForWidth(WIDTH))
+            asked = whole.totalHeightForWidth(WIDTH) if whole.hasHeightForWidth() else -1
+            self.setFixedHeight(whole.totalSizeHint().height() if asked < 0 else asked)
 
     def _verb(self, warned: list[Hazard]) -> str:
         count = self._document.tensors

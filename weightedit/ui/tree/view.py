@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFontMetrics,
@@ -52,6 +52,10 @@ class TreeView(QTreeView):
         self.rows = TreeModel(self)
         self._hovered = QPersistentModelIndex()
         self._expanded: set[tuple[int, tuple[str, ...]]] = set()
+        self._filling: list[QPersistentModelIndex] = []
+        self._filler = QTimer(self)
+        self._filler.setInterval(0)
+        self._filler.timeout.connect(self._fill)
         self.setModel(self.rows)
         self._delegate = TreeDelegate(self, self.rows)
         self.setItemDelegate(self._delegate)
@@ -79,8 +83,8 @@ class TreeView(QTreeView):
                 column, QHeaderView.ResizeMode.Stretch if stretch else QHeaderView.ResizeMode.Fixed
             )
         self.fit_columns([])
-        self.verticalScrollBar().valueChanged.connect(self.fetch_in_sight)
         self.rows.rowsInserted.connect(self._rows_came)
+        self.expanded.connect(self._fill_later)
         theme.changed.connect(self._theme_changed)
 
     def _theme_changed(self) -> None:
@@ -144,8 +148,14 @@ class TreeView(QTreeView):
                 index = self.rows.index(row, 0, parent)
                 node = self.rows.node(index)
                 if node is not None and not node.is_leaf and self.rows.key(node) in self._expanded:
-                    self.expand(index)
+                    self._open(index)
                     stack.append(index)
+
+    def _open(self, index: QModelIndex) -> None:
+        """Expand a row and have its first rows at once; the rest comes batch by batch."""
+        if not self.rows.rowCount(index):
+            self.rows.fetchMore(index)
+        self.expand(index)
 
     def open_first_levels(self, most: int = OPENED_ROWS) -> None:
         """Expand whole levels from the top while they fit into sight."""
@@ -159,7 +169,7 @@ class TreeView(QTreeView):
                 node = self.rows.node(index)
                 if node is not None and node.kind in ("object", "list", "tuple") and not node.tensors:
                     continue
-                self.expand(index)
+                self._open(index)
                 count = self.rows.rowCount(index)
                 shown += count
                 below += [self.rows.index(row, 0, index) for row in range(count)]
@@ -195,24 +205,19 @@ class TreeView(QTreeView):
 
     # ---- more rows
 
-    def fetch_in_sight(self) -> None:
-        """Fetch the next rows of every level whose last row is in sight; Qt does this for the top level alone."""
-        index = self.indexAt(QPoint(2, 2))
-        bottom = self.viewport().height()
-        wanted: list[QPersistentModelIndex] = []
-        while index.isValid() and self.visualRect(index).top() <= bottom:
-            following = self.indexBelow(index)
-            leaving = index
-            while leaving.isValid() and leaving.parent() != following.parent():
-                parent = leaving.parent()
-                if self.rows.canFetchMore(parent) and leaving.row() == self.rows.rowCount(parent) - 1:
-                    wanted.append(QPersistentModelIndex(parent))
-                leaving = parent
-            index = following
-        if not self.indexAt(QPoint(2, bottom - 2)).isValid() and self.rows.canFetchMore(QModelIndex()):
-            wanted.append(QPersistentModelIndex(QModelIndex()))
-        for level in wanted:
+    def _fill_later(self, index: QModelIndex) -> None:
+        self._filling.append(QPersistentModelIndex(index))
+        self._filler.start()
+
+    def _fill(self) -> None:
+        """Fetch one more batch of a level that is open; Qt asks for the rest of the top level alone."""
+        level = self._filling[-1] if self._filling else None
+        if level is None:
+            self._filler.stop()
+        elif level.isValid() and self.isExpanded(level) and self.rows.canFetchMore(level):
             self.rows.fetchMore(level)
+        else:
+            self._filling.pop()
 
     def _rows_came(self, parent: QModelIndex, first: int, last: int) -> None:
         if self._expanded:
@@ -266,7 +271,7 @@ class TreeView(QTreeView):
             self.viewport().update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Open with Enter; fetch what the keys go to."""
+        """Open with Enter."""
         index = self.currentIndex()
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and event.modifiers() == Qt.KeyboardModifier.NoModifier:
             if self.state() != QAbstractItemView.State.EditingState and index.isValid():
@@ -274,21 +279,7 @@ class TreeView(QTreeView):
                     self.setExpanded(index.siblingAtColumn(0), not self.isExpanded(index.siblingAtColumn(0)))
                 self._emit(self.opened, index)
             return
-        if event.key() == Qt.Key.Key_End:
-            self._fetch_last_level()
         super().keyPressEvent(event)
-        if event.key() in (Qt.Key.Key_PageDown, Qt.Key.Key_Down, Qt.Key.Key_End):
-            self.fetch_in_sight()
-
-    def _fetch_last_level(self) -> None:
-        parent = QModelIndex()
-        while True:
-            while self.rows.canFetchMore(parent):
-                self.rows.fetchMore(parent)
-            last = self.rows.index(self.rows.rowCount(parent) - 1, 0, parent)
-            if not last.isValid() or not self.isExpanded(last):
-                return
-            parent = last
 
     def edit_current(self) -> None:
         """Open the field that renames the current tensor."""
