@@ -39,6 +39,7 @@ def name_of(dtype: torch.dtype) -> str:
 def bits(tensor: torch.Tensor) -> bytes:
     """The row-major bytes of a tensor."""
     flat = tensor.detach().cpu().contiguous().reshape(-1)
+    flat = flat.as_strided(flat.shape, (1,))  # one element may keep any stride, which view(uint8) refuses
     return bytes(flat.view(torch.uint8).numpy()) if flat.numel() else b""
 
 
@@ -88,14 +89,16 @@ def arithmetic(tensor: torch.Tensor, what: str, number: complex) -> torch.Tensor
     """`tensor * number` or `tensor + number`, stored back by `copy_` in the tensor's dtype.
 
     Integers times fractions go through float64; where torch has no kernel, a float goes through float32 and an
-    integer through int64 (which wraps to the same bits).
+    integer through int64 (which wraps to the same bits). So do the two kernels that round the number first on CPU,
+    though not on CUDA: `half + number`, and all of complex32.
     """
 
     def compute(values: torch.Tensor) -> torch.Tensor:
         return values * number if what == "scale" else values + number
 
     fraction_of_whole = not isinstance(number, int) and not (tensor.is_floating_point() or tensor.is_complex())
-    if fraction_of_whole or tensor.dtype == torch.bool:
+    rounds_first = tensor.dtype == torch.complex32 or (what == "add" and tensor.dtype in (torch.half, torch.bfloat16))
+    if fraction_of_whole or rounds_first or tensor.dtype == torch.bool:
         exact = compute(_widest(tensor, number))
     else:
         try:

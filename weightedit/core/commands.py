@@ -131,19 +131,20 @@ class Rebind:
         (held tensor, what it is bound to); the same held tensor unless slots are untied.
     nbytes
         Of the new storage.
+    is_untouched
+        Says whether a live tensor still has the bytes it was made with. Its version counter would not do: it
+        counts our own later writes and undos, and leaves out writes through `.data`.
     """
 
     slots: list[Slot]
     before: tuple[HeldTensor, Described]
     after: tuple[HeldTensor, Described]
     nbytes: int
-    version: int = 0
+    is_untouched: Callable[[], bool] | None = None
 
     def do(self) -> None:
         """Show the new tensor in every slot."""
         self._bind(*self.after)
-        if self.after[1].live is not None:
-            self.version = self.after[1].live._version
 
     def undo(self) -> None:
         """Put the same object back."""
@@ -161,7 +162,10 @@ class Rebind:
     def was_changed_elsewhere(self) -> bool:
         """Whether other code put something else in a slot, or wrote into the new tensor, since."""
         live = self.after[1].live
-        return live is not None and (live._version != self.version or any(_at(slot) is not live for slot in self.slots))
+        if live is None:
+            return False
+        untouched = self.is_untouched is None or self.is_untouched()
+        return not untouched or any(_at(slot) is not live for slot in self.slots)
 
 
 def _at(slot: Slot) -> Any:

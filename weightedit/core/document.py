@@ -114,9 +114,10 @@ class Document(Reader):
 
         found = structural_hazards(plan, self.slots, self.storage_group)
         for target in plan.targets if self.origin.optimizer is not None else ():
-            live = target.slots[0].held.described.live
-            hazard = state_hazard(self.origin.optimizer, live, target.result.shape, target.name)
-            found += [hazard] if hazard is not None else []
+            for held in target.held:
+                live = held.described.live
+                hazard = state_hazard(self.origin.optimizer, live, target.result.shape, target.name)
+                found += [hazard] if hazard is not None else []
         if any(hazard.level == "refusal" for hazard in found):
             return sorted_hazards(found), []
         more, losses = value_hazards(plan, self._chunk, progress)

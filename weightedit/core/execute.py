@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,8 +55,10 @@ def execute(plan: Plan, shop: Workshop) -> list[Command]:
         return [_flag(target, plan.scalars["value"]) for target in plan.targets]
     if effect == "rebind":
         return [command for target in plan.targets for command in _rebind(plan, target, shop)]
-    clones = {id(target.slots[0]): _clone(target, shop) for target in plan.targets if target.clones_first}
-    return [*clones.values(), *_writes(plan, clones, shop)]
+    clones = {
+        id(target.slots[0]): _clone(target, plan.edit.tied, shop) for target in plan.targets if target.clones_first
+    }
+    return [*(rebind for rebinds in clones.values() for rebind in rebinds), *_writes(plan, clones, shop)]
 
 
 def _flag(target: Target, value: bool) -> Flag:
@@ -95,14 +99,14 @@ class StorageWriter:
         return Resident(self.out) if self.out is not None else self.content
 
 
-def _writes(plan: Plan, clones: dict[int, Rebind], shop: Workshop) -> list[Command]:
+def _writes(plan: Plan, clones: dict[int, list[Rebind]], shop: Workshop) -> list[Command]:
     commands: list[Command] = []
     by_storage: dict[int, tuple[Storage, list[Target]]] = {}
     for target in plan.targets:
         described = target.slots[0].held.described
         clone = clones.get(id(target.slots[0]))
         if clone is not None:
-            described = clone.after[1]
+            described = clone[0].after[1]
             pinned = replace(target.pinned, spec=described.spec, content=described.storage.content)
             target = Target(target.slots, pinned, target.boxes, pinned.spec, target.tensors)
         if described.live is not None:
@@ -158,14 +162,17 @@ def _live_write(plan: Plan, target: Target, described: Described, shop: Workshop
     return LiveWrite(described.live, described.storage, write, read, lambda: LiveBytes(untyped), kept)
 
 
-def _clone(target: Target, shop: Workshop) -> Rebind:
+def _clone(target: Target, tied: str, shop: Workshop) -> list[Rebind]:
     """Rebind an expanded tensor to an independent copy of its values."""
     spec = target.spec.fresh()
     buffer = shop.spill.allocate(spec.nbytes)
     out = array_over(spec, buffer)
     for box, values in target.pinned.chunks(Box.whole(spec.shape), shop.chunk):
         out[array_index(box)] = np.ascontiguousarray(values).view(out.dtype)
-    return _bound(target, spec, buffer, "all", shop)
+    rebinds = _bound(target, spec, buffer, tied, shop)
+    for rebind in rebinds:
+        rebind.is_untouched = None  # the write that follows in the same step changes it, and watches itself
+    return rebinds
 
 
 def _rebind(plan: Plan, target: Target, shop: Workshop) -> list[Command]:
@@ -175,23 +182,48 @@ def _rebind(plan: Plan, target: Target, shop: Workshop) -> list[Command]:
         for piece in compute(plan, target, box, shop.chunk):
             out[array_index(piece.box)] = _bits(piece.stored)
             shop.progress.advance(piece.stored.numel() * piece.stored.element_size())
-    rebind = _bound(target, target.result, buffer, plan.edit.tied, shop)
-    follow = OptimizerStep.following(shop.optimizer, rebind) if shop.optimizer is not None else None
-    return [rebind] if follow is None else [rebind, follow]
+    commands: list[Command] = []
+    for rebind in _bound(target, target.result, buffer, plan.edit.tied, shop):
+        commands.append(rebind)
+        if shop.optimizer is not None and (follow := OptimizerStep.following(shop.optimizer, rebind)) is not None:
+            commands.append(follow)
+    return commands
 
 
-def _bound(target: Target, spec: TensorSpec, buffer: memoryview, tied: str, shop: Workshop) -> Rebind:
-    held = target.slots[0].held
-    before = held.described
-    live = before.live
-    if live is None:
-        after = Described(spec, Storage(Resident(buffer)))
-    else:
+def _bound(target: Target, spec: TensorSpec, buffer: memoryview, tied: str, shop: Workshop) -> list[Rebind]:
+    """Return the rebinds of every tensor the target's slots hold to one new storage."""
+    live = target.slots[0].held.described.live
+    tensor, storage, is_untouched = None, Storage(Resident(buffer)), None
+    if live is not None:
         tensor = torch.empty(spec.shape, dtype=torch_dtype(spec.dtype), device=live.device)
-        fill_live(tensor, buffer)
-        tensor = reparametrized(tensor, live, spec.requires_grad)
-        storage = Storage(LiveBytes(tensor.untyped_storage()))
-        after = Described(replace(spec, device=str(tensor.device)), storage, tensor)
-    if tied == "untie":
-        return Rebind(target.slots, (held, before), (HeldTensor(after), after), spec.nbytes)
-    return Rebind(target.slots, (held, before), (held, after), spec.nbytes)
+        fill_live(tensor, buffer, shop.chunk)
+        content = LiveBytes(tensor.untyped_storage())
+        storage, is_untouched = Storage(content), _watch(content, buffer, shop.chunk)
+    rebinds: list[Rebind] = []
+    for held in target.held:
+        before = held.described
+        grad = before.spec.requires_grad and (spec.type.is_floating or spec.type.family == "complex")
+        own = replace(spec, kind=before.spec.kind, requires_grad=grad, device=before.spec.device)
+        after = Described(own, storage)
+        if tensor is not None:
+            new = reparametrized(tensor.detach(), before.live, grad)
+            after = Described(replace(own, device=str(new.device)), storage, new)
+        slots = [slot for slot in target.slots if slot.held is held]
+        now = HeldTensor(after) if tied == "untie" else held
+        rebinds.append(Rebind(slots, (held, before), (now, after), 0 if rebinds else spec.nbytes, is_untouched))
+    return rebinds
+
+
+def _watch(content: LiveBytes, made_of: memoryview, chunk: int) -> Callable[[], bool]:
+    """Return a function that says whether a live storage still has the bytes it was made of."""
+    made = hashlib.blake2b(made_of).digest()
+
+    def is_untouched() -> bool:
+        found, buffer = hashlib.blake2b(), bytearray(min(chunk, content.nbytes))
+        for start in range(0, content.nbytes, chunk):
+            view = memoryview(buffer)[: min(chunk, content.nbytes - start)]
+            content.read_into(view, start)
+            found.update(view)
+        return found.digest() == made
+
+    return is_untouched

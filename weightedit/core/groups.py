@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from weightedit.core.slots import Slot
@@ -12,8 +13,9 @@ class StorageGroups:
 
     def __init__(self, slots: Sequence[Slot]) -> None:
         members: dict[int, list[Slot]] = {}
+        tied = Counter(id(slot.held) for slot in slots)
         for slot in slots:
-            if not slot.held.is_deferred:  # a deferred tensor is alone in its storage
+            if not slot.held.is_deferred or tied[id(slot.held)] > 1:  # a deferred tensor is alone in its storage
                 members.setdefault(id(slot.storage), []).append(slot)
         shared = [group for group in members.values() if len(group) > 1]
         self._members = {f"S{number}": group for number, group in enumerate(shared, 1)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from weightedit.core.operation import Operation
 from weightedit.core.pinned import PinnedTensor, Readable
 from weightedit.core.region import Box, parse_regions
 from weightedit.core.shapes import argument_hazards, shape_text
-from weightedit.core.slots import Slot
+from weightedit.core.slots import HeldTensor, Slot
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Resident
 from weightedit.core.targets import SlotIndex, find_slots
@@ -27,6 +27,7 @@ class Target:
     ----------
     slots
         The slots named that hold it, at least one; for a rebind of tied weights all of them, unless untied.
+        Slots of the same elements in the same order are tied too, as in the state_dict of a tied model.
     pinned
         What it is before the edit.
     boxes
@@ -52,6 +53,11 @@ class Target:
     def spec(self) -> TensorSpec:
         """What it is before the edit."""
         return self.pinned.spec
+
+    @property
+    def held(self) -> list[HeldTensor]:
+        """Every tensor that the slots hold, once."""
+        return list({id(slot.held): slot.held for slot in self.slots}.values())
 
     @property
     def clones_first(self) -> bool:
@@ -128,16 +134,33 @@ def make_plan(index: SlotIndex, operation: Operation, edit: Edit,
     return Plan(edit, operation, targets, hazards)
 
 
+def place_of(slot: Slot) -> tuple[object, ...]:
+    """Return what is equal for slots of the same elements in the same order; a tensor nobody looked at is alone."""
+    if slot.held.is_deferred or slot.spec.encoding != "plain":
+        return (id(slot.held),)
+    spec = slot.spec
+    return (id(slot.storage), spec.dtype, spec.shape, spec.stride, spec.offset)
+
+
 def _by_tensor(index: SlotIndex, operation: Operation, edit: Edit) -> list[list[Slot]]:
     """Group the named slots by the tensor they hold; a rebind of all tied slots adds the ones not named."""
-    found: dict[int, list[Slot]] = {}
+    together = edit.tied == "all" and operation.effect in ("write", "rebind")
+    found: dict[object, list[Slot]] = {}
     for slot in find_slots(index, list(edit.targets)):
-        found.setdefault(id(slot.held), []).append(slot)
-    if operation.effect in ("rebind", "flag") and edit.tied == "all":
+        found.setdefault(place_of(slot) if together else id(slot.held), []).append(slot)
+    rebound = {
+        key for key, slots in found.items()
+        if not slots[0].held.is_deferred and (operation.effect == "rebind" or overlaps_itself(slots[0].spec))
+    }  # fmt: skip
+    if together and rebound:
         named = {id(slot) for slots in found.values() for slot in slots}
-        shared = {key for key, slots in found.items() if not slots[0].held.is_deferred}
-        for slot in index.slots if shared else ():
-            if id(slot.held) in shared and id(slot) not in named:
+        for slot in index.slots:
+            if id(slot) not in named and not slot.held.is_deferred and place_of(slot) in rebound:
+                found[place_of(slot)].append(slot)
+    elif operation.effect == "flag" and edit.tied == "all":
+        named = {id(slot) for slots in found.values() for slot in slots}
+        for slot in index.slots:
+            if id(slot.held) in found and id(slot) not in named:
                 found[id(slot.held)].append(slot)
     return list(found.values())
 
@@ -180,9 +203,9 @@ def _readable(value: TensorValue | TensorName, resolve: Callable[[TensorName], P
     return PinnedTensor("values", TensorSpec.contiguous(value.dtype, value.shape), Resident(value.data))
 
 
-def _overlapping_targets(operation: Operation, targets: Sequence[Target]) -> list[Hazard]:
+def _overlapping_targets(operation: Operation, targets: list[Target]) -> list[Hazard]:
     """Refuse a write whose targets share some, but not all, of their elements; drop those that share all."""
-    from weightedit.core.sharing import same_elements, share_elements
+    from weightedit.core.sharing import share_elements
 
     if operation.effect != "write":
         return []
@@ -191,9 +214,9 @@ def _overlapping_targets(operation: Operation, targets: Sequence[Target]) -> lis
     for target in list(targets):
         others = by_storage.setdefault(id(target.slots[0].storage), []) if not target.slots[0].held.is_deferred else []
         for other in others:
-            if same_elements(target.spec, other.spec):
+            if _selects_the_same(target, other):
                 other.slots += target.slots
-                targets.remove(target)  # type: ignore[attr-defined]
+                targets.remove(target)
                 break
             if share_elements(target.spec, target.boxes, other.spec, other.boxes):
                 refused.append(refusal(
@@ -204,3 +227,16 @@ def _overlapping_targets(operation: Operation, targets: Sequence[Target]) -> lis
         else:
             others.append(target)
     return refused
+
+
+def _selects_the_same(target: Target, other: Target) -> bool:
+    """Whether one write of either is a write of both: the same elements, and each gets the same value."""
+    from weightedit.core.sharing import same_elements
+
+    mine, theirs = target.spec, other.spec
+    if mine.dtype != theirs.dtype or not same_elements(mine, theirs):
+        return False
+    if (mine.shape, mine.stride) == (theirs.shape, theirs.stride):
+        return True
+    whole = all(len(one.boxes) == 1 and one.boxes[0].is_whole(one.spec.shape) for one in (target, other))
+    return whole and not any(readable.spec.numel > 1 for readable in target.tensors.values())

@@ -17,11 +17,12 @@ _LONG = (torch.int64, torch.uint64)
 
 
 def widened(values: torch.Tensor, *numbers: complex) -> torch.Tensor:
-    """Return `values` in the dtype in which arithmetic with `numbers` gives the bits torch gives.
+    """Return `values` in the dtype in which arithmetic with `numbers` is done, the same on every device.
 
-    Floats below 32 bits compute in float32, as torch's kernels do inside; integers stay integers with whole
-    numbers and become float64 with fractions (torch would use float32 and lose digits past 2**24). uint64 computes
-    as the int64 of the same bits, which wraps to the same bits.
+    Floats below 32 bits compute in float32 and are rounded once, as torch's kernels do inside; torch's CPU kernels
+    for `half + number` and complex32 also round the number first, those for CUDA do not, and neither is done here.
+    Integers stay integers with whole numbers and become float64 with fractions (torch would use float32 and lose
+    digits past 2**24). uint64 computes as the int64 of the same bits, which wraps to the same bits.
     """
     if any(isinstance(number, complex) for number in numbers) and not values.is_complex():
         wide = values.dtype in (torch.float64, *_LONG)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from weightedit.core.compute import measure
 from weightedit.core.edit import Edit
 from weightedit.core.hazards import LEVELS, Hazard, refusal
-from weightedit.core.plan import Plan, Target
+from weightedit.core.plan import Plan, Target, place_of
 from weightedit.core.precision import Loss, Losses, largest_finite
 from weightedit.core.progress import Progress
 from weightedit.core.sharing import common_cells
@@ -27,9 +27,9 @@ def structural_hazards(plan: Plan, slots: Sequence[Slot], group: Callable[[Slot]
                 members.setdefault(id(slot.storage), []).append(slot)
     for target in plan.targets:
         others = [slot for slot in members.get(id(target.slots[0].storage), []) if slot not in target.slots]
-        if effect == "write":
+        if effect == "write" and not target.clones_first:
             found += _shared(target, others, named, group)
-        elif effect == "rebind":
+        elif effect in ("write", "rebind"):
             found += _untied(target, others, named, plan.edit, group)
         lost_grad = target.spec.requires_grad and not target.result.requires_grad
         if effect == "flag" and plan.scalars.get("value") and not _can_require_grad(target):
@@ -51,7 +51,7 @@ def _shared(target: Target, others: list[Slot], named: set[int],
     """Say which other slots change with a write, and which of their cells."""
     changed: list[tuple[Slot, int, str]] = []
     for slot in others:
-        if id(slot) in named or target.clones_first:
+        if id(slot) in named:
             continue
         cells = [common_cells(target.spec, box, slot.spec) for box in target.boxes if box.numel]
         hits = [cell for cell in cells if cell is not None]
@@ -70,8 +70,9 @@ def _untied(target: Target, others: list[Slot], named: set[int], edit: Edit,
             group: Callable[[Slot], str | None]) -> Iterable[Hazard]:  # fmt: skip
     from dataclasses import replace
 
-    tied = [slot for slot in others if slot.held is target.slots[0].held]
-    views = [slot for slot in others if slot.held is not target.slots[0].held and id(slot) not in named]
+    place = place_of(target.slots[0])
+    tied = [slot for slot in others if place_of(slot) == place]
+    views = [slot for slot in others if place_of(slot) != place and id(slot) not in named]
     if edit.tied == "all" and len(target.slots) > 1:
         rest = ", ".join(slot.name for slot in target.slots[1:])
         yield Hazard("unties", "notice", f"{target.name} and {rest} stay tied", "All of them get the new tensor.",

@@ -33,13 +33,14 @@ def tensor_over(data: memoryview, dtype: str, shape: tuple[int, ...]) -> torch.T
 
 def bytes_of(tensor: torch.Tensor) -> memoryview:
     """Return the row-major bytes of a CPU tensor."""
-    flat = tensor.detach().contiguous().reshape(-1)
-    return flat.view(torch.uint8).numpy().data if flat.numel() else memoryview(b"")
+    return memoryview(raw_bytes(tensor).numpy()) if tensor.numel() else memoryview(b"")
 
 
 def raw_bytes(tensor: torch.Tensor) -> torch.Tensor:
     """Return the row-major bytes of a CPU tensor as uint8, shape `(nbytes,)`."""
-    return tensor.contiguous().reshape(-1).view(torch.uint8)
+    flat = tensor.detach().contiguous().reshape(-1)
+    # A single element may keep the stride it had in a larger tensor, which the view as bytes refuses.
+    return flat.as_strided(flat.shape, (1,)).view(torch.uint8)
 
 
 def staged(values: torch.Tensor, dtype: str) -> torch.Tensor:
