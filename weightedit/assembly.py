@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from weightedit.core.contents import Inventory, expand_plain
-from weightedit.core.document import Document
+from weightedit.core.document import DEFAULT_MEMORY, Document
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.history import DEFAULT_BUDGET
 from weightedit.core.progress import Progress
 from weightedit.core.reader import Origin
 from weightedit.core.saving import Rebase, Saved, mark_saved
@@ -25,7 +26,8 @@ from weightedit.operations import OPERATIONS
 
 
 def open_document(source: Any, *, optimizer: Any = None, progress: Progress | None = None,
-                  spill: Spill | None = None) -> Document:  # fmt: skip
+                  spill: Spill | None = None, memory: int = DEFAULT_MEMORY,
+                  history_budget: int = DEFAULT_BUDGET) -> Document:  # fmt: skip
     """Open a file, a folder of shards, or a live object.
 
     Parameters
@@ -38,6 +40,10 @@ def open_document(source: Any, *, optimizer: Any = None, progress: Progress | No
         Told how far opening is, and asked whether to stop.
     spill
         Where large results go; by default a folder of its own, removed at close.
+    memory
+        Bytes a pass over a tensor may use for its values.
+    history_budget
+        Bytes undo may keep.
 
     Raises
     ------
@@ -45,8 +51,11 @@ def open_document(source: Any, *, optimizer: Any = None, progress: Progress | No
         If the file is no checkpoint, or something in it is wrong. No code of a file is ever run.
     """
     if isinstance(source, str | Path):
-        return _open_path(Path(source), progress or Progress(), spill)
-    return _open_live(source, optimizer, spill)
+        document = _open_path(Path(source), progress or Progress(), spill)
+    else:
+        document = _open_live(source, optimizer, spill)
+    document.memory, document.history.budget = memory, history_budget
+    return document
 
 
 def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
