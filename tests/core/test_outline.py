@@ -201,6 +201,15 @@ def test_a_filtered_tree_leaves_out_empty_containers():
     assert made.nbytes(made.root) == 4
 
 
+def test_a_filter_leaves_rows_as_they_were_cut():
+    entries = inventory({"l.0.q.weight": held(1), "l.0.k.weight": held(1), "l.0.k.bias": held(1)}).entries
+    made = Outline(entries, matching(entries, "*.k.weight"))
+    assert labels(made, "l", "0") == ["k"]
+    assert labels(made, "l", "0", "k") == ["weight"]
+    made = Outline(entries, matching(entries, "q"))
+    assert labels(made, "l", "0") == ["q.weight"]
+
+
 def test_a_mistyped_filter_is_guessed():
     entries = inventory({"l.0.mlp.up": held(1), "l.0.attn.q": held(1)}).entries
     assert suggestion(entries, "*.mpl.*") == "*.mlp.*"

@@ -166,8 +166,9 @@ def test_shutdown_cancels_and_joins(qapp):
 
 
 def test_shutdown_says_when_a_thread_would_not_stop(qapp):
-    made, gate = Tasks(), threading.Event()
-    made.start("deaf", lambda progress: gate.wait(10), on_result=None)
+    made, began, gate = Tasks(), threading.Event(), threading.Event()
+    made.start("deaf", lambda progress: began.set() or gate.wait(10), on_result=None)
+    assert began.wait(5)
     assert made.shutdown(0.05) is False
     gate.set()
     for thread in made._threads:

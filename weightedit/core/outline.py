@@ -123,19 +123,26 @@ class Outline:
         return ends, before, kept_before
 
     def _direct(self, start: int, stop: int) -> list[int]:
-        """Return what is directly in a container, without what the filter leaves out."""
+        """Return what is directly in a container."""
         found = []
         while start < stop:
-            end = self._ends[start]
-            if self._kept is None or self._kept_before[end] > self._kept_before[start]:
-                found.append(start)
-            start = end
+            found.append(start)
+            start = self._ends[start]
         return found
+
+    def _is_kept(self, index: int) -> bool:
+        """Whether a leaf, or anything in a container, is shown."""
+        return self._kept is None or self._kept_before[self._ends[index]] > self._kept_before[index]
 
     @property
     def tensors(self) -> int:
         """How many tensors are shown."""
         return self.root.tensors
+
+    @property
+    def leaves(self) -> int:
+        """How many tensors and values are shown."""
+        return self._kept_before[-1]
 
     def prepare(self, progress: Progress | None = None) -> None:
         """Fill the large levels, in a worker, so that expanding any node later takes no time to speak of."""
@@ -177,6 +184,8 @@ class Outline:
                 groups[part] = [index]
                 rows.append((part, -1, groups[part]))
         rows = [self._alone(row, offset) for row in rows]
+        if self._kept is not None:  # only now, so that a filter leaves rows as they were cut
+            rows = [row for row in rows if any(map(self._is_kept, row[2] or (row[1],)))]
         if groups and all(label.isdecimal() for label, _, _ in rows):
             rows.sort(key=lambda row: int(row[0]))
         return rows

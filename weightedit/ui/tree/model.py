@@ -114,6 +114,10 @@ class TreeModel(QAbstractItemModel):
                 self._by_name[id(document), child.entry.name] = child
         self._shown[node] = stop
 
+    def size(self, node: Node) -> int:
+        """Return how many rows a level has, fetched or not."""
+        return len(self._children(node))
+
     def root_of(self, node: Node) -> Node:
         """Return the row of the document that a row is in."""
         while node.kind != "root" and node.parent is not None:

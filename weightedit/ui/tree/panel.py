@@ -170,7 +170,7 @@ class TreePanel(QWidget):
                 outline = Outline(found, matching(found, text, progress))
                 outline.prepare(progress)
                 outlines.append(outline)
-            if any(outline.tensors or outline.root.members for outline in outlines):
+            if any(outline.leaves for outline in outlines):
                 return outlines, None
             return outlines, next(filter(None, (suggestion(found, text) for found in entries)), None)
 
@@ -191,7 +191,7 @@ class TreePanel(QWidget):
         total = sum(document.tensors for document in documents)
         word = "tensor" if total == 1 else "tensors"
         self.count.setText(f"{count_text(found)} of {count_text(total)}" if text else f"{count_text(total)} {word}")
-        nothing = bool(text) and not any(outline.root.members for outline in outlines)
+        nothing = bool(text) and not any(outline.leaves for outline in outlines)
         self.stack.setCurrentIndex(1 if nothing else 0)
         self._suggested = meant or ""
         self.nothing.setText(f"Nothing matches `{text}`.")

@@ -158,21 +158,21 @@ class TreeView(QTreeView):
         self.expand(index)
 
     def open_first_levels(self, most: int = OPENED_ROWS) -> None:
-        """Expand whole levels from the top while they fit into sight."""
+        """Expand rows from the top, level by level, while there are not too many of them."""
         level = [self.rows.index(row, 0) for row in range(self.rows.rowCount())]
         shown = len(level)
-        while level and shown < most:
+        while level:
             below: list[QModelIndex] = []
             for index in level:
-                if not self.rows.hasChildren(index) or shown >= most:
-                    continue
                 node = self.rows.node(index)
-                if node is not None and node.kind in ("object", "list", "tuple") and not node.tensors:
+                if node is None or not node.tensors or not self.rows.hasChildren(index):
+                    continue
+                count = self.rows.size(node)
+                if shown + count > most:
                     continue
                 self._open(index)
-                count = self.rows.rowCount(index)
                 shown += count
-                below += [self.rows.index(row, 0, index) for row in range(count)]
+                below += [self.rows.index(row, 0, index) for row in range(self.rows.rowCount(index))]
             level = below
 
     def collapse_all(self) -> None:
