@@ -60,14 +60,13 @@ def click_tree_row(qtbot: QtBot, window: MainWindow, name: str) -> None:
             if tree.model().canFetchMore(index):
                 tree.model().fetchMore(index)
             index = tree.model().index(0, 0, index)
-        return index if index.isValid() and not tree.visualRect(index).isEmpty() else None
+        left = tree.model().rowCount() == 1 and name.endswith(str(index.data()))
+        return index if left and not tree.visualRect(index).isEmpty() else None
 
     qtbot.waitUntil(lambda: row() is not None, timeout=10_000)
     index = row()
     place = tree.visualRect(index).center()
     qtbot.mouseClick(tree.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    print("ROW", index.data(), tree.model().rowCount(), tree.currentIndex().data(), _shown(window))
-    window.grab().save("/tmp/dbg.png")
     qtbot.keyClick(tree, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: _shown(window) == name, timeout=20_000)
     settled(qtbot, window)
@@ -78,12 +77,16 @@ def _shown(window: MainWindow) -> str | None:
     return None if current is None else current[1]
 
 
-def named(window: QWidget, kind: type, name: str) -> QWidget:
+def visible(window: QWidget, kind: type, name: str) -> QWidget | None:
     """Find a visible control by the name a screen reader says."""
-    for found in window.findChildren(kind):
-        if found.accessibleName() == name and found.isVisible():
-            return found
-    raise AssertionError(f"no visible {kind.__name__} called {name!r}")
+    found = (child for child in window.findChildren(kind) if child.accessibleName() == name and child.isVisible())
+    return next(found, None)
+
+
+def named(window: QWidget, kind: type, name: str) -> QWidget:
+    found = visible(window, kind, name)
+    assert found is not None, f"no visible {kind.__name__} called {name!r}"
+    return found
 
 
 def button(window: QWidget, text: str) -> QPushButton:
@@ -103,6 +106,8 @@ def choose(qtbot: QtBot, combo: QComboBox, text: str) -> None:
 def do_the_job(qtbot: QtBot, window: MainWindow, path: Path, name: str, out: Path) -> None:
     original = torch.load(path, weights_only=False, map_location="cpu")
     weight = _at(original, name)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=10_000)
     click_tree_row(qtbot, window, name)
     heatmap = window.findChild(Heatmap)
     assert isinstance(heatmap, Heatmap)
@@ -116,6 +121,7 @@ def do_the_job(qtbot: QtBot, window: MainWindow, path: Path, name: str, out: Pat
     assert region.startswith("[")
     assert region != "[:, :]"
     choose(qtbot, named(window, QComboBox, "Operation"), "scale")
+    qtbot.waitUntil(lambda: visible(window, QLineEdit, "Factor") is not None, timeout=5_000)
     factor = named(window, QLineEdit, "Factor")
     factor.setFocus()
     qtbot.keyClicks(factor, "0.5")
