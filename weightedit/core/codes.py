@@ -65,9 +65,11 @@ def code_values(dtype: str) -> Array:
         width = DTYPES[dtype].itemsize
         patterns = np.arange(1 << (8 * width), dtype=f"u{width}")
         if DTYPES[dtype].family == "bool":
-            return (patterns != 0).astype(np.float64)
+            truth: Array = (patterns != 0).astype(np.float64)
+            return truth
         with np.errstate(all="ignore"):
-            return numbers(patterns.view(numpy_dtype(dtype)), dtype).astype(np.float64)
+            exact: Array = numbers(patterns.view(numpy_dtype(dtype)), dtype).astype(np.float64)
+        return exact
     upper = np.arange(1 << 16, dtype=np.uint32) << 16
     low, high = upper.view(np.float32), (upper | 0xFFFF).view(np.float32)
     with np.errstate(all="ignore"):

@@ -114,12 +114,12 @@ class Reduced:
     @property
     def height(self) -> int:
         """Pixels down."""
-        return self.low.shape[0]
+        return int(self.low.shape[0])
 
     @property
     def width(self) -> int:
         """Pixels across."""
-        return self.low.shape[1]
+        return int(self.low.shape[1])
 
     @property
     def is_cells(self) -> bool:

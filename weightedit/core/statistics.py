@@ -100,13 +100,13 @@ class Statistics:
         scale = bins / (high - low)
         weights = self.code_counts[present].astype(np.float64)
         if is_exact(self.dtype):
-            place = np.clip(((values[present] - low) * scale).astype(np.int64), 0, bins - 1)
-            np.add.at(result, place, weights)
+            place = np.clip((values[present] - low) * scale, 0, bins - 1)
+            np.add.at(result, place.astype(np.int64), weights)
             return result
         half = np.abs(values[present]) / 256
-        first = (values[present] - half - low) * scale
-        last = (values[present] + half - low) * scale
-        parts = np.clip(np.ceil(last - first).astype(np.int64) + 1, 1, 2 * bins)
+        first = np.clip((values[present] - half - low) * scale, -1, bins + 1)
+        last = np.clip((values[present] + half - low) * scale, -1, bins + 1)
+        parts = np.ceil(last - first).astype(np.int64) + 1
         steps = np.arange(int(parts.sum())) - np.repeat(np.cumsum(parts) - parts, parts)
         at = np.repeat(first, parts) + (steps + 0.5) * np.repeat((last - first) / parts, parts)
         np.add.at(result, np.clip(at, 0, bins - 1).astype(np.int64), np.repeat(weights / parts, parts))

@@ -98,8 +98,10 @@ class HistoryModel(QAbstractListModel):
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
         """Every line but the preview can be gone to."""
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemNeverHasChildren
-        if index.isValid() and self.rows[index.row()].position is not None:
+        if self.rows[index.row()].position is not None:
             flags |= Qt.ItemFlag.ItemIsSelectable
         return flags
 
@@ -114,8 +116,8 @@ class _Delegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         """Draw one row."""
         row: Row = index.data(Qt.ItemDataRole.UserRole)
-        rect: QRect = option.rect  # type: ignore[attr-defined]
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+        rect: QRect = option.rect
+        state: QStyle.StateFlag = option.state
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if row.state == PRESENT:
@@ -231,7 +233,8 @@ class HistoryPanel(QWidget):
         column.addLayout(head)
         column.addWidget(self.pages, 1)
 
-    def show_document(self, document: Document | None, opened: str = "", preview: tuple[str, str] | None = None) -> None:
+    def show_document(self, document: Document | None, opened: str = "",
+                      preview: tuple[str, str] | None = None) -> None:  # fmt: skip
         """Show a document's history; `preview` is (label, where) of an edit that is not applied."""
         rows = [] if document is None else rows_of(document, opened, preview)
         self.model.show_rows(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QEnterEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QTabBar, QWidget
 
 from weightedit.ui.icons import icon, paint_icon
@@ -48,7 +48,7 @@ class _TabEnd(QAbstractButton):
         else:
             paint_icon(painter, QRectF(3, 3, 12, 12), "close", "text" if over else "text3")
 
-    def enterEvent(self, event: QEvent) -> None:  # type: ignore[override]
+    def enterEvent(self, event: QEnterEvent) -> None:
         """Show the cross."""
         self.update()
 

@@ -60,7 +60,7 @@ class Workbench(QWidget):
         self._is_drawer = False
         self.tabs, self.pages = TabStrip(), QStackedWidget()
         self.edit_panel = EditPanel(tasks)
-        self.inspector, self.history = Inspector(), HistoryPanel()
+        self.inspector, self.history = Inspector(tasks), HistoryPanel()
         self.nothing = empty_state("grid", "No tensor selected",
                                    "Pick one in the tree, or press Ctrl+F and type its name.")  # fmt: skip
         self._build()
@@ -308,9 +308,10 @@ class Workbench(QWidget):
                                        page.selection.view)  # fmt: skip
 
     def _selection_changed(self) -> None:
-        if self.sender() is self.page:
-            if self.page is not None and not self.page.selection.is_empty:
-                self._keep(self.page)
+        page = self.page
+        if page is not None and self.sender() is page:
+            if not page.selection.is_empty:
+                self._keep(page)
             self._retarget()
 
     def _region_checked(self) -> None:
@@ -318,8 +319,9 @@ class Workbench(QWidget):
             self.edit_panel.set_region_problem(self.page.read_out.is_wrong)
 
     def _statistics_ready(self, found: object) -> None:
-        if self.sender() is self.page and self.page is not None and self.page.pinned is not None:
-            self.inspector.show_statistics(self._facts.known(self.page.pinned))
+        page = self.page
+        if page is not None and page.pinned is not None and self.sender() is page:
+            self.inspector.show_statistics(self._facts.known(page.pinned))
 
     def _look_changed(self) -> None:
         if self.page is not None:

@@ -177,7 +177,7 @@ def _equal(kept: Any, value: Any, dtype: str) -> bool:
     if isinstance(value, complex):
         return False
     if DTYPES[dtype].is_integer:
-        return int(kept) == value
+        return bool(int(kept) == value)
     return float(kept) == value or (value != value and float(kept) != float(kept))
 
 

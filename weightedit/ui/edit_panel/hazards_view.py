@@ -13,7 +13,7 @@ from weightedit.core.hazards import Hazard
 from weightedit.core.labels import label as edit_label
 from weightedit.core.numbers import count_text
 from weightedit.core.operation import Operation
-from weightedit.ui.errors_view import Notice
+from weightedit.ui.errors_view import Notice, wrapping
 from weightedit.ui.pieces import IconLabel, label, restyle
 
 QUIET_KINDS = ("precision-loss", "overflow", "underflow", "truncation")
@@ -170,9 +170,8 @@ class HazardsView(QWidget):
         row = QHBoxLayout(made)
         row.setContentsMargins(0, 2, 0, 0)
         row.setSpacing(6)
-        row.addWidget(IconLabel("check", 12, "ok"))
-        row.addWidget(label(text, "secondary"))
-        row.addStretch(1)
+        row.addWidget(IconLabel("check", 12, "ok"), 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(wrapping(text, "secondary"), 1)
         return made
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from weightedit.core.as_pytorch import as_pytorch
 from weightedit.core.document import Document
@@ -109,8 +109,8 @@ class EditPanel(QFrame):
         row.setSpacing(8)
         row.addWidget(IconLabel("sliders", 16, "accent"))
         row.addWidget(label("Edit", "strong"))
-        row.addWidget(self.counts)
-        row.addStretch(1)
+        self.counts.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        row.addWidget(self.counts, 1)
         for button in (self.copy_button, self.reset_button, self.apply_button):
             row.addWidget(button)
         body = QHBoxLayout()
@@ -182,9 +182,7 @@ class EditPanel(QFrame):
         operation = self.form.operation
         if self._is_done:
             self.preview.clear("Applied. Change something to see the next preview.")
-        elif self.form.problem():
-            self.preview.clear("")
-        elif operation is None or self.form.name is None:
+        elif self.form.problem() or operation is None or self.form.name is None:
             self.preview.clear("")
         else:
             self.preview.clear(operation.summary)
@@ -214,6 +212,7 @@ class EditPanel(QFrame):
         self.shown = shown
         operation = self.form.operation
         self.counts.setText(summary(shown.preview, "" if operation is None else operation.effect))
+        self.counts.setToolTip(self.counts.text())
         self.preview.show_preview(shown, self._levels, self._map)
         self._show_hazards(shown.preview.hazards, shown.preview.edit)
         self._refresh_buttons()
@@ -279,6 +278,8 @@ class EditPanel(QFrame):
         self._is_applying = False
         self._is_done = self.form.request() == request
         if self._is_done:
+            self._pause.stop()  # the document's own announcement may have come first
+            self._tasks.cancel_group(self._group)
             self._drop_preview()
         if self._document is not None:
             done = edit_label(self._document.operations[edit.operation], edit)

@@ -21,6 +21,7 @@ from weightedit.core.statistics import Statistics
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.inspector.rows import Columns, Facts, Pairs, Section, Wrapped, value_label
 from weightedit.ui.pieces import label
+from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.header import Segments, StorageChip
 from weightedit.ui.theme import ui_font
 
@@ -88,12 +89,12 @@ class StorageSection(Section):
         detail.setMinimumWidth(10)
         detail.setProperty("role", "caption")
         column.addWidget(detail)
-        self.rows.append((slot.name, where))
+        self.rows.append((slot.name, f"offset {slot.spec.offset}, stride {_tuple(slot.spec.stride)}"))
         return made
 
     def text(self) -> str:
         """Return `name: offset, stride` lines."""
-        return "\n".join(f"{name}: {where.replace(',', '') if '(' not in where else where}" for name, where in self.rows)
+        return "\n".join(f"{name}: {where}" for name, where in self.rows)
 
 
 def _tuple(values: tuple[int, ...]) -> str:
@@ -112,8 +113,9 @@ class Inspector(QWidget):
 
     chosen = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._tasks = tasks
         self.tabs = Segments(("Inspect", "Place in file"))
         self.preview = Columns("Preview", PREVIEW)
         self.tensor = Facts("Tensor", TENSOR)
@@ -176,7 +178,10 @@ class Inspector(QWidget):
         self.place.show_value("File", document.title, tooltip=str(document.path or ""))
         self.place.show_value("Format", document.format_name)
         self.place.show_value("State", "modified" if slot.is_modified else slot.storage.state)
-        self.bytes_.show_text(document.place(slot))
+        # where a record of a zip begins is read from the file
+        self._tasks.start("Place", lambda _: document.place(slot), on_result=self.bytes_.show_text,
+                          on_error=lambda error: self.bytes_.show_text(str(error)), group=f"place {id(self)}",
+                          quiet=True)  # fmt: skip
         lines = [f"{key}: {value if len(value) < 400 else value[:400] + '…'}" for key, value in
                  document.metadata.items()]  # fmt: skip
         self.metadata.show_text("\n".join(lines) or "The file carries none.")
@@ -201,7 +206,8 @@ class Inspector(QWidget):
             section.show_value(name, count_text(count), "bad" if count and name != "zeros" else "")
         most = found.abs_percentile()
         near = "Exact" if found.percentile_is_exact else "Within 0.8 %"
-        section.show_value("99.9 % |x|", statistic_text(most), tooltip=f"99.9 % of magnitudes are at most this. {near}.")
+        tip = f"99.9 % of magnitudes are at most this. {near}."
+        section.show_value("99.9 % |x|", statistic_text(most), tooltip=tip)
 
     def show_preview(self, shown: Shown | None) -> None:
         """Show before and after of an edit that is not applied."""

@@ -91,7 +91,7 @@ class Facts(Section):
 
     def text(self) -> str:
         """Return `name: value` lines."""
-        return "\n".join(f"{name}: {plain(value.text())}" for name, value in self.values.items())
+        return "\n".join(f"{plain(name)}: {plain(value.text())}" for name, value in self.values.items())
 
 
 class Pairs(Section):
@@ -125,7 +125,7 @@ class Pairs(Section):
 
     def text(self) -> str:
         """Return `name: value` lines."""
-        return "\n".join(f"{name}: {plain(value.text())}" for name, value in self.values.items())
+        return "\n".join(f"{plain(name)}: {plain(value.text())}" for name, value in self.values.items())
 
 
 class Columns(Section):

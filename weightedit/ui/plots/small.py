@@ -66,7 +66,7 @@ class BeforeAfter(QWidget):
         theme.changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
-        """A strip."""
+        """Ask for a strip."""
         return QSize(220, 66)
 
     def show_statistics(self, before: Statistics | None, after: Statistics | None) -> None:

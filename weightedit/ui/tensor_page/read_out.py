@@ -29,7 +29,7 @@ class ReadOut(QFrame):
         self.field.setFont(mono_font(12))
         self.field.setAccessibleName("Region")
         self.field.setToolTip("Integers, slices, ... and one list, such as [3, 10:20, :]  Ctrl+G")
-        self.size, self.problem = label("", "caption"), label("", "bad")
+        self.size_text, self.problem = label("", "caption"), label("", "bad")
         self.index, self.value, self.bits = (label("", "mono") for _ in range(3))
         restyle(self.index, "tone", "")
         self.bits.setProperty("role", "caption")
@@ -41,7 +41,7 @@ class ReadOut(QFrame):
         row.addWidget(IconLabel("region", 14))
         row.addWidget(label("Region", "caption"))
         row.addWidget(self.field)
-        row.addWidget(self.size)
+        row.addWidget(self.size_text)
         row.addWidget(self.problem)
         row.addStretch(1)
         for shown in (self.index, self.value, self.bits):
@@ -66,11 +66,11 @@ class ReadOut(QFrame):
         count = count_text(self._selection.numel)
         values = "1 value" if self._selection.numel == 1 else f"{count} values"
         if chosen is None:
-            self.size.setText(f"whole tensor · {values}")
+            self.size_text.setText(f"whole tensor · {values}")
         elif chosen.numel == 1:
-            self.size.setText(values)
+            self.size_text.setText(values)
         else:
-            self.size.setText(f"{shape_text(chosen.result_shape)} · {values}")
+            self.size_text.setText(f"{shape_text(chosen.result_shape)} · {values}")
 
     def _fit_field(self) -> None:
         width = self.field.fontMetrics().horizontalAdvance(self.field.text() + "  ") + 24
@@ -106,7 +106,7 @@ class ReadOut(QFrame):
         self.problem.setText(sentence)
         self.problem.setToolTip(sentence)
         self.problem.setVisible(bool(sentence))
-        self.size.setVisible(not sentence)
+        self.size_text.setVisible(not sentence)
 
     @property
     def is_wrong(self) -> bool:

@@ -46,7 +46,7 @@ class Selection(QObject):
         self._head: tuple[int, int] = (0, 0)
 
     def set_shape(self, shape: tuple[int, ...]) -> None:
-        """The tensor has another shape now: look at it anew."""
+        """Look at a tensor of another shape."""
         self.shape = shape
         self.view = SliceView.of(shape)
         self.box = None

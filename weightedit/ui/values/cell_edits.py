@@ -43,8 +43,9 @@ def parsed_block(text: str, dtype: str) -> list[list[Number]]:
             raise NumberError(f"Line {number + 1} of what was pasted does not read: {error}") from None
     if not block or len({len(line) for line in block}) != 1:
         widths = sorted({len(line) for line in block})
-        raise NumberError("There are no values to paste." if not block else
-                          f"The pasted lines have {widths[0]} to {widths[-1]} values; a block has as many in each.")  # fmt: skip
+        if not block:
+            raise NumberError("There are no values to paste.")
+        raise NumberError(f"The pasted lines have {widths[0]} to {widths[-1]} values; a block has as many in each.")
     return block
 
 
@@ -65,7 +66,8 @@ def paste_edit(block: list[list[Number]], at: tuple[int, int], picked: tuple[ran
     if rows.stop > height or columns.stop > width:
         raise NumberError(
             f"The pasted block of {count_text(len(rows))} × {count_text(len(columns))} values reaches past the slice, "
-            f"which has {count_text(height - at[0])} rows and {count_text(width - at[1])} columns from here.")  # fmt: skip
+            f"which has {count_text(height - at[0])} rows and {count_text(width - at[1])} columns from here."
+        )
     return CellEdit(_region(view, shape, rows, columns), _in_order(block, view), rows, columns)
 
 

@@ -144,8 +144,10 @@ class ValuesModel(QAbstractTableModel):
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
         """Values can be picked, and typed over."""
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
-        if self.is_editable and index.isValid():
+        if self.is_editable:
             flags |= Qt.ItemFlag.ItemIsEditable
         return flags
 

@@ -191,7 +191,8 @@ class ValuesPane(QWidget):
         """Pick elsewhere what is picked in the table."""
         if self._syncing:
             return
-        ranges = list(self.table.selectionModel().selection())
+        selection = self.table.selectionModel().selection()
+        ranges = [selection.at(place) for place in range(selection.count())]
         if not ranges:
             return
         window = self.model.window

@@ -1,0 +1,286 @@
+"""The edit panel: forms from declarations, previews that change nothing, hazards, and applying, against torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+
+from tests.ui.bench import Bench, bench_on
+from weightedit.core.operation import REQUIRED, Parameter
+from weightedit.ui.edit_panel.fields import FieldError, TextField, stored_note
+from weightedit.ui.edit_panel.form import REGION, SEVERAL, WHOLE
+
+
+@pytest.fixture
+def tensors() -> dict[str, torch.Tensor]:
+    torch.manual_seed(6)
+    qkv = torch.randn(30, 10)
+    large = torch.randn(8, 8)
+    large[2, 3] = 70144.0
+    tied = torch.nn.Parameter(torch.randn(6, 4))
+    return {"w": torch.randn(40, 30), "qkv": qkv, "q": qkv[:10], "large": large, "half": torch.randn(5, 5).bfloat16(),
+            "ids": torch.arange(10), "a": tied, "b": tied, "other": torch.randn(40, 30)}  # fmt: skip
+
+
+@pytest.fixture
+def bench(qtbot: QtBot, tmp_path: Path, tensors: dict[str, torch.Tensor]) -> Iterator[Bench]:
+    with bench_on(qtbot, tmp_path / "edit.pt", tensors) as made:
+        yield made
+
+
+def links(bench: Bench) -> dict[str, QPushButton]:
+    return {link.text(): link for card in bench.panel.hazards.cards for link in card.findChildren(QPushButton)}
+
+
+def test_every_operation_has_a_form(bench: Bench) -> None:
+    bench.open("w")
+    for name, operation in bench.document.operations.items():
+        bench.workbench.choose_operation(name)
+        bench.wait()
+        assert [field.parameter for field in bench.panel.form.fields] == list(operation.parameters)
+        assert bench.panel.form.operations.toolTip() == operation.summary
+
+
+def test_a_preview_shows_and_changes_nothing(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    bench.open("w")
+    bench.drag((10, 5), (19, 14))
+    bench.fill_form("scale", "0.5")
+    shown = bench.panel.shown
+    assert bench.panel.counts.text() == "100 of 100 values change, 100 %"
+    part = tensors["w"][10:20, 5:15]
+    assert np.array_equal(shown.before.extreme, part.double().numpy())
+    assert np.allclose(shown.after.extreme, part.double().numpy() * 0.5)
+    assert shown.after_statistics.maximum == pytest.approx(part.max().item() * 0.5)
+    assert bench.document.version == 0
+    assert torch.equal(bench.values("w"), tensors["w"])
+    assert bench.workbench.history.model.rows[0].state == "preview"
+
+
+def test_apply_does_what_the_preview_showed(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    bench.open("w")
+    bench.drag((10, 5), (19, 14))
+    bench.fill_form("scale", "0.5")
+    assert bench.panel.form.target.currentData() == REGION
+    bench.press(bench.panel.apply_button)
+    expected = tensors["w"].clone()
+    expected[10:20, 5:15] *= 0.5
+    assert torch.equal(bench.values("w"), expected)
+    assert not bench.panel.apply_button.isEnabled()
+    assert np.array_equal(bench.shown(), expected.double().numpy())
+    assert "Applied scale × 0.5" in bench.said[-1]
+    bench.type(bench.panel.form.fields[0].edit, "3")
+    assert bench.panel.apply_button.isEnabled()
+
+
+def test_the_whole_tensor(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    bench.open("w")
+    assert bench.panel.form.target.currentData() == WHOLE
+    bench.fill_form("add", "1")
+    bench.workbench.apply()
+    bench.wait()
+    assert torch.equal(bench.values("w"), tensors["w"] + 1)
+
+
+def test_selected_tensors(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    bench.open("w")
+    bench.workbench.set_selected(bench.document, ["w", "other"])
+    target = bench.panel.form.target
+    target.setCurrentIndex(target.findData(SEVERAL))
+    target.activated.emit(target.currentIndex())
+    bench.fill_form("scale", "2")
+    assert bench.panel.counts.text() == "2,400 of 2,400 values change in 2 tensors, 100 %"
+    bench.workbench.apply()
+    bench.wait()
+    assert torch.equal(bench.values("other"), tensors["other"] * 2)
+    assert len(bench.document.history) == 1
+
+
+def test_a_warning_names_its_cost_and_the_press_is_the_answer(bench: Bench) -> None:
+    bench.open("large")
+    bench.fill_form("cast", "float16")
+    assert bench.panel.apply_button.text() == "Apply with 1 Inf"
+    assert bench.panel.apply_button.property("kind") == "warning"
+    assert bench.panel.counts.text() == "float32 to float16, rebinds 1 slot"
+    assert not bench.workbench.inspector.preview.isHidden()
+    before, after = bench.workbench.inspector.preview.cells["dtype"]
+    assert (before.text(), after.text()) == ("float32", "float16")
+    bench.press(bench.panel.apply_button)
+    got = bench.values("large")
+    assert got.dtype == torch.float16
+    assert got[2, 3] == float("inf")
+    assert bench.document.history.steps[0].edit.accepted == ("overflow",)
+
+
+def test_a_link_shows_the_cell_of_a_hazard(bench: Bench) -> None:
+    bench.open("large")
+    bench.fill_form("cast", "float16")
+    overflow = bench.panel.hazards.cards[0]
+    assert overflow.hazard.kind == "overflow"
+    bench.press(next(link for link in overflow.findChildren(QPushButton) if link.text() == "Go to first"))
+    assert bench.page.selection.region == "[2, 3]"
+
+
+def test_shared_storage_is_a_notice_with_the_other_cells(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    bench.open("q")
+    bench.drag((2, 3), (4, 5))
+    bench.fill_form("fill", "0")
+    hazard = next(hazard for hazard in bench.panel.hazards.hazards if hazard.kind == "shared-storage")
+    assert hazard.level == "notice"
+    assert bench.panel.apply_button.text() == "Apply"
+    bench.press(bench.panel.apply_button)
+    assert (bench.values("qkv")[2:5, 3:6] == 0).all()
+    bench.press(bench.workbench.history.undo_button)
+    assert torch.equal(bench.values("qkv"), tensors["qkv"])
+
+
+def test_a_refusal_keeps_apply_off_and_offers_what_fits(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    bench.open("w")
+    bench.fill_form("set", "[[1, 2, 3], [4, 5, 6]]")
+    assert any(hazard.level == "refusal" for hazard in bench.panel.hazards.hazards)
+    assert not bench.panel.apply_button.isEnabled()
+    assert bench.panel.apply_button.toolTip()
+    bench.workbench.apply()
+    bench.wait()
+    assert torch.equal(bench.values("w"), tensors["w"])
+
+
+def test_an_alternative_goes_into_the_form(bench: Bench) -> None:
+    bench.open("a")
+    bench.fill_form("cast", "bfloat16")
+    link = links(bench)["Untie this one"]
+    bench.press(link)
+    assert bench.panel.form.tied == "untie"
+    assert "Keep them tied" in links(bench) or bench.panel.form.request().tied == "untie"
+    bench.press(bench.panel.apply_button)
+    assert bench.values("a").dtype == torch.bfloat16
+    assert bench.values("b").dtype == torch.float32
+
+
+def test_wrong_input_is_said_under_the_field(bench: Bench) -> None:
+    bench.open("w")
+    bench.fill_form("scale", "fast")
+    field = bench.panel.form.fields[0]
+    assert field.edit.property("wrong") == "true"
+    assert "fast is not a number" in field.note.text()
+    assert not bench.panel.apply_button.isEnabled()
+    bench.type(field.edit, "2")
+    assert field.edit.property("wrong") == "false"
+    assert bench.panel.apply_button.isEnabled()
+
+
+def test_values_say_how_they_are_stored(bench: Bench) -> None:
+    bench.open("half")
+    bench.fill_form("fill", "0.125")
+    assert bench.panel.form.fields[0].note.text() == "Stored in bfloat16 exactly"
+    bench.type(bench.panel.form.fields[0].edit, "0.123456")
+    assert bench.panel.form.fields[0].note.text() == "Stored as 0.1235 in bfloat16"
+    assert stored_note(float("nan"), "float16") == "Stored in float16 exactly"
+    assert stored_note(1.5, "int64") == "Stored as 1 in int64"
+
+
+def test_reset_and_leave(bench: Bench) -> None:
+    bench.open("w")
+    bench.drag((1, 1), (4, 4))
+    bench.fill_form("scale", "2")
+    assert bench.panel.shown is not None
+    bench.workbench.leave()
+    bench.wait()
+    assert bench.panel.shown is None
+    assert bench.panel.form.fields[0].edit.text() == ""
+    assert not bench.page.selection.is_empty
+    bench.workbench.leave()
+    assert bench.page.selection.is_empty
+
+
+def test_copy_as_pytorch_runs_and_does_the_same(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    bench.open("w")
+    bench.drag((1, 1), (4, 4))
+    bench.fill_form("scale", "2")
+    bench.press(bench.panel.copy_button)
+    code = QGuiApplication.clipboard().text()
+    checkpoint = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+    exec(code, {"checkpoint": checkpoint})
+    bench.press(bench.panel.apply_button)
+    assert torch.equal(checkpoint["w"], bench.values("w"))
+
+
+def test_transpose_previews_the_new_shape(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    bench.open("w")
+    bench.workbench.choose_operation("transpose")
+    bench.wait()
+    assert bench.panel.counts.text() == "40 × 30 to 30 × 40, rebinds 1 slot"
+    bench.press(bench.panel.apply_button)
+    assert torch.equal(bench.values("w"), tensors["w"].t())
+    assert bench.page.selection.shape == (30, 40)
+    assert np.array_equal(bench.shown(), tensors["w"].t().double().numpy())
+
+
+def test_replace_by_a_tensor_of_the_document(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    bench.open("w")
+    bench.fill_form("replace", "other")
+    bench.workbench.apply()
+    bench.wait()
+    assert torch.equal(bench.values("w"), tensors["other"])
+    bench.fill_form("replace", "nobody")
+    assert "There is no tensor nobody" in bench.panel.form.fields[0].note.text()
+
+
+def test_flags_and_names(bench: Bench) -> None:
+    bench.open("w")
+    bench.fill_form("requires_grad", "True")
+    bench.workbench.apply()
+    bench.wait()
+    assert bench.document.tensors["w"].requires_grad
+    bench.fill_form("rename", "weight")
+    bench.workbench.apply()
+    bench.wait()
+    assert "weight" in bench.document.tensors
+    assert bench.workbench.current() == (bench.document, "weight")
+    assert bench.workbench.tabs.tabText(0) == "weight"
+
+
+def test_the_preview_follows_the_selection(bench: Bench) -> None:
+    bench.open("w")
+    bench.drag((1, 1), (4, 4))
+    bench.fill_form("scale", "2")
+    assert bench.panel.shown.preview.total == 16
+    bench.drag((1, 1), (4, 6))
+    assert bench.panel.shown.preview.total == 24
+    bench.key(bench.heatmap, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    assert bench.panel.shown.preview.total == 30
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0.5", 0.5), ("[1, 2]", [1, 2]), ("[[1, nan], [-inf, .5]]", None), ("(1, 2,)", [1, 2]),
+     ("[True, False]", [True, False])],
+)  # fmt: skip
+def test_values_are_read(qtbot: QtBot, text: str, value: Any) -> None:
+    field = TextField(Parameter("values", "Values", "values", REQUIRED, ""))
+    qtbot.addWidget(field)
+    field.edit.setText(text)
+    if value is None:
+        nested = field.value()
+        assert np.isnan(nested[0][1])
+        assert nested[1] == [-float("inf"), 0.5]
+    else:
+        assert field.value() == value
+
+
+@pytest.mark.parametrize("text", ["[1, 2", "[a]", "__import__('os')", "[[1], 2 3]"])
+def test_what_is_no_list_is_refused(qtbot: QtBot, text: str) -> None:
+    field = TextField(Parameter("values", "Values", "values", REQUIRED, ""))
+    qtbot.addWidget(field)
+    field.edit.setText(text)
+    with pytest.raises(FieldError):
+        field.value()
+    assert field.edit.property("wrong") == "true"

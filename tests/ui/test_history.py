@@ -1,0 +1,112 @@
+"""The history panel: rows, going to a step by mouse and key, and what is shown while nothing was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.modeltest import ModelTester
+from pytestqt.qtbot import QtBot
+
+from tests.ui.bench import Bench, bench_on
+from weightedit.ui.history_panel import ROW
+
+
+@pytest.fixture
+def tensors() -> dict[str, torch.Tensor]:
+    torch.manual_seed(8)
+    return {"w": torch.randn(12, 10), "v": torch.randn(5)}
+
+
+@pytest.fixture
+def bench(qtbot: QtBot, tmp_path: Path, tensors: dict[str, torch.Tensor]) -> Iterator[Bench]:
+    with bench_on(qtbot, tmp_path / "history.pt", tensors) as made:
+        made.open("w")
+        yield made
+
+
+def edit(bench: Bench, operation: str, value: str) -> None:
+    bench.fill_form(operation, value)
+    bench.workbench.apply()
+    bench.wait()
+
+
+def click(bench: Bench, row: int) -> None:
+    view = bench.workbench.history.list
+    place = view.visualRect(bench.workbench.history.model.index(row, 0)).center()
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+    bench.wait()
+
+
+def states(bench: Bench) -> list[str]:
+    return [row.state for row in bench.workbench.history.model.rows]
+
+
+def test_nothing_done_yet(bench: Bench) -> None:
+    history = bench.workbench.history
+    assert history.pages.currentWidget() is history.empty
+    assert history.empty.text() == "No edits yet. They appear here; click one to go back to it."
+    assert not history.undo_button.isEnabled()
+    assert not history.redo_button.isEnabled()
+
+
+def test_rows_say_what_where_and_when(bench: Bench, qtmodeltester: ModelTester) -> None:
+    edit(bench, "scale", "0.5")
+    bench.drag((1, 1), (3, 4))
+    edit(bench, "fill", "0")
+    rows = bench.workbench.history.model.rows
+    assert [(row.label, row.where) for row in rows] == [
+        ("fill 0", "w [1:4, 1:5]"), ("scale × 0.5", "w"), ("Opened", "history.pt")]  # fmt: skip
+    assert states(bench) == ["present", "done", "opened"]
+    assert all(":" in row.time for row in rows)
+    assert bench.workbench.history.list.visualRect(bench.workbench.history.model.index(0, 0)).height() == ROW
+    qtmodeltester.check(bench.workbench.history.model)
+
+
+def test_a_click_goes_there_and_back(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    edit(bench, "scale", "0.5")
+    edit(bench, "add", "1")
+    click(bench, 2)
+    assert torch.equal(bench.values("w"), tensors["w"])
+    assert states(bench) == ["undone", "undone", "present"]
+    assert not bench.document.is_modified
+    assert not bench.workbench.tabs.is_marked(0)
+    click(bench, 1)
+    assert torch.equal(bench.values("w"), tensors["w"] * 0.5)
+    assert (bench.shown() == (tensors["w"] * 0.5).double().numpy()).all()
+    click(bench, 0)
+    assert torch.equal(bench.values("w"), tensors["w"] * 0.5 + 1)
+
+
+def test_enter_goes_there(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    edit(bench, "scale", "0.5")
+    view = bench.workbench.history.list
+    view.setFocus()
+    view.setCurrentIndex(bench.workbench.history.model.index(1, 0))
+    QTest.keyClick(view, Qt.Key.Key_Return)
+    bench.wait()
+    assert torch.equal(bench.values("w"), tensors["w"])
+
+
+def test_buttons_undo_and_redo(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    edit(bench, "scale", "0.5")
+    history = bench.workbench.history
+    bench.press(history.undo_button)
+    assert torch.equal(bench.values("w"), tensors["w"])
+    assert not history.undo_button.isEnabled()
+    bench.press(history.redo_button)
+    assert torch.equal(bench.values("w"), tensors["w"] * 0.5)
+
+
+def test_the_preview_is_a_hollow_row_that_cannot_be_gone_to(bench: Bench) -> None:
+    bench.fill_form("scale", "0.5")
+    row = bench.workbench.history.model.rows[0]
+    assert (row.state, row.label, row.time) == ("preview", "scale × 0.5", "preview")
+    click(bench, 0)
+    assert bench.document.version == 0
+    bench.workbench.leave()
+    assert bench.workbench.history.pages.currentWidget() is bench.workbench.history.empty
