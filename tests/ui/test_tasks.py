@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 
 import pytest
 
 from weightedit.core.errors import Cancelled
+from weightedit.ui.collecting import paused
 from weightedit.ui.status_bar import StatusBar, left_text
 from weightedit.ui.tasks import Tasks
 
@@ -174,6 +176,15 @@ def test_shutdown_says_when_a_thread_would_not_stop(qapp):
     for thread in made._threads:
         thread.join(5)
     made.deleteLater()
+
+
+def test_garbage_is_collected_again_after_the_last_pause():
+    assert gc.isenabled()
+    with paused():
+        with paused():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
 
 
 def test_cancelled_is_what_work_raises_to_stop(qtbot, tasks):

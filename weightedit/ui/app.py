@@ -10,6 +10,7 @@ from typing import Any
 from PySide6.QtCore import QEventLoop, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
+from weightedit.ui import collecting
 from weightedit.ui.icons import app_icon
 from weightedit.ui.settings import Settings
 from weightedit.ui.theme import system_theme, theme
@@ -120,6 +121,9 @@ def run(paths: Sequence[str], *, smoke: bool = False, shot: Path | None = None, 
     window = make_window(settings, None if remembered else size, theme)
     errors: list[BaseException] = []
     window.failed.connect(errors.append)
+    collecting.take_turns()
+    window.documents.added.connect(lambda _: collecting.set_apart())
+    window.documents.removed.connect(lambda _: collecting.take_back())
     _show_unexpected(window)
     status = 0
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, Signal
 
 from weightedit.core.outline import Outline
+from weightedit.ui.collecting import paused
 from weightedit.ui.tasks import Task, TaskProgress, Tasks
 
 if TYPE_CHECKING:
@@ -155,7 +156,8 @@ class Documents(QObject):
         def work(progress: TaskProgress) -> OpenDocument:
             from weightedit.assembly import open_document
 
-            return opened(open_document(target, optimizer=optimizer, progress=progress), progress)
+            with paused():
+                return opened(open_document(target, optimizer=optimizer, progress=progress), progress)
 
         def done(result: OpenDocument) -> None:
             self._finished(task)
@@ -205,10 +207,11 @@ class Documents(QObject):
 
     def _outline_anew(self, opened: OpenDocument) -> None:
         def work(progress: TaskProgress) -> Outline:
-            outline = Outline(list(opened.document.entries))
-            outline.prepare(progress)
-            opened.look()
-            return outline
+            with paused():
+                outline = Outline(list(opened.document.entries))
+                outline.prepare(progress)
+                opened.look()
+                return outline
 
         def done(outline: Outline) -> None:
             opened.outline = outline
