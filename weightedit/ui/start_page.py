@@ -76,7 +76,7 @@ class StartPage(QWidget):
         column = QVBoxLayout()
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addStretch(3)
+        column.addStretch(2)
         column.addLayout(self._head())
         column.addSpacing(24)
         column.addWidget(self._drop_card())

@@ -238,6 +238,7 @@ class StatusBar(QWidget):
         self.torch.setText(f"torch {version.split('+')[0]}")
         self.torch.setToolTip(version)
         self._set_torch_visible(True)
+        self._show_memory()
         self._devices = devices
         several = len(devices) > 1
         self.device_button.setIcon(icon("chevron-up", 12) if several else icon("cpu", 0))

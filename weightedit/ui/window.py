@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from weightedit.core.errors import one_line
 from weightedit.ui.actions import Bound
@@ -139,6 +139,7 @@ class MainWindow(QMainWindow):
             body.addWidget(widget)
         body.addWidget(self.splitter, 1)
         whole = QWidget()
+        whole.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -148,6 +149,7 @@ class MainWindow(QMainWindow):
         column.addWidget(line())
         column.addWidget(self.status)
         self.setCentralWidget(whole)
+        whole.setFocus()  # nothing is marked before a key is pressed
 
     def _connect(self) -> None:
         handlers = self.handlers
@@ -223,6 +225,8 @@ class MainWindow(QMainWindow):
                 self.workbench.set_document(None if opened is None else opened.document)
 
     def _show_first(self, opened: OpenDocument) -> None:
+        if QApplication.focusWidget() in (None, self.centralWidget()):
+            self.tree.tree.setFocus()
         name = opened.first_tensor()
         if name is not None and not self.tree.tree.select(opened, name):
             self.show_tensor(opened, name)
