@@ -34,10 +34,11 @@ class SliceView:
 
     @classmethod
     def of(cls, shape: tuple[int, ...]) -> SliceView:
-        """Look at the first two dimensions, the others at 0; one dimension lies across as a strip."""
+        """Look at the two largest dimensions in their order, the others at 0; a single one lies across as a strip."""
         if len(shape) < 2:
             return cls(None, 0 if shape else None)
-        return cls(0, 1, dict.fromkeys(range(2, len(shape)), 0))
+        rows, columns = sorted(sorted(range(len(shape)), key=lambda dim: (-shape[dim], dim))[:2])
+        return cls(rows, columns, {dim: 0 for dim in range(len(shape)) if dim not in (rows, columns)})
 
     def size(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """Return how many rows and columns the slice has."""
