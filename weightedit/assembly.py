@@ -220,3 +220,6 @@ def _same_file(path: Path, others: Sequence[Path]) -> bool:
         return path.exists() and any(other.exists() and path.samefile(other) for other in others)
     except OSError:
         return False
+
+
+__all__ = ["FORMATS", "FileWriter", "open_document"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ class Described(NamedTuple):
     live: Any = None
 
 
+_RESOLVING = threading.RLock()
 _Describable = tuple[TensorSpec, Storage] | Described
 
 
@@ -45,12 +47,15 @@ class HeldTensor:
         self.saved: Described | None = self._described
 
     def _resolve(self) -> Described:
-        if self._described is None:
-            assert self._describe is not None
-            self._described = Described(*self._describe())
-            self.saved = self._described
-            self._describe = None
-        return self._described
+        found = self._described
+        if found is None:
+            with _RESOLVING:  # two readers must not see two storages
+                found = self._described
+                if found is None:
+                    assert self._describe is not None
+                    self.saved = found = Described(*self._describe())
+                    self._described, self._describe = found, None
+        return found
 
     @property
     def is_deferred(self) -> bool:

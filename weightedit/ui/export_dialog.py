@@ -34,7 +34,7 @@ class Formats:
     @classmethod
     def known(cls) -> Formats:
         """Ask assembly."""
-        from weightedit.assembly import FORMATS  # type: ignore[attr-defined]
+        from weightedit.assembly import FORMATS
 
         return cls(tuple((kind.name, kind.suffixes) for kind in FORMATS if kind.writes))
 
