@@ -53,7 +53,7 @@ def _layout(plan: Plan, target: Target) -> TensorSpec:
     stride = []
     for dim, size in enumerate(result.shape):
         next_one = tuple(range(1, 2) if other == dim and size > 1 else range(1) for other in range(len(result.shape)))
-        moved = inputs(target.boxes[0], Box(next_one), **plan.scalars)
+        moved = inputs(target.boxes[0], Box(next_one), **plan.scalars) or origin
         steps = zip(origin.axes, moved.axes, target.spec.stride, strict=True)
         stride.append(sum(abs(new[0] - old[0]) * step for old, new, step in steps))
     return replace(result, stride=tuple(stride))

@@ -33,7 +33,7 @@ def tensor_over(data: memoryview, dtype: str, shape: tuple[int, ...]) -> torch.T
 
 def bytes_of(tensor: torch.Tensor) -> memoryview:
     """Return the row-major bytes of a CPU tensor."""
-    return memoryview(raw_bytes(tensor).numpy()) if tensor.numel() else memoryview(b"")
+    return raw_bytes(tensor).numpy().data if tensor.numel() else memoryview(b"")
 
 
 def raw_bytes(tensor: torch.Tensor) -> torch.Tensor:
