@@ -6,7 +6,7 @@ import hashlib
 import numbers
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weightedit.core.dtypes import DTYPES, dtype_named
 from weightedit.core.edit import TensorName, TensorValue
@@ -14,6 +14,9 @@ from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
 from weightedit.core.operation import REQUIRED, Operation, Parameter
 from weightedit.core.spill import Spill
+
+if TYPE_CHECKING:
+    import torch
 
 CHUNK = 4 << 20
 
@@ -65,10 +68,9 @@ def _normalize(operation: Operation, parameter: Parameter, value: Any, spill: Sp
         if not isinstance(value, str):
             raise _refused(f"{what} is {value!r}", "It takes text.")
         return value
-    if parameter.type == "tensor" and isinstance(value, str):
+    if isinstance(value, str):
         return TensorName(value)
-    if parameter.type == "tensor" and isinstance(value, tuple) and [type(part) for part in value] != [] \
-            and len(value) == 2 and isinstance(value[0], str | Path) and isinstance(value[1], str):  # fmt: skip
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str | Path) and isinstance(value[1], str):
         return TensorName(value[1], str(value[0]))
     return tensor_value(value, spill, what)
 
@@ -93,30 +95,43 @@ def tensor_value(value: Any, spill: Spill, what: str) -> TensorValue:
 
     Python floats are kept as float64 and whole numbers as int64, so that what a narrower dtype rounds is seen.
     """
-    import numpy as np
     import torch
-
-    from weightedit.core.stage import bytes_of
 
     if isinstance(value, TensorValue | TensorName):
         return value  # type: ignore[return-value]
-    if not isinstance(value, torch.Tensor):
-        try:
-            value = torch.from_numpy(np.array(value))
-        except (TypeError, ValueError) as error:
-            raise _refused(f"{what} is no tensor and no nested list of numbers", str(error)) from None
-    tensor = value.detach()
-    if tensor.layout != torch.strided or tensor.is_quantized:
-        raise _refused(f"{what} is a sparse or quantized tensor", "Give a dense one, such as tensor.to_dense().")
+    if isinstance(value, torch.Tensor):
+        name, shape, buffer = _bytes_of_tensor(value, spill, what)
+    else:
+        name, shape, buffer = _bytes_of_array(value, spill, what)
+    digest = hashlib.sha256(f"{name} {shape}".encode())
+    for start in range(0, buffer.nbytes, CHUNK):
+        digest.update(buffer[start : start + CHUNK])
+    return TensorValue(digest.hexdigest(), name, shape, buffer)
+
+
+def _bytes_of_tensor(tensor: torch.Tensor, spill: Spill, what: str) -> tuple[str, tuple[int, ...], memoryview]:
+    import torch
+
+    from weightedit.core.stage import copy_out
+
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+        raise _refused(f"{what} is a sparse, quantized or meta tensor", "Give a dense one, such as tensor.to_dense().")
     name = str(tensor.dtype).removeprefix("torch.")
     buffer = spill.allocate(tensor.numel() * tensor.element_size())
-    digest = hashlib.sha256(f"{name} {tuple(tensor.shape)}".encode())
-    flat = tensor.reshape(-1) if tensor.is_contiguous() else tensor.contiguous().reshape(-1)
-    step = max(1, CHUNK // max(1, tensor.element_size()))
-    at = 0
-    for start in range(0, flat.numel(), step):
-        data = bytes_of(flat[start : start + step].cpu())
-        buffer[at : at + data.nbytes] = data
-        digest.update(data)
-        at += data.nbytes
-    return TensorValue(digest.hexdigest(), name, tuple(tensor.shape), buffer)
+    copy_out(tensor, buffer)
+    return name, tuple(tensor.shape), buffer
+
+
+def _bytes_of_array(value: Any, spill: Spill, what: str) -> tuple[str, tuple[int, ...], memoryview]:
+    import numpy as np
+
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _refused(f"{what} is no tensor and no nested list of numbers", f"{error}.") from None
+    dtype = DTYPES.get(array.dtype.name)
+    if dtype is None or dtype.numpy is None:
+        raise _refused(f"{what} is no tensor and no nested list of numbers", f"It reads as {array.dtype.name}.")
+    buffer = spill.allocate(array.nbytes)
+    np.frombuffer(buffer, array.dtype.newbyteorder("=")).reshape(array.shape)[...] = array
+    return dtype.name, array.shape, buffer

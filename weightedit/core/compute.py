@@ -9,14 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from weightedit.core.pinned import CHUNK, Chunks, Readable
+from weightedit.core.pinned import CHUNK, Chunks, PinnedTensor
 from weightedit.core.plan import Plan, Target
 from weightedit.core.precision import Losses, outside
 from weightedit.core.progress import Progress
-from weightedit.core.reading import pieces
+from weightedit.core.reading import blocks, gather, pieces
 from weightedit.core.region import Box, parse_region
 from weightedit.core.spec import TensorSpec
 from weightedit.core.stage import staged, tensor_from
+
+PIECE = 1 << 15
+"""Elements computed at once on CPU: past them torch splits its loops over threads, which costs more than it gives."""
+
 
 
 @dataclass(slots=True)
@@ -35,9 +39,10 @@ def result_boxes(plan: Plan, target: Target) -> list[Box]:
 
 
 def compute(plan: Plan, target: Target, box: Box, nbytes: int) -> Iterator[Piece]:
-    """Compute one box of the result in pieces of about `nbytes`."""
-    for piece in pieces(_layout(plan, target), box, nbytes):
-        yield compute_piece(plan, target, box, piece)
+    """Compute one box of the result in pieces; `nbytes` bounds what is read at once, and with it all else."""
+    elements = PIECE if plan.edit.device == "cpu" else max(PIECE, nbytes // 8)
+    for piece in blocks(_layout(plan, target), box, elements):
+        yield compute_piece(plan, target, box, piece, nbytes)
 
 
 def _layout(plan: Plan, target: Target) -> TensorSpec:
@@ -59,7 +64,7 @@ def _layout(plan: Plan, target: Target) -> TensorSpec:
     return replace(result, stride=tuple(stride))
 
 
-def compute_piece(plan: Plan, target: Target, box: Box, piece: Box) -> Piece:
+def compute_piece(plan: Plan, target: Target, box: Box, piece: Box, nbytes: int = CHUNK) -> Piece:
     """Compute one piece of a box; on the device the edit asks for."""
     operation, device = plan.operation, plan.edit.device
     source: Box | None = piece
@@ -67,9 +72,10 @@ def compute_piece(plan: Plan, target: Target, box: Box, piece: Box) -> Piece:
         source = operation.inputs(target.boxes[0], piece, **plan.scalars)
     current = None
     if source is not None:
-        current = tensor_from(target.pinned.read(source), target.spec.dtype)
+        values = gather(target.pinned.spec, target.pinned.content, source, nbytes)
+        current = tensor_from(values, target.spec.dtype)
     arguments = {
-        name: tensor_from(_argument(readable, box, piece), readable.spec.dtype).to(device)
+        name: tensor_from(_argument(readable, box, piece, nbytes), readable.spec.dtype).to(device)
         for name, readable in target.tensors.items()
     }
     exact = operation.compute(None if current is None else current.to(device), **plan.scalars, **arguments).cpu()
@@ -78,7 +84,7 @@ def compute_piece(plan: Plan, target: Target, box: Box, piece: Box) -> Piece:
     return Piece(piece, current if same or operation.converts else None, exact, staged(exact, target.result.dtype))
 
 
-def _argument(readable: Readable, box: Box, piece: Box) -> np.ndarray[Any, Any]:
+def _argument(readable: PinnedTensor, box: Box, piece: Box, nbytes: int) -> np.ndarray[Any, Any]:
     """Read the part of a tensor argument that a piece takes, in a shape that broadcasts to the piece's."""
     kept = [dim for dim in range(len(box.axes)) if dim not in box.dropped]
     positions = piece.positions_in(box)
@@ -86,7 +92,7 @@ def _argument(readable: Readable, box: Box, piece: Box) -> np.ndarray[Any, Any]:
     shape = readable.spec.shape
     axes = axes[len(axes) - len(shape) :]
     own = Box(tuple(range(1) if size == 1 else axis for axis, size in zip(axes, shape, strict=True)))
-    values = readable.read(own)
+    values = gather(readable.spec, readable.content, own, nbytes)
     spread = [1] * len(box.axes)
     for dim, size in zip(kept[len(kept) - len(shape) :], values.shape, strict=True):
         spread[dim] = size

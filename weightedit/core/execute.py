@@ -17,7 +17,7 @@ from weightedit.core.live import LiveBytes
 from weightedit.core.optimizer import OptimizerStep
 from weightedit.core.plan import Plan, Target
 from weightedit.core.progress import Progress
-from weightedit.core.reading import array_index, array_over, ordered_runs
+from weightedit.core.reading import array_index, array_over, gather, ordered_runs
 from weightedit.core.region import Box
 from weightedit.core.renaming import new_key
 from weightedit.core.slots import Described, HeldTensor
@@ -33,7 +33,7 @@ from weightedit.core.stage import (
     tensor_over,
     write_live,
 )
-from weightedit.core.storage import Resident, Storage, patched, written_out
+from weightedit.core.storage import MOST_SEGMENTS, Resident, Storage, patched, written_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,11 @@ class Workshop:
     chunk: int
     progress: Progress
     optimizer: Any = None
+
+    @property
+    def segments(self) -> int:
+        """How many ranges a patched content may have: each costs some 100 bytes while it is made."""
+        return min(MOST_SEGMENTS, max(4096, self.chunk // 32))
 
 
 def execute(plan: Plan, shop: Workshop) -> list[Command]:
@@ -69,18 +74,23 @@ def _flag(target: Target, value: bool) -> Flag:
 
 
 class StorageWriter:
-    """Collects the new bytes of one storage and makes its next content, as patches or whole."""
+    """Collects the new bytes of one storage and makes its next content, as patches or whole.
 
-    def __init__(self, content: ByteSource, nbytes: int, whole: bool, spill: Spill) -> None:
+    It goes whole from the start where most bytes change, and midway where the ranges become too many.
+    """
+
+    def __init__(self, content: ByteSource, nbytes: int, covers: bool, shop: Workshop) -> None:
         self.content = content
-        self.spill = spill
+        self.spill = shop.spill
+        self.most = shop.segments
         self.out: memoryview | None = None
-        self.at = 0
+        self.at = self.count = 0
+        self.ranges: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
         if nbytes * 2 > content.nbytes:
-            fresh = whole and nbytes >= content.nbytes
-            self.out = spill.allocate(content.nbytes) if fresh else written_out(content, spill).buffer
+            fresh = covers and nbytes >= content.nbytes
+            self.out = self.spill.allocate(content.nbytes) if fresh else written_out(content, self.spill).buffer
         else:
-            self.room = spill.allocate(nbytes)
+            self.room = self.spill.allocate(nbytes)
 
     def put(self, spec: TensorSpec, box: Box, values: np.ndarray[Any, Any]) -> None:
         """Take the values of one box of a tensor over the storage."""
@@ -89,14 +99,26 @@ class StorageWriter:
             return
         starts, lengths, ordered = ordered_runs(spec, box, values)
         packed = ordered.reshape(-1).view(np.uint8).data
-        kept = self.room[self.at : self.at + packed.nbytes]
-        kept[:] = packed
+        self.room[self.at : self.at + packed.nbytes] = packed
         self.at += packed.nbytes
-        self.content = patched(self.content, starts, lengths, kept, self.spill)
+        self.ranges.append((starts, lengths))
+        self.count += len(starts)
+        if self.count > self.most:
+            self.out = written_out(self._patched(), self.spill).buffer
+            self.ranges.clear()
+
+    def _patched(self) -> ByteSource:
+        if not self.ranges:
+            return self.content
+        starts, lengths = (np.concatenate(column) for column in zip(*self.ranges, strict=True))
+        at = np.cumsum(lengths) - lengths
+        order = np.argsort(starts, kind="stable")
+        return patched(self.content, starts[order], lengths[order], self.room[: self.at], self.spill, at=at[order],
+                       most=self.most)  # fmt: skip
 
     def finish(self) -> ByteSource:
         """Return the new content."""
-        return Resident(self.out) if self.out is not None else self.content
+        return Resident(self.out) if self.out is not None else self._patched()
 
 
 def _writes(plan: Plan, clones: dict[int, list[Rebind]], shop: Workshop) -> list[Command]:
@@ -117,7 +139,7 @@ def _writes(plan: Plan, clones: dict[int, list[Rebind]], shop: Workshop) -> list
         nbytes = sum(box.numel * target.spec.type.itemsize for target in group for box in target.boxes)
         if not nbytes:
             continue
-        writer = StorageWriter(storage.content, nbytes, len(group) == 1, shop.spill)
+        writer = StorageWriter(storage.content, nbytes, len(group) == 1, shop)
         for target in group:
             for box in target.boxes:
                 for piece in compute(plan, target, box, shop.chunk):
@@ -144,7 +166,8 @@ def _live_write(plan: Plan, target: Target, described: Described, shop: Workshop
     before, after, at = shop.spill.allocate(total), shop.spill.allocate(total), 0
     for box in target.boxes:
         for piece in compute(plan, target, box, shop.chunk):
-            old = np.ascontiguousarray(target.pinned.read(piece.box)).reshape(-1).view(np.uint8)
+            now = gather(target.pinned.spec, target.pinned.content, piece.box, shop.chunk)
+            old = np.ascontiguousarray(now).reshape(-1).view(np.uint8)
             end = at + old.nbytes
             before[at:end] = old.data
             after[at:end] = bytes_of(piece.stored)

@@ -64,9 +64,14 @@ class Patches:
             low, high = max(start, offset), min(start + data.nbytes, end)
             view[low - offset : high - offset] = data[low - start : high - start]
 
-    def with_ranges(self, starts: np.ndarray, lengths: np.ndarray, data: memoryview) -> Patches:
-        """Return these patches with `data` laid over them at sorted disjoint ranges (neighbours are joined)."""
-        starts, stops, at = _joined(starts.astype(np.int64), lengths.astype(np.int64))
+    def with_ranges(self, starts: np.ndarray, lengths: np.ndarray, data: memoryview,
+                    at: np.ndarray | None = None) -> Patches:  # fmt: skip
+        """Return these patches with `data` laid over them at sorted disjoint ranges (neighbours are joined).
+
+        `at` says where in `data` the bytes of each range begin; without it they follow one another.
+        """
+        at = np.cumsum(lengths) - lengths if at is None else at
+        starts, stops, at = _joined(starts.astype(np.int64), lengths.astype(np.int64), at)
         kept = self._outside(starts, stops)
         new = np.full(len(starts), len(kept.buffers), np.int64)
         all_starts = np.concatenate([kept.starts, starts])
@@ -121,12 +126,12 @@ class Patches:
         return Patches(low, high, which.astype(np.int64), at, tuple(self.buffers[i] for i in used.tolist()))
 
 
-def _joined(starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Join ranges that touch; returns starts, stops and where each range's bytes begin in the packed data."""
-    at = np.cumsum(lengths) - lengths
-    if len(starts) < 2:
-        return starts, starts + lengths, at
+def _joined(starts: np.ndarray, lengths: np.ndarray,
+            at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Join ranges that touch here and in the data; returns starts, stops and where in the data each begins."""
     stops = starts + lengths
-    opens = np.concatenate([[True], starts[1:] != stops[:-1]])
+    if len(starts) < 2:
+        return starts, stops, at
+    opens = np.concatenate([[True], (starts[1:] != stops[:-1]) | (at[1:] != at[:-1] + lengths[:-1])])
     closes = np.concatenate([opens[1:], [True]])
     return starts[opens], stops[closes], at[opens]

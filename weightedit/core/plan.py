@@ -10,10 +10,10 @@ from weightedit.core.edit import Edit, TensorName, TensorValue
 from weightedit.core.errors import EditRefused, RegionError
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.operation import Operation
-from weightedit.core.pinned import PinnedTensor, Readable
+from weightedit.core.pinned import PinnedTensor
 from weightedit.core.region import Box, parse_regions
 from weightedit.core.shapes import argument_hazards, shape_text
-from weightedit.core.slots import HeldTensor, Slot
+from weightedit.core.slots import Slot, at, can_put
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Resident
 from weightedit.core.targets import SlotIndex, find_slots
@@ -42,7 +42,7 @@ class Target:
     pinned: PinnedTensor
     boxes: list[Box]
     result: TensorSpec
-    tensors: Mapping[str, Readable] = field(default_factory=dict)
+    tensors: Mapping[str, PinnedTensor] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -58,6 +58,12 @@ class Target:
     def held(self) -> list[HeldTensor]:
         """Every tensor that the slots hold, once."""
         return list({id(slot.held): slot.held for slot in self.slots}.values())
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are computed: of the regions of a write, of the whole result of a rebind."""
+        wanted = sum(box.numel for box in self.boxes) if self.result is self.spec else self.result.numel
+        return wanted * self.result.type.itemsize
 
     @property
     def clones_first(self) -> bool:
@@ -167,6 +173,7 @@ def _by_tensor(index: SlotIndex, operation: Operation, edit: Edit) -> list[list[
 
 def _target(slots: list[Slot], operation: Operation, edit: Edit, resolve: Callable[[TensorName], PinnedTensor],
             copies: Callable[[str], bool]) -> Target:  # fmt: skip
+    _check_still_there(slots, operation, edit)
     pinned = PinnedTensor.of(slots[0])
     spec = pinned.spec
     if operation.effect in ("write", "rebind") and (spec.encoding != "plain" or not copies(spec.dtype)):
@@ -195,6 +202,24 @@ def _target(slots: list[Slot], operation: Operation, edit: Edit, resolve: Callab
         if result.requires_grad and not (result.type.is_floating or result.type.family == "complex"):
             result = replace(result, requires_grad=False)
     return Target(slots, pinned, boxes, result, given)
+
+
+def _check_still_there(slots: list[Slot], operation: Operation, edit: Edit) -> None:
+    """Refuse what other code took out of its place, and a new tensor where its place cannot take one."""
+    held = slots[0].held
+    live = None if held.is_deferred else held.described.live
+    if live is not None:
+        gone = [slot.name for slot in slots if at(slot) is not live]
+        if gone:
+            raise EditRefused([refusal("changed-elsewhere", f"{', '.join(gone)} holds another tensor by now",
+                                       "Other code replaced it since it was opened; open it again.", targets=gone)])  # fmt: skip
+        if live.requires_grad != held.spec.requires_grad and held.spec.encoding == "plain":
+            held.bind(held.described._replace(spec=replace(held.spec, requires_grad=live.requires_grad)))
+    fixed = [slot.name for slot in slots if not can_put(slot.owner)]
+    if fixed and operation.effect == "rebind" and (live is not None or edit.tied == "untie"):
+        raise EditRefused([refusal("unsupported", f"{fixed[0]} cannot be given another tensor",
+                                   "It lies in a tuple, which never changes; edit its values instead.",
+                                   targets=fixed)])  # fmt: skip
 
 
 def _readable(value: TensorValue | TensorName, resolve: Callable[[TensorName], PinnedTensor]) -> PinnedTensor:

@@ -67,6 +67,22 @@ def _cut_length(spec: TensorSpec, box: Box, dim: int, nbytes: int) -> int:
     return max(1, min(length - 1, room + 1))
 
 
+def blocks(spec: TensorSpec, box: Box, numel: int) -> Iterator[Box]:
+    """Cut a box into boxes of at most `numel` elements, in the order of the storage, wherever they lie in it.
+
+    For computing, where `pieces` is for reading: a column of a wide matrix is few values and many bytes apart.
+    """
+    if box.numel <= numel:
+        yield from (box,) if box.numel else ()
+        return
+    dim = max((dim for dim, axis in enumerate(box.axes) if len(axis) > 1), key=lambda dim: _cut_order(spec, box, dim))
+    axis = box.axes[dim]
+    step = max(1, numel * len(axis) // box.numel)
+    for start in range(0, len(axis), step):
+        cut = (*box.axes[:dim], axis[start : start + step], *box.axes[dim + 1 :])
+        yield from blocks(spec, Box(cut, box.dropped), numel)
+
+
 class ReadBuffer:
     """Bytes that reads use again and again, so that a pass over any tensor needs the memory of one piece."""
 
@@ -131,9 +147,12 @@ def gather(spec: TensorSpec, content: ByteSource, box: Box, nbytes: int = 4 << 2
 
 
 def array_index(box: Box) -> tuple[Any, ...]:
-    """Return the numpy index of a box with at most one list."""
+    """Return the numpy index of a box."""
+    if sum(not isinstance(axis, range) for axis in box.axes) > 1:  # where unions of lists meet
+        return np.ix_(*(np.asarray(axis, np.intp) for axis in box.axes))
     return tuple(
-        slice(axis.start, axis.stop, axis.step) if isinstance(axis, range) else np.asarray(axis) for axis in box.axes
+        slice(axis.start, axis.stop, axis.step) if isinstance(axis, range) else np.asarray(axis, np.intp)
+        for axis in box.axes
     )
 
 

@@ -43,6 +43,14 @@ def raw_bytes(tensor: torch.Tensor) -> torch.Tensor:
     return flat.as_strided(flat.shape, (1,)).view(torch.uint8)
 
 
+def copy_out(tensor: torch.Tensor, buffer: memoryview) -> None:
+    """Copy a tensor of any stride and device into row-major bytes of our own."""
+    if tensor.numel():
+        with torch.no_grad():
+            flat = torch.from_numpy(np.frombuffer(buffer, np.uint8))
+            flat.view(tensor.dtype).reshape(tensor.shape).copy_(tensor.detach())
+
+
 def staged(values: torch.Tensor, dtype: str) -> torch.Tensor:
     """Return what `copy_` stores of `values` in a CPU tensor of `dtype`."""
     target = torch.empty(values.shape, dtype=torch_dtype(dtype))

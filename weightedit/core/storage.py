@@ -89,7 +89,8 @@ class Storage:
         return {Patched: "patched", Resident: "resident"}.get(type(self.content), "live")
 
 
-def patched(content: ByteSource, starts: np.ndarray, lengths: np.ndarray, data: memoryview, spill: Spill) -> ByteSource:
+def patched(content: ByteSource, starts: np.ndarray, lengths: np.ndarray, data: memoryview, spill: Spill, *,
+            at: np.ndarray | None = None, most: int = MOST_SEGMENTS) -> ByteSource:  # fmt: skip
     """Return `content` with `data` at the given byte ranges.
 
     Parameters
@@ -101,13 +102,15 @@ def patched(content: ByteSource, starts: np.ndarray, lengths: np.ndarray, data: 
     data
         The new bytes of the ranges, one after the other; kept, not copied.
     spill
-        Where a content goes that is cheaper whole: past half of the storage, or in too many pieces.
+        Where a content goes that is cheaper whole: past half of the storage, or in more than `most` pieces.
+    at
+        Where in `data` each range begins, if not one after the other.
     """
     from weightedit.core.patches import Patches
 
     base, patches = (content.base, content.patches) if isinstance(content, Patched) else (content, Patches.none())
-    patches = patches.with_ranges(starts, lengths, data)
-    if patches.nbytes * 2 <= base.nbytes and len(patches) <= MOST_SEGMENTS:
+    patches = patches.with_ranges(starts, lengths, data, at)
+    if patches.nbytes * 2 <= base.nbytes and len(patches) <= most:
         return Patched(base, patches)
     return written_out(Patched(base, patches), spill)
 
