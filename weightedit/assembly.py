@@ -96,6 +96,9 @@ def _spill_folder() -> Path:
     return user_cache_path("weightedit") / "spill"
 
 
+SlotPath = tuple[Any, ...]
+
+
 class FileWriter:
     """Writes documents through the formats, atomically, and reads back what was written before saying so."""
 
@@ -117,6 +120,9 @@ class FileWriter:
             raise EditRefused([refusal("unsupported", f"{path.name} is one of the files {document.title} is read from",
                                        "Save, or export to another name.")])  # fmt: skip
         kind = self._format(document, path, format)
+        if shard_size is not None and (type(shard_size) is not int or shard_size < 1 or kind.name != "safetensors"):
+            what = f"{kind.name} is one file" if kind.name != "safetensors" else "It takes a whole number of bytes"
+            raise EditRefused([refusal("argument", f"shard_size is {shard_size!r}", f"{what}.")])
         if own and (kind.name != document.format_name or shard_size is not None):
             raise EditRefused([refusal("unsupported", f"{path.name} is open as {document.format_name}",
                                        "Export in another format to another name.")])  # fmt: skip
@@ -149,6 +155,8 @@ class FileWriter:
             raise EditRefused(hazards)
         with Transaction() as transaction:
             written = kind.write(contents, path, transaction, shared=shared, shard_size=shard_size, progress=progress)
+            if not own:
+                _spare_sources(transaction, document)
             verify(kind, transaction, contents, progress)
             rebase = Rebase(document, _placed(kind, transaction, document)) if own else None
             if rebase is not None:
@@ -160,14 +168,24 @@ class FileWriter:
         return Saved(path, tuple(written), kind.name, len(document.slots), nbytes, tuple(hazards))
 
 
+def _spare_sources(transaction: Transaction, document: Document) -> None:
+    """Refuse an export that would replace a file the document is read from: only a save may."""
+    sources = {os.path.realpath(file.path): file.name for file in document.files}
+    for pending in transaction.pending:
+        if str(pending.target) in sources:
+            name = sources[str(pending.target)]
+            raise EditRefused([refusal("unsupported", f"{name} is a file {document.title} is read from",
+                                       "Save, or export to another folder or name.")])  # fmt: skip
+
+
 def _placed(kind: Format, transaction: Transaction, document: Document) -> list[Storage]:
     """Return the storages that the files about to be committed hold byte for byte, under the same slots."""
-    fresh: dict[str, Slot] = {}
+    fresh: dict[SlotPath, Slot] = {}
     replaced = {pending.target for pending in transaction.pending}
     for pending in transaction.pending:
         if pending.expected is not None:
             opened = kind.open(pending.temporary, Progress())
-            fresh |= {slot.name: slot for slot in Inventory(opened.root, expand_plain, _held_by).slots}
+            fresh |= {slot.path: slot for slot in Inventory(opened.root, expand_plain, _held_by).slots}
             for file in opened.files:
                 file.close()
     by_storage: dict[int, list[Slot]] = {}
@@ -183,9 +201,9 @@ def _stays(storage: Storage, replaced: set[Path]) -> bool:
     return isinstance(content, Source) and Path(os.path.realpath(content.file.path)) not in replaced
 
 
-def _is_placed(slots: list[Slot], fresh: Mapping[str, Slot]) -> bool:
-    storages = {id(fresh[slot.name].storage) if slot.name in fresh else 0 for slot in slots}
-    return len(storages) == 1 and 0 not in storages and all(_same_place(slot, fresh[slot.name]) for slot in slots)
+def _is_placed(slots: list[Slot], fresh: Mapping[SlotPath, Slot]) -> bool:
+    storages = {id(fresh[slot.path].storage) if slot.path in fresh else 0 for slot in slots}
+    return len(storages) == 1 and 0 not in storages and all(_same_place(slot, fresh[slot.path]) for slot in slots)
 
 
 def _same_place(slot: Slot, fresh: Slot) -> bool:
@@ -196,10 +214,10 @@ def _same_place(slot: Slot, fresh: Slot) -> bool:
 
 def _move_onto(kind: Format, opened: Opened, document: Document, rebase: Rebase) -> None:
     """Let a document that was saved read from the new file."""
-    fresh = {slot.name: slot for slot in Inventory(opened.root, expand_plain, _held_by).slots}
+    fresh = {slot.path: slot for slot in Inventory(opened.root, expand_plain, _held_by).slots}
     rebase.move({
-        id(slot.storage): fresh[slot.name].storage.content
-        for slot in document.slots if slot.name in fresh and id(slot.storage) in rebase.placed
+        id(slot.storage): fresh[slot.path].storage.content
+        for slot in document.slots if slot.path in fresh and id(slot.storage) in rebase.placed
     })  # fmt: skip
     old = document.origin.files
     document.origin.files, document.origin.state = opened.files, opened.origin

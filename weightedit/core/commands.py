@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from weightedit.core.region import Box
-from weightedit.core.slots import Described, HeldTensor, Slot, put
+from weightedit.core.slots import Described, HeldTensor, Slot, at, put
 from weightedit.core.source import ByteSource
 from weightedit.core.storage import Patched, Resident, Storage
 
@@ -143,16 +143,20 @@ class Rebind:
     is_untouched: Callable[[], bool] | None = None
 
     def do(self) -> None:
-        """Show the new tensor in every slot."""
-        self._bind(*self.after)
+        """Show the new tensor in every slot; if one cannot take it, all have the old one again."""
+        try:
+            self._bind(*self.after)
+        except BaseException:
+            self._bind(*self.before, only=[slot for slot in self.slots if at(slot) is self.after[1].live])
+            raise
 
     def undo(self) -> None:
         """Put the same object back."""
         self._bind(*self.before)
 
-    def _bind(self, held: HeldTensor, described: Described) -> None:
+    def _bind(self, held: HeldTensor, described: Described, only: list[Slot] | None = None) -> None:
         held.bind(described)
-        for slot in self.slots:
+        for slot in self.slots if only is None else only:
             if described.live is not None:
                 put(slot.owner, slot.key, described.live)
             elif slot.held is not held:
@@ -165,13 +169,7 @@ class Rebind:
         if live is None:
             return False
         untouched = self.is_untouched is None or self.is_untouched()
-        return not untouched or any(_at(slot) is not live for slot in self.slots)
-
-
-def _at(slot: Slot) -> Any:
-    if isinstance(slot.owner, dict | list):
-        return slot.owner[slot.key]
-    return getattr(slot.owner, slot.key, None)
+        return not untouched or any(at(slot) is not live for slot in self.slots)
 
 
 @dataclass(slots=True)
@@ -233,6 +231,16 @@ class Rename:
     def was_changed_elsewhere(self) -> bool:
         """Whether the key is gone."""
         return self.slot.key not in self.slot.owner
+
+
+def changed_since_undo(command: Command) -> bool:
+    """Whether redo would overwrite something other code did since the step was undone."""
+    if isinstance(command, LiveWrite):
+        return any(command.read(command.tensor, box) != before for box, before, _ in command.pieces)
+    if isinstance(command, Rebind):
+        live = command.before[1].live
+        return live is not None and any(at(slot) is not live for slot in command.slots)
+    return False
 
 
 def do_all(commands: Sequence[Command]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.slots import Entry, HeldTensor, Slot
 
-MOST_ENTRIES = 2_000_000
+MOST_ENTRIES = 200_000
 """A container met again is shown again only while fewer entries than this were made."""
 LONGEST_TEXT = 200
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from weightedit.core.commands import do_all, undo_all
-from weightedit.core.edit import Edit, Region, TensorName
-from weightedit.core.errors import ConfirmationNeeded, EditRefused
+from weightedit.core.commands import changed_since_undo, do_all, undo_all
+from weightedit.core.consent import changed_elsewhere, check_device, check_hazards
+from weightedit.core.edit import Edit, TensorName, region_of
+from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import DEFAULT_BUDGET, History, Step
 from weightedit.core.operation import Operation
@@ -62,6 +64,7 @@ class Document(Reader):
         self.version = 0
         self._writer = writer
         self._resolve_file = resolve
+        self._others: dict[str, Document] = {}
         self._lock = threading.RLock()
         self._subscribers: list[Callable[[Change], None]] = []
 
@@ -83,12 +86,15 @@ class Document(Reader):
             known = ", ".join(self.operations)
             raise EditRefused([refusal("argument", f"There is no operation {operation!r}", f"There are: {known}.")])
         checked = normalized(declared, arguments, self.spill)
-        given: Region = region if region is None or isinstance(region, str) else tuple(region)
+        try:
+            given = region_of(region)
+        except TypeError as error:
+            raise EditRefused([refusal("argument", f"The region is {region!r}", f"{error}.")]) from None
         names = tuple(
             target if isinstance(target, str) else self._slot_for_reading(target).name
             for target in patterns(self, targets)
         )
-        _check_device(device)
+        check_device(device)
         return declared, Edit(declared.name, names, given, MappingProxyType(checked), None, device, tied)
 
     def _plan(self, operation: Operation, edit: Edit) -> Plan:
@@ -99,14 +105,18 @@ class Document(Reader):
         if operation.effect == "restructure":
             from weightedit.core.renaming import new_key
 
-            if len(plan.targets) != 1:
+            if len(plan.targets) != 1 or len(plan.targets[0].slots) != 1:
                 raise EditRefused([refusal("argument", f"{operation.name} takes one tensor", "Name exactly one.")])
-            new_key(plan.targets[0].slots[0], edit.arguments["to"])
+            new_key(plan.targets[0].slots[0], edit.arguments["to"], self)
         return plan
 
     def _resolve(self, name: TensorName) -> PinnedTensor:
         """Find a tensor argument: in this document, or in the file it names."""
-        return self.pin(name.tensor) if name.file is None else self._resolve_file(name.file).pin(name.tensor)
+        if name.file is None:
+            return self.pin(name.tensor)
+        if name.file not in self._others:
+            self._others[name.file] = self._resolve_file(name.file)
+        return self._others[name.file].pin(name.tensor)
 
     def _hazards(self, plan: Plan, progress: Progress) -> tuple[list[Hazard], list[Any]]:
         from weightedit.core.optimizer import state_hazard
@@ -205,15 +215,19 @@ class Document(Reader):
         """Apply a record; what `apply` and a recipe's replay share."""
         from dataclasses import replace
 
+        from weightedit.core.arguments import normalized
         from weightedit.core.execute import Workshop, execute
 
         with self._lock:
+            check_device(edit.device)
+            edit = replace(edit, arguments=MappingProxyType(normalized(declared, edit.arguments, self.spill)))
             plan = self._plan(declared, edit)
             hazards, _ = self._hazards(plan, progress)
             accepted = check_hazards(hazards, accept)
             edit = replace(edit, accepted=accepted)
-            self.history.check_room(sum(target.result.nbytes for target in plan.targets))
-            progress.begin(declared.title, sum(target.result.nbytes for target in plan.targets))
+            work = sum(target.nbytes for target in plan.targets)
+            self.history.check_room(work * (2 if self.is_live else 1) if declared.effect in ("write", "rebind") else 0)
+            progress.begin(declared.title, work)
             shop = Workshop(self.spill, self._chunk, progress, self.origin.optimizer)
             step = self._step(plan, edit, tuple(execute(plan, shop)))
             before = {slot.name for target in plan.targets for slot in target.slots}
@@ -272,22 +286,22 @@ class Document(Reader):
             if step is None:
                 return
             if any(command.was_changed_elsewhere() for command in step.commands):
-                names = ", ".join(sorted(step.names))
-                check_hazards([Hazard("changed-elsewhere", "warning", f"{names} was changed elsewhere since this edit",
-                                      "Undo puts the values before the edit back, and what other code wrote is lost.",
-                                      tuple(sorted(step.names)), len(step.names))], accept)  # fmt: skip
+                check_hazards([changed_elsewhere(step, "Undo puts the values before the edit back")], accept)
             undo_all(step.commands)
             self.history.position -= 1
             self._changed(step)
 
-    def redo(self) -> None:
-        """Apply the step that was undone last again; nothing happens where there is none."""
+    def redo(self, accept: Collection[str] | str = ()) -> None:
+        """Apply the step that was undone last again, as `undo` takes it back."""
         with self._lock:
             step = self.history.ahead()
-            if step is not None:
-                do_all(step.commands)
-                self.history.position += 1
-                self._changed(step)
+            if step is None:
+                return
+            if any(changed_since_undo(command) for command in step.commands):
+                check_hazards([changed_elsewhere(step, "Redo writes over it")], accept)
+            do_all(step.commands)
+            self.history.position += 1
+            self._changed(step)
 
     def go_to(self, position: int, accept: Collection[str] | str = ()) -> None:
         """Undo or redo until `position` steps are applied."""
@@ -297,7 +311,19 @@ class Document(Reader):
             while self.history.position > position:
                 self.undo(accept)
             while self.history.position < position:
-                self.redo()
+                self.redo(accept)
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Take back every edit made inside if one raises, and leave the history as it was before."""
+        with self._lock, self.history.kept_whole() as before:
+            start = self.history.position
+            try:
+                yield
+            except BaseException:
+                self.go_to(start, accept="all")
+                self.history.put_back(before)
+                raise
 
     @property
     def recipe(self) -> Recipe:
@@ -355,6 +381,8 @@ class Document(Reader):
 
     def close(self) -> None:
         """Close the files and remove the spill; unsaved edits are gone."""
+        for other in self._others.values():
+            other.close()
         for file in self.files:
             file.close()
         self.spill.close()
@@ -364,21 +392,3 @@ class Document(Reader):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def check_hazards(hazards: Sequence[Hazard], accept: Collection[str] | str) -> tuple[str, ...]:
-    """Raise what the hazards ask for; returns the kinds of warnings that were accepted."""
-    if any(hazard.level == "refusal" for hazard in hazards):
-        raise EditRefused(hazards)
-    kinds = tuple(dict.fromkeys(hazard.kind for hazard in hazards if hazard.level == "warning"))
-    if accept != "all" and any(kind not in accept for kind in kinds):
-        raise ConfirmationNeeded(hazards)
-    return kinds
-
-
-def _check_device(device: str) -> None:
-    from weightedit.core.devices import devices
-
-    if device not in devices():
-        have = ", ".join(devices())
-        raise EditRefused([refusal("device-mix", f"There is no device {device}", f"This machine has: {have}.")])

@@ -94,11 +94,10 @@ class Edit:
         KeyError, TypeError, ValueError
             If the data is not such a record.
         """
-        region = data["region"]
         return cls(
             str(data["operation"]),
             tuple(map(str, data["targets"])),
-            tuple(map(str, region)) if isinstance(region, list) else region,
+            region_of(data["region"]),
             {name: _argument_from_json(value, tensors) for name, value in data["arguments"].items()},
             data["seed"],
             str(data["device"]),
@@ -109,6 +108,15 @@ class Edit:
     def tensor_values(self) -> list[TensorValue]:
         """Return the tensors given as arguments."""
         return [value for value in self.arguments.values() if isinstance(value, TensorValue)]
+
+
+def region_of(given: Any) -> Region:
+    """Return one region, several as a tuple, or None; TypeError for anything else."""
+    if given is None or isinstance(given, str):
+        return given
+    if isinstance(given, list | tuple) and given and all(isinstance(part, str) for part in given):
+        return tuple(given)
+    raise TypeError(f"a region is text such as [3, :], or a list of such texts, not {given!r}")
 
 
 def _argument_to_json(value: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -67,6 +68,7 @@ class History:
         self.position = 0
         self.saved_position: int | None = 0
         self.forgotten = 0
+        self._holding = 0
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -100,7 +102,24 @@ class History:
             self.saved_position = None
         self._steps.append(step)
         self.position += 1
-        while self.nbytes > self.budget and len(self._steps) > 1:
+        self._trim()
+
+    @contextmanager
+    def kept_whole(self) -> Iterator[tuple[list[Step], int, int | None]]:
+        """Let no step go while several are pushed together; gives what `put_back` takes."""
+        self._holding += 1
+        try:
+            yield list(self._steps), self.position, self.saved_position
+        finally:
+            self._holding -= 1
+            self._trim()
+
+    def put_back(self, before: tuple[list[Step], int, int | None]) -> None:
+        """Be again what `kept_whole` gave; the steps between are undone already."""
+        self._steps, self.position, self.saved_position = list(before[0]), before[1], before[2]
+
+    def _trim(self) -> None:
+        while not self._holding and self.nbytes > self.budget and len(self._steps) > 1:
             del self._steps[0]
             self.position -= 1
             self.forgotten += 1

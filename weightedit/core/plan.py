@@ -13,7 +13,7 @@ from weightedit.core.operation import Operation
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.region import Box, parse_regions
 from weightedit.core.shapes import argument_hazards, shape_text
-from weightedit.core.slots import Slot, at, can_put
+from weightedit.core.slots import HeldTensor, Slot, at, can_put
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Resident
 from weightedit.core.targets import SlotIndex, find_slots
@@ -212,7 +212,8 @@ def _check_still_there(slots: list[Slot], operation: Operation, edit: Edit) -> N
         gone = [slot.name for slot in slots if at(slot) is not live]
         if gone:
             raise EditRefused([refusal("changed-elsewhere", f"{', '.join(gone)} holds another tensor by now",
-                                       "Other code replaced it since it was opened; open it again.", targets=gone)])  # fmt: skip
+                                       "Other code replaced it since it was opened; open it again.",
+                                       targets=gone)])  # fmt: skip
         if live.requires_grad != held.spec.requires_grad and held.spec.encoding == "plain":
             held.bind(held.described._replace(spec=replace(held.spec, requires_grad=live.requires_grad)))
     fixed = [slot.name for slot in slots if not can_put(slot.owner)]

@@ -187,9 +187,12 @@ class Losses:
         rounded = (before != after) & comparable
         error = torch.where(rounded, (before - after).abs(), 0)
         if exact.dtype in _LONG:  # float64 itself rounds them: compare as integers
-            back = _as_long(after, exact.dtype)
+            exact_dtype = exact.dtype
+            back = _as_long(after, exact_dtype)
             exact = exact.view(torch.int64)
             rounded |= comparable & (back != exact)
+            if exact_dtype == torch.int64:
+                rounded |= comparable & (after >= 2.0**63)
             error = torch.maximum(error, torch.where(comparable, (back - exact).abs().to(torch.float64), 0))
         if bool(rounded.any()):
             self.largest_error = max(self.largest_error, float(error.max()))
@@ -202,7 +205,7 @@ def _as_long(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Return whole float64 values as the int64 with the bits they have in a 64-bit integer dtype."""
     if dtype == torch.uint64:
         values = torch.where(values >= 2.0**63, values - 2.0**64, values)
-    past = values >= 2.0**63  # 2**63 itself, to which the largest int64 rounds
+    past = values >= 2.0**63  # 2**63 itself, to which the largest values of int64 round
     return torch.where(past, 2**63 - 1, torch.where(past, 0, values).to(torch.int64))
 
 
@@ -247,7 +250,7 @@ def _bits_differ(current: torch.Tensor, stored: torch.Tensor) -> int:
     size = stored.element_size()
     integer = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
     if size == 16:
-        pairs = (tensor.contiguous().view(torch.int64).reshape(-1, 2) for tensor in (current, stored))
+        pairs = (tensor.contiguous().reshape(-1).view(torch.int64).reshape(-1, 2) for tensor in (current, stored))
         first, second = pairs
         return int(torch.count_nonzero((first != second).any(1)))
     first, second = (tensor.contiguous().view(integer[size]) for tensor in (current, stored))

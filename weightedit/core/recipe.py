@@ -69,18 +69,14 @@ class Recipe:
         EditRefused, ConfirmationNeeded
             If an edit does not fit, or has a warning that was not accepted when the recipe was made.
         """
-        start = document.history.position
         applied: list[Edit] = []
-        try:
+        with document.all_or_nothing():
             for edit in self.edits:
                 declared = document.operations.get(edit.operation)
                 if declared is None:
                     raise EditRefused([refusal("argument", f"There is no operation {edit.operation!r}")])
                 kinds = accept if accept == "all" else {*edit.accepted, *accept}
                 applied.append(document.apply_edit(declared, edit, kinds, Progress(progress, cancel)))
-        except BaseException:
-            document.go_to(start, accept="all")
-            raise
         return applied
 
 

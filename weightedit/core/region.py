@@ -168,6 +168,8 @@ def parse_region(text: RegionText, shape: Sequence[int]) -> Box:
     if text is None or not text.strip():
         return Box.whole(shape)
     items = _Parser(text).items()
+    if not items and shape:
+        raise RegionError(f"{text} selects nothing; write [:] for everything.", text=text)
     dims = sum(item.kind != "ellipsis" for item in items)
     if dims > len(shape):
         extra = [item for item in items if item.kind != "ellipsis"][len(shape)]

@@ -37,7 +37,7 @@ def argument_hazards(target: Target, edit: Edit) -> list[Hazard]:
                                  "Give one number, or one region.", targets=[target.name]))  # fmt: skip
         elif not broadcasts(shape, region):
             found.append(_mismatch(name, shape, region, target, edit))
-        elif shape != region and shape:
+        elif shape != region and shape and prod(shape) < prod(region):
             times = prod(region) // max(prod(shape), 1)
             title = f"{shape_text(shape)} fills {shape_text(region)} {times:,} times"
             found.append(Hazard("broadcast", "warning", title,

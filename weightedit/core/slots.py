@@ -139,6 +139,15 @@ def can_put(owner: Any) -> bool:
     return not isinstance(owner, tuple | Placeholder)
 
 
+def at(slot: Slot) -> Any:
+    """Return what a slot's owner holds at its key now; None where nothing is there any more."""
+    if isinstance(slot.owner, dict):
+        return slot.owner.get(slot.key)
+    if isinstance(slot.owner, list | tuple):
+        return slot.owner[slot.key] if slot.key < len(slot.owner) else None
+    return getattr(slot.owner, slot.key, None)
+
+
 def put(owner: Any, key: Any, tensor: Any) -> None:
     """Make a container hold `tensor`: a `HeldTensor` in a checkpoint, a torch tensor in a live document.
 
