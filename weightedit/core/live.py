@@ -32,7 +32,10 @@ class LiveBytes:
             return
         flat = torch.empty(0, dtype=torch.uint8, device=self.storage.device)
         flat = torch.Tensor.set_(flat, self.storage, offset, (view.nbytes,), (1,))
-        torch.frombuffer(view, dtype=torch.uint8).copy_(flat)
+        if flat.is_cpu:
+            view[:] = flat.numpy().data  # torch would split the copying over threads, chunk after chunk
+        else:
+            torch.frombuffer(view, dtype=torch.uint8).copy_(flat)
 
 
 def is_live(value: Any) -> bool:
