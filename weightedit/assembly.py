@@ -174,7 +174,7 @@ def _spare_sources(transaction: Transaction, document: Document) -> None:
     for pending in transaction.pending:
         if str(pending.target) in sources:
             name = sources[str(pending.target)]
-            raise EditRefused([refusal("unsupported", f"{name} is a file {document.title} is read from",
+            raise EditRefused([refusal("unsupported", f"{name} there is what this document is read from",
                                        "Save, or export to another folder or name.")])  # fmt: skip
 
 

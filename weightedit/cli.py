@@ -19,6 +19,8 @@ COMMANDS = ("inspect", "diff", "apply", "convert")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status: 0 fine, 1 different, 2 error."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["--debug"] and given[1:2] and given[1] in COMMANDS:
+        given = [*given[1:], "--debug"]
     parser = _commands() if given and given[0] in COMMANDS else _window()
     options = parser.parse_args(given)
     try:
@@ -31,6 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `weightedit inspect … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # a fault of ours is one line too; the traceback is for those who ask
+        if options.debug:
+            traceback.print_exc()
+        print(f"weightedit: {one_line(f'{type(error).__name__}: {error}')}; this is a fault in weightedit, "
+              "--debug shows where.", file=sys.stderr)  # fmt: skip
+        return 2
     except KeyboardInterrupt:
         print("weightedit: interrupted; nothing was changed.", file=sys.stderr)
         return 2
@@ -79,7 +87,7 @@ def _commands() -> argparse.ArgumentParser:
     one.add_argument("file", metavar="FILE")
     one.add_argument("--json", action="store_true", help="print JSON instead of a table")
     one.add_argument("--stats", action="store_true", help="read every tensor and add its statistics")
-    one = command("diff", "diff", "Compare two checkpoints bit by bit; exit 0 same, 1 different, 2 error.")
+    one = command("diff", "diff", "Compare tensors bit by bit, values and metadata; exit 0 same, 1 different, 2 error.")
     one.add_argument("a", metavar="A")
     one.add_argument("b", metavar="B")
     one.add_argument("--json", action="store_true", help="print JSON instead of lines")

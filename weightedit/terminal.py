@@ -90,7 +90,7 @@ def diff(options: argparse.Namespace) -> int:
     else:
         for one in differences:
             print(f"{one_line(one.name)}: {one_line(one.detail)}")
-        print(f"{len(found):,} tensors compared, {len(differences):,} different")
+        print(f"{len(found):,} compared, {len(differences):,} different")
     return 1 if differences else 0
 
 
