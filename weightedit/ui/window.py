@@ -357,7 +357,8 @@ class MainWindow(QMainWindow):
             self.filing.before_closing(list(self.documents.all), self._close_for_good)
             return
         self.settings.set("window/geometry", self.saveGeometry())
-        self.settings.set("window/tree", self.tree.width())
+        if self.tree.isVisible():  # beside the start page it has no width of its own
+            self.settings.set("window/tree", self.tree.width())
         self.tasks.shutdown()
         for opened in self.documents.all:
             opened.document.close()

@@ -13,6 +13,8 @@ from weightedit.ui.tree.model import Column, Index, TreeModel, slot_of
 
 ROW = 24
 INDENT = 9
+NARROW_INDENT = 5
+"""Of the first levels, where there is no room for more."""
 LEFT = 8
 """Where the chevrons of the top rows begin."""
 CHEVRON = 12
@@ -70,7 +72,9 @@ class TreeDelegate(QStyledItemDelegate):
 
     def indent(self, node: Node, width: int) -> int:
         """Return where a row's chevron begins; deep rows stop moving right while a name still fits."""
-        return LEFT + min(INDENT * self._model.depth(node), max(width - LEFT - ROOM_FOR_NAME, 0))
+        depth = self._model.depth(node)
+        least = NARROW_INDENT * min(depth, 6)
+        return LEFT + min(INDENT * depth, max(width - LEFT - ROOM_FOR_NAME, least))
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Return a row's height; widths are the header's."""
