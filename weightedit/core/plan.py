@@ -206,21 +206,27 @@ def _target(slots: list[Slot], operation: Operation, edit: Edit, resolve: Callab
 
 def _check_still_there(slots: list[Slot], operation: Operation, edit: Edit) -> None:
     """Refuse what other code took out of its place, and a new tensor where its place cannot take one."""
-    held = slots[0].held
-    live = None if held.is_deferred else held.described.live
-    if live is not None:
-        gone = [slot.name for slot in slots if at(slot) is not live]
-        if gone:
-            raise EditRefused([refusal("changed-elsewhere", f"{', '.join(gone)} holds another tensor by now",
-                                       "Other code replaced it since it was opened; open it again.",
-                                       targets=gone)])  # fmt: skip
+    gone = [slot.name for slot in slots if _live(slot) is not None and at(slot) is not _live(slot)]
+    if gone:
+        raise EditRefused([refusal("changed-elsewhere", f"{', '.join(gone)} holds another tensor by now",
+                                   "Other code replaced it since it was opened; open it again.",
+                                   targets=gone)])  # fmt: skip
+    for slot in slots:
+        held, live = slot.held, _live(slot)
+        if live is None:
+            continue
         if live.requires_grad != held.spec.requires_grad and held.spec.encoding == "plain":
             held.bind(held.described._replace(spec=replace(held.spec, requires_grad=live.requires_grad)))
     fixed = [slot.name for slot in slots if not can_put(slot.owner)]
-    if fixed and operation.effect == "rebind" and (live is not None or edit.tied == "untie"):
+    rebinds = operation.effect == "rebind" or (operation.effect == "write" and overlaps_itself(slots[0].spec))
+    if fixed and rebinds and (_live(slots[0]) is not None or edit.tied == "untie"):
         raise EditRefused([refusal("unsupported", f"{fixed[0]} cannot be given another tensor",
                                    "It lies in a tuple, which never changes; edit its values instead.",
                                    targets=fixed)])  # fmt: skip
+
+
+def _live(slot: Slot) -> Any:
+    return None if slot.held.is_deferred else slot.held.described.live
 
 
 def _readable(value: TensorValue | TensorName, resolve: Callable[[TensorName], PinnedTensor]) -> PinnedTensor:
