@@ -1,0 +1,109 @@
+"""Runs one edit after another on a 256 MB tensor, waiting before each, while test_memory watches from outside."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from weightedit.assembly import open_document
+from weightedit.core.document import Document
+from weightedit.core.progress import Progress
+from weightedit.core.spill import Spill
+
+BUDGET = 8 << 20
+ROWS, COLUMNS = 16384, 4096  # float32: 256 MB
+CASES: dict[str, tuple[str, dict[str, object]]] = {
+    "scale": ("scale", {"factor": 0.5}),
+    "scale rows": ("scale", {"factor": 0.5, "region": "[100:4000, :]"}),
+    "scale every second column": ("scale", {"factor": 0.5, "region": "[:, ::2]"}),
+    "scale one column": ("scale", {"factor": 0.5, "region": "[:, 7]"}),
+    "scale a list of columns": ("scale", {"factor": 0.5, "region": "[:, [5, 4000, 3]]"}),
+    "scale a union": ("scale", {"factor": 0.5, "region": ["[10:20, :]", "[::2, ::3]", "[:, 8:16]"]}),
+    "add": ("add", {"value": 1.0}),
+    "fill": ("fill", {"value": 0.1}),
+    "set a number": ("set", {"values": 3.0}),
+    "set a row": ("set", {"values": torch.arange(COLUMNS)}),
+    "set a big array": ("set", {"values": "big"}),
+    "set a big strided tensor": ("set", {"values": "strided"}),
+    "cast to float16": ("cast", {"dtype": "float16"}),
+    "cast to float64": ("cast", {"dtype": "float64"}),
+    "cast to int8": ("cast", {"dtype": "int8"}),
+    "transpose": ("transpose", {}),
+    "slice rows": ("slice", {"region": "[::3, :]"}),
+    "slice columns": ("slice", {"region": "[:, 5:4000]"}),
+    "replace by a file's": ("replace", {"source": "other"}),
+    "replace by one here": ("replace", {"source": "small"}),
+    "requires_grad": ("requires_grad", {"value": True}),
+    "rename": ("rename", {"to": "renamed"}),
+}
+SMALL_CASES = {name: case for name, case in CASES.items() if "big" not in name and "row" not in name}
+
+
+def arguments(given: dict[str, object], folder: Path) -> dict[str, object]:
+    """Put large tensor arguments in place, mapped from a file: they are the caller's memory, not the editor's."""
+    found = dict(given)
+    mapped = np.memmap(folder / "big.bin", np.float32, "r+", shape=(ROWS, COLUMNS))
+    if found.get("values") == "big":
+        found["values"] = mapped
+    if isinstance(found.get("values"), str):
+        square = torch.from_numpy(np.memmap(folder / "big.bin", np.float32, "r+", shape=(COLUMNS, ROWS)))
+        found["values"] = square.t()
+    if found.get("source") == "other":
+        found["source"] = (str(folder / "big.safetensors"), "weight")
+    return found
+
+
+def open_with_budget(source: object, folder: Path) -> Document:
+    """Open with the memory the test allows."""
+    spill = Spill(folder / "spill", in_memory=1 << 20)
+    return open_document(source, spill=spill, memory=BUDGET, progress=Progress())
+
+
+def run(document: Document, name: str, folder: Path) -> None:
+    """Preview, apply, undo and redo, and read everything once."""
+    operation, given = CASES[name]
+    target = "weight" if "weight" in document.tensors else next(iter(document.tensors))
+    document.preflight(operation, target, **arguments(given, folder))
+    document.apply(operation, target, accept="all", **arguments(given, folder))
+    document.undo(accept="all")
+    document.redo()
+    changed = document.slots[0].name
+    for _ in document.pin(changed).chunks(nbytes=1 << 20):
+        pass
+    document.undo(accept="all")
+
+
+def wait(message: str) -> None:
+    """Tell the test where we are, and let it look before going on."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    print(message, flush=True)
+    sys.stdin.readline()
+
+
+def main(folder: Path, names: list[str]) -> None:
+    """Warm up on a small file, then run each case on the large one; a live tensor comes last."""
+    with open_with_budget(folder / "small.safetensors", folder) as document:
+        for name in SMALL_CASES:
+            run(document, name, folder)
+    document = open_with_budget(folder / "big.safetensors", folder)
+    wait("baseline")
+    for name in names:
+        run(document, name, folder)
+        wait(name)
+    document.close()
+    live = torch.from_file(str(folder / "live.bin"), shared=True, size=ROWS * COLUMNS).view(ROWS, COLUMNS)
+    document = open_with_budget({"weight": live}, folder)
+    wait("open live")
+    for name in ("scale", "scale every second column", "set a big array"):
+        run(document, name, folder)
+        wait(f"live {name}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:] or list(CASES))
