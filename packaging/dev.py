@@ -249,6 +249,13 @@ def shot(out: str, file: str | None, theme: str, size: str) -> int:
     return weightedit(["--shot", out, "--theme", theme, "--size", size, file or str(DEMO)], offscreen=True)
 
 
+def pictures() -> int:
+    """Take the pictures of resources/screenshots anew."""
+    require_libraries(window=False)
+    setup()
+    return subprocess.run([str(PYTHON), str(ROOT / "packaging" / "pictures.py")], check=False).returncode
+
+
 def make_demo() -> int:
     """Train the demo network anew and write its checkpoint."""
     setup()
@@ -329,6 +336,7 @@ def main(arguments: Sequence[str]) -> int:
     one.add_argument("--light", dest="theme", action="store_const", const="light", default="dark")
     one.add_argument("--dark", dest="theme", action="store_const", const="dark")
     one.add_argument("--size", default="1400x900", metavar="WIDTHxHEIGHT")
+    commands.add_parser("pictures", help="take the pictures of resources/screenshots anew")
     commands.add_parser("demo", help="train the demo network anew and write its checkpoint")
     if arguments[:1] == ["test"]:  # everything after it is pytest's
         return test(arguments[1:])
@@ -337,6 +345,8 @@ def main(arguments: Sequence[str]) -> int:
         return run(chosen.files, chosen.smoke)
     if chosen.command == "shot":
         return shot(chosen.out, chosen.file, chosen.theme, chosen.size)
+    if chosen.command == "pictures":
+        return pictures()
     if chosen.command == "demo":
         return make_demo()
     setup(chosen.torch_index)

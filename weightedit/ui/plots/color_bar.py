@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
-from weightedit.core.numbers import count_text, statistic_text
+from weightedit.core.numbers import count_text
 from weightedit.core.statistics import Statistics
 from weightedit.ui.plots.colormaps import STEPS, Levels, apart, table
 from weightedit.ui.plots.markers import NAMES, TOKENS, draw_marker
@@ -21,12 +21,21 @@ BAR_LEFT, BAR_WIDTH = 34, 11
 LEGEND = 48
 
 
-def level_text(value: float) -> str:
-    """Return `+0.50`, `−1.62e−5` or `0`."""
+def level_text(value: float, signed: bool = True) -> str:
+    """Return `+0.50`, `−0.067`, `+1.6e−5` or `0`: as many digits as fit beside the bar."""
     if value == 0:
         return "0"
-    text = f"{abs(value):.2f}" if 0.1 <= abs(value) < 10 else statistic_text(abs(value))
-    return f"{'+' if value > 0 else '−'}{text}"
+    size = abs(value)
+    if 0.1 <= size < 10:
+        text = f"{size:.2f}"
+    elif 0.001 <= size < 0.1:
+        text = f"{size:.2g}"
+    elif 10 <= size < 100_000:
+        text = f"{size:.4g}"
+    else:
+        digits, _, power = f"{size:.1e}".partition("e")
+        text = f"{digits}e{'−' if int(power) < 0 else ''}{abs(int(power))}"
+    return ("−" if value < 0 else "+" if signed else "") + text
 
 
 class ColorBar(QWidget):
@@ -154,7 +163,7 @@ class ColorBar(QWidget):
                 value = 0.0
             y = self._y(value)
             painter.drawLine(QPointF(BAR_LEFT + BAR_WIDTH, y), QPointF(BAR_LEFT + BAR_WIDTH + 3, y))
-            text = level_text(value) if self.is_signed else statistic_text(value)
+            text = level_text(value, self.is_signed)
             rect = QRectF(BAR_LEFT + BAR_WIDTH + 5, y - 8, WIDTH - BAR_LEFT - BAR_WIDTH - 5, 16)
             painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, text)
 
