@@ -218,7 +218,7 @@ def test_subclasses_and_attributes_keep_their_tensor(tmp_path):
     assert root["sub"].args[2].spec.shape == (4,)
     assert root["plain"].args[3] == {"note": "kept"}
     assert root["p"].spec.kind == "parameter"
-    assert root["p"].recipe.state == {"note": "kept"}
+    assert root["p"].extras.state == {"note": "kept"}
 
 
 @pytest.mark.filterwarnings("ignore:torch.quantize_per:UserWarning", "ignore:torch.per:UserWarning")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from weightedit.core.contents import Expanded, Inventory, Item, expand_plain
 from weightedit.core.dtypes import DTYPES
+from weightedit.core.errors import EditRefused
+from weightedit.core.hazards import refusal
 from weightedit.core.slots import Described, HeldTensor
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
@@ -38,16 +41,75 @@ class LiveBytes:
             torch.frombuffer(view, dtype=torch.uint8).copy_(flat)
 
 
+class NoBytes:
+    """The content of a tensor whose values do not lie in one storage, or nowhere at all."""
+
+    __slots__ = ("encoding", "nbytes")
+
+    def __init__(self, encoding: str) -> None:
+        self.encoding = encoding
+        self.nbytes = 0
+
+    def read_into(self, buffer: memoryview, offset: int = 0) -> None:
+        """Refuse: there is nothing to read.
+
+        Raises
+        ------
+        EditRefused
+            Always, unless nothing is wanted.
+        """
+        if buffer.nbytes:
+            raise EditRefused([refusal("unsupported", f"A tensor that is {self.encoding} has no bytes in one piece")])
+
+
+_IN_PLACE = ("plain", "conjugated", "negated", "quantized")
+"""Encodings whose elements lie in a strided storage."""
+
+
+def encoding_of(tensor: torch.Tensor) -> str:
+    """Return how a tensor keeps its values: `plain` where its storage and stride say it all."""
+    if torch.nn.parameter.is_lazy(tensor):
+        return "uninitialized"
+    if tensor.is_nested:
+        return "nested"
+    if tensor.layout != torch.strided:
+        return str(tensor.layout).removeprefix("torch.").removeprefix("_")
+    if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+        return type(tensor).__name__  # a class of its own, such as DTensor, whose storage is somewhere inside
+    if tensor.is_meta:
+        return "meta"
+    if tensor.is_quantized:
+        return "quantized"
+    return "conjugated" if tensor.is_conj() else "negated" if tensor.is_neg() else "plain"
+
+
+def _shape_of(tensor: torch.Tensor, encoding: str) -> tuple[int, ...]:
+    if encoding == "uninitialized":
+        return (0,)
+    if encoding == "nested":  # rows of different lengths: only how many values there are
+        return (tensor.numel(),)
+    return tuple(int(size) for size in tensor.shape)
+
+
 def is_live(value: Any) -> bool:
     """Whether a value can be opened: a module, a tensor, or a container."""
     return isinstance(value, torch.nn.Module | torch.Tensor | dict | list | tuple)
 
 
 class LiveObjects:
-    """Finds the tensors in live objects; tied tensors and shared storages are recognised by identity."""
+    """Finds the tensors in live objects; tied tensors and shared storages are recognised by identity.
 
-    def __init__(self) -> None:
-        self._storages: dict[int, Storage] = {}
+    Parameters
+    ----------
+    storages
+        What is known already: tensors, each with the storage it lies over.
+    """
+
+    def __init__(self, storages: Iterable[tuple[torch.Tensor, Storage]] = ()) -> None:
+        self._storages = {
+            tensor.untyped_storage()._cdata: storage
+            for tensor, storage in storages if not isinstance(storage.content, NoBytes)
+        }  # fmt: skip
         self._tensors: dict[int, HeldTensor] = {}
         self._buffers: set[int] = set()
 
@@ -80,19 +142,23 @@ class LiveObjects:
         return self._tensors[id(value)]
 
     def describe(self, tensor: torch.Tensor) -> Described:
-        """Describe a torch tensor over its storage, as what it is registered as."""
-        name = str(tensor.dtype).removeprefix("torch.")
+        """Describe a torch tensor over its storage, as what it is registered as.
+
+        What torch does not keep as plain strided numbers has another encoding: it is shown, and not edited.
+        """
         kind = "parameter" if isinstance(tensor, torch.nn.Parameter) else "tensor"
         if id(tensor) in self._buffers:
             kind = "buffer"
-        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta or name not in DTYPES:
-            encoding = "meta" if tensor.is_meta else "quantized" if tensor.is_quantized else str(tensor.layout)
-            spec = TensorSpec("uint8", tuple(tensor.shape), (0,) * tensor.dim(), encoding=encoding, kind=kind)
-            return Described(spec, Storage(LiveBytes(torch.empty(0).untyped_storage())), tensor)
-        untyped = tensor.untyped_storage()
-        spec = TensorSpec(name, tuple(tensor.shape), tuple(tensor.stride()), int(tensor.storage_offset()), kind=kind,
-                          requires_grad=tensor.requires_grad, device=str(tensor.device))  # fmt: skip
-        return Described(spec, self._storage(untyped), tensor)
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        encoding = encoding_of(tensor)
+        if dtype not in DTYPES:  # a dtype whose values nobody has numbers for
+            dtype, encoding = "uint8", dtype
+        spec = TensorSpec(dtype, (), (), 0, encoding, kind, tensor.requires_grad, str(tensor.device))
+        if encoding in _IN_PLACE:
+            spec = replace(spec, shape=tuple(tensor.shape), stride=tuple(tensor.stride()),
+                           offset=int(tensor.storage_offset()))  # fmt: skip
+            return Described(spec, self._storage(tensor.untyped_storage()), tensor)
+        return Described(spec.fresh(shape=_shape_of(tensor, encoding)), Storage(NoBytes(encoding)), tensor)
 
     def _storage(self, untyped: torch.UntypedStorage) -> Storage:
         key = untyped._cdata

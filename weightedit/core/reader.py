@@ -12,7 +12,7 @@ from weightedit.core.groups import StorageGroups, total_nbytes
 from weightedit.core.hazards import refusal
 from weightedit.core.info import TensorsView
 from weightedit.core.pinned import PinnedTensor
-from weightedit.core.region import parse_region
+from weightedit.core.region import Box, parse_region
 from weightedit.core.slots import Entry, Slot
 from weightedit.core.source import Source, SourceFile
 from weightedit.core.targets import missing
@@ -142,12 +142,13 @@ class Reader:
         region
             Such as `[3, :]`; None reads everything.
         raw
-            Return the stored bytes of the region, row-major, as uint8.
+            Return the stored bytes of the region, row-major, as uint8, whatever the encoding.
 
         Raises
         ------
         EditRefused
-            If there is no such tensor, the region does not fit, or its values have no plain form.
+            If there is no such tensor, the region does not fit, its values have no plain form,
+            or with `raw` it has no bytes.
         """
         from weightedit.core.stage import tensor_from
 
@@ -156,12 +157,22 @@ class Reader:
             box = parse_region(region, pinned.spec.shape)
         except RegionError as error:
             raise EditRefused([refusal("out-of-range", f"{region} does not fit {pinned.name}", str(error))]) from None
+        if raw:
+            return _stored_bytes(pinned, box)
         if pinned.spec.encoding != "plain":
             title = f"{pinned.name} is {pinned.spec.encoding}, and has no plain values to read"
-            raise EditRefused([refusal("unsupported", title)])
-        tensor = tensor_from(pinned.read(box), pinned.spec.dtype).reshape(box.result_shape)
-        if raw:
-            from weightedit.core.stage import raw_bytes
+            raise EditRefused([refusal("unsupported", title, "raw=True reads the bytes that are stored, if any.",
+                                       targets=[pinned.name])])  # fmt: skip
+        return tensor_from(pinned.read(box), pinned.spec.dtype).reshape(box.result_shape)
 
-            return raw_bytes(tensor)
-        return tensor
+
+def _stored_bytes(pinned: PinnedTensor, box: Box) -> torch.Tensor:
+    import numpy as np
+    import torch
+
+    spec = pinned.spec
+    if spec.encoding != "plain" and not pinned.content.nbytes:
+        title = f"{pinned.name} is {spec.encoding}, and has no bytes in one piece to read"
+        raise EditRefused([refusal("unsupported", title, targets=[pinned.name])])
+    values = np.ascontiguousarray(pinned.read(box)).reshape(-1).view(np.uint8)
+    return torch.from_numpy(values.copy())

@@ -190,10 +190,18 @@ class Transaction:
     ----------
     system
         What is asked of the system; tests give one that fails.
+
+    Attributes
+    ----------
+    tensors
+        How many tensors the destinations hold after the commit, those in shards that stay as they are included.
+    aliases
+        How many names are kept beside them as aliases of one of these tensors.
     """
 
     def __init__(self, system: FileSystem | None = None) -> None:
         self.pending: list[Pending] = []
+        self.tensors = self.aliases = 0
         self._system = system or FileSystem()
         self._sources: list[SourceFile] = []
         self._done = False

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 
 from weightedit.core.errors import CheckpointError
-from weightedit.core.paths import reason, shown
+from weightedit.core.paths import reason, shown, some
 
 HEAD = 4096
 """Bytes of a file that tell its format."""
@@ -116,16 +115,10 @@ def locate(path: Path) -> Path:
     if candidates:
         raise CheckpointError(
             f"The folder {shown(path)} holds {len(candidates)} checkpoints and no single index that joins them: "
-            f"{_some(file.name for file in candidates)}. Open one of them.",
+            f"{some(file.name for file in candidates)}. Open one of them.",
             file=path,
         )
     raise CheckpointError(f"The folder {shown(path)} holds no checkpoint.", file=path)
-
-
-def _some(names: Iterable[str], most: int = 5) -> str:
-    listed = list(names)
-    rest = len(listed) - most
-    return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def within(folder: Path, name: str) -> Path | None:

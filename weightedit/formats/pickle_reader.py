@@ -19,9 +19,9 @@ from weightedit.formats.collector import collector_paused
 from weightedit.formats.pickle_globals import known_globals
 from weightedit.formats.pickle_settle import settle
 from weightedit.formats.pickle_values import (
+    Extras,
     Known,
     PickledTensor,
-    Recipe,
     SizeValue,
     StorageRef,
     StorageType,
@@ -144,7 +144,7 @@ class PickleReader:
         held = PickledTensor(ref, dtype, offset, size, stride, requires_grad is True)
         ref.stored.tensors.append(held)
         if hooks or metadata:
-            held.recipe = Recipe(hooks or None, metadata or None)
+            held.extras = Extras(hooks or None, metadata or None)
         last, empty = offset, False
         for length, step in zip(size, stride, strict=True):
             if length < 1 or step < 0:
@@ -168,8 +168,8 @@ class PickleReader:
         data.parameter = True
         data.requires_grad = requires_grad is True
         if hooks or state:
-            recipe = data.recipe = data.recipe or Recipe()
-            recipe.hooks, recipe.state = hooks or recipe.hooks, state
+            extras = data.extras = data.extras or Extras()
+            extras.hooks, extras.state = hooks or extras.hooks, state
         return data
 
     def _quantized(self, ref: Any, offset: Any, size: Any, stride: Any, quantizer: Any, requires_grad: Any,
@@ -179,8 +179,8 @@ class PickleReader:
             self._stand_ins += 1
             return constructed(GlobalName("torch._utils", "_rebuild_qtensor"), args, None, "reduce")
         held = self._tensor(ref, offset, size, stride, requires_grad, hooks)
-        held.recipe = held.recipe or Recipe()
-        held.recipe.quantizer = quantizer
+        held.extras = held.extras or Extras()
+        held.extras.quantizer = quantizer
         return held
 
     def _from_type(self, build: Any, type_: Any, args: Any, state: Any) -> Any:

@@ -66,10 +66,10 @@ class _Settling:
             value.update(items)
         elif isinstance(value, Placeholder):
             self._placeholder(value)
-        elif value.recipe is not None:
-            recipe = value.recipe
-            recipe.hooks, recipe.metadata = self._value(recipe.hooks), self._value(recipe.metadata)
-            recipe.state, recipe.quantizer = self._value(recipe.state), self._value(recipe.quantizer)
+        elif value.extras is not None:
+            extras = value.extras
+            extras.hooks, extras.metadata = self._value(extras.hooks), self._value(extras.metadata)
+            extras.state, extras.quantizer = self._value(extras.state), self._value(extras.quantizer)
 
     def _dict(self, value: dict[Any, Any]) -> None:
         keys = {key: self._value(key) for key in value if not isinstance(key, str | int)}

@@ -122,7 +122,7 @@ class StorageRef(Guarded):
 
 
 @dataclass(slots=True)
-class Recipe:
+class Extras:
     """What a tensor was saved with beside its values, where that is more than usual.
 
     Attributes
@@ -146,7 +146,7 @@ class Recipe:
 class PickledTensor(Guarded, HeldTensor):
     """A tensor as a pickle builds it; its spec is made when someone looks."""
 
-    __slots__ = ("dtype", "offset", "parameter", "recipe", "ref", "requires_grad", "size", "stride")
+    __slots__ = ("dtype", "extras", "offset", "parameter", "ref", "requires_grad", "size", "stride")
 
     def __init__(self, ref: StorageRef, dtype: str, offset: int, size: tuple[int, ...], stride: tuple[int, ...],
                  requires_grad: bool) -> None:  # fmt: skip
@@ -157,7 +157,7 @@ class PickledTensor(Guarded, HeldTensor):
         self.stride = stride
         self.requires_grad = requires_grad
         self.parameter = False
-        self.recipe: Recipe | None = None
+        self.extras: Extras | None = None
         super().__init__(self.first)
 
     def first(self) -> tuple[TensorSpec, Storage]:
@@ -172,11 +172,11 @@ class PickledTensor(Guarded, HeldTensor):
                           self.ref.location)  # fmt: skip
 
     def _encoding(self) -> str:
-        if self.recipe is None:
+        if self.extras is None:
             return "plain"
-        if self.recipe.quantizer is not None:
+        if self.extras.quantizer is not None:
             return "quantized"
-        flags = self.recipe.metadata if isinstance(self.recipe.metadata, dict) else {}
+        flags = self.extras.metadata if isinstance(self.extras.metadata, dict) else {}
         return "conjugated" if flags.get("conj") else "negated" if flags.get("neg") else "plain"
 
 

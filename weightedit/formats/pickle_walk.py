@@ -38,8 +38,8 @@ def _parts(value: Any) -> list[Any] | None:
         pairs = [part for pair in value.pairs for part in pair]
         return [value.args, value.kwargs, value.state, *value.items, *pairs]
     if isinstance(value, PickledTensor):
-        recipe = value.recipe
-        return [] if recipe is None else [recipe.hooks, recipe.metadata, recipe.state, recipe.quantizer]
+        extras = value.extras
+        return [] if extras is None else [extras.hooks, extras.metadata, extras.state, extras.quantizer]
     return [] if isinstance(value, HeldTensor | StorageRef) else None
 
 

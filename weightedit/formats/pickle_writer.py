@@ -18,8 +18,10 @@ from weightedit.core.slots import HeldTensor
 from weightedit.core.spec import TensorSpec
 from weightedit.formats.pickle_globals import STORAGE_OF
 from weightedit.formats.pickle_reader import FROM_TYPE
-from weightedit.formats.pickle_values import OrderedState, PickledTensor, Recipe, SizeValue, StorageRef
+from weightedit.formats.pickle_values import Extras, OrderedState, PickledTensor, SizeValue, StorageRef
 
+FLAGS = ("conjugated", "negated")
+"""Encodings that are a flag of the tensor, over the bytes as they are."""
 _BATCH = 1000
 """Items per SETITEMS or APPENDS, as Python's own pickler has it."""
 
@@ -130,7 +132,7 @@ class PickleWriter:
         elif isinstance(value, Placeholder):
             self._placeholder(value)
         else:
-            self._then(_reduced(value))
+            self._then(reduced(value))
 
     def _remember(self, value: Any) -> None:
         self._memo[id(value)] = (self._count, value)  # kept alive, so that no other object gets its id
@@ -274,13 +276,13 @@ class PickleWriter:
     def _tensor(self, held: HeldTensor) -> None:
         function, args = self._rebuild(held)
         spec = self._placed(held).spec
-        recipe = _recipe(held, spec)
+        extras = _extras(held, spec)
         if spec.kind != "parameter":
             self._then(function, args, _Op(b"R"), _Remember(held))
             return
         work = (function, args, _Op(b"R"))
-        name = "_rebuild_parameter" if recipe.state is None else "_rebuild_parameter_with_state"
-        after = (_hooks(recipe),) if recipe.state is None else (_hooks(recipe), recipe.state)
+        name = "_rebuild_parameter" if extras.state is None else "_rebuild_parameter_with_state"
+        after = (_hooks(extras),) if extras.state is None else (_hooks(extras), extras.state)
         self._then(GlobalName("torch._utils", name), _Op(b"("), *work, spec.requires_grad, *after, _Op(b"tR"),
                    _Remember(held))  # fmt: skip
 
@@ -288,35 +290,42 @@ class PickleWriter:
         """Return the function of torch that rebuilds a plain tensor, and its arguments."""
         placed = self._placed(held)
         spec = placed.spec
-        recipe = _recipe(held, spec)
+        extras = _extras(held, spec)
         typed = STORAGE_OF.get(spec.dtype) if not placed.untyped else None
         storage_type = GlobalName("torch", typed) if typed else GlobalName("torch.storage", "UntypedStorage")
         numel = placed.nbytes // spec.type.itemsize if typed else placed.nbytes
         storage = _Persistent(("storage", storage_type, placed.key, placed.location, numel))
         head = (storage, spec.offset, spec.shape, spec.stride)
         grad = spec.requires_grad and spec.kind != "parameter"
-        hooks = _hooks(recipe) if spec.kind != "parameter" else OrderedDict()
-        metadata = () if recipe.metadata is None else (recipe.metadata,)
-        if recipe.quantizer is not None:
-            return GlobalName("torch._utils", "_rebuild_qtensor"), (*head, recipe.quantizer, grad, hooks)
+        hooks = _hooks(extras) if spec.kind != "parameter" else OrderedDict()
+        metadata = () if extras.metadata is None else (extras.metadata,)
+        if extras.quantizer is not None:
+            return GlobalName("torch._utils", "_rebuild_qtensor"), (*head, extras.quantizer, grad, hooks)
         if typed:
             return GlobalName("torch._utils", "_rebuild_tensor_v2"), (*head, grad, hooks, *metadata)
         dtype = GlobalName("torch", spec.dtype)
         return GlobalName("torch._utils", "_rebuild_tensor_v3"), (*head, grad, hooks, dtype, *metadata)
 
 
-def _recipe(held: HeldTensor, spec: TensorSpec) -> Recipe:
+def _extras(held: HeldTensor, spec: TensorSpec) -> Extras:
     """Return what the tensor was saved with, as far as it still applies to what it is now."""
-    recipe = held.recipe if isinstance(held, PickledTensor) else None
-    if recipe is None:
-        return Recipe()
+    extras = held.extras if isinstance(held, PickledTensor) else None
+    if extras is None:
+        live = held.described.live if spec.encoding in FLAGS else None
+        return Extras() if live is None else Extras(metadata=_flags(live))
     if spec.encoding == "plain":
-        return Recipe(recipe.hooks, None, recipe.state)
-    return recipe
+        return Extras(extras.hooks, None, extras.state)
+    return extras
 
 
-def _hooks(recipe: Recipe) -> Any:
-    return OrderedDict() if recipe.hooks is None else recipe.hooks
+def _flags(live: Any) -> dict[str, bool]:
+    """Return the flags of a live tensor that are set, as torch saves them."""
+    flags = {"conj": live.is_conj(), "neg": live.is_neg()}
+    return {name: True for name, is_set in flags.items() if is_set}
+
+
+def _hooks(extras: Extras) -> Any:
+    return OrderedDict() if extras.hooks is None else extras.hooks
 
 
 def _get(index: int) -> bytes:
@@ -334,19 +343,21 @@ def _int(value: int) -> bytes:
     return b"\x8a" + bytes([len(raw)]) + raw if len(raw) < 256 else b"\x8b" + struct.pack("<i", len(raw)) + raw
 
 
-def _reduced(value: Any) -> Placeholder | GlobalName:
+def reduced(value: Any) -> Placeholder | GlobalName:
     """Describe an object of the person's own program, as its class says it is to be pickled."""
     if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
         return GlobalName(value.__module__, value.__qualname__)
     if type(value).__module__ == "torch" and type(value).__name__ in ("dtype", "layout", "memory_format"):
         return GlobalName("torch", str(value).removeprefix("torch."))
+    if hasattr(value, "untyped_storage"):
+        raise CheckpointError("A tensor as the key of a dict, in a set or in an array of objects cannot be written.")
     try:
-        reduced = value.__reduce_ex__(2)
+        how = value.__reduce_ex__(2)
     except Exception as error:  # whatever a class of somebody else raises
         raise CheckpointError(f"A {type(value).__name__} cannot be written: {error}.") from error
-    if isinstance(reduced, str):
-        return GlobalName(type(value).__module__, reduced)
-    function, args, state, items, pairs = (*reduced, None, None, None)[:5]
+    if isinstance(how, str):
+        return GlobalName(type(value).__module__, how)
+    function, args, state, items, pairs = (*how, None, None, None)[:5]
     if getattr(function, "__name__", "") == "__newobj__":
         made = Placeholder(GlobalName(args[0].__module__, args[0].__qualname__), tuple(args[1:]), how="newobj")
     else:

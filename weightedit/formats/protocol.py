@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from weightedit.core.hazards import Hazard
+from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.progress import Progress
 from weightedit.core.slots import Entry, HeldTensor, Slot
 from weightedit.core.source import ByteSource, SourceFile
@@ -109,6 +109,13 @@ def written_slots(contents: Contents) -> list[tuple[Slot, Written]]:
             frozen[id(slot.held)] = known
         result.append((slot, known))
     return result
+
+
+def shared_refusals(shared: object) -> list[Hazard]:
+    """Refuse what is no answer to the question what to do with tensors that share their values."""
+    if shared in (None, "copy", "alias"):
+        return []
+    return [refusal("argument", f"shared is {shared!r}", 'It is None, "copy" or "alias".')]
 
 
 class Format(Protocol):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.paths import counted, some
 from weightedit.core.region import Box
 from weightedit.core.slots import Slot
-from weightedit.formats.protocol import Contents, Written, written_slots
+from weightedit.formats.live_view import Plain, as_plain
+from weightedit.formats.protocol import Contents, Written, shared_refusals, written_slots
 from weightedit.formats.safetensors_header import FROM_TORCH, METADATA
 
 Named = list[tuple[Slot, Written]]
-SHOWN = 5
 
 
 def hazards(contents: Contents, shared: str | None) -> list[Hazard]:
@@ -24,13 +26,35 @@ def hazards(contents: Contents, shared: str | None) -> list[Hazard]:
     shared
         None, `copy` or `alias`: what to do with tensors that have elements in common.
     """
+    if refused := shared_refusals(shared):
+        return refused
+    try:
+        plain = as_plain(contents)
+    except EditRefused as error:
+        return list(error.hazards)
+    return plain_hazards(plain, shared)
+
+
+def plain_hazards(plain: Plain, shared: str | None) -> list[Hazard]:
+    """Return the same for a document as plain data."""
+    named = written_slots(plain.contents)
+    found = [*_unwritable(named), *_sharing(plain.contents, named, shared), *plain.hazards]
+    return [*found, *_dropped(plain.contents, named)]
+
+
+def kept_metadata(contents: Contents) -> dict[str, str]:
+    """Return the texts of a file that is written in one piece."""
     from weightedit.formats.safetensors import SafetensorsOrigin
 
-    named = written_slots(contents)
-    found = [*_unwritable(named), *_sharing(named, shared)]
-    if not isinstance(contents.origin, SafetensorsOrigin):
-        found += _dropped(contents, named)
-    return found
+    origin = contents.origin
+    if not isinstance(origin, SafetensorsOrigin):
+        return dict(contents.metadata) or {"format": "pt"}  # readers of Hugging Face insist on it
+    if origin.index is None:
+        return dict(contents.metadata)
+    kept: dict[str, str] = {}
+    for shard in origin.shards.values():
+        kept = {**shard.header.metadata, **kept}
+    return kept
 
 
 def _unwritable(named: Named) -> Iterable[Hazard]:
@@ -38,7 +62,7 @@ def _unwritable(named: Named) -> Iterable[Hazard]:
     if odd:
         dtypes = sorted({_type_of(slot) for slot in odd})
         yield refusal("unsupported", f"safetensors has no dtype for {', '.join(dtypes)}",
-                      f"{_some(slot.name for slot in odd)} cannot be written. Cast first, or export as torch zip.",
+                      f"{some(slot.name for slot in odd)} cannot be written. Cast first, or export as torch zip.",
                       targets=[slot.name for slot in odd], count=len(odd))  # fmt: skip
     if any(slot.name == METADATA for slot, _ in named):
         yield refusal("unsupported", f"safetensors cannot hold a tensor named {METADATA}",
@@ -57,29 +81,35 @@ def _type_of(slot: Slot) -> str:
     return spec.dtype if spec.encoding == "plain" else f"{spec.encoding} {spec.dtype}"
 
 
-def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    rest = len(listed) - SHOWN
-    return ", ".join(listed[:SHOWN]) + (f" and {rest:,} more" if rest > 0 else "")
-
-
-def _sharing(named: Named, shared: str | None) -> Iterable[Hazard]:
+def _sharing(contents: Contents, named: Named, shared: str | None) -> Iterable[Hazard]:
     same, partly = overlaps(named)
+    if shared == "alias":
+        yield from _taken(contents, same)
     if shared is None and (same or partly):
         groups = [*same, *partly]
         names = [name for group in groups for name in group]
         yield refusal("shared-storage", f"{len(names):,} tensors share their values, which safetensors cannot hold",
-                      f"{_some(' = '.join(group) for group in groups)}. Choose to write a copy of each, or one of "
+                      f"{some(' = '.join(group) for group in groups)}. Choose to write a copy of each, or one of "
                       "them with the other names as aliases.", targets=names, count=len(names))  # fmt: skip
     elif shared == "alias" and partly:
         names = [name for group in partly for name in group]
         yield refusal("shared-storage", f"{len(names):,} tensors overlap in part, which an alias cannot say",
-                      f"{_some(' and '.join(group) for group in partly)}. Write a copy of each.",
+                      f"{some(' and '.join(group) for group in partly)}. Write a copy of each.",
                       targets=names, count=len(names))  # fmt: skip
     elif shared == "copy" and (same or partly):
         names = [name for group in (*same, *partly) for name in group]
         yield Hazard("values-dropped", "warning", f"{len(names):,} tensors will no longer share their values",
-                     f"{_some(names)} are written once each.", tuple(names), len(names))  # fmt: skip
+                     f"{some(names)} are written once each.", tuple(names), len(names))  # fmt: skip
+
+
+def _taken(contents: Contents, same: list[list[str]]) -> Iterable[Hazard]:
+    """Refuse aliases whose names the metadata has another text under."""
+    metadata = kept_metadata(contents)
+    names = [name for group in same for name in group[1:] if metadata.get(name, group[0]) != group[0]]
+    if names:
+        yield refusal("shared-storage", f"The metadata has another text under {counted(len(names), 'name')}",
+                      f"{some(names)}: an alias would overwrite it. Write a copy of each.",
+                      targets=names, count=len(names))  # fmt: skip
 
 
 def overlaps(named: Named) -> tuple[list[list[str]], list[list[str]]]:
@@ -127,17 +157,21 @@ def _crossing(firsts: Named) -> list[list[str]]:
 def _dropped(contents: Contents, named: Named) -> Iterable[Hazard]:
     values = [entry.name for entry in contents.entries if entry.kind == "value"]
     parameters = [slot.name for slot, written in named if written.spec.kind == "parameter"]
+    grads = [slot.name for slot, written in named if written.spec.requires_grad and written.spec.kind != "parameter"]
     devices = sorted({written.spec.device for _, written in named} - {"cpu"})
     nested = [slot.name for slot, _ in named if len(slot.path) > 1]
     lost = []
     if values:
-        lost.append(f"{len(values):,} values that are not tensors ({_some(values)})")
+        lost.append(f"{len(values):,} values that are not tensors ({some(values)})")
     if parameters:
         lost.append(f"that {len(parameters):,} tensors are parameters")
+    if grads:
+        lost.append(f"requires_grad of {counted(len(grads), 'tensor')} ({some(grads)})")
     if nested:
         lost.append("the nesting, which becomes dotted names")
     if devices:
         lost.append(f"the device tags {', '.join(devices)}")
     if lost:
+        names = (*values, *grads)
         yield Hazard("values-dropped", "warning", "safetensors keeps tensors, names and shapes only",
-                     f"Lost: {'; '.join(lost)}.", tuple(values), len(values) or len(lost))  # fmt: skip
+                     f"Lost: {'; '.join(lost)}.", names, len(names) or len(lost))  # fmt: skip

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from weightedit.core.errors import CheckpointError, EditRefused
-from weightedit.core.paths import shown
+from weightedit.core.paths import shown, some
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import Source
@@ -16,9 +17,10 @@ from weightedit.core.spec import TensorSpec
 from weightedit.core.streaming import logical_bytes, range_bytes
 from weightedit.core.transaction import Transaction
 from weightedit.formats.detection import INDEX_SUFFIX
-from weightedit.formats.protocol import Contents, Expected, Written, written_slots
+from weightedit.formats.live_view import as_plain
+from weightedit.formats.protocol import Contents, Expected, Written, shared_refusals, written_slots
 from weightedit.formats.safetensors import SafetensorsOrigin, Shard, spec_of
-from weightedit.formats.safetensors_hazards import hazards, overlaps
+from weightedit.formats.safetensors_hazards import kept_metadata, overlaps, plain_hazards
 from weightedit.formats.safetensors_header import FROM_TORCH, METADATA
 
 Table = dict[str, Written]
@@ -28,22 +30,26 @@ Table = dict[str, Written]
 def write(contents: Contents, path: Path, transaction: Transaction, *, shared: str | None, shard_size: int | None,
           progress: Progress) -> list[Path]:  # fmt: skip
     """Write one file, or shards and then their index; see `Format.write`."""
-    refused = [hazard for hazard in hazards(contents, shared) if hazard.level == "refusal"]
-    if refused:
+    if refused := shared_refusals(shared):
         raise EditRefused(refused)
-    table, aliases = _table(contents, shared)
+    plain = as_plain(contents)
+    if refused := [hazard for hazard in plain_hazards(plain, shared) if hazard.level == "refusal"]:
+        raise EditRefused(refused)
+    contents = plain.contents
+    table, aliases = _table(contents, shared, path)
+    transaction.tensors, transaction.aliases = len(table), len(aliases)
     origin = contents.origin if isinstance(contents.origin, SafetensorsOrigin) else None
     if origin is not None:
         transaction.guard(shard.file for shard in origin.shards.values())
     progress.begin("Writing", sum(written.spec.nbytes for written in table.values()))
     sharded = path.is_dir() or path.name.endswith(INDEX_SUFFIX)
     if shard_size is not None:
-        return _write_split(table, _metadata(contents, origin, aliases), path, transaction, shard_size, progress)
+        return _write_split(table, kept_metadata(contents) | aliases, path, transaction, shard_size, progress)
     if sharded and origin is not None and origin.index is not None:
         return _write_shards(table, aliases, origin, path, transaction, progress)
     if sharded:
         path = _one_file(path, origin)
-    metadata = _metadata(contents, origin, aliases)
+    metadata = kept_metadata(contents) | aliases
     shard = next(iter(origin.shards.values())) if origin is not None and origin.index is None else None
     return [write_file(table, metadata, shard, path, transaction, progress)]
 
@@ -57,25 +63,18 @@ def _one_file(path: Path, origin: SafetensorsOrigin | None) -> Path:
     return path / "model.safetensors"
 
 
-def _table(contents: Contents, shared: str | None) -> tuple[Table, dict[str, str]]:
+def _table(contents: Contents, shared: str | None, path: Path) -> tuple[Table, dict[str, str]]:
     """Return what is written, and the names that only stand for others."""
     named = written_slots(contents)
     aliases: dict[str, str] = {}
     if shared == "alias":
         aliases = {name: group[0] for group in overlaps(named)[0] for name in group[1:]}
-    return {slot.name: written for slot, written in named if slot.name not in aliases}, aliases
-
-
-def _metadata(contents: Contents, origin: SafetensorsOrigin | None, aliases: dict[str, str]) -> dict[str, str]:
-    if origin is None:
-        kept = dict(contents.metadata) or {"format": "pt"}  # readers of Hugging Face insist on it
-    elif origin.index is None:
-        kept = dict(contents.metadata)
-    else:
-        kept = {}
-        for shard in origin.shards.values():
-            kept = {**shard.header.metadata, **kept}
-    return kept | aliases
+    table = {slot.name: written for slot, written in named if slot.name not in aliases}
+    if len(table) + len(aliases) != len(named):
+        twice = [name for name, count in Counter(slot.name for slot, _ in named).items() if count > 1]
+        raise CheckpointError(f"{shown(path)} could not be written: several tensors have the name {some(twice)}, and "
+                              "safetensors holds each name once. Rename one of them.", file=path)  # fmt: skip
+    return table, aliases
 
 
 def written_spec(written: Written) -> TensorSpec:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weightedit.core.errors import CheckpointError
+from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import Hazard
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
@@ -17,7 +17,7 @@ from weightedit.core.transaction import Transaction
 from weightedit.formats.detection import locate
 from weightedit.formats.pickle_reader import PickleReader
 from weightedit.formats.pickle_settle import path_to
-from weightedit.formats.protocol import Contents, Opened
+from weightedit.formats.protocol import Contents, Opened, shared_refusals
 from weightedit.formats.zip_directory import ZipDirectory, is_zip, read_directory, wrong
 from weightedit.formats.zip_source import read_record, record_size, record_source
 
@@ -84,13 +84,15 @@ class TorchZip:
         """Say what cannot be written; everything a pickle or a live document holds can."""
         from weightedit.formats.torch_zip_write import hazards
 
-        return hazards(contents)
+        return [*shared_refusals(shared), *hazards(contents)]
 
     def write(self, contents: Contents, path: Path, transaction: Transaction, *, shared: str | None = None,
               shard_size: int | None = None, progress: Progress) -> list[Path]:  # fmt: skip
         """Write one archive."""
         from weightedit.formats.torch_zip_write import write
 
+        if refused := shared_refusals(shared):
+            raise EditRefused(refused)
         return write(contents, Path(path), transaction, progress=progress)
 
 

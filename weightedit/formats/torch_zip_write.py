@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from weightedit.core.contents import Inventory, expand_plain
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.paths import shown
+from weightedit.core.paths import counted, shown, some
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import ByteSource
 from weightedit.core.transaction import Transaction
 from weightedit.formats.collector import collector_paused
-from weightedit.formats.live_view import plain_view
+from weightedit.formats.live_view import Plain, as_plain
 from weightedit.formats.pickle_values import PickledTensor, StorageRef
 from weightedit.formats.pickle_walk import leaves, matched
-from weightedit.formats.pickle_writer import PickleWriter, Placed
+from weightedit.formats.pickle_writer import FLAGS, PickleWriter, Placed
 from weightedit.formats.protocol import Contents, Expected, Written, written_slots
 from weightedit.formats.storage_plan import StoragePlan, plan_storage, whole_storage
 from weightedit.formats.torch_zip import TorchZipOrigin, read_pickle
@@ -34,12 +34,21 @@ _VERSION = b"3\n"
 
 def hazards(contents: Contents) -> list[Hazard]:
     """Say what a torch zip cannot hold of a document: only metadata, and encodings of other formats."""
-    found: list[Hazard] = []
-    odd = [slot for slot, written in written_slots(contents) if not _can_hold(written)]
+    try:
+        plain = as_plain(contents)
+    except EditRefused as error:
+        return list(error.hazards)
+    return _hazards(contents, plain)
+
+
+def _hazards(contents: Contents, plain: Plain) -> list[Hazard]:
+    found = plain.hazards
+    odd = [slot for slot, written in written_slots(plain.contents) if not _can_hold(written)]
     if odd:
         names = [slot.name for slot in odd]
-        found.append(refusal("unsupported", f"{len(odd):,} tensors cannot be written as torch zip",
-                             f"{', '.join(names[:5])}: the encoding {odd[0].spec.encoding} has no form there.",
+        encodings = ", ".join(sorted({slot.spec.encoding for slot in odd}))
+        found.append(refusal("unsupported", f"{counted(len(odd), 'tensor')} cannot be written as torch zip",
+                             f"{some(names)}: {encodings} values have no form there that is written yet.",
                              targets=names, count=len(odd)))  # fmt: skip
     if contents.metadata and not isinstance(contents.origin, TorchZipOrigin):
         keys = tuple(contents.metadata)
@@ -50,19 +59,21 @@ def hazards(contents: Contents) -> list[Hazard]:
 
 
 def _can_hold(written: Written) -> bool:
-    recipe = written.held.recipe if isinstance(written.held, PickledTensor) else None
-    return written.spec.encoding == "plain" or recipe is not None
+    extras = written.held.extras if isinstance(written.held, PickledTensor) else None
+    flagged = written.spec.encoding in FLAGS and written.held.described.live is not None
+    return written.spec.encoding == "plain" or extras is not None or flagged
 
 
 def write(contents: Contents, path: Path, transaction: Transaction, *, progress: Progress) -> list[Path]:
     """Write one archive; see `Format.write`."""
-    refused = [hazard for hazard in hazards(contents) if hazard.level == "refusal"]
+    plain = as_plain(contents)
+    refused = [hazard for hazard in _hazards(contents, plain) if hazard.level == "refusal"]
     if refused:
         raise EditRefused(refused)
     origin = contents.origin if isinstance(contents.origin, TorchZipOrigin) else None
     if path.is_dir() and origin is not None:
         path = path / origin.file.path.name
-    job = _Job(contents, path)
+    job = _Job(plain.contents, path)
     if origin is None:
         _write_new(job, None, transaction, progress)
         return [path]
@@ -86,16 +97,15 @@ class _Job:
 
     contents: Contents
     path: Path
-    root: Any = field(init=False)
     frozen: dict[HeldTensor, Written] = field(init=False)
 
     def __post_init__(self) -> None:
-        by_held = {written.held: written for _, written in written_slots(self.contents)}
-        self.root, stand_ins = plain_view(self.contents)
-        for held, original in stand_ins.items():
-            spec = replace(by_held[original].spec, kind=held.spec.kind, requires_grad=held.spec.requires_grad)
-            by_held[held] = replace(by_held[original], held=held, spec=spec)
-        self.frozen = by_held
+        self.frozen = {written.held: written for _, written in written_slots(self.contents)}
+
+    @property
+    def root(self) -> Any:
+        """What the pickle describes."""
+        return self.contents.root
 
     def state(self, held: HeldTensor) -> Written:
         """Return the state of a tensor, also of one that is in no slot."""
@@ -149,6 +159,7 @@ def _write_overlay(job: _Job, origin: TorchZipOrigin, changes: dict[str, ByteSou
     for nbytes in write_overlay(pending, origin.directory, changes):
         progress.advance(nbytes)
     pending.expected = job.expected()
+    transaction.tensors = len(pending.expected)
 
 
 def _write_records(job: _Job, origin: TorchZipOrigin, changes: dict[str, ByteSource], transaction: Transaction,
@@ -167,6 +178,7 @@ def _write_records(job: _Job, origin: TorchZipOrigin, changes: dict[str, ByteSou
         progress.advance(1)
     writer.close()
     pending.expected = job.expected()
+    transaction.tensors = len(pending.expected)
 
 
 def _write_new(job: _Job, origin: TorchZipOrigin | None, transaction: Transaction, progress: Progress) -> None:
@@ -194,6 +206,7 @@ def _write_new(job: _Job, origin: TorchZipOrigin | None, transaction: Transactio
         writer.add(prefix + "version", len(_VERSION), [_VERSION])
     writer.close()
     pending.expected = job.expected()
+    transaction.tensors = len(pending.expected)
 
 
 def _other_records(origin: TorchZipOrigin | None) -> list[str]:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from weightedit.core.contents import Inventory, expand_plain
 from weightedit.core.errors import CheckpointError
-from weightedit.core.paths import shown
+from weightedit.core.paths import counted, shown
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.streaming import same_bytes
 from weightedit.core.transaction import Pending, Transaction
+from weightedit.formats.live_view import as_plain
 from weightedit.formats.protocol import Contents, Expected, Format, Opened
 
 
@@ -22,6 +23,10 @@ def verify(kind: Format, transaction: Transaction, contents: Contents, progress:
     CheckpointError
         If a file does not read back as it should; no destination was touched.
     """
+    slots = len(as_plain(contents).contents.slots)
+    if transaction.tensors + transaction.aliases != slots:
+        raise CheckpointError(f"Nothing was written: of {counted(slots, 'tensor')} only {transaction.tensors:,} would "
+                              f"have been, and {counted(transaction.aliases, 'name')} as aliases.")  # fmt: skip
     for pending in transaction.pending:
         pending.finish()
     whole = sum(found.spec.nbytes for pending in transaction.pending for found in (pending.expected or {}).values())
