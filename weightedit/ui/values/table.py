@@ -121,6 +121,7 @@ class ValuesPane(QWidget):
         self.pinned = pinned
         self.model.is_editable = pinned.spec.encoding == "plain" and pinned.spec.type.family != "opaque"
         widest = {"complex": 190, "int": 110, "bool": 70}.get(pinned.spec.type.family, COLUMN_WIDTH)
+        widest = 116 if pinned.spec.dtype == "float32" else widest  # nine digits, and a sign
         wide = 170 if pinned.spec.dtype in ("float64", "int64", "uint64") else widest
         self.table.horizontalHeader().setDefaultSectionSize(max(wide, widest))
         self._show_slice()
