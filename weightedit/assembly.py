@@ -165,7 +165,7 @@ class FileWriter:
         if rebase is not None:
             _move_onto(kind, kind.open(path, Progress()), document, rebase)
         nbytes = sum(file.stat().st_size for file in written)
-        return Saved(path, tuple(written), kind.name, len(document.slots), nbytes, tuple(hazards))
+        return Saved(path, tuple(written), kind.name, transaction.tensors, nbytes, tuple(hazards))
 
 
 def _spare_sources(transaction: Transaction, document: Document) -> None:
