@@ -10,13 +10,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
-from safetensors.torch import load_file, load_model
+from safetensors.torch import load_file, load_model, save_file
 
+import weightedit
 from tests import checkpoints
 from tests.checkpoints import write_safetensors
 from tests.formats.documents import SAFETENSORS, Held, bits, fill, rebind, slot_bits
-from weightedit.core.errors import EditRefused
+from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.progress import Progress
+from weightedit.core.slots import Slot
 from weightedit.core.transaction import Transaction
 from weightedit.formats.verify import verify
 
@@ -236,3 +238,54 @@ def test_a_wrong_byte_is_found_before_anything_is_replaced(tmp_path):
             verify(SAFETENSORS, transaction, contents, Progress())
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_two_tensors_of_one_name_are_an_error_and_not_one_tensor(tmp_path):
+    held = Held.open(checkpoints.small_shapes_safetensors(tmp_path))
+    contents = held.contents()
+    first, last = contents.slots[0], contents.slots[-1]
+    contents.slots = [*contents.slots[:-1], Slot(last.owner, last.key, last.path, first.name, last.held)]
+    with Transaction() as transaction, pytest.raises(CheckpointError, match=f"name {first.name}"):
+        SAFETENSORS.write(contents, tmp_path / "out.safetensors", transaction, progress=Progress())
+
+
+def test_verifying_counts_the_tensors(tmp_path):
+    held = Held.open(checkpoints.small_shapes_safetensors(tmp_path))
+    contents = held.contents()
+    with Transaction() as transaction:
+        SAFETENSORS.write(contents, tmp_path / "out.safetensors", transaction, progress=Progress())
+        contents.slots = [*contents.slots, contents.slots[0]]
+        with pytest.raises(CheckpointError, match="Nothing was written"):
+            verify(SAFETENSORS, transaction, contents, Progress())
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_requires_grad_that_a_file_cannot_hold_is_said(tmp_path):
+    save_file({"a": torch.ones(2), "b": torch.ones(2)}, tmp_path / "a.safetensors")
+    document = weightedit.open(tmp_path / "a.safetensors")
+    assert document.save().hazards == ()
+    document.apply("requires_grad", "a", value=True)
+    for report in (document.export(tmp_path / "b.safetensors"), document.save()):
+        assert [(hazard.kind, hazard.level, hazard.targets) for hazard in report.hazards] == [
+            ("values-dropped", "warning", ("a",))
+        ]
+        assert "requires_grad of 1 tensor (a)" in report.hazards[0].detail
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+def test_shared_is_none_copy_or_alias(suffix, tmp_path):
+    with pytest.raises(EditRefused) as caught:
+        weightedit.open({"a": torch.ones(2)}).export(tmp_path / f"a.{suffix}", shared="bogus")  # type: ignore[arg-type]
+    assert [hazard.kind for hazard in caught.value.hazards] == ["argument"]
+
+
+def test_an_alias_never_overwrites_what_the_metadata_says(tmp_path):
+    weight = torch.ones(2)
+    document = weightedit.open({"a": weight, "format": weight})
+    with pytest.raises(EditRefused, match="format"):
+        document.export(tmp_path / "a.safetensors", shared="alias")
+    assert document.export(tmp_path / "a.safetensors", shared="copy").tensors == 2
+    swapped = weightedit.open({"format": weight, "a": weight})
+    assert swapped.export(tmp_path / "b.safetensors", shared="alias").tensors == 1
+    with safe_open(tmp_path / "b.safetensors", "pt") as file:
+        assert file.metadata() == {"format": "pt", "a": "format"}
