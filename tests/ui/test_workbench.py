@@ -170,6 +170,34 @@ def test_a_file_that_changes_underneath_is_said_on_the_page(bench: Bench) -> Non
     assert not bench.page.notices.isHidden()
 
 
+def test_a_save_takes_the_marks_away_and_reading_goes_on(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    bench.open("a")
+    bench.fill_form("scale", "2")
+    bench.workbench.apply()
+    bench.wait()
+    assert bench.workbench.tabs.is_marked(0)
+    bench.tasks.start("Saving", lambda progress: bench.document.save(), on_result=None)
+    bench.wait()
+    bench.wait()
+    assert not bench.workbench.tabs.is_marked(0)
+    bench.hover(3, 4)
+    assert float(bench.page.read_out.value.text()) == pytest.approx(2 * tensors["a"][3, 4].item())
+    assert bench.page.notices.isHidden()
+    assert bench.document.path is not None
+    assert torch.equal(torch.load(bench.document.path)["a"], tensors["a"] * 2)
+
+
+def test_work_for_a_tab_that_is_gone_is_stopped(bench: Bench) -> None:
+    bench.workbench.open_tensor(bench.document, "a")
+    facts = bench.workbench._facts
+    assert facts._waiting or facts._known
+    bench.workbench.open_tensor(bench.document, "b")
+    bench.workbench.close_tab()
+    assert not facts._waiting
+    bench.wait()
+    assert bench.workbench.current() is None
+
+
 def test_long_names_lose_their_first_parts() -> None:
     assert shortened("model.layers.3.self_attn.q_proj.weight") == "…layers.3.self_attn.q_proj.weight"
     assert shortened("lm_head.weight") == "lm_head.weight"

@@ -54,6 +54,7 @@ class Workbench(QWidget):
         self._document: Document | None = None
         self._following: dict[int, Callable[[], None]] = {}
         self._opened: dict[int, str] = {}
+        self._saved_points: dict[Document, int | None] = {}
         self._passing: TensorPage | None = None
         self._device = "cpu"
         self._shown_preview: Shown | None = None
@@ -107,6 +108,7 @@ class Workbench(QWidget):
         whole.addWidget(self.splitter)
 
     def _connect(self) -> None:
+        self._tasks.idle.connect(self._look_for_saves)
         self._announced.connect(self.document_changed, Qt.ConnectionType.QueuedConnection)
         self.tabs.currentChanged.connect(lambda _: self._tab_changed())
         self.tabs.closed.connect(self._close)
@@ -139,6 +141,7 @@ class Workbench(QWidget):
     def _follow(self, document: Document) -> None:
         if id(document) not in self._following:
             self._opened[id(document)] = moment_text(datetime.now())
+            self._saved_points[document] = document.history.saved_position
             self._following[id(document)] = document.subscribe(lambda change: self._announced.emit(document, change))
 
     def forget(self, document: Document) -> None:
@@ -147,6 +150,7 @@ class Workbench(QWidget):
             if self._page(place).document is document:
                 self._close(place)
         stop = self._following.pop(id(document), None)
+        self._saved_points.pop(document, None)
         if stop is not None:
             stop()
         if self._document is document:
@@ -168,12 +172,21 @@ class Workbench(QWidget):
             self.tabs.show_tab(place, page.name, page.slot.is_modified)
         self._show_current(refreshed=True)
 
-    def document_saved(self) -> None:
-        """Show which tensors are still modified after a save."""
+    def document_saved(self, document: Document) -> None:
+        """Show a document that was saved: its tensors lie in another file now, and none is modified."""
         for place in range(self.tabs.count()):
             page = self._page(place)
-            self.tabs.show_tab(place, page.name, page.slot.is_modified)
+            if page.document is document:
+                page.refresh()
+                self.tabs.show_tab(place, page.name, page.slot.is_modified)
         self._show_current()
+
+    def _look_for_saves(self) -> None:
+        """Notice a save, which no document announces."""
+        for document, known in list(self._saved_points.items()):
+            if document.history.saved_position != known:
+                self._saved_points[document] = document.history.saved_position
+                self.document_saved(document)
 
     # ---- tabs
 

@@ -61,14 +61,15 @@ class _Card(Notice):
     def __init__(self, hazard: Hazard) -> None:
         super().__init__(hazard.level, breakable(hazard.title), breakable(hazard.detail))
         self.hazard = hazard
-        self.links = QHBoxLayout()
-        self.links.setSpacing(8)
+        self.links = QVBoxLayout()
+        self.links.setSpacing(2)
         row = self.layout()
         assert row is not None
         item = row.itemAt(1)
         column = None if item is None else item.layout()
         assert isinstance(column, QVBoxLayout)
         column.addLayout(self.links)
+        self.setMinimumWidth(10)
 
     def add_link(self, text: str) -> QPushButton:
         link = QPushButton(text)
@@ -158,7 +159,6 @@ class HazardsView(QWidget):
                 link = card.add_link("Show cells" if hazard.kind == "shared-storage" else "Go to first")
                 where = (hazard.targets[0], hazard.places[0])
                 link.clicked.connect(lambda _=False, where=where: self.place.emit(*where))
-            card.links.addStretch(1)
             self._column.addWidget(card)
         kinds = {hazard.kind for hazard in hazards}
         if complete and not kinds & set(QUIET_KINDS) and not any(hazard.level == "refusal" for hazard in hazards):

@@ -33,6 +33,8 @@ PAUSE = 160
 
 def summary(preview: Preview, effect: str) -> str:
     """Return what the edit does in one line: `9,204 of 393,216 values change, 2.34 %`."""
+    if any(hazard.level == "refusal" for hazard in preview.hazards):
+        return "cannot be applied"
     before, after = preview.spec_before, preview.spec_after
     slots = f"{len(preview.targets)} slot{'s' if len(preview.targets) > 1 else ''}"
     if effect == "rebind":

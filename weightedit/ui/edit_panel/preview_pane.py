@@ -75,7 +75,8 @@ class PreviewPane(QWidget):
         self.becomes.setText(" · ".join(changes))
         self.becomes.setVisible(bool(changes))
         if shown.before is None and shown.after is None:
-            self.clear(" · ".join(changes) or "No value changes.")
+            refused = any(hazard.level == "refusal" for hazard in preview.hazards)
+            self.clear("" if refused else " · ".join(changes) or "No value changes.")
             return
         self.before.show_reduced(shown.before, levels, map_name)
         self.after.show_reduced(shown.after, levels, map_name)

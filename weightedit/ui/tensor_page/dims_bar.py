@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtGui import QIcon, QImage, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import statistic_text
@@ -14,8 +14,12 @@ from weightedit.ui.plots.colormaps import NAMES, TWO, Levels, table
 from weightedit.ui.theme import theme
 
 HEIGHT = 34
+NARROW = 640
+"""Narrower than this, captions and the name of the map are left out."""
 SLIDERS = 28
 """How much higher the bar is with sliders."""
+PIXELS = ("Colour map. A pixel over several cells shows their root mean square with the sign of the largest, "
+          "or the largest itself where it is far past the levels.")  # fmt: skip
 SWATCH = QSize(38, 11)
 CHOICES = {"symmetric": "99.9 %", "minmax": "min–max"}
 
@@ -93,12 +97,14 @@ class DimsBar(QFrame):
         self.zoom_out = icon_button("zoom-out", "Zoom out  −", 26)
         self.fit = icon_button("fit", "Fit  0", 26)
         self.zoom_in = icon_button("zoom-in", "Zoom in  +", 26)
+        self.maps.setToolTip(PIXELS)
         self.picture_controls: list[QWidget] = [self.maps, self.levels, self.square, self.zoom_out, self.fit,
                                                 self.zoom_in]  # fmt: skip
         self.rows_label, self.columns_label = label("Rows", "caption"), label("Columns", "caption")
         self._shape: tuple[int, ...] = ()
         self._view = SliceView(None, None)
         self._dims: list[_Dim] = []
+        self._is_picture = True
         self._lay_out()
         self.rows.activated.connect(lambda _: self._choose(rows=self.rows.currentData()))
         self.columns.activated.connect(lambda _: self._choose(columns=self.columns.currentData()))
@@ -161,9 +167,8 @@ class DimsBar(QFrame):
                 combo.addItem(f"{dim} · {size}", dim)
             combo.setCurrentIndex(-1 if shown is None else shown)
         self.rows.setVisible(len(shape) > 1)
-        self.rows_label.setVisible(len(shape) > 1)
         self.columns.setVisible(len(shape) > 0)
-        self.columns_label.setVisible(len(shape) > 0)
+        self._make_room()
         self._fill_sliders()
 
     def _fill_sliders(self) -> None:
@@ -219,7 +224,21 @@ class DimsBar(QFrame):
 
     def show_picture_controls(self, shown: bool) -> None:
         """Hide what only a picture needs while the table is shown."""
+        self._is_picture = shown
         for widget in self.picture_controls:
             widget.setVisible(shown)
+        self._make_room()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave out what is least needed where there is little room."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        wide = self.width() >= NARROW
+        self.rows_label.setVisible(wide and len(self._shape) > 1)
+        self.columns_label.setVisible(wide and len(self._shape) > 0)
+        self.square.setVisible(wide and self._is_picture)
+        self.maps.setMaximumWidth(128 if wide else 74)
 
 

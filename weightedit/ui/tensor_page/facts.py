@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject
 
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.statistics import Statistics, statistics
-from weightedit.ui.tasks import TaskProgress, Tasks
+from weightedit.ui.tasks import Task, TaskProgress, Tasks
 
 KEPT = 24
 Wanted = Callable[[Statistics], None]
@@ -23,22 +23,32 @@ class Facts(QObject):
         super().__init__(parent)
         self._tasks = tasks
         self._known: OrderedDict[tuple[Any, ...], tuple[PinnedTensor, Statistics]] = OrderedDict()
-        self._waiting: dict[tuple[Any, ...], list[tuple[Wanted, Callable[[Exception], None]]]] = {}
+        self._waiting: dict[tuple[Any, ...], list[tuple[object, Wanted, Callable[[Exception], None]]]] = {}
+        self._running: dict[tuple[Any, ...], Task[Statistics]] = {}
 
     def known(self, pinned: PinnedTensor) -> Statistics | None:
         """Return the statistics of a state if they were computed already."""
         found = self._known.get(_key(pinned))
         return None if found is None else found[1]
 
-    def request(self, pinned: PinnedTensor, on_result: Wanted, on_error: Callable[[Exception], None]) -> None:
-        """Call back with the statistics of a state, at once if they are known."""
+    def release(self, owner: object) -> None:
+        """Forget what an owner waits for, and stop what nobody waits for any more."""
+        for key, waiting in list(self._waiting.items()):
+            waiting[:] = [one for one in waiting if one[0] is not owner]
+            if not waiting:
+                del self._waiting[key]
+                self._running.pop(key).cancel()
+
+    def request(self, owner: object, pinned: PinnedTensor, on_result: Wanted,
+                on_error: Callable[[Exception], None]) -> None:  # fmt: skip
+        """Call back with the statistics of a state, at once if they are known; `owner` can be released."""
         key = _key(pinned)
         found = self._known.get(key)
         if found is not None:
             on_result(found[1])
             return
         waiting = self._waiting.setdefault(key, [])
-        waiting.append((on_result, on_error))
+        waiting.append((owner, on_result, on_error))
         if len(waiting) > 1:
             return
 
@@ -49,17 +59,24 @@ class Facts(QObject):
             self._known[key] = (pinned, result)
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)
-            for callback, _ in self._waiting.pop(key, []):
+            for _, callback, _ in ended():
                 callback(result)
 
         def failed(error: Exception) -> None:
-            for _, callback in self._waiting.pop(key, []):
+            for _, _, callback in ended():
                 callback(error)
 
         def cancelled() -> None:
-            self._waiting.pop(key, None)
+            ended()
 
-        self._tasks.start("Statistics", work, on_result=done, on_error=failed, on_cancelled=cancelled)
+        def ended() -> list[tuple[object, Wanted, Callable[[Exception], None]]]:
+            if self._running.get(key) is not task:
+                return []
+            del self._running[key]
+            return self._waiting.pop(key, [])
+
+        task = self._tasks.start("Statistics", work, on_result=done, on_error=failed, on_cancelled=cancelled)
+        self._running[key] = task
 
 
 def _key(pinned: PinnedTensor) -> tuple[Any, ...]:

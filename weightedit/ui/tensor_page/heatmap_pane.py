@@ -85,7 +85,8 @@ class HeatmapPane(QWidget):
         else:
             self._show_slice()
         self._hovered = None
-        self._facts.request(pinned, lambda found: self._take_statistics(pinned, found), self.failed.emit)
+        self._facts.release(self)
+        self._facts.request(self, pinned, lambda found: self._take_statistics(pinned, found), self.failed.emit)
 
     def _take_statistics(self, pinned: PinnedTensor, found: Statistics) -> None:
         if pinned is not self.pinned:
@@ -255,6 +256,7 @@ class HeatmapPane(QWidget):
 
     def cancel(self) -> None:
         """Stop everything that is under way for this pane."""
+        self._facts.release(self)
         for what in ("heatmap", "hover", "nonfinite"):
             self._tasks.cancel_group(self._group(what))
 

@@ -178,7 +178,8 @@ class TensorPage(QWidget):
         if reason is None:
             self.values_pane.show_pinned(self.pinned)
             self.heatmap_pane.show_pinned(self.pinned)
-            self._facts.request(self.pinned, self._take_statistics, lambda _: None)
+            self._facts.release(self)
+            self._facts.request(self, self.pinned, self._take_statistics, lambda _: None)
 
     def _show_nothing(self, reason: tuple[str, str] | None) -> None:
         if self.nothing is not None:
@@ -229,6 +230,9 @@ class TensorPage(QWidget):
 
     def show_error(self, error: Exception) -> None:
         """Say what is wrong with the tensor; the rest of the window stays as it is."""
+        if self.pinned is not None and self.pinned.content is not self.slot.storage.content:
+            self.refresh()  # a save moved the document onto another file while this was read
+            return
         place = error.file if isinstance(error, CheckpointError) else None
         self.notices.say("refusal", str(error), "" if place is None else f"{self.slot.name} could not be read.")
 
@@ -327,6 +331,7 @@ class TensorPage(QWidget):
     def close_work(self) -> None:
         """Stop what is under way for this page."""
         self.heatmap_pane.cancel()
+        self._facts.release(self)
         for what in ("copy", "cell"):
             self._tasks.cancel_group(f"{what} {id(self)}")
 
