@@ -103,6 +103,9 @@ def main(folder: Path, names: list[str]) -> None:
     for name in ("scale", "scale every second column", "set a big array"):
         run(document, name, folder)
         wait(f"live {name}")
+    document = open_with_budget({"weight": live, "view": live[::2, 1:4000:3]}, folder)
+    run(document, "scale rows", folder)
+    wait("live with a view over it")
 
 
 if __name__ == "__main__":

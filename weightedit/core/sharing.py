@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from weightedit.core.reading import element_offsets, pieces, span
+from weightedit.core.reading import blocks, element_offsets, span
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
 
-PIECE = 8 << 20
+PIECE = 1 << 15
+"""Elements whose places are worked out at once, eight bytes each and several times over."""
 
 
 def same_elements(first: TensorSpec, second: TensorSpec) -> bool:
@@ -54,7 +55,7 @@ def common_cells(spec: TensorSpec, box: Box, other: TensorSpec, within: Box | No
     count = 0
     lows = np.full(len(other.shape), np.iinfo(np.int64).max)
     highs = np.full(len(other.shape), -1)
-    for piece in pieces(spec, box, PIECE):
+    for piece in blocks(spec, box, PIECE):
         inside, indices = _cells_at(element_offsets(spec, piece).reshape(-1) * spec.type.itemsize, other)
         if within is not None:
             for index, axis in zip(indices, within.axes, strict=True):
