@@ -278,7 +278,8 @@ def test_the_extension_registry_is_not_looked_up(in_use, tmp_path):
 
 
 HOSTILE = {
-    "state for a known function": b"ctorch._utils\n_rebuild_tensor_v2\nN}X\x06\x00\x00\x00moduleX\x02\x00\x00\x00oss\x86b.",
+    "state for a known function":
+        b"ctorch._utils\n_rebuild_tensor_v2\nN}X\x06\x00\x00\x00moduleX\x02\x00\x00\x00oss\x86b.",
     "state for a class": b"cposix\nsystem\n}b.",
     "state for a dtype": b"ctorch\nfloat32\nN}X\x04\x00\x00\x00nameX\x02\x00\x00\x00oss\x86b.",
     "call of a dtype": b"ctorch\nfloat32\n)R.",

@@ -17,6 +17,7 @@ from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.source import ByteSource
 from weightedit.formats.collector import collector_paused
 from weightedit.formats.pickle_globals import known_globals
+from weightedit.formats.pickle_scan import check_sizes
 from weightedit.formats.pickle_settle import settle
 from weightedit.formats.pickle_values import (
     Extras,
@@ -78,6 +79,7 @@ class PickleReader:
         Exception
             Whatever a malformed pickle makes the unpickler raise; the caller says which file it was.
         """
+        check_sizes(data)
         with collector_paused():
             registered = copyreg._inverted_registry or copyreg._extension_cache  # type: ignore[attr-defined]
             reader = (_careful if registered else _fast)(self)(io.BytesIO(data), encoding="utf-8",

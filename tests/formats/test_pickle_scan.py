@@ -1,0 +1,89 @@
+"""A pickle that asks for memory it has no use for is refused before it is read, and no other one is."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pickletools
+import struct
+from collections import OrderedDict
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import weightedit
+from tests.formats.test_torch_zip_open import saved
+from weightedit.formats import pickle_scan
+from weightedit.formats.pickle_scan import check_sizes
+
+VALUES: list[Any] = [
+    {"a": [1, 300, 70000, -5, 1 << 40, 1 << 3000, 1.5, None, True]}, OrderedDict(x=(1, 2, 3, 4), y={1}),
+    "ä" * 300, b"r" * 300, bytearray(b"p" * 300), [str(number) for number in range(1000)], range(3), 1j, print, frozenset([2]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
+def test_every_opcode_is_stepped_over(value, protocol, monkeypatch):
+    data = pickle.dumps(value, protocol)
+    check_sizes(data)
+    at = next(place for op, _, place in pickletools.genops(data) if op.name == "STOP")
+    hostile = data[:at] + b"r\xff\xff\xff\xff."
+    with pytest.raises(pickle.UnpicklingError, match="4,294,967,295"):  # so it got as far as the end
+        check_sizes(hostile)
+
+
+def test_the_tables_are_those_of_pickletools():
+    sized = {op.code.encode("latin1") for op in pickletools.opcodes if op.arg is not None and op.arg.n < -1}
+    assert set(pickle_scan._SIZED) == sized
+    for op in pickletools.opcodes:
+        code = op.code.encode("latin1")
+        count = op.arg.n if op.arg is not None else 0
+        if op.name in ("STOP", *(each.name for each in pickletools.opcodes if each.code.encode("latin1") in sized)):
+            continue
+        data = code + (bytes(count) if count >= 0 else b"0\n0\n" if op.name in ("GLOBAL", "INST") else b"0\n")
+        match = pickle_scan._RUN.match(data + b".")
+        assert match is not None
+        assert match.end() == len(data), op.name
+
+
+def test_a_file_with_a_huge_memo_index_is_refused(tmp_path):
+    path = saved(tmp_path, {"w": torch.ones(2)})
+    data = path.read_bytes()
+    assert data.count(b"X\x01\x00\x00\x00wq") == 1
+    for hostile in (b"r" + struct.pack("<L", 0xFFFFFFF0), b"p4294967280\n"):
+        archive = io.BytesIO()
+        rewritten(path, archive, hostile)
+        path.with_name("bad.pt").write_bytes(archive.getvalue())
+        with pytest.raises(weightedit.CheckpointError, match="numbers an object 4,294,967,280"):
+            weightedit.open(path.with_name("bad.pt"))
+
+
+def rewritten(path: Any, out: Any, after_w: bytes) -> None:
+    """Copy an archive with another opcode where the pickle remembers the key `w`."""
+    import zipfile
+
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            record = old.read(name)
+            if name.endswith("data.pkl"):
+                at = record.index(b"X\x01\x00\x00\x00w") + 6
+                record = record[:at] + after_w + record[at + 2 :]
+            new.writestr(name, record)
+
+
+@pytest.mark.parametrize("text", [b"4_294_967_280", b"+4294967280", b" 4294967280", b"-1", b"9" * 30])
+def test_an_index_in_digits_is_read_as_python_reads_it(text):
+    with pytest.raises(pickle.UnpicklingError, match="it numbers an object"):
+        check_sizes(b"\x80\x02]p" + text + b"\n.")
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_passed_over_or_refused(data):
+    try:
+        check_sizes(data)
+    except pickle.UnpicklingError:
+        return
