@@ -18,8 +18,9 @@ STAGE = "core/stage.py"
 BINDING = {"core/stage.py", "core/live.py", "core/slots.py"}
 # Functions that copy out of a tensor into memory of their caller's, and so change no tensor of a document.
 READING = {("core/live.py", "read_into")}
-NUMPY_TYPES = {"bool_", "str_", "bytes_"}
-PARAMETER_NAMES = {"weight", "bias", "param", "parameter", "tensor"}
+NOT_TORCH = {"bool_", "str_", "bytes_", "ix_", "raise_"}  # of numpy and Qt
+PARAMETER_NAMES = {"weight", "bias", "param"}
+TENSOR_NAMES = PARAMETER_NAMES | {"parameter", "tensor"}
 PARAMETER_TYPES = {"Parameter", "UninitializedParameter", "Buffer"}
 
 
@@ -62,14 +63,14 @@ def offences(file: str, node: ast.AST) -> list[str]:
         value = getattr(node, "value", None)
         if attribute and isinstance(value, ast.Call) and name_of(value.func) in PARAMETER_TYPES and file not in BINDING:
             found.append("assigns a Parameter to an attribute")
-        if isinstance(node, ast.AugAssign) and name_of(target) in PARAMETER_NAMES and file != STAGE:
+        if isinstance(node, ast.AugAssign) and name_of(target) in TENSOR_NAMES and file != STAGE:
             found.append(f"changes {name_of(target)} in place")
     if isinstance(node, ast.Call):
         called = name_of(node.func)
         if isinstance(node.func, ast.Attribute) and re.fullmatch(r"[a-z]\w*[^_]_", called):
             if called == "requires_grad_" and file.startswith("core/"):
                 pass  # a flag, not a value
-            elif called not in NUMPY_TYPES and file != STAGE:
+            elif called not in NOT_TORCH and file != STAGE:
                 found.append(f"calls the in-place .{called}()")
         if called in ("setattr", "__setattr__") and file not in BINDING:
             constant = node.args[-2] if len(node.args) > 1 else None
