@@ -21,7 +21,8 @@ from weightedit.formats.pickle_scan import check_sizes
 
 VALUES: list[Any] = [
     {"a": [1, 300, 70000, -5, 1 << 40, 1 << 3000, 1.5, None, True]}, OrderedDict(x=(1, 2, 3, 4), y={1}),
-    "ä" * 300, b"r" * 300, bytearray(b"p" * 300), [str(number) for number in range(1000)], range(3), 1j, print, frozenset([2]),
+    "ä" * 300, b"r" * 300, bytearray(b"p" * 300), [str(number) for number in range(1000)], range(3), 1j, print,
+    frozenset([2]),
 ]  # fmt: skip
 
 
