@@ -24,15 +24,14 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
     "scale one column": ("scale", {"factor": 0.5, "region": "[:, 7]"}),
     "scale a list of columns": ("scale", {"factor": 0.5, "region": "[:, [5, 4000, 3]]"}),
     "scale a union": ("scale", {"factor": 0.5, "region": ["[10:20, :]", "[::2, ::3]", "[:, 8:16]"]}),
-    "add": ("add", {"value": 1.0}),
-    "fill": ("fill", {"value": 0.1}),
-    "set a number": ("set", {"values": 3.0}),
-    "set a row": ("set", {"values": torch.arange(COLUMNS)}),
+    "add to rows": ("add", {"value": 1.0, "region": "[4000:8000, :]"}),
+    "fill every fourth row": ("fill", {"value": 0.1, "region": "[::4, :]"}),
+    "set a number": ("set", {"values": 3.0, "region": "[:, 100:1100]"}),
+    "set a row": ("set", {"values": torch.arange(COLUMNS), "region": "[:4000, :]"}),
     "set a big array": ("set", {"values": "big"}),
     "set a big strided tensor": ("set", {"values": "strided"}),
     "cast to float16": ("cast", {"dtype": "float16"}),
     "cast to float64": ("cast", {"dtype": "float64"}),
-    "cast to int8": ("cast", {"dtype": "int8"}),
     "transpose": ("transpose", {}),
     "slice rows": ("slice", {"region": "[::3, :]"}),
     "slice columns": ("slice", {"region": "[:, 5:4000]"}),
@@ -65,16 +64,12 @@ def open_with_budget(source: object, folder: Path) -> Document:
 
 
 def run(document: Document, name: str, folder: Path) -> None:
-    """Preview, apply, undo and redo, and read everything once."""
+    """Apply (which preflights), undo and redo."""
     operation, given = CASES[name]
     target = "weight" if "weight" in document.tensors else next(iter(document.tensors))
-    document.preflight(operation, target, **arguments(given, folder))
     document.apply(operation, target, accept="all", **arguments(given, folder))
     document.undo(accept="all")
     document.redo()
-    changed = document.slots[0].name
-    for _ in document.pin(changed).chunks(nbytes=1 << 20):
-        pass
     document.undo(accept="all")
 
 
@@ -93,6 +88,9 @@ def main(folder: Path, names: list[str]) -> None:
             run(document, name, folder)
     document = open_with_budget(folder / "big.safetensors", folder)
     wait("baseline")
+    for _ in document.pin("weight").chunks(nbytes=1 << 20):
+        pass
+    wait("read")
     for name in names:
         run(document, name, folder)
         wait(name)
@@ -100,7 +98,7 @@ def main(folder: Path, names: list[str]) -> None:
     live = torch.from_file(str(folder / "live.bin"), shared=True, size=ROWS * COLUMNS).view(ROWS, COLUMNS)
     document = open_with_budget({"weight": live}, folder)
     wait("open live")
-    for name in ("scale", "scale every second column", "set a big array"):
+    for name in ("scale", "set a big array"):
         run(document, name, folder)
         wait(f"live {name}")
     document = open_with_budget({"weight": live, "view": live[::2, 1:4000:3]}, folder)

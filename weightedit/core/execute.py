@@ -94,18 +94,18 @@ class StorageWriter:
 
     def put(self, spec: TensorSpec, box: Box, values: np.ndarray[Any, Any]) -> None:
         """Take the values of one box of a tensor over the storage."""
-        if self.out is not None:
-            array_over(spec, self.out)[array_index(box)] = values
-            return
-        starts, lengths, ordered = ordered_runs(spec, box, values)
-        packed = ordered.reshape(-1).view(np.uint8).data
-        self.room[self.at : self.at + packed.nbytes] = packed
-        self.at += packed.nbytes
-        self.ranges.append((starts, lengths))
-        self.count += len(starts)
-        if self.count > self.most:
+        if self.out is None:
+            starts, lengths, ordered = ordered_runs(spec, box, values)
+            if self.count + len(starts) <= self.most:
+                packed = ordered.reshape(-1).view(np.uint8).data
+                self.room[self.at : self.at + packed.nbytes] = packed
+                self.at += packed.nbytes
+                self.count += len(starts)
+                self.ranges.append((starts, lengths))
+                return
             self.out = written_out(self._patched(), self.spill).buffer
             self.ranges.clear()
+        array_over(spec, self.out)[array_index(box)] = values
 
     def _patched(self) -> ByteSource:
         if not self.ranges:
