@@ -46,7 +46,7 @@ def test_every_operation_has_a_form(bench: Bench) -> None:
     for name, operation in bench.document.operations.items():
         bench.workbench.choose_operation(name)
         bench.wait()
-        assert [field.parameter for field in bench.panel.form.fields] == list(operation.parameters)
+        assert [field.declared for field in bench.panel.form.fields] == list(operation.parameters)
         assert bench.panel.form.operations.toolTip() == operation.summary
 
 
@@ -245,7 +245,7 @@ def test_flags_and_names(bench: Bench) -> None:
     bench.wait()
     assert "weight" in bench.document.tensors
     assert bench.workbench.current() == (bench.document, "weight")
-    assert bench.workbench.tabs.tabText(0) == "weight"
+    assert bench.workbench.tabs.strip.tabText(0) == "weight"
 
 
 def test_the_preview_follows_the_selection(bench: Bench) -> None:

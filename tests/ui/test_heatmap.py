@@ -29,7 +29,8 @@ def tensors() -> dict[str, torch.Tensor]:
     odd = torch.randn(300, 400)
     odd[20, 30], odd[20, 390], odd[250, 10] = float("nan"), float("inf"), -float("inf")
     return {
-        "small": torch.randn(12, 9).bfloat16(), "big": big, "odd": odd, "norm": torch.rand(64), "one": torch.tensor(2.5),
+        "small": torch.randn(12, 9).bfloat16(), "big": big, "odd": odd, "norm": torch.rand(64),
+        "one": torch.tensor(2.5),
         "conv": torch.randn(6, 5, 3, 2), "empty": torch.empty(0, 4), "flags": torch.rand(8, 8) > 0.5,
         "ids": torch.arange(40), "turned": torch.randn(30, 20).t(), "all nan": torch.full((4, 4), float("nan")),
         "c": torch.randn(5, 6, dtype=torch.complex64), "f8": torch.randn(16, 16).to(torch.float8_e4m3fn),

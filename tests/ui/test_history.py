@@ -74,7 +74,7 @@ def test_a_click_goes_there_and_back(bench: Bench, tensors: dict[str, torch.Tens
     assert torch.equal(bench.values("w"), tensors["w"])
     assert states(bench) == ["undone", "undone", "present"]
     assert not bench.document.is_modified
-    assert not bench.workbench.tabs.is_marked(0)
+    assert not bench.workbench.tabs.strip.is_marked(0)
     click(bench, 1)
     assert torch.equal(bench.values("w"), tensors["w"] * 0.5)
     assert (bench.shown() == (tensors["w"] * 0.5).double().numpy()).all()

@@ -32,11 +32,11 @@ def bench(qtbot: QtBot, tmp_path: Path, tensors: dict[str, torch.Tensor], settin
 
 
 def names(bench: Bench) -> list[str]:
-    return [bench.workbench.tabs.tabText(place) for place in range(bench.workbench.tabs.count())]
+    return [bench.workbench.tabs.strip.tabText(place) for place in range(len(bench.workbench.tabs))]
 
 
 def test_without_a_tensor_it_says_what_to_do(bench: Bench) -> None:
-    assert bench.workbench.pages.currentWidget() is bench.workbench.nothing
+    assert bench.workbench.tabs.pages.currentWidget() is bench.workbench.tabs.nothing
     assert bench.workbench.edit_panel.isHidden()
     bench.workbench.apply()
     bench.workbench.copy()
@@ -64,7 +64,7 @@ def test_an_edited_tensor_keeps_its_tab_and_its_mark(bench: Bench) -> None:
     bench.wait()
     bench.open("b")
     assert names(bench) == ["a", "b"]
-    assert [bench.workbench.tabs.is_marked(place) for place in (0, 1)] == [True, False]
+    assert [bench.workbench.tabs.strip.is_marked(place) for place in (0, 1)] == [True, False]
 
 
 def test_tabs_by_key_mouse_and_cross(bench: Bench, qtbot: QtBot) -> None:
@@ -74,7 +74,7 @@ def test_tabs_by_key_mouse_and_cross(bench: Bench, qtbot: QtBot) -> None:
     with qtbot.waitSignal(bench.workbench.current_changed):
         bench.workbench.next_tab()
     assert bench.workbench.current() == (bench.document, "a")
-    tabs = bench.workbench.tabs
+    tabs = bench.workbench.tabs.strip
     QTest.mouseClick(tabs, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, tabs.tabRect(1).center())
     bench.wait()
     assert bench.workbench.current() == (bench.document, "b")
@@ -84,7 +84,7 @@ def test_tabs_by_key_mouse_and_cross(bench: Bench, qtbot: QtBot) -> None:
     bench.workbench.close_tab()
     bench.wait()
     assert bench.workbench.current() is None
-    assert bench.workbench.pages.currentWidget() is bench.workbench.nothing
+    assert bench.workbench.tabs.pages.currentWidget() is bench.workbench.tabs.nothing
 
 
 def test_each_tab_keeps_its_view_and_selection(bench: Bench) -> None:
@@ -125,11 +125,11 @@ def test_an_edit_from_elsewhere_shows_at_once(bench: Bench, tensors: dict[str, t
     bench.document.apply("scale", "*", factor=2)
     bench.wait()
     assert np.array_equal(bench.shown(), tensors["a"].double().numpy() * 2)
-    assert bench.workbench.tabs.is_marked(0)
+    assert bench.workbench.tabs.strip.is_marked(0)
     bench.document.undo()
     bench.wait()
     assert np.array_equal(bench.shown(), tensors["a"].double().numpy())
-    assert not bench.workbench.tabs.is_marked(0)
+    assert not bench.workbench.tabs.strip.is_marked(0)
 
 
 def test_select_all_is_the_whole_tensor(bench: Bench) -> None:
@@ -142,7 +142,7 @@ def test_select_all_is_the_whole_tensor(bench: Bench) -> None:
 
 def test_the_inspector_hides_and_becomes_a_drawer(bench: Bench, settings: Settings) -> None:
     bench.open("a")
-    side = bench.workbench.side
+    side = bench.workbench.body.side
     assert not side.isHidden()
     bench.workbench.toggle_inspector()
     assert side.isHidden()
@@ -155,7 +155,7 @@ def test_the_inspector_hides_and_becomes_a_drawer(bench: Bench, settings: Settin
     assert side.geometry().right() == bench.workbench.width() - 1
     bench.workbench.set_drawer(False)
     assert side.isVisible()
-    assert bench.workbench.splitter.indexOf(side) == 1
+    assert bench.workbench.body.splitter.indexOf(side) == 1
 
 
 def test_a_file_that_changes_underneath_is_said_on_the_page(bench: Bench) -> None:
@@ -175,11 +175,11 @@ def test_a_save_takes_the_marks_away_and_reading_goes_on(bench: Bench, tensors: 
     bench.fill_form("scale", "2")
     bench.workbench.apply()
     bench.wait()
-    assert bench.workbench.tabs.is_marked(0)
+    assert bench.workbench.tabs.strip.is_marked(0)
     bench.tasks.start("Saving", lambda progress: bench.document.save(), on_result=None)
     bench.wait()
     bench.wait()
-    assert not bench.workbench.tabs.is_marked(0)
+    assert not bench.workbench.tabs.strip.is_marked(0)
     bench.hover(3, 4)
     assert float(bench.page.read_out.value.text()) == pytest.approx(2 * tensors["a"][3, 4].item())
     assert bench.page.notices.isHidden()
@@ -207,9 +207,9 @@ def test_long_names_lose_their_first_parts() -> None:
 def test_sizes_are_those_of_the_look(bench: Bench) -> None:
     bench.open("a")
     page = bench.page
-    assert bench.workbench.tabs.height() == 35
+    assert bench.workbench.tabs.strip.height() == 35
     assert (page.header.height(), page.dims.height(), page.read_out.height()) == (40, 34, 36)
     assert bench.panel.height() == 252
     assert (bench.panel.form.width(), bench.panel.preview.width()) == (198, 258)
     assert bench.heatmap.color_bar.width() == 96
-    assert bench.workbench.side.width() == 282
+    assert bench.workbench.body.side.width() == 282

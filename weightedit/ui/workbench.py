@@ -6,15 +6,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from weightedit.core.document import Change, Document
 from weightedit.core.errors import ConfirmationNeeded, RegionError
 from weightedit.core.labels import label as edit_label
 from weightedit.core.labels import place as edit_place
 from weightedit.core.numbers import moment_text
-from weightedit.core.slots import Slot
+from weightedit.ui.beside_column import BesideColumn
 from weightedit.ui.edit_panel.panel import EditPanel
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.history_panel import HistoryPanel
@@ -22,13 +21,10 @@ from weightedit.ui.inspector.inspector import Inspector
 from weightedit.ui.pieces import line
 from weightedit.ui.plots.colormaps import DEFAULT_MAPS
 from weightedit.ui.settings import Settings
-from weightedit.ui.tab_strip import TabStrip
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tensor_page.facts import Facts
-from weightedit.ui.tensor_page.page import TensorPage, empty_state
-
-LEFT_LEAST = 540
-INSPECTOR, INSPECTOR_LEAST, INSPECTOR_MOST = 282, 240, 420
+from weightedit.ui.tensor_page.page import TensorPage
+from weightedit.ui.tensor_tabs import TensorTabs
 
 
 class Workbench(QWidget):
@@ -55,74 +51,43 @@ class Workbench(QWidget):
         self._following: dict[int, Callable[[], None]] = {}
         self._opened: dict[int, str] = {}
         self._saved_points: dict[Document, int | None] = {}
-        self._passing: TensorPage | None = None
         self._device = "cpu"
         self._shown_preview: Shown | None = None
-        self._is_drawer = False
-        self.tabs, self.pages = TabStrip(), QStackedWidget()
+        self.tabs = TensorTabs(tasks, self._facts, self._maps)
         self.edit_panel = EditPanel(tasks)
         self.inspector, self.history = Inspector(tasks), HistoryPanel()
-        self.nothing = empty_state("grid", "No tensor selected",
-                                   "Pick one in the tree, or press Ctrl+F and type its name.")  # fmt: skip
         self._build()
         self._connect()
         self._show_current()
 
     def _build(self) -> None:
         left = QWidget()
-        left.setMinimumWidth(LEFT_LEAST)
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        self.pages.addWidget(self.nothing)
-        column.addWidget(self.tabs)
-        column.addWidget(self.pages, 1)
+        column.addWidget(self.tabs, 1)
         self._parting = line()
         column.addWidget(self._parting)
         column.addWidget(self.edit_panel)
-        self.side = QFrame()
-        self.side.setObjectName("side")
-        self.side.setProperty("surface", "panel")
-        self.side.setMinimumWidth(INSPECTOR_LEAST)
-        self.side.setMaximumWidth(INSPECTOR_MOST)
-        beside = QVBoxLayout(self.side)
-        beside.setContentsMargins(0, 0, 0, 0)
-        beside.setSpacing(0)
-        split = QSplitter(Qt.Orientation.Vertical)
-        split.setHandleWidth(1)
-        split.setChildrenCollapsible(False)
-        split.addWidget(self.inspector)
-        split.addWidget(self.history)
-        split.setSizes([520, 260])
-        split.setStretchFactor(0, 3)
-        split.setStretchFactor(1, 2)
-        beside.addWidget(split)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.setHandleWidth(1)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.addWidget(left)
-        self.splitter.addWidget(self.side)
-        self.splitter.setStretchFactor(0, 1)
+        self.body = BesideColumn(left, [self.inspector, self.history], self._settings)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(self.splitter)
+        whole.addWidget(self.body)
 
     def _connect(self) -> None:
         self._tasks.idle.connect(self._look_for_saves)
         self._announced.connect(self.document_changed, Qt.ConnectionType.QueuedConnection)
-        self.tabs.currentChanged.connect(lambda _: self._tab_changed())
-        self.tabs.closed.connect(self._close)
-        self.tabs.kept.connect(lambda place: self._keep(self._page(place)))
+        self.tabs.turned.connect(self._turned)
+        self.tabs.added.connect(self._added)
         panel = self.edit_panel
         panel.previewed.connect(self._show_preview)
         panel.status.connect(self.status)
         panel.place.connect(self._show_place)
-        panel.applied.connect(lambda _: self._keep(self.page))
+        panel.applied.connect(lambda _: self.tabs.keep(self.page))
         self.inspector.chosen.connect(self._open_beside)
         self.history.go_to.connect(self._go_to)
         self.history.undo.connect(lambda: self._step("Undo", lambda document, accept: document.undo(accept)))
         self.history.redo.connect(lambda: self._step("Redo", lambda document, _: document.redo()))
-        self.splitter.splitterMoved.connect(self._remember_width)
 
     # ---- documents
 
@@ -131,11 +96,8 @@ class Workbench(QWidget):
         self._document = document
         if document is not None:
             self._follow(document)
-        page = self.page
-        if page is not None and page.document is not document:
-            other = next((n for n in range(self.tabs.count()) if self._page(n).document is document), -1)
-            if other >= 0:
-                self.tabs.setCurrentIndex(other)
+        if self.page is not None and self.page.document is not document:
+            self.tabs.show_document(document)
         self._show_current()
 
     def _follow(self, document: Document) -> None:
@@ -146,9 +108,7 @@ class Workbench(QWidget):
 
     def forget(self, document: Document) -> None:
         """Close every tab of a document that is being closed."""
-        for place in reversed(range(self.tabs.count())):
-            if self._page(place).document is document:
-                self._close(place)
+        self.tabs.close_document(document)
         stop = self._following.pop(id(document), None)
         self._saved_points.pop(document, None)
         if stop is not None:
@@ -160,25 +120,12 @@ class Workbench(QWidget):
         """Show what an edit, an undo or a redo made of the tensors in tabs."""
         if id(document) not in self._following:
             return
-        for place in reversed(range(self.tabs.count())):
-            page = self._page(place)
-            if page.document is not document:
-                continue
-            if document.find(page.slot.name) is not page.slot:
-                self._close(place)
-                continue
-            if change.structure or page.slot.name in change.names:
-                page.change(change)
-            self.tabs.show_tab(place, page.name, page.slot.is_modified)
+        self.tabs.change(document, change)
         self._show_current(refreshed=True)
 
     def document_saved(self, document: Document) -> None:
         """Show a document that was saved: its tensors lie in another file now, and none is modified."""
-        for place in range(self.tabs.count()):
-            page = self._page(place)
-            if page.document is document:
-                page.refresh()
-                self.tabs.show_tab(place, page.name, page.slot.is_modified)
+        self.tabs.refresh(document)
         self._show_current()
 
     def _look_for_saves(self) -> None:
@@ -193,85 +140,27 @@ class Workbench(QWidget):
     @property
     def page(self) -> TensorPage | None:
         """The page that is shown."""
-        place = self.tabs.currentIndex()
-        return None if place < 0 else self._page(place)
-
-    def _page(self, place: int) -> TensorPage:
-        page = self.tabs.tabData(place)
-        assert isinstance(page, TensorPage)
-        return page
+        return self.tabs.page
 
     def open_tensor(self, document: Document, name: str) -> None:
-        """Show a tensor in a tab.
-
-        A tab that was only looked at gives way to the next one; asking for the shown tensor again, editing it
-        or double-clicking its tab keeps it.
-        """
+        """Show a tensor in a tab."""
         slot = document.find(name)
-        if slot is None:
-            return
-        self._document = document
-        self._follow(document)
-        for place in range(self.tabs.count()):
-            if self._page(place).slot is slot:
-                if place == self.tabs.currentIndex():
-                    self._keep(self._page(place))
-                self.tabs.setCurrentIndex(place)
-                return
-        self._add(document, slot)
+        if slot is not None:
+            self._document = document
+            self._follow(document)
+            self.tabs.open(document, slot)
 
-    def _add(self, document: Document, slot: Slot) -> None:
-        page = TensorPage(document, slot, self._tasks, self._facts, self._maps)
+    def _added(self, page: TensorPage) -> None:
         page.device = self._device
         page.selection_changed.connect(self._selection_changed)
         page.statistics_ready.connect(self._statistics_ready)
         page.status.connect(self.status)
         page.heatmap_pane.look_changed.connect(self._look_changed)
-        page.read_out.field.textChanged.connect(lambda _: self._region_checked())
-        passing = self._passing
-        before = self.page
-        if before is not None and before.view_name == "values":
-            page.set_view("values")
-        self.pages.addWidget(page)
-        self.tabs.blockSignals(True)
-        place = self.tabs.add(slot.name, slot.is_modified)
-        self.tabs.setTabData(place, page)
-        if passing is not None:
-            self._passing = None
-            self._remove(self._place_of(passing))
-        self.tabs.setCurrentIndex(self._place_of(page))
-        self.tabs.blockSignals(False)
-        self._passing = page
-        self._tab_changed()
+        page.read_out.field.textChanged.connect(self._region_checked)
 
-    def _place_of(self, page: TensorPage) -> int:
-        return next((place for place in range(self.tabs.count()) if self._page(place) is page), -1)
-
-    def _keep(self, page: TensorPage | None) -> None:
-        if page is not None and page is self._passing:
-            self._passing = None
-
-    def _remove(self, place: int) -> None:
-        page = self._page(place)
-        self.tabs.removeTab(place)
-        self.pages.removeWidget(page)
-        page.close_work()
-        page.hide()
-        page.deleteLater()
-        if page is self._passing:
-            self._passing = None
-
-    def _close(self, place: int) -> None:
-        self.tabs.blockSignals(True)
-        self._remove(place)
-        self.tabs.blockSignals(False)
-        self._tab_changed()
-
-    def _tab_changed(self) -> None:
-        page = self.page
-        self.pages.setCurrentWidget(self.nothing if page is None else page)
-        if page is not None:
-            self._document = page.document
+    def _turned(self) -> None:
+        if self.page is not None:
+            self._document = self.page.document
         self._show_current()
         self.current_changed.emit()
 
@@ -286,20 +175,17 @@ class Workbench(QWidget):
 
     def next_tab(self) -> None:
         """Show the next tab."""
-        if self.tabs.count() > 1:
-            self.tabs.setCurrentIndex((self.tabs.currentIndex() + 1) % self.tabs.count())
+        self.tabs.show_next()
 
     def close_tab(self) -> None:
         """Close the tab that is shown."""
-        if self.tabs.currentIndex() >= 0:
-            self._close(self.tabs.currentIndex())
+        self.tabs.close_current()
 
     # ---- what belongs to the page
 
     def _show_current(self, refreshed: bool = False) -> None:
         page = self.page
         has_page = page is not None
-        self.tabs.setVisible(has_page)
         self.edit_panel.setVisible(has_page)
         self._parting.setVisible(has_page)
         self.inspector.setVisible(has_page)
@@ -324,10 +210,10 @@ class Workbench(QWidget):
         page = self.page
         if page is not None and self.sender() is page:
             if not page.selection.is_empty:
-                self._keep(page)
+                self.tabs.keep(page)
             self._retarget()
 
-    def _region_checked(self) -> None:
+    def _region_checked(self, _: str = "") -> None:
         if self.page is not None:
             self.edit_panel.set_region_problem(self.page.read_out.is_wrong)
 
@@ -363,7 +249,7 @@ class Workbench(QWidget):
             return
         page = self.page
         if page is None or page.name != name:
-            self._keep(page)
+            self.tabs.keep(page)
             self.open_tensor(document, name)
             page = self.page
         if page is not None and page.name == name:
@@ -378,7 +264,7 @@ class Workbench(QWidget):
 
     def _open_beside(self, name: str) -> None:
         if self._document is not None:
-            self._keep(self.page)
+            self.tabs.keep(self.page)
             self.open_tensor(self._document, name)
 
     # ---- history
@@ -416,8 +302,8 @@ class Workbench(QWidget):
     def set_device(self, name: str) -> None:
         """Compute previews and edits on this device from now on."""
         self._device = self.edit_panel.form.device = name
-        for place in range(self.tabs.count()):
-            self._page(place).device = name
+        for page in self.tabs.all:
+            page.device = name
         self.edit_panel.document_changed()
 
     def set_selected(self, document: Document, names: list[str]) -> None:
@@ -497,45 +383,8 @@ class Workbench(QWidget):
 
     def toggle_inspector(self) -> None:
         """Show or hide inspector and history."""
-        shown = self.side.isHidden()
-        self.side.setVisible(shown)
-        if self._is_drawer:
-            self._place_drawer()
-            self.side.raise_()
-        else:
-            self._settings.set("inspector/shown", shown)
+        self.body.toggle()
 
     def set_drawer(self, on: bool) -> None:
         """Keep the inspector out of sight until it is asked for, where there is little room."""
-        if on != self._is_drawer:
-            self._is_drawer = on
-            if on:
-                self.side.setParent(self)
-                self._place_drawer()
-            else:
-                self.splitter.addWidget(self.side)
-                self._fit_side()
-            self.side.setVisible(not on and self._settings.flag("inspector/shown", True))
-
-    def _place_drawer(self) -> None:
-        self.side.setGeometry(self.width() - INSPECTOR, 0, INSPECTOR, self.height())
-
-    def _fit_side(self) -> None:
-        width = self._settings.number("inspector/width", INSPECTOR)
-        self.splitter.setSizes([max(self.width() - width - 1, LEFT_LEAST), width])
-
-    def showEvent(self, event: QShowEvent) -> None:
-        """Give the inspector the width it had."""
-        super().showEvent(event)
-        if not self._is_drawer:
-            self._fit_side()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the drawer at the right edge."""
-        super().resizeEvent(event)
-        if self._is_drawer:
-            self._place_drawer()
-
-    def _remember_width(self, *_: int) -> None:
-        if not self._is_drawer and self.side.isVisible():
-            self._settings.set("inspector/width", self.side.width())
+        self.body.set_drawer(on)

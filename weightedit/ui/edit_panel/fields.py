@@ -38,7 +38,7 @@ class Field(QWidget):
 
     def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.parameter = parameter
+        self.declared = parameter
         self.note = label("", "caption")
         self.note.setWordWrap(True)
         self.note.hide()
@@ -50,7 +50,7 @@ class Field(QWidget):
 
     def add_control(self, control: QWidget) -> None:
         """Put the control under the label."""
-        control.setAccessibleName(self.parameter.label)
+        control.setAccessibleName(self.declared.label)
         self.column.addWidget(control)
         self.column.addWidget(self.note)
         self.setFocusProxy(control)
@@ -69,8 +69,8 @@ class Field(QWidget):
 
     def clear(self) -> None:
         """Show the default, or nothing."""
-        if self.parameter.default is not REQUIRED:
-            self.set_value(self.parameter.default)
+        if self.declared.default is not REQUIRED:
+            self.set_value(self.declared.default)
 
     def say(self, text: str, *, wrong: bool = False) -> None:
         """Say something under the field."""
@@ -106,18 +106,18 @@ class TextField(Field):
     @property
     def is_empty(self) -> bool:
         """Whether nothing is typed."""
-        return not self.edit.text().strip() and self.parameter.type != "text"
+        return not self.edit.text().strip() and self.declared.type != "text"
 
     def value(self) -> Any:
         """Return what is typed as the parameter's type."""
         text = self.edit.text().strip()
-        if self.parameter.type == "text":
+        if self.declared.type == "text":
             if not text:
-                raise FieldError(f"{self.parameter.label} is missing.")
+                raise FieldError(f"{self.declared.label} is missing.")
             return text
-        if self.parameter.type == "integer":
+        if self.declared.type == "integer":
             return _whole(text)
-        if self.parameter.type == "values" and text.startswith(("[", "(")):
+        if self.declared.type == "values" and text.startswith(("[", "(")):
             return _nested(text)
         try:
             return parse_number(text, self._dtype if DTYPES[self._dtype].family != "opaque" else "float64")
@@ -134,7 +134,7 @@ class TextField(Field):
 
     def clear(self) -> None:
         """Show the default, or nothing."""
-        self.edit.setText("" if self.parameter.default is REQUIRED else str(self.parameter.default))
+        self.edit.setText("" if self.declared.default is REQUIRED else str(self.declared.default))
 
     def _changed(self) -> None:
         self._check()
@@ -143,7 +143,7 @@ class TextField(Field):
     def _check(self) -> None:
         restyle(self.edit, "wrong", "false")
         self.say("")
-        if self.is_empty or (self.parameter.type == "text" and not self.edit.text()):
+        if self.is_empty or (self.declared.type == "text" and not self.edit.text()):
             return
         try:
             value = self.value()
@@ -231,7 +231,7 @@ class ChoiceField(Field):
 
     def clear(self) -> None:
         """Choose the default, or nothing."""
-        default = self.parameter.default
+        default = self.declared.default
         self.combo.setCurrentIndex(-1 if default is REQUIRED else self.combo.findData(default))
 
 

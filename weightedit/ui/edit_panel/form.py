@@ -200,7 +200,7 @@ class Form(QWidget):
             return None
         where = self.target.currentData()
         targets = self.selected if where == SEVERAL else (self.name,)
-        arguments = {made.parameter.name: made.value() for made in self.fields}
+        arguments = {made.declared.name: made.value() for made in self.fields}
         return Request(self.operations.currentData(), targets, self.region if where == REGION else None, arguments,
                        self.device, self.tied)  # fmt: skip
 
@@ -219,8 +219,8 @@ class Form(QWidget):
         place = self.operations.findData(edit.operation)
         self.operations.setCurrentIndex(place)
         for made in self.fields:
-            if made.parameter.name in edit.arguments:
-                made.set_value(edit.arguments[made.parameter.name])
+            if made.declared.name in edit.arguments:
+                made.set_value(edit.arguments[made.declared.name])
         self.tied = edit.tied
         wanted = REGION if edit.region is not None else SEVERAL if len(edit.targets) > 1 else WHOLE
         found = self.target.findData(wanted)

@@ -118,7 +118,7 @@ class Inspector(QWidget):
         self._tasks = tasks
         self.tabs = Segments(("Inspect", "Place in file"))
         self.preview = Columns("Preview", PREVIEW)
-        self.tensor = Facts("Tensor", TENSOR)
+        self.facts = Facts("Tensor", TENSOR)
         self.statistics = Pairs("Statistics", PAIRS)
         self.statistics.note.setText("whole tensor")
         self.storage = StorageSection()
@@ -143,7 +143,7 @@ class Inspector(QWidget):
         column.setSpacing(0)
         column.addWidget(top)
         column.addWidget(self.pages, 1)
-        for sections in ((self.preview, self.tensor, self.statistics, self.storage),
+        for sections in ((self.preview, self.facts, self.statistics, self.storage),
                          (self.path, self.place, self.bytes_, self.metadata)):  # fmt: skip
             inner = QWidget()
             inside = QVBoxLayout(inner)
@@ -162,14 +162,14 @@ class Inspector(QWidget):
     def show_tensor(self, document: Document, slot: Slot) -> None:
         """Show what a slot holds."""
         spec = slot.spec
-        self.tensor.show_value("Kind", spec.kind)
-        self.tensor.show_value("Shape", shape_text(spec.shape))
-        self.tensor.show_value("dtype", spec.dtype, "" if spec.encoding == "plain" else spec.encoding)
+        self.facts.show_value("Kind", spec.kind)
+        self.facts.show_value("Shape", shape_text(spec.shape))
+        self.facts.show_value("dtype", spec.dtype, "" if spec.encoding == "plain" else spec.encoding)
         values = "1 value" if spec.numel == 1 else f"{count_text(spec.numel)} values"
-        self.tensor.show_value("Size", bytes_text(spec.nbytes), values, f"{count_text(spec.nbytes)} bytes")
-        self.tensor.show_value("Device", spec.device)
-        self.tensor.show_value("Stride", _tuple(spec.stride), "contiguous" if spec.is_contiguous else "not contiguous")
-        self.tensor.show_value("requires_grad", str(spec.requires_grad))
+        self.facts.show_value("Size", bytes_text(spec.nbytes), values, f"{count_text(spec.nbytes)} bytes")
+        self.facts.show_value("Device", spec.device)
+        self.facts.show_value("Stride", _tuple(spec.stride), "contiguous" if spec.is_contiguous else "not contiguous")
+        self.facts.show_value("requires_grad", str(spec.requires_grad))
         self.storage.show_group(document, slot)
         self._show_place(document, slot)
 
@@ -213,7 +213,7 @@ class Inspector(QWidget):
         """Show before and after of an edit that is not applied."""
         rebinds = shown is not None and shown.preview.spec_before is not shown.preview.spec_after
         self.preview.setVisible(rebinds)
-        self.tensor.setVisible(not rebinds)
+        self.facts.setVisible(not rebinds)
         self.statistics.setVisible(not rebinds)
         if shown is None or not rebinds:
             return
