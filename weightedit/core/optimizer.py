@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +57,10 @@ class OptimizerStep:
             group["params"][:] = [into if parameter is out else parameter for parameter in group["params"]]
 
     def _carried(self, value: Any) -> Any:
-        if not isinstance(value, torch.Tensor) or value.shape != self.old.shape:
-            return value
+        if not isinstance(value, torch.Tensor):
+            return copy(value)
+        if value.shape != self.old.shape or not (value.is_floating_point() or value.is_complex()):
+            return value.detach().clone()  # Adam's count of steps runs on in the new state alone
         return value.detach().clone().to(device=self.new.device, dtype=self.new.dtype)
 
     def was_changed_elsewhere(self) -> bool:

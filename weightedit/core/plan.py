@@ -217,6 +217,11 @@ def _check_still_there(slots: list[Slot], operation: Operation, edit: Edit) -> N
             continue
         if live.requires_grad != held.spec.requires_grad and held.spec.encoding == "plain":
             held.bind(held.described._replace(spec=replace(held.spec, requires_grad=live.requires_grad)))
+    inference = any(_live(slot) is not None and _live(slot).is_inference() for slot in slots)
+    if inference and operation.effect == "write" and not overlaps_itself(slots[0].spec):
+        raise EditRefused([refusal("unsupported", f"{slots[0].name} was made in inference mode",
+                                   "torch forbids writes into such tensors; replace it instead.",
+                                   targets=[slots[0].name])])  # fmt: skip
     fixed = [slot.name for slot in slots if not can_put(slot.owner)]
     rebinds = operation.effect == "rebind" or (operation.effect == "write" and overlaps_itself(slots[0].spec))
     if fixed and rebinds and (_live(slots[0]) is not None or edit.tied == "untie"):

@@ -32,7 +32,11 @@ def structural_hazards(plan: Plan, slots: Sequence[Slot], group: Callable[[Slot]
         elif effect in ("write", "rebind"):
             found += _untied(target, others, named, plan.edit, group)
         lost_grad = target.spec.requires_grad and not target.result.requires_grad
-        if effect == "flag" and plan.scalars.get("value") and not _can_require_grad(target):
+        if effect == "flag" and _not_leaves(target, bool(plan.scalars["value"])):
+            found.append(refusal("not-a-leaf", f"{target.name} is the result of a computation",
+                                 "torch changes the flag of leaves only; edit what it was computed from.",
+                                 targets=[target.name]))  # fmt: skip
+        elif effect == "flag" and plan.scalars.get("value") and not _can_require_grad(target):
             found.append(refusal("grad-dtype", f"{target.name} cannot require grad",
                                  f"It is {target.spec.dtype}; only floating point and complex tensors can.",
                                  targets=[target.name]))  # fmt: skip
@@ -40,6 +44,11 @@ def structural_hazards(plan: Plan, slots: Sequence[Slot], group: Callable[[Slot]
             found.append(Hazard("grad-dtype", "notice", f"{target.name} no longer requires grad",
                                 f"{target.result.dtype} parameters cannot.", (target.name,)))  # fmt: skip
     return found
+
+
+def _not_leaves(target: Target, value: bool) -> bool:
+    tensors = [held.described.live for held in target.held]
+    return any(live is not None and not live.is_leaf and live.requires_grad != value for live in tensors)
 
 
 def _can_require_grad(target: Target) -> bool:
