@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from weightedit.core.commands import changed_since_undo, do_all, undo_all
+from weightedit.core.commands import Rename, changed_since_undo, do_all, undo_all
 from weightedit.core.consent import changed_elsewhere, check_device, check_hazards
 from weightedit.core.edit import Edit, TensorName, region_of
 from weightedit.core.errors import EditRefused
@@ -230,17 +230,16 @@ class Document(Reader):
             progress.begin(declared.title, work)
             shop = Workshop(self.spill, self._chunk, progress, self.origin.optimizer)
             step = self._step(plan, edit, tuple(execute(plan, shop)))
-            before = {slot.name for target in plan.targets for slot in target.slots}
             do_all(step.commands)
             self.history.push(step)
-            self._changed(step, before)
+            self._changed(step)
             return edit
 
     def _step(self, plan: Plan, edit: Edit, commands: tuple[Command, ...]) -> Step:
         from weightedit.core.labels import label, place
 
         named = [slot.name for target in plan.targets for slot in target.slots]
-        names = set(named)
+        names = set(named) | {command.name for command in commands if isinstance(command, Rename)}
         regions: dict[str, list[str] | None] = dict.fromkeys(named)
         if plan.operation.effect == "write":
             for target in plan.targets:
@@ -252,14 +251,14 @@ class Document(Reader):
         return Step(edit, commands, label(plan.operation, edit), place(edit, named), frozenset(names), regions,
                     datetime.now(), structure)  # fmt: skip
 
-    def _changed(self, step: Step, names: Collection[str] = ()) -> None:
+    def _changed(self, step: Step) -> None:
         self.version += 1
         if step.structure:
             self._index()
             for entry in self.entries:
                 if entry.slot is not None and entry.name != entry.slot.name:
                     entry.name, entry.path = entry.slot.name, entry.slot.path
-        change = Change(step.names | frozenset(names), step.regions, step.structure)
+        change = Change(step.names, step.regions, step.structure)
         for callback in tuple(self._subscribers):
             callback(change)
 
