@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -23,16 +24,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = [*given[1:], "--debug"]
     parser = _commands() if given and given[0] in COMMANDS else _window()
     options = parser.parse_args(given)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names may hold what a terminal's encoding does not
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except WeightEditError as error:
         if options.debug:
             traceback.print_exc()
         print(f"weightedit: {one_line(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `weightedit inspect … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return 0
+    except OSError as error:
+        if options.debug:
+            traceback.print_exc()
+        _give_up_stdout()
+        print(f"weightedit: the output could not be written: {error.strerror or error}.", file=sys.stderr)
+        return 2
     except Exception as error:  # a fault of ours is one line too; the traceback is for those who ask
         if options.debug:
             traceback.print_exc()
@@ -42,6 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("weightedit: interrupted; nothing was changed.", file=sys.stderr)
         return 2
+
+
+def _give_up_stdout() -> None:
+    """Let the interpreter's last flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _window() -> argparse.ArgumentParser:

@@ -27,7 +27,7 @@ def inspect(options: argparse.Namespace) -> int:
             print(json.dumps({
                 "file": str(document.path), "format": document.format_name, "metadata": document.metadata,
                 "nbytes": document.total_nbytes, "values": values, "tensors": rows,
-            }, ensure_ascii=False, indent=1))  # fmt: skip
+            }, indent=1))  # fmt: skip
         else:
             _print_table(document, rows, options.stats)
     return 0
@@ -86,7 +86,7 @@ def diff(options: argparse.Namespace) -> int:
         print(json.dumps({
             "same": not differences, "compared": len(found),
             "differences": [{"name": one.name, "what": one.what, "detail": one.detail, "changed": one.changed}
-                            for one in differences]}, ensure_ascii=False, indent=1))  # fmt: skip
+                            for one in differences]}, indent=1))  # fmt: skip
     else:
         for one in differences:
             print(f"{one_line(one.name)}: {one_line(one.detail)}")
@@ -114,7 +114,7 @@ def _report(saved: Saved) -> int:
     for hazard in saved.hazards:
         print(f"weightedit: {hazard.level}: {one_line(hazard.message)}", file=sys.stderr)
     count = f"{saved.tensors:,} {'tensor' if saved.tensors == 1 else 'tensors'}"
-    print(f"Exported and read back, {count}, {bytes_text(saved.nbytes)}: {saved.path}")
+    print(f"Exported and read back, {count}, {bytes_text(saved.nbytes)}: {one_line(str(saved.path))}")
     return 0
 
 

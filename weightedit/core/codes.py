@@ -32,7 +32,8 @@ def numbers(array: Array, dtype: str) -> Array:
     if dtype == "bfloat16":
         return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
     if dtype == "complex32":
-        return np.hypot(array["real"].astype(np.float32), array["imag"].astype(np.float32))
+        with np.errstate(all="ignore"):
+            return np.hypot(array["real"].astype(np.float32), array["imag"].astype(np.float32))
     if facts.family == "complex":
         with np.errstate(all="ignore"):
             return np.abs(array)

@@ -96,18 +96,24 @@ class Edit:
         """
         return cls(
             str(data["operation"]),
-            tuple(map(str, data["targets"])),
+            _texts(data["targets"]),
             region_of(data["region"]),
             {name: _argument_from_json(value, tensors) for name, value in data["arguments"].items()},
             data["seed"],
             str(data["device"]),
             str(data["tied"]),
-            tuple(map(str, data["accepted"])),
+            _texts(data["accepted"]),
         )
 
     def tensor_values(self) -> list[TensorValue]:
         """Return the tensors given as arguments."""
         return [value for value in self.arguments.values() if isinstance(value, TensorValue)]
+
+
+def _texts(given: Any) -> tuple[str, ...]:
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise TypeError(f"a list of texts is expected, not {given!r}")
+    return tuple(given)
 
 
 def region_of(given: Any) -> Region:

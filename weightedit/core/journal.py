@@ -22,7 +22,7 @@ LONGEST = 64 << 20
 
 def encode(payload: Mapping[str, Any]) -> bytes:
     """Return one framed record."""
-    data = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    data = json.dumps(payload, separators=(",", ":"), allow_nan=False).encode("ascii")
     return _FRAME.pack(len(data), zlib.crc32(data)) + data
 
 
@@ -44,9 +44,12 @@ def decode(data: bytes) -> Iterator[dict[str, Any]]:
     while at + _FRAME.size <= len(data):
         length, check = _FRAME.unpack_from(data, at)
         start, stop = at + _FRAME.size, at + _FRAME.size + length
-        if length > LONGEST or stop > len(data) or zlib.crc32(data[start:stop]) != check:
+        if not length or length > LONGEST or stop > len(data) or zlib.crc32(data[start:stop]) != check:
+            return  # zeros too: file systems leave them at the end after a power cut
+        try:
+            payload = json.loads(data[start:stop])
+        except (ValueError, RecursionError):
             return
-        payload = json.loads(data[start:stop])
         if not isinstance(payload, dict):
             return
         yield payload

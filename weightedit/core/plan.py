@@ -236,7 +236,11 @@ def _live(slot: Slot) -> Any:
 
 def _readable(value: TensorValue | TensorName, resolve: Callable[[TensorName], PinnedTensor]) -> PinnedTensor:
     if isinstance(value, TensorName):
-        return resolve(value)
+        found = resolve(value)
+        if found.spec.encoding != "plain":
+            raise EditRefused([refusal("unsupported", f"{found.name} is {found.spec.encoding}, and has no plain values",
+                                       "Give a tensor that torch can copy.", targets=[found.name])])  # fmt: skip
+        return found
     return PinnedTensor("values", TensorSpec.contiguous(value.dtype, value.shape), Resident(value.data))
 
 

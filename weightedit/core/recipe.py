@@ -35,7 +35,7 @@ class Recipe:
                 folder.mkdir(exist_ok=True)
                 folder.joinpath(value.digest).write_bytes(value.data)
         data = {"weightedit_recipe": VERSION, "edits": [edit.to_json() for edit in self.edits]}
-        path.write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:
@@ -57,7 +57,7 @@ class Recipe:
             return cls(tuple(Edit.from_json(edit, _tensors(edit, folder)) for edit in data["edits"]))
         except OSError as error:
             raise CheckpointError(f"{path.name} cannot be read: {error.strerror}.", file=path) from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise CheckpointError(f"{path.name} is no recipe of weightedit ({error}).", file=path) from error
 
     def apply(self, document: Document, *, accept: Collection[str] | str = (), progress: Report | None = None,

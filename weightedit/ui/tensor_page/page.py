@@ -339,7 +339,7 @@ class TensorPage(QWidget):
 def _why_not_shown(pinned: PinnedTensor) -> tuple[str, str] | None:
     spec = pinned.spec
     if spec.encoding != "plain":
-        return f"{spec.encoding} values are not shown", "They are packed in a form that only their format can decode."
+        return f"{spec.encoding} values are not shown", "They have no plain form to read; the tensor is kept as it is."
     if spec.numel == 0:
         return "This tensor is empty", f"Its shape is {list(spec.shape)}, so it holds no values."
     return None
