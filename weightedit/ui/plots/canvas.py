@@ -12,6 +12,17 @@ SMALLEST = 4.0
 """Cells that stay visible however far one zooms in."""
 
 
+class Graphics(pg.GraphicsLayoutWidget):
+    """The scene of picture, axes and strips, which says when the pointer leaves it."""
+
+    left = Signal()
+
+    def leaveEvent(self, event: Any) -> None:
+        """Say that the pointer is gone."""
+        super().leaveEvent(event)
+        self.left.emit()
+
+
 class Canvas(pg.ViewBox):
     """A view of rows (down) and columns (across) of a slice.
 

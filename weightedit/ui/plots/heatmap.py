@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from weightedit.core.reduction import Reduced
 from weightedit.core.statistics import Statistics
 from weightedit.ui.plots.axes import IndexAxis, RmsStrip
-from weightedit.ui.plots.canvas import ZOOM_STEP, Canvas
+from weightedit.ui.plots.canvas import ZOOM_STEP, Canvas, Graphics
 from weightedit.ui.plots.color_bar import ColorBar
 from weightedit.ui.plots.colormaps import Levels, picture
 from weightedit.ui.plots.markers import SMALLEST_CELL, Marker, clusters
@@ -57,7 +57,7 @@ class Heatmap(QWidget):
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Heatmap")
-        self.graphics = pg.GraphicsLayoutWidget()
+        self.graphics = Graphics()
         self.graphics.setFocusProxy(self)
         self.graphics.setFrameShape(self.graphics.Shape.NoFrame)
         self.canvas = Canvas()
@@ -113,7 +113,7 @@ class Heatmap(QWidget):
         self.canvas.released.connect(self._release)
         self.canvas.asked_fit.connect(self.fit)
         self.graphics.scene().sigMouseMoved.connect(self._mouse_moved)
-        self.graphics.viewport().installEventFilter(self)
+        self.graphics.left.connect(self._leave)
         self.color_bar.levels_dragged.connect(self.levels_dragged)
         self.color_bar.reset.connect(self.levels_reset)
         theme.changed.connect(self._retheme)
@@ -323,12 +323,6 @@ class Heatmap(QWidget):
     def _leave(self) -> None:
         self.show_hover(None)
         self.hovered.emit(None)
-
-    def eventFilter(self, watched: Any, event: QEvent) -> bool:
-        """Hide the card when the pointer leaves."""
-        if event.type() == QEvent.Type.Leave:
-            self._leave()
-        return False
 
     # ---- keyboard
 
