@@ -59,7 +59,7 @@ def arguments(given: dict[str, object], folder: Path) -> dict[str, object]:
 
 def open_with_budget(source: object, folder: Path) -> Document:
     """Open with the memory the test allows."""
-    spill = Spill(folder / "spill", in_memory=1 << 20)
+    spill = Spill(folder / "spill", in_memory=1 << 18)
     return open_document(source, spill=spill, memory=BUDGET, progress=Progress())
 
 
@@ -104,6 +104,10 @@ def main(folder: Path, names: list[str]) -> None:
     document = open_with_budget({"weight": live, "view": live[::2, 1:4000:3]}, folder)
     run(document, "scale rows", folder)
     wait("live with a view over it")
+    document = open_with_budget(folder / "big.safetensors", folder)
+    for start in range(0, 3200, 16):  # 256 kB each, all of them kept for undo
+        document.apply("scale", "weight", factor=2.0, region=f"[{start}:{start + 16}, :]")
+    wait("200 small edits")
 
 
 if __name__ == "__main__":

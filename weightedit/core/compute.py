@@ -40,7 +40,7 @@ def result_boxes(plan: Plan, target: Target) -> list[Box]:
 
 def compute(plan: Plan, target: Target, box: Box, nbytes: int) -> Iterator[Piece]:
     """Compute one box of the result in pieces; `nbytes` bounds what is read at once, and with it all else."""
-    elements = PIECE if plan.edit.device == "cpu" else max(PIECE, nbytes // 8)
+    elements = min(PIECE, nbytes // 16) if plan.edit.device == "cpu" else max(PIECE, nbytes // 8)
     for piece in blocks(_layout(plan, target), box, elements):
         yield compute_piece(plan, target, box, piece, nbytes)
 

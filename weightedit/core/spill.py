@@ -6,23 +6,43 @@ import mmap
 import os
 import shutil
 import tempfile
+import threading
 import weakref
 from pathlib import Path
 
 from weightedit.core.errors import WeightEditError
 
 DEFAULT_IN_MEMORY = 16 << 20
-"""Buffers of up to this many bytes stay in memory."""
+"""Buffers of up to this many bytes are small."""
+_ALIGNED = 64
 
 
 class SpillFull(WeightEditError):
     """The disk that holds the spill has no room; nothing was changed."""
 
 
-class Spill:
-    """Gives buffers; those over `in_memory` bytes live in files that are allocated before they are mapped.
+MOST_IN_MEMORY = 8
+"""All small buffers together stay in memory up to this many times what one of them may have."""
 
-    Allocation comes first because a mapping of a sparse file kills the process when the disk fills up.
+
+class _Memory(bytearray):
+    """Bytes whose end can be noticed."""
+
+    __slots__ = ("__weakref__",)
+
+
+class Spill:
+    """Gives buffers; large ones, and small ones once they are many, live in files of our own, mapped.
+
+    Files are allocated before they are mapped, because a mapping of a sparse file kills the process when the disk
+    fills up. Small buffers share files: systems limit how many mappings a process has.
+
+    Parameters
+    ----------
+    folder
+        Where the folder of the spill files is made, when first needed.
+    in_memory
+        Bytes up to which a buffer is small; all of them in memory together have at most `MOST_IN_MEMORY` times that.
     """
 
     def __init__(self, folder: Path | None = None, *, in_memory: int = DEFAULT_IN_MEMORY) -> None:
@@ -30,6 +50,9 @@ class Spill:
         self._parent = folder
         self._folder: Path | None = None
         self._finalizer: weakref.finalize[..., Spill] | None = None
+        self._lock = threading.RLock()  # the collector may end a buffer while one is made
+        self._held = [0]
+        self._shared = memoryview(b"")
 
     @property
     def folder(self) -> Path:
@@ -50,13 +73,32 @@ class Spill:
             If neither memory nor the disk has room for it.
         """
         try:
-            return memoryview(bytearray(nbytes)) if nbytes <= self.in_memory else self._allocate_file(nbytes)
+            if nbytes > self.in_memory:
+                return self._allocate_file(nbytes)
+            with self._lock:
+                if self._held[0] + nbytes <= MOST_IN_MEMORY * self.in_memory:
+                    return self._allocate_memory(nbytes)
+                return self._allocate_shared(nbytes)
         except (OSError, MemoryError) as error:
             reason = getattr(error, "strerror", None) or "out of memory"
             raise SpillFull(
                 f"There is no room to keep {nbytes:,} bytes for undo in {self._folder or 'memory'} ({reason}); "
                 "nothing was changed. Free some space, or save and open the file again."
             ) from error
+
+    def _allocate_memory(self, nbytes: int) -> memoryview:
+        buffer = _Memory(nbytes)
+        self._held[0] += nbytes
+        weakref.finalize(buffer, _release, self._lock, self._held, nbytes).atexit = False
+        return memoryview(buffer)
+
+    def _allocate_shared(self, nbytes: int) -> memoryview:
+        """Return a part of a file that small buffers share; it goes when the last of them does."""
+        if self._shared.nbytes < nbytes:
+            self._shared = self._allocate_file(max(nbytes, self.in_memory))
+        buffer = self._shared[:nbytes]
+        self._shared = self._shared[-(-nbytes // _ALIGNED) * _ALIGNED :]
+        return buffer
 
     def _allocate_file(self, nbytes: int) -> memoryview:
         handle, name = tempfile.mkstemp(dir=self.folder)
@@ -77,6 +119,12 @@ class Spill:
             self._finalizer()
             self._finalizer = None
         self._folder = None
+        self._shared = memoryview(b"")
+
+
+def _release(lock: threading.RLock, held: list[int], nbytes: int) -> None:
+    with lock:
+        held[0] -= nbytes
 
 
 def _write_zeros(handle: int, nbytes: int) -> None:
