@@ -10,7 +10,7 @@ from weightedit.core.reading import blocks, element_offsets, span
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
 
-PIECE = 1 << 15
+PIECE = 1 << 14
 """Elements whose places are worked out at once, eight bytes each and several times over."""
 
 
