@@ -222,7 +222,7 @@ def test_diff_of_the_same_exits_0(tmp_path, capsys):
     """`diff && deploy` relies on it."""
     path = checkpoints.low_precision_safetensors(tmp_path)
     count = len(load_file(path))
-    assert said("diff", path, path).strip() == f"{count + 2} compared, 0 different"
+    assert said("diff", path, path).strip() == f"{count} tensors and 2 values compared, 0 different"
     status, out, _ = run_here(capsys, "diff", path, path, "--json")
     assert status == 0
     assert json.loads(out) == {"same": True, "compared": count + 2, "differences": []}
@@ -239,7 +239,7 @@ def test_diff_of_different_ones_exits_1_and_names_them(tmp_path, capsys):
     lines = said("diff", *arguments, status=1).splitlines()
     assert sorted(line.split(":")[0] for line in lines[:-1]) == ["left", "right", "shape", "values"]
     assert "values: 2 of 4 values differ" in lines
-    assert lines[-1] == "5 compared, 4 different"
+    assert lines[-1] == "5 tensors and 0 values compared, 4 different"
     status, out, _ = run_here(capsys, "diff", *arguments, "--json")
     found = json.loads(out)
     assert (status, found["same"], found["compared"]) == (1, False, 5)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from weightedit import __version__
-from weightedit.core.errors import WeightEditError, one_line
+from weightedit.core.errors import EditRefused, WeightEditError, one_line
 
 Command = Callable[[argparse.Namespace], int]
 COMMANDS = ("inspect", "diff", "apply", "convert")
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WeightEditError as error:
         if options.debug:
             traceback.print_exc()
-        print(f"weightedit: {one_line(str(error))}", file=sys.stderr)
+        print(f"weightedit: {one_line(str(error))}{_hint(error)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `weightedit inspect … | head`
         _give_up_stdout()
@@ -54,6 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("weightedit: interrupted; nothing was changed.", file=sys.stderr)
         return 2
+
+
+def _hint(error: WeightEditError) -> str:
+    """Say which option answers a refusal."""
+    kinds = {hazard.kind for hazard in error.hazards} if isinstance(error, EditRefused) else set()
+    return " Add --shared copy or --shared alias." if "shared-storage" in kinds else ""
 
 
 def _give_up_stdout() -> None:

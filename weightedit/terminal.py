@@ -90,7 +90,8 @@ def diff(options: argparse.Namespace) -> int:
     else:
         for one in differences:
             print(f"{one_line(one.name)}: {one_line(one.detail)}")
-        print(f"{len(found):,} compared, {len(differences):,} different")
+        tensors = sum(one.is_tensor for one in found)
+        print(f"{tensors:,} tensors and {len(found) - tensors:,} values compared, {len(differences):,} different")
     return 1 if differences else 0
 
 
@@ -114,7 +115,8 @@ def _report(saved: Saved) -> int:
     for hazard in saved.hazards:
         print(f"weightedit: {hazard.level}: {one_line(hazard.message)}", file=sys.stderr)
     count = f"{saved.tensors:,} {'tensor' if saved.tensors == 1 else 'tensors'}"
-    print(f"Exported and read back, {count}, {bytes_text(saved.nbytes)}: {one_line(str(saved.path))}")
+    what = f"{count}, {bytes_text(saved.nbytes)}, {saved.format_name}"
+    print(f"Exported and read back, {what}: {one_line(str(saved.path))}")
     return 0
 
 

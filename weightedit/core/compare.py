@@ -27,12 +27,15 @@ class Comparison:
         The difference in words.
     changed
         How many values differ in bits; 0 where they were not compared.
+    is_tensor
+        Whether it is a tensor, and not a value or metadata.
     """
 
     name: str
     what: str
     detail: str
     changed: int = 0
+    is_tensor: bool = True
 
 
 def compare(first: Reader, second: Reader, progress: Progress | None = None) -> list[Comparison]:
@@ -85,12 +88,12 @@ def _compare_values(first: Reader, second: Reader) -> list[Comparison]:
     for name in dict.fromkeys((*tables[0], *tables[1])):
         texts = [table.get(name) for table in tables]
         if texts[0] == texts[1]:
-            found.append(Comparison(name, "same", "the same"))
+            found.append(Comparison(name, "same", "the same", is_tensor=False))
         elif texts[0] is None or texts[1] is None:
             what, title = ("only in B", second.title) if texts[0] is None else ("only in A", first.title)
-            found.append(Comparison(name, what, f"only in {title}"))
+            found.append(Comparison(name, what, f"only in {title}", is_tensor=False))
         else:
-            found.append(Comparison(name, "value", f"{texts[0]} against {texts[1]}"))
+            found.append(Comparison(name, "value", f"{texts[0]} against {texts[1]}", is_tensor=False))
     return found
 
 

@@ -65,6 +65,10 @@ class EditRefused(HazardError):
 class ConfirmationNeeded(HazardError):
     """The edit would lose something; pass the kinds in `accept=` to apply it all the same."""
 
+    def __str__(self) -> str:
+        kinds = ", ".join(dict.fromkeys(f'"{hazard.kind}"' for hazard in self.hazards if hazard.level == "warning"))
+        return f"{super().__str__()} To do it all the same, pass accept={{{kinds}}}."
+
 
 def one_line(text: str) -> str:
     """Return a message as one printable line: names out of a file may hold newlines and terminal escapes."""

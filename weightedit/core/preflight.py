@@ -133,6 +133,7 @@ def _loss_hazards(target: Target, losses: Losses) -> Iterable[Hazard]:
                       f"{name} is {dtype}.", name, losses.imaginary)  # fmt: skip
     if losses.rounded.count:
         share = 100 * losses.rounded.count / max(losses.total, 1)
+        share = share if losses.rounded.count == losses.total else min(share, 99.99)
         largest, relative = losses.largest_error, losses.largest_relative
         detail = f"{name}: largest error {largest:.3g}, largest relative error {relative:.3g}."
         yield _hazard("precision-loss", "notice",

@@ -246,6 +246,8 @@ class Transaction:
         return pending
 
     def _check(self, path: Path, target: Path) -> None:
+        if not target.parent.is_dir():
+            raise CheckpointError(f"{shown(path)} could not be written: there is no folder {target.parent}.", file=path)
         try:
             status = target.stat()
         except FileNotFoundError:
