@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QEventLoop, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
+from weightedit.core.errors import WeightEditError
 from weightedit.ui import collecting
 from weightedit.ui.icons import app_icon
 from weightedit.ui.settings import Settings
@@ -20,6 +22,7 @@ SETTLED_AFTER = 300
 """Milliseconds without any task after which the window shows all it will show by itself."""
 LOOK_EVERY = 50
 PATIENCE = 120_000
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET")
 _windows: list[MainWindow] = []
 
 
@@ -56,11 +59,30 @@ class Settling(QObject):
             self._then(self._quiet >= SETTLED_AFTER)
 
 
+def has_display(system: str, environment: Mapping[str, str]) -> bool:
+    """Return whether Qt has a display to connect to: without one it ends the whole process."""
+    if not system.startswith(("linux", "freebsd")) or any(environment.get(name) for name in DISPLAYS):
+        return True
+    runtime = environment.get("XDG_RUNTIME_DIR")
+    if runtime and Path(runtime, "wayland-0").exists():  # what Wayland takes where nothing is named
+        return True
+    asked = [part.split(":")[0] for part in environment.get("QT_QPA_PLATFORM", "").split(";") if part]
+    return any(not name.startswith(("xcb", "wayland")) for name in asked)
+
+
 def application() -> tuple[QApplication, bool]:
-    """Return the application, and whether it was made just now."""
+    """Return the application, and whether it was made just now.
+
+    Raises
+    ------
+    WeightEditError
+        If there is no display.
+    """
     found = QApplication.instance()
     if isinstance(found, QApplication):
         return found, False
+    if not has_display(sys.platform, os.environ):
+        raise WeightEditError("There is no display to show a window on; DISPLAY and WAYLAND_DISPLAY are not set.")
     app = QApplication(["weightedit"])
     app.setApplicationName("weightedit")
     app.setApplicationDisplayName("weightedit")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFont, QGuiApplication
@@ -26,6 +27,8 @@ from weightedit.ui.theme import mono_font, ui_font
 LEVELS = {"notice": ("info", "info"), "warning": ("warning", "warn"), "refusal": ("refusal", "bad"),
           "ok": ("check", "ok")}  # fmt: skip
 MOST_CARDS = 3
+CODE_WORDS = ("torch", "weightedit", "safetensors", "numpy")
+"""Names that are written small also at the beginning of a sentence."""
 
 
 def title_and_body(error: BaseException) -> tuple[str, str]:
@@ -34,7 +37,21 @@ def title_and_body(error: BaseException) -> tuple[str, str]:
         return "Something went wrong in weightedit itself", f"{type(error).__name__}: {error}"
     first, *rest = re.split(r"(?<=\w[.;:]) ", str(error), maxsplit=1)
     body = rest[0] if rest else ""
-    return first.rstrip(".;:"), body[:1].upper() + body[1:]
+    return first.rstrip(".;:"), sentence(body)
+
+
+def sentence(text: str) -> str:
+    """Begin a text with a capital where it begins with a word; code such as `torch.save(…` stays as it is."""
+    word = re.match(r"([a-z]+)[,;:]?(\s|$)", text)
+    return text if word is None or word[1] in CODE_WORDS else text[:1].upper() + text[1:]
+
+
+def folder_of(error: BaseException) -> str:
+    """Return where the file of an error is, unless its message says so already."""
+    if not isinstance(error, CheckpointError) or not error.file:
+        return ""
+    folder = str(Path(error.file).expanduser().absolute().parent)
+    return "" if folder in str(error) else f"Folder: {folder}"
 
 
 def details(error: BaseException) -> str:
@@ -67,6 +84,7 @@ class ErrorCard(QFrame):
         self.setProperty("surface", "panel")
         self.error = error
         title, body = title_and_body(error)
+        body = "\n".join(filter(None, (body, folder_of(error))))
         self.title, self.body = wrapping(title), wrapping(body, "secondary")
         self.title.setFont(ui_font(13, QFont.Weight.DemiBold))
         self.title.setProperty("role", "strong")

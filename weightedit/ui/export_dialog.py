@@ -202,6 +202,7 @@ class ExportDialog(QDialog):
         self._notices = [Notice(hazard.level, hazard.title, hazard.detail) for hazard in hazards]
         for notice in self._notices:
             self.notices.addWidget(notice)
+            notice.show()  # a layout counts a new widget only once it is shown, and the height is taken just below
         refused = any(hazard.level == "refusal" for hazard in hazards)
         warned = [hazard for hazard in hazards if hazard.level == "warning"]
         self.export.setEnabled(not refused)
@@ -223,7 +224,7 @@ class ExportDialog(QDialog):
         what = f"{count_text(count)} {'tensor' if count == 1 else 'tensors'}"
         kinds = {hazard.kind for hazard in warned}
         if "replaces-file" in kinds:
-            return f"Replace {Path(self.path.text()).name}"
+            return f"Replace {Path(self.path.text()).name.replace('&', '&&')}"
         return f"Export {what} with the loss" if warned else f"Export {what}"
 
     def _accept(self) -> None:
