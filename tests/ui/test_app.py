@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 import torch
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QImage
@@ -51,6 +52,31 @@ def test_a_picture_that_cannot_be_written_is_said(tmp_path):
     done = subprocess.run(command, timeout=200, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "shot.png cannot be written" in done.stderr
+
+
+NO_DISPLAY = "There is no display to show a window on"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there a window needs a display server")
+@pytest.mark.parametrize("platform", [None, "xcb", "wayland;xcb"])
+def test_without_a_display_one_sentence_says_so(tmp_path, platform):
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "XDG_RUNTIME_DIR", "QT_QPA_PLATFORM")
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    environment |= {"QT_QPA_PLATFORM": platform} if platform else {}
+    done = subprocess.run([sys.executable, "-m", "weightedit.cli"], env=environment, timeout=200, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"weightedit: {NO_DISPLAY}")
+
+
+def test_what_counts_as_a_display():
+    assert not app.has_display("linux", {})
+    assert not app.has_display("linux", {"QT_QPA_PLATFORM": "xcb"})
+    assert app.has_display("linux", {"DISPLAY": ":0"})
+    assert app.has_display("linux", {"WAYLAND_DISPLAY": "wayland-1"})
+    assert app.has_display("linux", {"QT_QPA_PLATFORM": "offscreen"})
+    assert app.has_display("darwin", {})
 
 
 def test_edit_blocks_a_plain_script_until_the_window_is_closed(tmp_path):

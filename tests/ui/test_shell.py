@@ -14,6 +14,7 @@ from tests.ui.conftest import wait_ready
 from weightedit.resources import resource
 from weightedit.ui.actions import ACTIONS, NEEDS
 from weightedit.ui.close_dialog import CloseDialog
+from weightedit.ui.errors_view import ErrorCard
 from weightedit.ui.export_dialog import ExportDialog
 from weightedit.ui.keys_sheet import KeysSheet
 from weightedit.ui.theme import theme
@@ -80,7 +81,22 @@ def test_files_are_dropped(qtbot, open_window, checkpoint, tmp_path):
     assert window.start.card.property("over") is True
     window.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, buttons, keys))
     wait_ready(qtbot, window)
-    assert {found.title for found in window.documents.all} == {"net.pt", "two.pt"}
+    assert [found.title for found in window.documents.all] == ["net.pt", "two.pt"]
+
+
+def test_files_stand_in_the_order_they_were_named_in(qtbot, open_window, tmp_path):
+    window = open_window()
+    paths = [tmp_path / f"{name}.pt" for name in ("c", "a", "b")]
+    for number, path in enumerate(paths):
+        size = 20_000 if number == 0 else 1  # the first takes longest
+        torch.save({f"{path.stem}.{part}": torch.zeros(1, 2) for part in range(size)}, path)
+    window.open([str(path) for path in paths])
+    wait_ready(qtbot, window)
+    assert [found.title for found in window.documents.all] == ["c.pt", "a.pt", "b.pt"]
+    roots = window.tree.tree.rows
+    assert [roots.index(row, 0).data() for row in range(3)] == ["c.pt", "a.pt", "b.pt"]
+    assert window.current.title == "c.pt"
+    assert window.workbench.current()[1] == "c.0"
 
 
 # ---- errors
@@ -107,12 +123,22 @@ def test_a_bad_file_is_said_and_changes_nothing(qtbot, open_window, checkpoint, 
     assert window.current.document.is_modified
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("weightedit: ")]
     assert name in line
+    if content is None:
+        assert str(tmp_path) in card.body.text()
     card.unfold.click()
     assert card.text.isVisible()
     card.copy.click()
     assert str(path) in QGuiApplication.clipboard().text()
     card.close_button.click()
     assert not window.errors.isVisible()
+
+
+def test_three_banners_at_most(qtbot, open_window, tmp_path):
+    window = open_window()
+    window.open([str(tmp_path / f"{number}.pt") for number in range(6)])
+    wait_ready(qtbot, window)
+    assert len(window.errors.cards) == 3
+    assert len([card for card in window.errors.findChildren(ErrorCard) if card.isVisible()]) == 3
 
 
 def test_an_error_of_our_own_keeps_the_window(qtbot, open_window, checkpoint, capsys):
@@ -160,6 +186,19 @@ def test_ctrl_s_saves(qtbot, open_window, checkpoint):
     assert window.status.message.text().startswith("Saved net.pt and read it back, 2 tensors, ")
 
 
+def test_what_was_saved_is_not_said_any_more_after_a_change(qtbot, open_window, checkpoint):
+    window = open_window(checkpoint)
+    edit(qtbot, window)
+    with qtbot.waitSignal(window.filing.saved):
+        qtbot.keyClick(window, Qt.Key.Key_S, CTRL)
+    assert window.status.message.text().startswith("Saved")
+    with qtbot.waitSignal(window.documents.changed):
+        qtbot.keyClick(window, Qt.Key.Key_Z, CTRL)
+    assert window.isWindowModified()
+    assert window.status.message.text() == ""
+    assert window.status.message.isHidden()
+
+
 def export_dialog(qtbot, window):
     qtbot.keyClick(window, Qt.Key.Key_S, CTRL | SHIFT)
     dialog = window.findChild(ExportDialog)
@@ -191,6 +230,10 @@ def test_export_says_what_is_lost_and_asks_about_sharing(qtbot, open_window):
     qtbot.waitUntil(lambda: bool(dialog._notices))
     assert not dialog.sharing.isHidden()
     assert not dialog.export.isEnabled()
+    for notice in dialog._notices:
+        qtbot.waitUntil(lambda notice=notice: notice.height() >= notice.heightForWidth(notice.width()))
+        assert notice.y() > dialog.sharing.geometry().bottom()
+        assert notice.geometry().bottom() < dialog.export.y()
     dialog.sharing.setCurrentIndex(1)
     qtbot.waitUntil(dialog.export.isEnabled)
     assert dialog.export.property("kind") == "warning"
@@ -219,7 +262,7 @@ def test_closing_asks_about_unsaved_edits(qtbot, open_window, checkpoint, decisi
     assert window.isVisible()
     dialog = window.findChild(CloseDialog)
     assert "net.pt" in [label.text() for label in dialog.findChildren(QLabel)]
-    assert dialog.save_button.text() == "Save net.pt"
+    assert dialog.save_button.text() == "&Save net.pt"
     if decision == "keep":
         dialog.keep_button.click()
         assert window.isVisible()
@@ -304,7 +347,7 @@ def test_operations_come_from_the_document(qtbot, open_window, checkpoint):
     assert not window.top.menus["Operations"].menuAction().isVisible()
     window.open([str(checkpoint)])
     wait_ready(qtbot, window)
-    titles = [action.text() for action in window.top.menus["Operations"].actions()]
+    titles = [action.text().replace("&", "") for action in window.top.menus["Operations"].actions()]
     assert titles == [f"{one.title}…" for one in window.current.document.operations.values()]
     qtbot.keyClick(window, Qt.Key.Key_T, CTRL | SHIFT)
     assert ("choose_operation", "cast") in window.workbench.calls

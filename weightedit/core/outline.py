@@ -237,6 +237,13 @@ class Outline:
             made.append(node)
         return made
 
+    def first(self) -> str | None:
+        """Return the name of the first tensor that is shown."""
+        for index, entry in enumerate(self.entries):
+            if entry.kind == "tensor" and (self._kept is None or index in self._kept):
+                return entry.name
+        return None
+
     def position(self, name: str) -> int | None:
         """Return the place of a tensor among the entries; None if it is not shown."""
         for index, entry in enumerate(self.entries):
@@ -336,11 +343,20 @@ def matching(entries: Sequence[Entry], text: str, progress: Progress | None = No
     entries
         Of a document.
     text
-        As typed: a glob with `*`, `?` and `[…]` on the full name, upper and lower case told apart, or a bare word.
+        As typed: a glob with `*`, `?` and `[…]` on the full name, upper and lower case told apart, or a bare word;
+        a glob that matches no full name is tried on the middle of names.
     progress
         Asked now and then whether to stop.
     """
-    match = re.compile(translate(glob(text))).match
+    pattern = glob(text)
+    found = _matching(entries, pattern, progress)
+    if not found and not pattern.startswith("*"):
+        found = _matching(entries, f"*{pattern}*", progress)
+    return found
+
+
+def _matching(entries: Sequence[Entry], pattern: str, progress: Progress | None) -> list[int]:
+    match = re.compile(translate(pattern)).match
     found = []
     for index, entry in enumerate(entries):
         if progress is not None and index % 4096 == 0:

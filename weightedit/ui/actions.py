@@ -95,6 +95,27 @@ def operation_actions(operations: Iterable[tuple[str, str, str]]) -> list[Action
     ]
 
 
+def lettered(titles: Iterable[str]) -> list[str]:
+    """Mark in each title of one menu the letter that picks it: of a word's beginning if that is free."""
+    taken: set[str] = set()
+    marked = []
+    for title in titles:
+        places = sorted((place for place, letter in enumerate(title) if letter.isalnum()),
+                        key=lambda place: place > 0 and title[place - 1] != " ")  # fmt: skip
+        place = next((place for place in places if title[place].lower() not in taken), None)
+        if place is None:
+            marked.append(plain(title))
+            continue
+        taken.add(title[place].lower())
+        marked.append(f"{plain(title[:place])}&{plain(title[place:])}")
+    return marked
+
+
+def plain(text: str) -> str:
+    """Return a text, such as a file's name, as it must be given to a button or a menu to be read as it is."""
+    return text.replace("&", "&&")
+
+
 def key_text(keys: str) -> str:
     """Return a shortcut as this system writes it."""
     return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
@@ -116,15 +137,17 @@ class Bound:
         self._hosts = dict(hosts)
         self.declared: dict[str, Action] = {}
         self.made: dict[str, QAction] = {}
-        for action in ACTIONS:
-            self.add(action, self._handlers[action.id])
+        for menu in ("", *MENUS):
+            listed = [action for action in ACTIONS if action.menu == menu]
+            for action, text in zip(listed, lettered(action.title for action in listed), strict=True):
+                self.add(action, self._handlers[action.id], text=text)
 
     def __getitem__(self, name: str) -> QAction:
         return self.made[name]
 
-    def add(self, action: Action, handler: Callable[[], None], summary: str = "") -> QAction:
-        """Make one action."""
-        made = QAction(action.title, self._hosts["window"])
+    def add(self, action: Action, handler: Callable[[], None], summary: str = "", text: str = "") -> QAction:
+        """Make one action; `text` is its title with the letter that picks it in its menu."""
+        made = QAction(text or plain(action.title), self._hosts["window"])
         made.setObjectName(action.id)
         made.setShortcuts([QKeySequence(keys) for keys in action.keys])
         inner = Qt.ShortcutContext.WidgetWithChildrenShortcut

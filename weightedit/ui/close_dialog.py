@@ -9,6 +9,7 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import count_text
+from weightedit.ui.actions import plain
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.pieces import label
 from weightedit.ui.status_bar import Dot, modified_text
@@ -55,11 +56,11 @@ class CloseDialog(QDialog):
         column.addSpacing(12)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
-        self.discard_button = QPushButton("Discard edits")
+        self.discard_button = QPushButton("&Discard edits")
         self.discard_button.setAutoDefault(False)
-        self.keep_button = QPushButton("Keep editing")
+        self.keep_button = QPushButton("&Keep editing")
         self.keep_button.setAutoDefault(False)
-        self.save_button = QPushButton(f"Save {one}")
+        self.save_button = QPushButton(f"&Save {plain(one)}")
         self.save_button.setProperty("kind", "primary")
         self.save_button.setDefault(True)
         self.discard_button.clicked.connect(self._discard)

@@ -33,12 +33,15 @@ class OpenDocument:
         The longest texts of these columns.
     has_groups, has_grad
         Whether any tensor shares its storage, or has requires_grad.
+    place
+        (when it was asked for, which of the files asked for together), by which the open documents are in order.
     """
 
     def __init__(self, document: Document, outline: Outline) -> None:
         self.document = document
         self.outline = outline
         self.stop_following: Callable[[], None] | None = None
+        self.place = (0, 0)
         self.look()
 
     def look(self) -> None:
@@ -114,6 +117,7 @@ class Documents(QObject):
         self._tasks = tasks
         self._open: list[OpenDocument] = []
         self._waiting: list[Task[Any]] = []
+        self._times_asked = 0
         self._announced.connect(self._change, Qt.ConnectionType.QueuedConnection)
 
     def __len__(self) -> int:
@@ -121,7 +125,7 @@ class Documents(QObject):
 
     @property
     def all(self) -> Sequence[OpenDocument]:
-        """The open documents in the order they were opened."""
+        """The open documents in the order they were asked for."""
         return tuple(self._open)
 
     @property
@@ -145,14 +149,18 @@ class Documents(QObject):
 
     def open(self, paths: Sequence[str | Path]) -> None:
         """Open files in the background, one task each."""
-        for path in paths:
-            self._start(str(path), Path(path).name or str(path))
+        self._times_asked += 1
+        for number, path in enumerate(paths):
+            self._start(str(path), Path(path).name or str(path), number)
 
     def open_object(self, value: Any, optimizer: Any, title: str) -> None:
         """Open a live module or a nesting of tensors in memory."""
-        self._start(value, title, optimizer)
+        self._times_asked += 1
+        self._start(value, title, 0, optimizer)
 
-    def _start(self, target: Any, name: str, optimizer: Any = None) -> None:
+    def _start(self, target: Any, name: str, number: int, optimizer: Any = None) -> None:
+        place = (self._times_asked, number)
+
         def work(progress: TaskProgress) -> OpenDocument:
             from weightedit.assembly import open_document
 
@@ -161,6 +169,7 @@ class Documents(QObject):
 
         def done(result: OpenDocument) -> None:
             self._finished(task)
+            result.place = place
             self.add(result)
             self._settle()
 
@@ -187,8 +196,13 @@ class Documents(QObject):
     def add(self, opened: OpenDocument) -> None:
         """Take a document in and follow its changes."""
         self._open.append(opened)
+        self._open.sort(key=lambda found: found.place)
         opened.stop_following = opened.document.subscribe(lambda change: self._announced.emit(opened, change))
         self.added.emit(opened)
+
+    def leads(self, opened: OpenDocument) -> bool:
+        """Whether a document is the first of those open that were asked for together."""
+        return next(found for found in self._open if found.place[0] == opened.place[0]) is opened
 
     def close(self, opened: OpenDocument) -> None:
         """Close a document; unsaved edits are gone."""

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QComboBox, QDialog, QHBoxLayout, QLineEdit, QPushB
 from weightedit.core.errors import EditRefused, WeightEditError
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.numbers import count_text
+from weightedit.ui.actions import plain
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.errors_view import Notice
 from weightedit.ui.file_dialogs import ask_destination
@@ -85,7 +86,7 @@ class ExportDialog(QDialog):
         self.path.setObjectName("path")
         self.path.setProperty("mono", True)
         self.path.textChanged.connect(self._typed)
-        self.browse = QPushButton("Choose…")
+        self.browse = QPushButton("&Choose…")
         self.browse.setAutoDefault(False)
         self.browse.clicked.connect(self._browse)
         row = QHBoxLayout()
@@ -123,7 +124,7 @@ class ExportDialog(QDialog):
         column.addSpacing(12)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
-        self.cancel = QPushButton("Cancel")
+        self.cancel = QPushButton("C&ancel")
         self.cancel.setAutoDefault(False)
         self.cancel.clicked.connect(self.reject)
         self.export = QPushButton("Export")
@@ -224,7 +225,7 @@ class ExportDialog(QDialog):
         what = f"{count_text(count)} {'tensor' if count == 1 else 'tensors'}"
         kinds = {hazard.kind for hazard in warned}
         if "replaces-file" in kinds:
-            return f"Replace {Path(self.path.text()).name.replace('&', '&&')}"
+            return f"Replace {plain(Path(self.path.text()).name)}"
         return f"Export {what} with the loss" if warned else f"Export {what}"
 
     def _accept(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightedit.core.errors import ConfirmationNeeded
 from weightedit.resources import resource
-from weightedit.ui.actions import ACTIONS, operation_actions
+from weightedit.ui.actions import ACTIONS, lettered, operation_actions
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.file_dialogs import ask_files, ask_folder
 from weightedit.ui.keys_sheet import KeysSheet
@@ -139,9 +139,11 @@ class Handlers:
         menu.clear()
         self._operations = tuple(offered)
         declared = [(one.name, one.title, one.summary) for one in offered.values()]
-        for (name, _, summary), action in zip(declared, operation_actions(declared), strict=True):
+        actions = operation_actions(declared)
+        texts = lettered(action.title for action in actions)
+        for (name, _, summary), action, text in zip(declared, actions, texts, strict=True):
             handler = self.on_work(lambda work, name=name: work.choose_operation(name))  # type: ignore[misc]
-            menu.addAction(window.actions_of.add(action, handler, summary))
+            menu.addAction(window.actions_of.add(action, handler, summary, text))
         menu.menuAction().setVisible(True)
 
     # ---- the window

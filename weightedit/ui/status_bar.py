@@ -107,6 +107,7 @@ class StatusBar(QWidget):
         self._tasks = tasks
         self._devices: list[str] = ["cpu"]
         self.device = "cpu"
+        self._filed = ""
         self._there_is = memory_there_is()
         self._build()
         tasks.changed.connect(self._show_tasks)
@@ -194,6 +195,17 @@ class StatusBar(QWidget):
         if text:
             self._message_timer.start()
 
+    def say_filed(self, text: str) -> None:
+        """Show that something was saved or exported, until the next change."""
+        self.say(text)
+        self._filed = text
+
+    def forget_filed(self) -> None:
+        """Take back what `say_filed` shows: it is about a state that is no more."""
+        if self._filed and self.message.text() == self._filed:
+            self.say("")
+        self._filed = ""
+
     # ---- what is running
 
     def _show_tasks(self) -> None:
@@ -270,5 +282,3 @@ class StatusBar(QWidget):
         self.device = name
         self.device_button.setText(name.upper())
         self.device_chosen.emit(name)
-
-

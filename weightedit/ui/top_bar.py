@@ -7,7 +7,7 @@ import sys
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QMenuBar, QPushButton, QWidget
 
-from weightedit.ui.actions import ACTIONS, MENUS, Bound
+from weightedit.ui.actions import ACTIONS, MENUS, Bound, lettered
 from weightedit.ui.icons import icon
 from weightedit.ui.pieces import LogoLabel, action_button, line
 
@@ -25,8 +25,8 @@ class TopBar(QWidget):
         self.bar = QMenuBar()
         self.bar.setNativeMenuBar(sys.platform == "darwin")
         self.menus: dict[str, QMenu] = {}
-        for name in MENUS:
-            menu = QMenu(name, self.bar)
+        for name, text in zip(MENUS, lettered(MENUS), strict=True):
+            menu = QMenu(text, self.bar)
             menu.setToolTipsVisible(True)
             self.menus[name] = menu
             self.bar.addMenu(menu)
@@ -39,6 +39,8 @@ class TopBar(QWidget):
         self.undo = action_button(actions["undo"], "undo")
         self.redo = action_button(actions["redo"], "redo")
         self.inspector = action_button(actions["inspector"], "sidebar-right")
+        for button in (self.undo, self.redo, self.inspector):
+            button.setAccessibleName(button.accessibleName().replace("&", ""))
         self.export = QPushButton("Export…")
         self.export.setIcon(icon("export", 16, "text"))
         self.export.setToolTip(actions["export"].toolTip())

@@ -171,7 +171,7 @@ class MainWindow(QMainWindow):
         self.documents.refused.connect(lambda _, error: self.show_error(error))
         self.documents.settled.connect(self._show)
         self.documents.changed.connect(self._changed)
-        self.filing.said.connect(self.status.say)
+        self.filing.said.connect(self.status.say_filed)
         self.filing.saved.connect(self._saved)
         self.tasks.failed.connect(lambda name, error: self.show_error(error, name))
         self.painted.connect(self._after_first_paint, Qt.ConnectionType.QueuedConnection)
@@ -212,10 +212,12 @@ class MainWindow(QMainWindow):
         self.documents.open(paths)
 
     def _added(self, opened: OpenDocument) -> None:
-        self._make_current(opened)
+        leads = self.documents.leads(opened)
+        if leads:
+            self._make_current(opened)
         self.handlers.offer_operations(opened)
         self._show()
-        if self.workbench is not None:
+        if leads and self.workbench is not None:
             self._show_first(opened)
 
     def _make_current(self, opened: OpenDocument | None) -> None:
@@ -263,6 +265,8 @@ class MainWindow(QMainWindow):
         self._show()
 
     def _changed(self, opened: OpenDocument, change: Change) -> None:
+        if opened.document.is_modified:
+            self.status.forget_filed()
         self.refresh()
 
     def _saved(self, opened: OpenDocument) -> None:

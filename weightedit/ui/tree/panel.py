@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QKeyEvent
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from weightedit.core.numbers import count_text
 from weightedit.core.outline import Node, Outline, matching, suggestion
+from weightedit.ui.actions import plain
 from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.icons import icon, icon_pixmap
 from weightedit.ui.tasks import TaskProgress, Tasks
@@ -64,6 +65,9 @@ class TreePanel(QWidget):
         self._pause.timeout.connect(self._refresh)
         self._suggested = ""
         self._is_filtered = False
+        self._is_filtering = False
+        self._matched: list[tuple[OpenDocument, Outline]] = []
+        self._then: Callable[[], None] | None = None
         self._build()
         documents.added.connect(self._added)
         documents.removed.connect(self._removed)
@@ -101,7 +105,7 @@ class TreePanel(QWidget):
         self.filter.setToolTip("A word, or a pattern with * ? [ ] for the whole name; Ctrl+F")
         self.filter.setClearButtonEnabled(False)
         self.filter.addAction(icon("filter"), QLineEdit.ActionPosition.LeadingPosition)
-        self.filter.textChanged.connect(lambda _: self._pause.start())
+        self.filter.textChanged.connect(self._typed)
         self.filter.installEventFilter(self)
         field = QVBoxLayout()
         field.setContentsMargins(10, 4, 10, 6)
@@ -154,6 +158,10 @@ class TreePanel(QWidget):
     def _outlined(self, document: OpenDocument) -> None:
         self._refresh()
 
+    def _typed(self) -> None:
+        self._then = None
+        self._pause.start()
+
     def _refresh(self, new: OpenDocument | None = None) -> None:
         """Show the documents by the filter that stands in the field."""
         documents = list(self._documents.all)
@@ -177,6 +185,7 @@ class TreePanel(QWidget):
         def done(result: Filtered) -> None:
             self._show(documents, result[0], new, text, result[1])
 
+        self._is_filtering = True
         self._tasks.start("Filter", work, on_result=done, group="filter", quiet=True)
 
     def _show(self, documents: Sequence[OpenDocument], outlines: Sequence[Outline], new: OpenDocument | None,
@@ -184,9 +193,10 @@ class TreePanel(QWidget):
         current = self.tree.selected_tensors()[:1]
         if not self._is_filtered:
             self.tree.remember()
-        self._is_filtered = bool(text)
+        self._is_filtered, self._is_filtering = bool(text), False
+        self._matched = list(zip(documents, outlines, strict=True))
         self.tree.fit_columns(documents)
-        self.tree.rows.set_roots(list(zip(documents, outlines, strict=True)))
+        self.tree.rows.set_roots(self._matched)
         found = sum(outline.tensors for outline in outlines)
         total = sum(document.tensors for document in documents)
         word = "tensor" if total == 1 else "tensors"
@@ -194,8 +204,8 @@ class TreePanel(QWidget):
         nothing = bool(text) and not any(outline.leaves for outline in outlines)
         self.stack.setCurrentIndex(1 if nothing else 0)
         self._suggested = meant or ""
-        self.nothing.setText(f"Nothing matches `{text}`.")
-        self.meant.setText(f"Did you mean `{meant}`?")
+        self.nothing.setText(f"Nothing matches {text}")
+        self.meant.setText(f"Did you mean {plain(meant or '')}?")
         self.meant.setVisible(meant is not None)
         if text:
             self.tree.open_first_levels(FEW_MATCHES * 2 if found <= FEW_MATCHES else 40)
@@ -205,6 +215,9 @@ class TreePanel(QWidget):
                 self.tree.open_first_levels()
         for document, name in current:
             self.tree.select(document, name)
+        if (then := self._then) is not None:
+            self._then = None
+            then()
 
     def _measure(self, outline: Outline, node: Node) -> None:
         self._tasks.start("Sizes", lambda progress: outline.measure(node, progress),
@@ -217,6 +230,29 @@ class TreePanel(QWidget):
         self.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.filter.selectAll()
 
+    def _leave_filter(self, opens: bool) -> None:
+        """Go to the first tensor that matches, once what was typed last has been filtered by."""
+        if self._pause.isActive():
+            self._pause.stop()
+            self._refresh()
+        if self._is_filtering:
+            self._then = lambda: self._go_to_first(opens)
+        else:
+            self._go_to_first(opens)
+
+    def _go_to_first(self, opens: bool) -> None:
+        matched = self._matched if self._is_filtered else []
+        first = next(((document, name) for document, outline in matched if (name := outline.first())), None)
+        if self.stack.currentIndex() != 0:
+            return
+        self.tree.setFocus(Qt.FocusReason.TabFocusReason)
+        if first is not None:
+            self.tree.select(*first)
+            if opens:
+                self.opened.emit(*first)
+        elif not self.tree.currentIndex().isValid():
+            self.tree.setCurrentIndex(self.tree.rows.index(0, 0))
+
     def eventFilter(self, watched: object, event: QEvent) -> bool:
         """Clear the filter with Esc, leave it for the tree with Down or Enter."""
         if watched is self.filter and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
@@ -224,8 +260,6 @@ class TreePanel(QWidget):
                 self.filter.clear()
                 return True
             if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-                self.tree.setFocus(Qt.FocusReason.TabFocusReason)
-                if not self.tree.currentIndex().isValid():
-                    self.tree.setCurrentIndex(self.tree.rows.index(0, 0))
+                self._leave_filter(opens=event.key() != Qt.Key.Key_Down)
                 return True
         return super().eventFilter(watched, event)  # type: ignore[arg-type]

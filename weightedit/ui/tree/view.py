@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyleOptionViewItem, QTreeView, QWidget
 
 from weightedit.core.outline import Node
+from weightedit.ui.actions import plain
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.delegate import CHEVRON, TreeDelegate
@@ -301,22 +302,24 @@ class TreeView(QTreeView):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer what can be done with a row."""
-        index = self.indexAt(event.pos())
+        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
+        index = self.currentIndex().siblingAtColumn(0) if by_key else self.indexAt(event.pos())
         node, document = self.rows.node(index), self.rows.document(index)
         if node is None or document is None:
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if slot_of(node) is not None:
-            menu.addAction("Rename…", self.edit_current)
+            menu.addAction("&Rename…", self.edit_current)
         if node.entry is not None:
             name = node.entry.name
-            menu.addAction("Copy name", lambda: QGuiApplication.clipboard().setText(name))
+            menu.addAction("&Copy name", lambda: QGuiApplication.clipboard().setText(name))
         if not node.is_leaf:
-            menu.addAction("Expand all below", lambda: self.expandRecursively(index, 2))
+            menu.addAction("&Expand all below", lambda: self.expandRecursively(index, 2))
         menu.addSeparator()
-        menu.addAction(f"Close {document.title}", lambda: self.close_requested.emit(document))
-        menu.popup(event.globalPos())
+        menu.addAction(f"C&lose {plain(document.title)}", lambda: self.close_requested.emit(document))
+        below = self.viewport().mapToGlobal(self.visualRect(index).bottomLeft())
+        menu.popup(below if by_key else event.globalPos())
 
     # ---- painting
 
