@@ -11,13 +11,15 @@ import pytest
 import torch
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
 from weightedit.core.operation import REQUIRED, Parameter
 from weightedit.ui.edit_panel.fields import FieldError, TextField, stored_note
 from weightedit.ui.edit_panel.form import REGION, SEVERAL, WHOLE
+from weightedit.ui.edit_panel.hazards_view import breakable
 
 
 @pytest.fixture
@@ -284,3 +286,58 @@ def test_what_is_no_list_is_refused(qtbot: QtBot, text: str) -> None:
     with pytest.raises(FieldError):
         field.value()
     assert field.edit.property("wrong") == "true"
+
+
+def test_escape_leaves_a_preview_that_needs_no_argument(bench: Bench) -> None:
+    bench.open("w")
+    bench.drag((1, 1), (3, 3))
+    bench.fill_form("fill", "1")
+    bench.workbench.leave()
+    bench.wait()
+    assert (bench.panel.shown, bench.page.selection.region) == (None, "[1:4, 1:4]")
+    name = next(name for name, one in bench.document.operations.items()
+                if all(p.default is not REQUIRED for p in one.parameters))  # fmt: skip
+    bench.workbench.choose_operation(name)
+    bench.wait()
+    assert bench.panel.is_previewing
+    bench.workbench.leave()
+    bench.wait()
+    assert (bench.panel.shown, bench.panel.is_previewing) == (None, False)
+    assert not bench.panel.apply_button.isEnabled()
+    bench.workbench.leave()
+    bench.wait()
+    assert (bench.panel.shown, bench.page.selection.region) == (None, None)
+    bench.workbench.choose_operation(name)
+    bench.wait()
+    assert bench.panel.is_previewing
+
+
+def test_what_was_applied_stays_so_through_undo_and_redo(bench: Bench) -> None:
+    bench.open("w")
+    bench.drag((1, 1), (3, 3))
+    bench.fill_form("scale", "nan")
+    bench.press(bench.panel.apply_button)
+    for step in (bench.document.undo, bench.document.redo, bench.page.selection.clear):
+        step()
+        bench.wait()
+        assert (bench.panel.shown, bench.panel.is_previewing) == (None, False)
+        assert bench.panel.form.fields[0].edit.text() == "nan"
+    bench.type(bench.panel.form.fields[0].edit, "2")
+    assert bench.panel.shown is not None
+
+
+def test_tab_goes_through_the_form_in_order(bench: Bench) -> None:
+    bench.open("w")
+    bench.fill_form("transpose", "0", "1")
+    form, panel = bench.panel.form, bench.panel
+    wanted = [bench.page.read_out.field, form.operations, *(field.edit for field in form.fields), form.target,
+              panel.apply_button, panel.reset_button, panel.copy_button]  # fmt: skip
+    wanted[0].setFocus()
+    for widget in wanted[1:]:
+        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        assert QApplication.focusWidget() is widget
+
+
+def test_names_in_hazards_break_at_dots_and_only_long_ones() -> None:
+    assert breakable("lm_head.weight is 0.5") == "lm_head.weight is 0.5"
+    assert breakable("transformer.h.0.attention.weight") == "transformer.\u200bh.\u200b0.\u200battention.\u200bweight"

@@ -120,3 +120,21 @@ def test_every_number_can_be_copied(bench: Bench) -> None:
 def test_nothing_is_shown_without_a_tensor(bench: Bench) -> None:
     assert bench.workbench.inspector.isHidden()
     assert bench.workbench.current() is None
+
+
+def test_numbers_have_room_or_an_ellipsis(bench: Bench) -> None:
+    bench.open("base")
+    section = bench.workbench.inspector.statistics
+    for name in ("min", "max", "mean", "std"):
+        section.show_value(name, "−0.00623145")
+    bench.wait()
+    for width in (300, 230, 200):
+        section.resize(width, 300)
+        section.layout().activate()
+        assert not any(shown.is_cut for shown in section.values.values()), width
+    assert not section.is_wide
+    cell = bench.workbench.inspector.preview.cells["dtype"][0]
+    cell.setText("float32")
+    cell.resize(20, 16)
+    assert cell.is_cut
+    cell.grab()

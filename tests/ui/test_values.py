@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 from pytestqt.modeltest import ModelTester
@@ -253,3 +253,65 @@ def test_millions_of_rows_come_in_windows(qtbot: QtBot) -> None:
     assert model.data(index) == "3210000"
     assert model.headerData(index.row(), Qt.Orientation.Vertical) == "3210000"
     tasks.shutdown()
+
+
+def test_nan_is_typed_where_n_is_a_key_of_the_heatmap(bench: Bench) -> None:
+    open_table(bench, "w")
+    went: list[int] = []
+    key = QAction(bench.workbench)
+    key.setShortcuts([QKeySequence("N"), QKeySequence("+"), QKeySequence("0")])
+    key.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+    key.triggered.connect(lambda: went.append(1))
+    bench.workbench.addAction(key)
+    bench.workbench.activateWindow()
+    table = bench.page.values_pane.table
+    table.setFocus()
+    table.setCurrentIndex(bench.page.values_pane.model.index_of(2, 3))
+    QTest.keyClick(table, Qt.Key.Key_N)
+    editor = table.findChild(QLineEdit)
+    assert editor is not None
+    QTest.keyClicks(editor, "an")
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    bench.wait()
+    assert bench.values("w")[2, 3].isnan()
+    for widget in (bench.panel.form.operations, bench.page.read_out.field):
+        widget.setFocus()
+        QTest.keyClick(widget, Qt.Key.Key_N)
+        QTest.keyClick(widget, Qt.Key.Key_0)
+    assert not went
+    bench.workbench.set_view("heatmap")
+    bench.heatmap.setFocus()
+    QTest.keyClick(bench.heatmap, Qt.Key.Key_N)
+    assert went == [1]
+
+
+def test_the_read_out_follows_edits_undo_and_casts(bench: Bench) -> None:
+    open_table(bench, "w")
+    type_into(bench, 2, 3, "2.5")
+    bench.wait()
+    shown = bench.page.read_out
+    assert (shown.value.text(), bench.values("w")[2, 3].item()) == ("2.5", 2.5)
+    bench.document.apply("scale", "w", factor=2)
+    bench.wait()
+    assert shown.value.text() == "5.0"
+    bits = shown.bits.text()
+    bench.document.apply("cast", "w", dtype="bfloat16", accept="all")
+    bench.wait()
+    assert (shown.value.text(), shown.bits.text() == bits) == ("5.0", False)
+    for _ in range(3):
+        bench.document.undo()
+    bench.wait()
+    assert float(shown.value.text()) == pytest.approx(bench.values("w")[2, 3].item())
+
+
+def test_what_was_wrong_goes_when_one_moves_on(bench: Bench) -> None:
+    open_table(bench, "w")
+    for by_key in (False, True):
+        type_into(bench, 2, 3, "abc")
+        bench.wait()
+        assert not bench.page.notices.isHidden()
+        if by_key:
+            bench.workbench.leave()
+        else:
+            bench.page.selection.pick(range(5, 6), range(1, 2))
+        assert bench.page.notices.isHidden()

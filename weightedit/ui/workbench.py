@@ -16,6 +16,7 @@ from weightedit.core.numbers import moment_text
 from weightedit.ui.beside_column import BesideColumn
 from weightedit.ui.edit_panel.panel import EditPanel
 from weightedit.ui.edit_panel.preview_work import Shown
+from weightedit.ui.heatmap_keys import HeatmapKeys
 from weightedit.ui.history_panel import HistoryPanel
 from weightedit.ui.inspector.inspector import Inspector
 from weightedit.ui.pieces import line
@@ -75,6 +76,7 @@ class Workbench(QWidget):
         whole.addWidget(self.body)
 
     def _connect(self) -> None:
+        HeatmapKeys(self)
         self._tasks.idle.connect(self._look_for_saves)
         self._announced.connect(self.document_changed, Qt.ConnectionType.QueuedConnection)
         self.tabs.turned.connect(self._turned)
@@ -193,6 +195,7 @@ class Workbench(QWidget):
             self.inspector.show_tensor(page.document, page.slot)
             self.inspector.show_statistics(None if page.pinned is None else self._facts.known(page.pinned))
             self._look_changed()
+            self.edit_panel.order_tabs(page.read_out.field)
         self._retarget()
         if refreshed:
             self.edit_panel.document_changed()
@@ -321,7 +324,9 @@ class Workbench(QWidget):
         self.edit_panel.apply()
 
     def leave(self) -> None:
-        """Leave the preview; without one, clear the selection."""
+        """Leave the preview; without one, clear the selection. What was said of a cell goes with either."""
+        if self.page is not None:
+            self.page.notices.clear()
         if self.edit_panel.is_previewing:
             self.edit_panel.reset()
         elif self.page is not None:

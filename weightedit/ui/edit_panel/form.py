@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from weightedit.core.document import Document
@@ -39,9 +39,12 @@ class Form(QWidget):
     -------
     changed
         What the form describes changed.
+    fields_made
+        The operation has other fields now.
     """
 
     changed = Signal()
+    fields_made = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -60,6 +63,7 @@ class Form(QWidget):
         self._grid = QGridLayout()
         self._lay_out()
         self.operations.currentIndexChanged.connect(self._operation_chosen)
+        self.operations.activated.connect(lambda _: self.changed.emit())  # the same one again, too
         self.target.activated.connect(lambda _: self.changed.emit())
 
     def _lay_out(self) -> None:
@@ -80,6 +84,7 @@ class Form(QWidget):
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidget(inner)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(scroll.horizontalScrollBarPolicy().ScrollBarAlwaysOff)
@@ -132,6 +137,8 @@ class Form(QWidget):
 
     def set_selected(self, names: tuple[str, ...]) -> None:
         """Offer the tensors selected in the tree as a target."""
+        if names == self.selected:
+            return
         self.selected = names
         self._fill_targets()
         if self.target.currentData() == SEVERAL:
@@ -170,6 +177,7 @@ class Form(QWidget):
             self._grid.addWidget(made, *at, 1, 1 if narrow else 2)
             self.fields.append(made)
         self._tell_fields()
+        self.fields_made.emit()
 
     def _tell_fields(self) -> None:
         operation = self.operation
@@ -208,7 +216,10 @@ class Form(QWidget):
         """Choose an operation and go to its first field."""
         place = self.operations.findData(name)
         if place >= 0:
+            again = place == self.operations.currentIndex()
             self.operations.setCurrentIndex(place)
+            if again:
+                self.changed.emit()
             (self.fields[0] if self.fields else self.operations).setFocus()
             if self.fields and isinstance(self.fields[0], TextField):
                 self.fields[0].edit.selectAll()

@@ -16,6 +16,8 @@ from weightedit.core.operation import Operation
 from weightedit.ui.errors_view import Notice, wrapping
 from weightedit.ui.pieces import IconLabel, label, restyle
 
+LONG = 22
+"""Letters that fit a line of a card in the narrowest window."""
 QUIET_KINDS = ("precision-loss", "overflow", "underflow", "truncation")
 
 
@@ -53,8 +55,13 @@ def _what_overflows(hazard: Hazard) -> str:
 
 
 def breakable(text: str) -> str:
-    """Return text in which long dotted names can be broken into lines."""
-    return re.sub(r"(?<=\w)([._])(?=\w)", "\\1\u200b", text)
+    """Return text in which names too long for a line can be broken: after dots, within a part only if that is long."""
+    return " ".join(_breakable_name(word) if len(word) > LONG else word for word in text.split(" "))
+
+
+def _breakable_name(word: str) -> str:
+    parts = re.split(r"(?<=\w\.)(?=[A-Za-z_])|(?<=[A-Za-z_]\.)(?=\w)", word)
+    return "\u200b".join(re.sub(r"_(?=\w)", "_\u200b", part) if len(part) > LONG else part for part in parts)
 
 
 class _Card(Notice):
@@ -98,6 +105,7 @@ class HazardsView(QWidget):
         self.counts = [label("", "section") for _ in range(3)]
         head = QHBoxLayout()
         head.setSpacing(8)
+        head.setContentsMargins(0, 0, 10, 0)
         head.addWidget(label("Hazards", "section"))
         for tone, count in zip(("bad", "warn", "info"), self.counts, strict=True):
             restyle(count, "tone", tone)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from weightedit.core.as_pytorch import as_pytorch
 from weightedit.core.document import Document
@@ -21,6 +23,7 @@ from weightedit.ui.edit_panel.form import Form, Request
 from weightedit.ui.edit_panel.hazards_view import HazardsView, cost_text
 from weightedit.ui.edit_panel.preview_pane import PreviewPane
 from weightedit.ui.edit_panel.preview_work import Shown, make_preview
+from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.icons import icon
 from weightedit.ui.pieces import IconLabel, label, line, restyle
 from weightedit.ui.plots.colormaps import Levels
@@ -77,10 +80,12 @@ class EditPanel(QFrame):
         self._levels, self._map = Levels(-1.0, 1.0), "Tide"
         self._is_applying = False
         self._is_done = False
+        self._is_left = False
         self._region_is_wrong = False
         self.shown: Shown | None = None
         self.form, self.preview, self.hazards = Form(), PreviewPane(), HazardsView()
-        self.counts: QLabel = label("", "secondary")
+        self.counts = ElidedLabel("", "secondary")
+        self._before: QWidget | None = None
         self.copy_button = QPushButton(" Copy as PyTorch")
         self.reset_button, self.apply_button = QPushButton("Reset"), QPushButton("Apply")
         self._pause = QTimer(self)
@@ -89,6 +94,7 @@ class EditPanel(QFrame):
         self._lay_out()
         self._pause.timeout.connect(self._compute)
         self.form.changed.connect(self._form_changed)
+        self.form.fields_made.connect(self.order_tabs)
         self.hazards.alternative.connect(self.form.take)
         self.hazards.place.connect(self.place)
         self.copy_button.clicked.connect(self.copy_as_pytorch)
@@ -128,16 +134,25 @@ class EditPanel(QFrame):
         column.addWidget(line())
         column.addLayout(body, 1)
 
+    def order_tabs(self, before: QWidget | None = None) -> None:
+        """Let Tab go through the form and then its buttons, after `before`, the region's field."""
+        self._before = before or self._before
+        chain = [self._before, self.form.operations, *(made.focusProxy() for made in self.form.fields),
+                 self.form.target, self.apply_button, self.reset_button, self.copy_button]  # fmt: skip
+        found = [widget for widget in chain if widget is not None and isValid(widget)]
+        for first, second in pairwise(found):
+            QWidget.setTabOrder(first, second)
+
     # ---- what it is about
 
     def set_target(self, document: Document | None, name: str | None, dtype: str = "float32",
                    region: str | None = None, view: SliceView | None = None) -> None:  # fmt: skip
         """Make the panel about a tensor and the cells picked in it."""
-        moved = document is not self._document or (name, region) != (self.form.name, self.form.region)
+        # clearing the selection asks for nothing new; picking cells does
+        moved = document is not self._document or name != self.form.name or \
+            (region is not None and region != self.form.region)  # fmt: skip
         self._document, self._view = document, view or SliceView(None, None)
         self.form.set_target(document, name, dtype, region)
-        if moved:
-            self._is_done = False
         self._form_changed(keep_done=not moved)
 
     def set_look(self, levels: Levels, map_name: str) -> None:
@@ -158,14 +173,19 @@ class EditPanel(QFrame):
     @property
     def is_previewing(self) -> bool:
         """Whether a preview is shown or on its way."""
-        return self.shown is not None or self._pause.isActive()
+        return self.shown is not None or (not self._rests and self.form.request() is not None)
+
+    @property
+    def _rests(self) -> bool:
+        """Whether the form waits for a change: what it says was applied, or its preview was left."""
+        return self._is_done or self._is_left
 
     # ---- preview
 
     def _form_changed(self, keep_done: bool = False) -> None:
-        self._is_done = self._is_done and keep_done
+        self._is_done, self._is_left = self._is_done and keep_done, self._is_left and keep_done
         self._tasks.cancel_group(self._group)
-        request = None if self._is_done else self.form.request()
+        request = None if self._rests else self.form.request()
         if request is None:
             self._drop_preview()
             self._pause.stop()
@@ -237,6 +257,8 @@ class EditPanel(QFrame):
             off = "Apply needs a tensor"
         elif self._is_done:
             off = "Applied; change something to apply again"
+        elif self._is_left and request is not None:
+            off = "Pick the operation again to see its preview"
         elif request is None:
             off = self.form.problem() or "Apply needs a value in each field"
         elif self._region_is_wrong:
@@ -250,7 +272,7 @@ class EditPanel(QFrame):
         self.apply_button.setEnabled(not off)
         self.apply_button.setToolTip(off or "Apply the edit  Ctrl+Enter")
         self.copy_button.setEnabled(request is not None)
-        self.reset_button.setEnabled(self.form.is_complete)
+        self.reset_button.setEnabled(self.form.is_complete and not self._is_left)
 
     def apply(self) -> None:
         """Apply the edit that the form describes; pressing it is the answer to the warnings it shows."""
@@ -278,7 +300,7 @@ class EditPanel(QFrame):
 
     def _applied(self, edit: Edit, request: Request) -> None:
         self._is_applying = False
-        self._is_done = self.form.request() == request
+        self._is_done = repr(self.form.request()) == repr(request)  # a NaN equals no other
         if self._is_done:
             self._pause.stop()  # the document's own announcement may have come first
             self._tasks.cancel_group(self._group)
@@ -300,8 +322,9 @@ class EditPanel(QFrame):
 
     def reset(self) -> None:
         """Leave the preview: the form shows its defaults again."""
-        self._is_done = False
         self.form.reset()
+        self._is_left = True
+        self._form_changed(keep_done=True)
 
     def copy_as_pytorch(self) -> None:
         """Put the edit on the clipboard as lines of PyTorch."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFont, QGuiApplication
+from PySide6.QtGui import QFont, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import plain
+from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import icon_button, label, line, restyle
 from weightedit.ui.theme import ui_font
 
 
 def value_label(text: str, tone: str = "") -> QLabel:
     """Make a value that can be selected and copied."""
-    made = label(text)
+    made = ElidedLabel(text)
     made.setFont(ui_font(12, QFont.Weight.Medium))
     made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     made.setCursor(Qt.CursorShape.IBeamCursor)
@@ -103,18 +104,40 @@ class Pairs(Section):
         grid = QGridLayout()
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(6)
-        for column in (1, 3):
-            grid.setColumnStretch(column, 1)
-        for row, pair in enumerate(names):
-            for place, name in enumerate(pair):
-                if not name:
-                    continue
-                self.values[name] = value_label("–")
-                self.values[name].setMinimumWidth(10)
-                self.values[name].setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                grid.addWidget(label(name, "secondary"), row, 2 * place)
-                grid.addWidget(self.values[name], row, 2 * place + 1)
+        self._grid, self._pairs, self.is_wide = grid, names, True
+        self._names: dict[str, QLabel] = {}
+        for name in (name for pair in names for name in pair):
+            self._names[name], self.values[name] = label(name, "secondary"), value_label("–")
+            self.values[name].setMinimumWidth(10)
+            self.values[name].setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._arrange()
         self.body.addLayout(grid)
+
+    def _arrange(self) -> None:
+        rows = self._pairs if self.is_wide else tuple((name,) for pair in self._pairs for name in pair)
+        for row, shown in enumerate(rows):
+            for place, name in enumerate(shown):
+                for step, widget in enumerate((self._names[name], self.values[name])):
+                    self._grid.removeWidget(widget)
+                    self._grid.addWidget(widget, row, 2 * place + step)
+
+    def _make_room(self) -> None:
+        """Share the width among the numbers; stand one in a row where two do not fit."""
+        columns = list(zip(*self._pairs, strict=True))
+        wide = [max(self.values[name].sizeHint().width() for name in column) + 2 for column in columns]
+        names = [max(self._names[name].sizeHint().width() for name in column) for column in columns]
+        room = self.width() - 24 - 3 * self._grid.horizontalSpacing()
+        is_wide = sum(wide) + sum(names) <= room
+        if is_wide != self.is_wide:
+            self.is_wide = is_wide
+            self._arrange()
+        self._grid.setColumnStretch(1, wide[0])
+        self._grid.setColumnStretch(3, wide[1] if is_wide else 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the numbers room."""
+        super().resizeEvent(event)
+        self._make_room()
 
     def show_value(self, name: str, value: str, tone: str = "", tooltip: str = "") -> None:
         """Show one value; `tone` colours what needs attention."""
@@ -122,6 +145,7 @@ class Pairs(Section):
         shown.setText(value)
         shown.setToolTip(tooltip)
         restyle(shown, "tone", tone)
+        self._make_room()
 
     def text(self) -> str:
         """Return `name: value` lines."""

@@ -220,7 +220,7 @@ class DimsBar(QFrame):
             place = 0
         self.levels.setCurrentIndex(place)
         # the style sheet's padding is not in the size Qt works out from the contents
-        self.levels.setMinimumWidth(self.levels.fontMetrics().horizontalAdvance(self.levels.currentText()) + 40)
+        self.levels.setMinimumWidth(self.levels.fontMetrics().horizontalAdvance(self.levels.currentText()) + 52)
 
     def show_picture_controls(self, shown: bool) -> None:
         """Hide what only a picture needs while the table is shown."""

@@ -84,7 +84,9 @@ class HeatmapPane(QWidget):
             self._request()
         else:
             self._show_slice()
-        self._hovered = None
+        hovered, self._hovered = self._hovered, None
+        if same and hovered is not None and self.isVisible():
+            self._hover(hovered)  # the value under the pointer is another one now
         self._facts.release(self)
         self._facts.request(self, pinned, lambda found: self._take_statistics(pinned, found), self.failed.emit)
 

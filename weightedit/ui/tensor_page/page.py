@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
@@ -54,6 +54,10 @@ class NoticeBar(QWidget):
         self._column.setContentsMargins(14, 6, 14, 6)
         self.hide()
         self.confirm: QPushButton | None = None
+        self._is_passing = False
+        self._fresh = QTimer(self)  # Tab says what is wrong and moves on at once; that is still to be read
+        self._fresh.setSingleShot(True)
+        self._fresh.setInterval(0)
 
     def clear(self) -> None:
         """Say nothing."""
@@ -64,11 +68,21 @@ class NoticeBar(QWidget):
                 widget.hide()
                 widget.deleteLater()
         self.confirm = None
+        self._is_passing = False
         self.hide()
 
-    def say(self, level: str, title: str, body: str = "", confirm: str = "") -> None:
-        """Say a sentence; `confirm` names the button that goes ahead all the same."""
+    def move_on(self) -> None:
+        """Say nothing any more of a cell that was typed or pasted."""
+        if self._is_passing and not self._fresh.isActive():
+            self.clear()
+
+    def say(self, level: str, title: str, body: str = "", confirm: str = "", *,
+            passing: bool = False) -> None:  # fmt: skip
+        """Say a sentence; `confirm` names the button that goes ahead all the same; `passing` goes when one moves on."""
         self.clear()
+        self._is_passing = passing
+        if passing:
+            self._fresh.start()
         holder = QWidget()
         row = QHBoxLayout(holder)
         row.setContentsMargins(0, 0, 0, 0)
@@ -151,6 +165,8 @@ class TensorPage(QWidget):
         self.values_pane.read.connect(self._read_cell)
         self.read_out.region_typed.connect(self._reveal)
         selection.view_changed.connect(self._show_view)
+        selection.view_changed.connect(self._read_again)
+        selection.changed.connect(self.notices.move_on)
         selection.changed.connect(self.selection_changed)
 
     # ---- what is shown
@@ -178,6 +194,7 @@ class TensorPage(QWidget):
         if reason is None:
             self.values_pane.show_pinned(self.pinned)
             self.heatmap_pane.show_pinned(self.pinned)
+            self._read_again()
             self._facts.release(self)
             self._facts.request(self, self.pinned, self._take_statistics, lambda _: None)
 
@@ -210,6 +227,7 @@ class TensorPage(QWidget):
             self.views.setCurrentWidget(self.heatmap_pane if name == "heatmap" else self.values_pane)
         self.header.views.choose(name.capitalize())
         self.dims.show_picture_controls(name == "heatmap")
+        self._read_again()
         if self.isVisible():
             self.focus_view()
 
@@ -241,6 +259,15 @@ class TensorPage(QWidget):
         if picked is not None:
             self.heatmap_pane.heatmap.reveal(*picked)
 
+    def _read_again(self) -> None:
+        """Read the cell that the line under the table names: slice or values are others now."""
+        if self.view_name == "values" and self.values_pane.isVisible():
+            current = self.values_pane.table.currentIndex()
+            if current.isValid():
+                self._read_cell(*self.values_pane.model.cell(current))
+            else:
+                self.read_out.show_value("", "", "")
+
     def _read_cell(self, row: int, column: int) -> None:
         pinned, view = self.pinned, self.selection.view
         if pinned is None:
@@ -263,7 +290,7 @@ class TensorPage(QWidget):
         try:
             self._set(typed_edit(text, row, column, self.selection.view, self.pinned))
         except NumberError as error:
-            self.notices.say("refusal", str(error))
+            self.notices.say("refusal", str(error), passing=True)
 
     def _set(self, edit: CellEdit, accept: tuple[str, ...] = ()) -> None:
         """Apply `set` to cells; a warning is shown and asks once."""
@@ -280,14 +307,14 @@ class TensorPage(QWidget):
                 kinds = tuple(hazard.kind for hazard in warnings)
                 first = warnings[0]
                 rest = f"{len(warnings) - 1} more: {warnings[1].title}" if len(warnings) > 1 else first.detail
-                self.notices.say("warning", first.title, rest, "Set all the same")
+                self.notices.say("warning", first.title, rest, "Set all the same", passing=True)
                 assert self.notices.confirm is not None
                 self.notices.confirm.clicked.connect(lambda: self._set(edit, kinds))
             elif isinstance(error, HazardError):
                 first = error.hazards[0]
-                self.notices.say("refusal", first.title, first.detail)
+                self.notices.say("refusal", first.title, first.detail, passing=True)
             else:
-                self.notices.say("refusal", str(error))
+                self.notices.say("refusal", str(error), passing=True)
 
         def done(_: None) -> None:
             self.status.emit(f"Set {name} {edit.region}.")
@@ -296,6 +323,7 @@ class TensorPage(QWidget):
 
     def copy(self) -> None:
         """Put the picked cells on the clipboard, as text that reads back to the same bits."""
+        self.notices.move_on()
         pinned, view = self.pinned, self.selection.view
         if pinned is None:
             return
@@ -326,7 +354,7 @@ class TensorPage(QWidget):
             self._set(paste_edit(block, self.values_pane.current_cell(), picked, self.selection.view,
                                  self.selection.shape))  # fmt: skip
         except NumberError as error:
-            self.notices.say("refusal", str(error))
+            self.notices.say("refusal", str(error), passing=True)
 
     def close_work(self) -> None:
         """Stop what is under way for this page."""

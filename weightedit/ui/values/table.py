@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QItemSelectionRange, QModelIndex, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import (
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QItemSelectionRange,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QHBoxLayout,
     QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -29,10 +41,10 @@ class _View(QTableView):
     """A table whose picked cells are always one rectangle."""
 
     def event(self, event: QEvent) -> bool:
-        """Take digits and signs for typing where the window would zoom."""
+        """Take what a number is typed with, nan and inf too, where the window has keys of one letter."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             plain = not event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
-            if plain and event.text() and (event.text() in "+-.0123456789"):
+            if plain and event.text().isprintable() and event.text().strip():
                 event.accept()
                 return True
         return super().event(event)
@@ -44,6 +56,20 @@ class _View(QTableView):
             self.edit(self.currentIndex())
             return
         super().keyPressEvent(event)
+
+
+class _Delegate(QStyledItemDelegate):
+    """Draws a number that the right edge cuts with … in place of what is cut."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem,
+              index: QModelIndex | QPersistentModelIndex) -> None:  # fmt: skip
+        """Draw a cell within what is seen of it."""
+        table = self.parent()
+        assert isinstance(table, QTableView)
+        rect: QRect = option.rect
+        rect.setRight(min(rect.right(), table.viewport().width() - 1))
+        option.rect = rect
+        super().paint(painter, option, index)
 
 
 class ValuesPane(QWidget):
@@ -101,7 +127,9 @@ class ValuesPane(QWidget):
         table.setSelectionMode(QAbstractItemView.SelectionMode.ContiguousSelection)
         table.setFont(mono_font(12))
         table.setWordWrap(False)
-        table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        # whole columns at the left, and … at the right edge: half a number reads as another number
+        table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerItem)
+        table.setItemDelegate(_Delegate(table))
         table.setTabKeyNavigation(False)
         table.setCornerButtonEnabled(True)
         table.setAccessibleName("Values")
