@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ SETTLED_AFTER = 300
 """Milliseconds without any task after which the window shows all it will show by itself."""
 LOOK_EVERY = 50
 PATIENCE = 120_000
-DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET")
+WAYLAND = ("WAYLAND_DISPLAY", "WAYLAND_SOCKET")
 _windows: list[MainWindow] = []
 
 
@@ -61,13 +62,33 @@ class Settling(QObject):
 
 def has_display(system: str, environment: Mapping[str, str]) -> bool:
     """Return whether Qt has a display to connect to: without one it ends the whole process."""
-    if not system.startswith(("linux", "freebsd")) or any(environment.get(name) for name in DISPLAYS):
+    if not system.startswith(("linux", "freebsd")) or any(environment.get(name) for name in WAYLAND):
         return True
     runtime = environment.get("XDG_RUNTIME_DIR")
     if runtime and Path(runtime, "wayland-0").exists():  # what Wayland takes where nothing is named
         return True
     asked = [part.split(":")[0] for part in environment.get("QT_QPA_PLATFORM", "").split(";") if part]
-    return any(not name.startswith(("xcb", "wayland")) for name in asked)
+    if any(not name.startswith(("xcb", "wayland")) for name in asked):
+        return True
+    display = environment.get("DISPLAY")
+    return bool(display) and answers(str(display))
+
+
+def answers(display: str) -> bool:
+    """Return whether an X server can be connected to; True where the library that would know is not there."""
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError:
+        return True
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_connect.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    for call in (xcb.xcb_connection_has_error, xcb.xcb_disconnect):
+        call.argtypes = [ctypes.c_void_p]
+    connection = xcb.xcb_connect(display.encode(), None)
+    try:
+        return not xcb.xcb_connection_has_error(connection)
+    finally:
+        xcb.xcb_disconnect(connection)
 
 
 def application() -> tuple[QApplication, bool]:
@@ -82,7 +103,9 @@ def application() -> tuple[QApplication, bool]:
     if isinstance(found, QApplication):
         return found, False
     if not has_display(sys.platform, os.environ):
-        raise WeightEditError("There is no display to show a window on; DISPLAY and WAYLAND_DISPLAY are not set.")
+        display = os.environ.get("DISPLAY")
+        why = f"no X server answers at {display}" if display else "DISPLAY and WAYLAND_DISPLAY are not set"
+        raise WeightEditError(f"There is no display to show a window on: {why}.")
     app = QApplication(["weightedit"])
     app.setApplicationName("weightedit")
     app.setApplicationDisplayName("weightedit")
