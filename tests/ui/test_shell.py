@@ -136,9 +136,9 @@ def test_a_bad_file_is_said_and_changes_nothing(qtbot, open_window, checkpoint, 
 def test_three_banners_at_most(qtbot, open_window, tmp_path):
     window = open_window()
     window.open([str(tmp_path / f"{number}.pt") for number in range(6)])
-    wait_ready(qtbot, window)
+    qtbot.waitUntil(lambda: not window.documents.is_opening)
     assert len(window.errors.cards) == 3
-    assert len([card for card in window.errors.findChildren(ErrorCard) if card.isVisible()]) == 3
+    qtbot.waitUntil(lambda: sum(card.isVisible() for card in window.errors.findChildren(ErrorCard)) == 3)
 
 
 def test_an_error_of_our_own_keeps_the_window(qtbot, open_window, checkpoint, capsys):
