@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -173,6 +173,8 @@ SMALL = settings(max_examples=60)
 
 
 @SMALL
+@example(values=[-1.0, 0.0, 3.0, 1e39, -0.0, 1e-40], dtype=torch.float8_e8m0fnu)
+@example(values=[464.0, 464.1, -465.0, math.inf, math.nan, 17.0, 1e-4], dtype=torch.float8_e4m3fn)
 @given(values=st.lists(ANY_FLOAT, min_size=1, max_size=40), dtype=st.sampled_from(FLOATS))
 def test_what_a_smaller_float_loses(values, dtype):
     """float64 to less rounds, overflows and underflows, silently."""
@@ -296,8 +298,12 @@ def test_truncation():
 
 
 def test_imaginary_lost():
-    with weightedit.open({"w": torch.tensor([1 + 2j])}) as doc:
-        doc.preflight("cast", "w", dtype="float32")  # said as a hazard, not as one of torch's warnings
+    torch.set_warn_always(True)  # it says so once in a process otherwise
+    try:
+        with weightedit.open({"w": torch.tensor([1 + 2j])}) as doc:
+            doc.preflight("cast", "w", dtype="float32")  # said as a hazard, not as one of torch's warnings
+    finally:
+        torch.set_warn_always(False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert torch.zeros(1).copy_(torch.tensor([1 + 2j])).item() == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -99,19 +101,19 @@ def test_within_and_positions_are_inverse(data, shape):
         assert taken.tolist() == elements(cut, shape).tolist()
 
 
-RANGES = st.builds(range, st.integers(0, 30), st.integers(0, 60), st.integers(1, 9))
+RANGES = [range(start, stop, step) for start in (0, 1, 2, 5) for stop in (0, 6, 13, 30) for step in range(1, 8)]
 
 
-@given(mine=RANGES, theirs=RANGES)
-def test_ranges_minus_ranges_stay_ranges(mine, theirs):
+def test_ranges_minus_ranges_stay_ranges():
     """A list of a long axis would take gigabytes: [10:20] and [:] of 60 million rows."""
-    left, right = Box((mine,)), Box((theirs,))
-    parts = [box.axes[0] for box in left.minus(right)]
-    assert all(isinstance(axis, range) for axis in parts)
-    assert sorted(index for axis in parts for index in axis) == sorted(set(mine) - set(theirs))
-    shared: Axis = left.intersection(right).axes[0]
-    assert isinstance(shared, range)
-    assert list(shared) == sorted(set(mine) & set(theirs))
+    for mine, theirs in product(RANGES, RANGES):
+        left, right = Box((mine,)), Box((theirs,))
+        parts = [box.axes[0] for box in left.minus(right)]
+        assert all(isinstance(axis, range) for axis in parts)
+        assert sorted(index for axis in parts for index in axis) == sorted(set(mine) - set(theirs)), (mine, theirs)
+        shared: Axis = left.intersection(right).axes[0]
+        assert isinstance(shared, range)
+        assert list(shared) == sorted(set(mine) & set(theirs)), (mine, theirs)
 
 
 def test_a_union_over_a_long_axis_is_a_few_boxes():
