@@ -13,6 +13,7 @@ from weightedit.core.hazards import Hazard
 from weightedit.core.labels import label as edit_label
 from weightedit.core.numbers import count_text
 from weightedit.core.operation import Operation
+from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.errors_view import Notice, wrapping
 from weightedit.ui.pieces import IconLabel, label, restyle
 
@@ -102,11 +103,11 @@ class HazardsView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.hazards: list[Hazard] = []
-        self.counts = [label("", "section") for _ in range(3)]
+        self.counts = [ElidedLabel("", "section") for _ in range(3)]
         head = QHBoxLayout()
-        head.setSpacing(8)
+        head.setSpacing(6)
         head.setContentsMargins(0, 0, 10, 0)
-        head.addWidget(label("Hazards", "section"))
+        head.addWidget(ElidedLabel("Hazards", "section"))
         for tone, count in zip(("bad", "warn", "info"), self.counts, strict=True):
             restyle(count, "tone", tone)
             head.addWidget(count)
