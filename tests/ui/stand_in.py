@@ -44,7 +44,8 @@ def _remember(name: str) -> Any:
     return method
 
 
-for _name in ("set_document", "set_view", "set_device", "choose_operation", "apply", "leave", "focus_region",
+for _name in ("set_document", "set_view", "set_device", "set_selected", "choose_operation", "apply", "leave",
+              "focus_region",
               "select_all", "copy", "paste", "copy_as_pytorch", "zoom_in", "zoom_out", "fit", "next_nonfinite",
               "previous_nonfinite", "next_tab", "close_tab", "toggle_inspector", "set_drawer"):  # fmt: skip
     setattr(StandIn, _name, _remember(_name))

@@ -213,3 +213,33 @@ def test_the_main_job_in_a_real_window(qtbot, open_window, tmp_path):
     shutil.copy(Path(__file__).parents[2] / "resources" / "demo" / "digits.pt", path)
     window = open_window(path, real=True)
     do_the_job(qtbot, window, path, "model.encoder.project.weight", tmp_path / "out.pt")
+
+
+def test_one_edit_of_several_tensors_selected_in_the_tree(qtbot, open_window, tmp_path):
+    torch.save({f"layer{i}.weight": torch.full((4, 4), float(i + 1)) for i in range(4)}, tmp_path / "many.pt")
+    window = open_window(tmp_path / "many.pt", real=True)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=10_000)
+    tree = window.findChild(QTreeView, "tree")
+    assert isinstance(tree, QTreeView)
+    tree.setFocus()
+    qtbot.keyClick(tree, Qt.Key.Key_Home)
+    for _ in range(8):
+        qtbot.keyClick(tree, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    settled(qtbot, window)
+    target = named(window, QComboBox, "Apply to")
+    texts = [target.itemText(row) for row in range(target.count())]
+    assert "Selected tensors (4)" in texts, texts
+    choose(qtbot, named(window, QComboBox, "Operation"), "fill")
+    choose(qtbot, target, "Selected")
+    qtbot.waitUntil(lambda: visible(window, QLineEdit, "Value") is not None, timeout=5_000)
+    field = named(window, QLineEdit, "Value")
+    field.setFocus()
+    qtbot.keyClicks(field, "0.5")
+    apply = button(window, "Apply")
+    qtbot.waitUntil(lambda: apply.isEnabled() and not window.tasks.active, timeout=20_000)
+    document = window.workbench.current()[0]
+    qtbot.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: document.can_undo and not window.tasks.active, timeout=20_000)
+    assert all(bits(document.read(name)) == bits(torch.full((4, 4), 0.5)) for name in document.tensors)
+    assert len(document.history) == 1

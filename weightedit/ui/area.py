@@ -49,6 +49,10 @@ class Area(Protocol):
         """Compute previews and edits on this device from now on."""
         ...
 
+    def set_selected(self, document: Document, names: list[str]) -> None:
+        """Offer the tensors selected in the tree as a target of edits."""
+        ...
+
     def choose_operation(self, name: str) -> None:
         """Pick an operation in the edit panel and go to its form."""
         ...

@@ -164,7 +164,7 @@ class MainWindow(QMainWindow):
         self.tree.opened.connect(self.show_tensor)
         self.tree.rename_requested.connect(handlers.rename)
         self.tree.close_requested.connect(self.close_document)
-        self.tree.tree.selectionModel().selectionChanged.connect(lambda *_: self.refresh())
+        self.tree.tree.selectionModel().selectionChanged.connect(self._tree_selected)
         self.documents.opening.connect(lambda _: self._show())
         self.documents.added.connect(self._added)
         self.documents.removed.connect(self._removed)
@@ -175,6 +175,12 @@ class MainWindow(QMainWindow):
         self.filing.saved.connect(self._saved)
         self.tasks.failed.connect(lambda name, error: self.show_error(error, name))
         self.painted.connect(self._after_first_paint, Qt.ConnectionType.QueuedConnection)
+
+    def _tree_selected(self, *_: object) -> None:
+        self.refresh()
+        if self.workbench is not None and (here := self.current) is not None:
+            picked = self.tree.tree.selected_tensors()
+            self.workbench.set_selected(here.document, [name for found, name in picked if found is here])
 
     # ---- first paint, then the rest
 
@@ -250,6 +256,8 @@ class MainWindow(QMainWindow):
                 self.tree.tree.blockSignals(True)
                 self.tree.tree.select(opened, shown[1])
                 self.tree.tree.blockSignals(False)
+        elif self.workbench is not None:
+            self.tree.tree.selectionModel().clear()
         self.refresh()
 
     def close_document(self, opened: OpenDocument) -> None:
@@ -386,8 +394,7 @@ def described(window: MainWindow) -> str:
     found: Any = window.current
     if found is None:
         return f"weightedit {__version__} showed the start page"
-    size = bytes_text(found.document.total_nbytes)
-    word = "tensor" if found.tensors == 1 else "tensors"
-    line_ = f"weightedit {__version__} showed {found.title}: {count_text(found.tensors)} {word}, {size}"
+    count = f"{count_text(found.tensors)} {'tensor' if found.tensors == 1 else 'tensors'}"
+    line_ = f"weightedit {__version__} showed {found.title}: {count}, {bytes_text(found.document.total_nbytes)}"
     shown = None if window.workbench is None else window.workbench.current()
     return line_ if shown is None else f"{line_}, {shown[1]} {window.workbench.how_shown()}"  # type: ignore[union-attr]
