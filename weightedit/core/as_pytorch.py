@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.edit import Edit, TensorName, TensorValue
-from weightedit.core.errors import EditRefused
-from weightedit.core.targets import find_slots
+from weightedit.core.errors import EditRefused, RegionError
+from weightedit.core.region import parse_regions
+from weightedit.core.spec import TensorSpec
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -15,75 +18,117 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 64
 """A tensor argument with more values than this is named, not printed."""
+_NOT_FINITE = re.compile(r"\b(nan|inf)\b")
 
 
 def as_pytorch(document: Document, edit: Edit) -> str:
-    """Return code that does what the edit does, to `checkpoint` (as torch.load gives it) or to `model`."""
+    """Return code that does what the edit does, to `checkpoint` (as torch.load gives it) or to `model`.
+
+    Tied tensors are computed once and stay tied, as the editor does it.
+    """
+    from weightedit.core.plan import group_by_tensor
+
     operation = document.operations[edit.operation]
     try:
-        slots = find_slots(document, list(edit.targets))
+        groups = group_by_tensor(document, operation, edit)
     except EditRefused:
-        slots = []
-    lines = [line for slot in slots for line in _lines(document, operation, edit, slot)]
+        groups = []
+    lines = [line for slots in groups for line in _lines(document, operation, edit, slots)]
     body = "\n".join(f"    {line}" for line in lines) or "    pass"
     return f"import torch\n\nwith torch.no_grad():\n{body}\n"
 
 
-def _lines(document: Document, operation: Operation, edit: Edit, slot: Slot) -> list[str]:
-    place = access(document, slot)
+def _lines(document: Document, operation: Operation, edit: Edit, slots: Sequence[Slot]) -> Iterator[str]:
+    place = access(document, slots[0].path)
+    from weightedit.core.plan import overlaps_itself
+
     if operation.effect == "flag":
-        return [f"{place}.requires_grad_({edit.arguments['value']})"]
+        yield f"{place}.requires_grad_({edit.arguments['value']})"
+        return
     if operation.effect == "restructure":
-        owner = access(document, slot, parent=True)
-        new = str(edit.arguments["to"])[len(slot.name) - len(str(slot.key)) :]
-        return [f"{owner}[{new!r}] = {owner}.pop({slot.key!r})"]
-    regions = edit.region if isinstance(edit.region, tuple) else (edit.region,)
-    lines = []
-    for region in regions:
+        owner, key = access(document, slots[0].path[:-1]), slots[0].key
+        new = str(edit.arguments["to"])[len(slots[0].name) - len(str(key)) :]
+        yield f"items = [({new!r} if key == {key!r} else key, value) for key, value in {owner}.items()]"
+        yield f"{owner}.clear()"
+        yield f"{owner}.update(items)"
+        return
+    arguments = {}
+    for name, value in edit.arguments.items():
+        arguments[name], note = _code(document, value)
+        yield from (note,) if note else ()
+    if operation.effect == "write" and overlaps_itself(slots[0].spec):
+        yield from _rebound(document, slots, edit, f"{place}.clone()")
+    for region in _regions(edit, slots[0].spec):
         current = place if region is None else f"{place}{_bracketed(region)}"
-        arguments = {name: _code(document, value, slot) for name, value in edit.arguments.items()}
         values = operation.code.format(current=current, **arguments)
         if operation.effect == "write":
-            lines.append(f"{place}.copy_({values})" if region is None else f"{current} = {values}")
+            yield f"{place}.copy_({values})" if region is None else f"{current} = {values}"
         else:
-            lines.append(_rebound(document, slot, place, values))
-    return lines
+            yield from _rebound(document, slots, edit, values)
 
 
-def _rebound(document: Document, slot: Slot, place: str, values: str) -> str:
-    if slot.spec.kind == "parameter":
-        values = f"torch.nn.Parameter({values})"
-    if not document.is_live or isinstance(slot.owner, dict | list):
-        return f"{place} = {values}"
-    return f"{access(document, slot, parent=True)}.{slot.key} = {values}"
+def _regions(edit: Edit, spec: TensorSpec) -> Sequence[str | None]:
+    if not isinstance(edit.region, tuple):
+        return [edit.region]
+    try:  # the union: cells in two of the regions are computed once
+        return [str(box) for box in parse_regions(list(edit.region), spec.shape) if box.numel]
+    except RegionError:
+        return edit.region
 
 
-def access(document: Document, slot: Slot, *, parent: bool = False) -> str:
-    """Return the expression that reaches a slot, or what holds it."""
-    if document.is_live and not isinstance(slot.owner, dict | list):
-        module = ".".join(map(str, slot.path[:-1]))
-        owner = f"model.get_submodule({module!r})" if module else "model"
-        return owner if parent else f"{owner}.{slot.key}"
-    path = slot.path[:-1] if parent else slot.path
-    return "checkpoint" + "".join(f"[{key!r}]" for key in path)
+def _rebound(document: Document, slots: Sequence[Slot], edit: Edit, values: str) -> Iterator[str]:
+    if slots[0].spec.kind == "parameter":
+        dtype = str(edit.arguments.get("dtype", slots[0].spec.dtype))
+        fixed = not slots[0].spec.requires_grad or dtype.startswith(("int", "uint", "bool"))
+        values = f"torch.nn.Parameter({values}{', requires_grad=False' if fixed else ''})"
+    if len(slots) > 1:
+        yield f"new = {values}"
+        values = "new"
+    for slot in slots:
+        place = access(document, slot.path)
+        if place.startswith("getattr("):
+            yield f"setattr({access(document, slot.path[:-1])}, {slot.key!r}, {values})"
+        else:
+            yield f"{place} = {values}"
+
+
+def access(document: Document, path: tuple[Any, ...]) -> str:
+    """Return the expression that reaches what is at a path: by key in containers, by attribute in modules."""
+    value = document.origin.root
+    kept = isinstance(value, dict | list | tuple) or document.format_name == "safetensors"
+    code = "checkpoint" if kept or not document.is_live else "model"
+    for key in path:
+        if isinstance(value, dict | list | tuple):
+            code += f"[{key!r}]"
+            value = value.get(key) if isinstance(value, dict) else value[key]
+        else:
+            named = isinstance(key, str) and key.isidentifier()
+            code = f"{code}.{key}" if named else f"getattr({code}, {str(key)!r})"
+            value = getattr(value, str(key), None)
+    return code
+
+
+def _has_no_literal(tensor: Any) -> bool:
+    return bool(tensor.is_complex() or (tensor.is_floating_point() and tensor.element_size() < 2))
 
 
 def _bracketed(region: str) -> str:
     return region if region.strip().startswith("[") else f"[{region}]"
 
 
-def _code(document: Document, value: Any, slot: Slot) -> str:
+def _code(document: Document, value: Any) -> tuple[str, str]:
+    """Return an argument as an expression, and a comment to go before it."""
     if isinstance(value, TensorName):
         if value.file is not None:
-            return f"torch.load({value.file!r})[{value.tensor!r}]"
+            return f"torch.load({value.file!r})[{value.tensor!r}]", ""
         found = document.find(value.tensor)
-        return access(document, found) if found is not None else repr(value.tensor)
+        return (access(document, found.path) if found is not None else repr(value.tensor)), ""
     if isinstance(value, TensorValue):
         from weightedit.core.stage import tensor_over
 
         tensor = tensor_over(value.data, value.dtype, value.shape)
-        if tensor.numel() > MOST_VALUES:
-            return f"values  # a {value.dtype} tensor of shape {value.shape}"
-        dtype = slot.spec.dtype
-        return f"torch.tensor({tensor.tolist()}, dtype=torch.{dtype})"
-    return f'float("{value}")' if isinstance(value, float) and value - value != 0 else str(value)
+        if tensor.numel() > MOST_VALUES or _has_no_literal(tensor):
+            return "values", f"# values: a {value.dtype} tensor of shape {value.shape}"
+        text = _NOT_FINITE.sub(r'float("\1")', str(tensor.tolist()))
+        return f"torch.tensor({text}, dtype=torch.{value.dtype})", ""
+    return (f'float("{value}")' if isinstance(value, float) and value - value != 0 else str(value)), ""

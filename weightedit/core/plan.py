@@ -128,7 +128,7 @@ def make_plan(index: SlotIndex, operation: Operation, edit: Edit,
         raise EditRefused([refusal("argument", f"tied is {edit.tied!r}", 'It is "all" or "untie".')])
     targets: list[Target] = []
     refused: list[Hazard] = []
-    for slots in _by_tensor(index, operation, edit):
+    for slots in group_by_tensor(index, operation, edit):
         try:
             targets.append(_target(slots, operation, edit, resolve, copies))
         except EditRefused as error:
@@ -148,7 +148,7 @@ def place_of(slot: Slot) -> tuple[object, ...]:
     return (id(slot.storage), spec.dtype, spec.shape, spec.stride, spec.offset)
 
 
-def _by_tensor(index: SlotIndex, operation: Operation, edit: Edit) -> list[list[Slot]]:
+def group_by_tensor(index: SlotIndex, operation: Operation, edit: Edit) -> list[list[Slot]]:
     """Group the named slots by the tensor they hold; a rebind of all tied slots adds the ones not named."""
     together = edit.tied == "all" and operation.effect in ("write", "rebind")
     found: dict[object, list[Slot]] = {}
