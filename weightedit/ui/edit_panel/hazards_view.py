@@ -17,7 +17,7 @@ from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.errors_view import Notice, wrapping
 from weightedit.ui.pieces import IconLabel, label, restyle
 
-LONG = 22
+LONG = 15
 """Letters that fit a line of a card in the narrowest window."""
 QUIET_KINDS = ("precision-loss", "overflow", "underflow", "truncation")
 
@@ -103,10 +103,10 @@ class HazardsView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.hazards: list[Hazard] = []
-        self.counts = [ElidedLabel("", "section") for _ in range(3)]
+        self.counts = [ElidedLabel("", "caption") for _ in range(3)]
         head = QHBoxLayout()
         head.setSpacing(6)
-        head.setContentsMargins(0, 0, 10, 0)
+        head.setContentsMargins(0, 0, 4, 0)
         head.addWidget(ElidedLabel("Hazards", "section"))
         for tone, count in zip(("bad", "warn", "info"), self.counts, strict=True):
             restyle(count, "tone", tone)
