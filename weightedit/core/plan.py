@@ -217,7 +217,8 @@ def _check_still_there(slots: list[Slot], operation: Operation, edit: Edit) -> N
             continue
         if live.requires_grad != held.spec.requires_grad and held.spec.encoding == "plain":
             held.bind(held.described._replace(spec=replace(held.spec, requires_grad=live.requires_grad)))
-    inference = any(_live(slot) is not None and _live(slot).is_inference() for slot in slots)
+    plain = [_live(slot) for slot in slots if _live(slot) is not None and slot.spec.encoding == "plain"]
+    inference = any(tensor.is_inference() for tensor in plain)
     if inference and operation.effect == "write" and not overlaps_itself(slots[0].spec):
         raise EditRefused([refusal("unsupported", f"{slots[0].name} was made in inference mode",
                                    "torch forbids writes into such tensors; replace it instead.",
