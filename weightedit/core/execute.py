@@ -85,12 +85,13 @@ class StorageWriter:
         self.most = shop.segments
         self.out: memoryview | None = None
         self.at = self.count = 0
-        self.ranges: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
         if nbytes * 2 > content.nbytes:
             fresh = covers and nbytes >= content.nbytes
             self.out = self.spill.allocate(content.nbytes) if fresh else written_out(content, self.spill).buffer
         else:
             self.room = self.spill.allocate(nbytes)
+            # One table for all ranges: small arrays kept between the large ones of each piece fragment the heap.
+            self.ranges = np.empty((2, self.most), np.int64)
 
     def put(self, spec: TensorSpec, box: Box, values: np.ndarray[Any, Any]) -> None:
         """Take the values of one box of a tensor over the storage."""
@@ -100,17 +101,16 @@ class StorageWriter:
                 packed = ordered.reshape(-1).view(np.uint8).data
                 self.room[self.at : self.at + packed.nbytes] = packed
                 self.at += packed.nbytes
+                self.ranges[:, self.count : self.count + len(starts)] = starts, lengths
                 self.count += len(starts)
-                self.ranges.append((starts, lengths))
                 return
             self.out = written_out(self._patched(), self.spill).buffer
-            self.ranges.clear()
         array_over(spec, self.out)[array_index(box)] = values
 
     def _patched(self) -> ByteSource:
-        if not self.ranges:
+        if not self.count:
             return self.content
-        starts, lengths = (np.concatenate(column) for column in zip(*self.ranges, strict=True))
+        starts, lengths = self.ranges[:, : self.count]
         at = np.cumsum(lengths) - lengths
         order = np.argsort(starts, kind="stable")
         return patched(self.content, starts[order], lengths[order], self.room[: self.at], self.spill, at=at[order],
