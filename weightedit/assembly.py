@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from weightedit.core.contents import Inventory, expand_plain
+from weightedit.core.contents import Inventory, file_inventory
 from weightedit.core.document import DEFAULT_MEMORY, Document
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import Hazard, refusal
@@ -15,7 +15,7 @@ from weightedit.core.history import DEFAULT_BUDGET
 from weightedit.core.progress import Progress
 from weightedit.core.reader import Origin
 from weightedit.core.saving import Rebase, Saved, mark_saved
-from weightedit.core.slots import HeldTensor, Slot
+from weightedit.core.slots import Slot
 from weightedit.core.source import Source
 from weightedit.core.spill import Spill
 from weightedit.core.storage import Storage
@@ -62,14 +62,10 @@ def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
     kind = detect(path)
     opened = kind.open(path, progress)
     with collector_paused():
-        inventory = Inventory(opened.root, expand_plain, _held_by)
+        inventory = file_inventory(opened.root)
         origin = Origin(opened.path.name, opened.root, kind.name, opened.path, opened.metadata, opened.files,
                         opened.origin)  # fmt: skip
         return _document(origin, inventory, spill)
-
-
-def _held_by(value: Any) -> HeldTensor | None:
-    return value if isinstance(value, HeldTensor) else None
 
 
 def _open_live(source: Any, optimizer: Any, spill: Spill | None) -> Document:
@@ -185,7 +181,7 @@ def _placed(kind: Format, transaction: Transaction, document: Document) -> list[
     for pending in transaction.pending:
         if pending.expected is not None:
             opened = kind.open(pending.temporary, Progress())
-            fresh |= {slot.path: slot for slot in Inventory(opened.root, expand_plain, _held_by).slots}
+            fresh |= {slot.path: slot for slot in file_inventory(opened.root).slots}
             for file in opened.files:
                 file.close()
     by_storage: dict[int, list[Slot]] = {}
@@ -214,7 +210,7 @@ def _same_place(slot: Slot, fresh: Slot) -> bool:
 
 def _move_onto(kind: Format, opened: Opened, document: Document, rebase: Rebase) -> None:
     """Let a document that was saved read from the new file."""
-    fresh = {slot.path: slot for slot in Inventory(opened.root, expand_plain, _held_by).slots}
+    fresh = {slot.path: slot for slot in file_inventory(opened.root).slots}
     rebase.move({
         id(slot.storage): fresh[slot.path].storage.content
         for slot in document.slots if slot.path in fresh and id(slot.storage) in rebase.placed

@@ -97,6 +97,11 @@ class Inventory:
         return candidate
 
 
+def file_inventory(root: Any) -> Inventory:
+    """Return everything in the root of a checkpoint, whose tensors are `HeldTensor` leaves."""
+    return Inventory(root, expand_plain, lambda value: value if isinstance(value, HeldTensor) else None)
+
+
 def dotted(path: tuple[Any, ...]) -> str:
     """Join a path's keys by dots, as the names of a state_dict are."""
     if len(path) == 1 and isinstance(path[0], str):

@@ -11,8 +11,8 @@ from weightedit.core.errors import EditRefused, RegionError
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.operation import Operation
 from weightedit.core.pinned import PinnedTensor
-from weightedit.core.region import Box, parse_regions
-from weightedit.core.shapes import argument_hazards, shape_text
+from weightedit.core.region import Box, parse_regions, shape_text
+from weightedit.core.shapes import argument_hazards
 from weightedit.core.slots import HeldTensor, Slot, at, can_put
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Resident

@@ -174,7 +174,7 @@ def parse_region(text: RegionText, shape: Sequence[int]) -> Box:
     if dims > len(shape):
         extra = [item for item in items if item.kind != "ellipsis"][len(shape)]
         raise RegionError(
-            f"{text} has {dims} indices, and the tensor has {len(shape)} dimensions, {_shape_text(shape)}.",
+            f"{text} has {dims} indices, and the tensor has {len(shape)} dimensions, {shape_text(shape)}.",
             text=text, column=extra.column)  # fmt: skip
     filled: list[_Item] = []
     whole = _Item("slice", len(text), (None, None, None))
@@ -198,7 +198,8 @@ def parse_regions(region: RegionText | Sequence[str], shape: Sequence[int]) -> l
     return disjoint
 
 
-def _shape_text(shape: Sequence[int]) -> str:
+def shape_text(shape: Sequence[int]) -> str:
+    """Return a shape as messages show it: `10 × 20`, or `a single number`."""
     return " × ".join(map(str, shape)) if shape else "a single number"
 
 

@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING
 
 from weightedit.core.edit import Edit, TensorName, TensorValue
 from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.region import shape_text
 
 if TYPE_CHECKING:
     from weightedit.core.plan import Target
-
-
-def shape_text(shape: tuple[int, ...]) -> str:
-    """Return a shape as messages show it: `10 × 20`, or `a single number`."""
-    return " × ".join(map(str, shape)) if shape else "a single number"
 
 
 def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:

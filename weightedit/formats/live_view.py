@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from weightedit.core.contents import Inventory, dotted, expand_plain
+from weightedit.core.contents import dotted, file_inventory
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.paths import counted, some
@@ -74,7 +74,7 @@ def as_plain(contents: Contents) -> Plain:
         raise EditRefused(
             [refusal("unsupported", "What lives in memory is nested too deeply to be written")]
         ) from error
-    inventory = Inventory(root, expand_plain, lambda value: value if isinstance(value, HeldTensor) else None)
+    inventory = file_inventory(root)
     pinned = {slot.held: pin for slot, pin in contents.pins.items()}
     pins: dict[Slot, Pinned] = {}
     shown = set()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from weightedit.core.contents import Inventory, expand_plain
+from weightedit.core.contents import file_inventory
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.paths import counted, shown, some
@@ -118,7 +118,7 @@ class _Job:
 
     def expected(self) -> dict[str, Expected]:
         """Return what must be found in the file, by name."""
-        slots = Inventory(self.root, expand_plain, lambda value: value if isinstance(value, HeldTensor) else None).slots
+        slots = file_inventory(self.root).slots
         return {slot.name: Expected(self.state(slot.held).spec, self.state(slot.held)) for slot in slots}
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from weightedit.core.contents import Inventory, expand_plain
+from weightedit.core.contents import file_inventory
 from weightedit.core.errors import CheckpointError
 from weightedit.core.paths import counted, shown
 from weightedit.core.progress import Progress
-from weightedit.core.slots import HeldTensor
 from weightedit.core.streaming import same_bytes
 from weightedit.core.transaction import Pending, Transaction
 from weightedit.formats.live_view import as_plain
@@ -49,7 +48,7 @@ def _verify_file(kind: Format, pending: Pending, progress: Progress) -> None:
 
 
 def _compare(path: Path, expected: dict[str, Expected], opened: Opened, progress: Progress) -> None:
-    found = Inventory(opened.root, expand_plain, _held_by).slots
+    found = file_inventory(opened.root).slots
     names = [slot.name for slot in found]
     if names != list(expected):
         odd = next(iter({**expected, **dict.fromkeys(names)}.keys() - (expected.keys() & set(names))), "their order")
@@ -64,10 +63,6 @@ def _compare(path: Path, expected: dict[str, Expected], opened: Opened, progress
         if not same or not same_bytes(spec, slot.storage.content, written.spec, written.content):
             raise _failed(path, f"tensor {slot.name} differs")
         progress.advance(spec.nbytes)
-
-
-def _held_by(value: object) -> HeldTensor | None:
-    return value if isinstance(value, HeldTensor) else None
 
 
 def _failed(path: Path, cause: str) -> CheckpointError:
