@@ -124,7 +124,7 @@ class DimsBar(QFrame):
         self.maps.setIconSize(SWATCH)
         for name in NAMES:
             self.maps.addItem(swatch(name), name, name)
-        self.maps.setMaximumWidth(128)
+        self.maps.setMaximumWidth(120)
         row = QHBoxLayout()
         row.setContentsMargins(14, 0, 12, 0)
         row.setSpacing(4)
@@ -220,7 +220,7 @@ class DimsBar(QFrame):
             place = 0
         self.levels.setCurrentIndex(place)
         # the style sheet's padding is not in the size Qt works out from the contents
-        self.levels.setMinimumWidth(self.levels.fontMetrics().horizontalAdvance(self.levels.currentText()) + 52)
+        self.levels.setMinimumWidth(self.levels.fontMetrics().horizontalAdvance(self.levels.currentText()) + 44)
 
     def show_picture_controls(self, shown: bool) -> None:
         """Hide what only a picture needs while the table is shown."""
