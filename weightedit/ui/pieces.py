@@ -1,10 +1,10 @@
-"""Small widgets that many panels are made of: lines, icon buttons, key caps, icons that follow the theme."""
+"""Small widgets that many panels are made of: lines, icon buttons, icons that follow the theme, empty states."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from weightedit.ui.icons import icon, icon_pixmap, logo
 from weightedit.ui.theme import theme
@@ -94,3 +94,21 @@ class LogoLabel(QLabel):
 
     def _draw(self) -> None:
         self.setPixmap(logo(self._size, self.devicePixelRatioF()))
+
+
+def empty_state(icon_name: str, title: str, body: str) -> QWidget:
+    """Make what stands where there is nothing: an icon, what is missing, what to do."""
+    made = QWidget()
+    column = QVBoxLayout(made)
+    column.setSpacing(6)
+    column.addStretch(1)
+    column.addWidget(IconLabel(icon_name, 24, "text3"), 0, Qt.AlignmentFlag.AlignHCenter)
+    column.addWidget(label(title, "strong"), 0, Qt.AlignmentFlag.AlignHCenter)
+    said = label(body, "secondary")
+    said.setWordWrap(True)
+    said.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+    said.setMaximumWidth(460)
+    said.setMinimumWidth(min(460, said.fontMetrics().horizontalAdvance(body) + 8))
+    column.addWidget(said, 0, Qt.AlignmentFlag.AlignHCenter)
+    column.addStretch(1)
+    return made

@@ -7,10 +7,11 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from weightedit.core.document import Change, Document
 from weightedit.core.slots import Slot
+from weightedit.ui.pieces import empty_state
 from weightedit.ui.tab_strip import TabStrip
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.facts import Facts
-from weightedit.ui.tensor_page.page import TensorPage, empty_state
+from weightedit.ui.tensor_page.page import TensorPage
 
 
 class TensorTabs(QWidget):
