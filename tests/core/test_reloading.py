@@ -99,7 +99,7 @@ def test_what_does_not_fit_any_more_is_said_and_the_rest_applied(path):
         labels = [left.label for left in found.left]
         assert labels == ["fill 1.0, a [2, :]", "cast float16, a"]
         assert "[2, :]" in found.left[0].reason
-        assert "+Inf" in found.left[1].reason  # a warning nobody accepted
+        assert "become Inf" in found.left[1].reason  # a warning nobody accepted
 
 
 def test_only_edits_since_the_save_are_replayed(path):
