@@ -16,7 +16,8 @@ from weightedit.ui.plots.canvas import ZOOM_STEP, Canvas, Graphics
 from weightedit.ui.plots.color_bar import ColorBar
 from weightedit.ui.plots.colormaps import Levels, picture
 from weightedit.ui.plots.markers import SMALLEST_CELL, Marker, clusters
-from weightedit.ui.plots.overlay import HANDLE, HoverText, Overlay, handles
+from weightedit.ui.plots.overlay import HoverText, Overlay
+from weightedit.ui.plots.picking import Picking
 from weightedit.ui.theme import theme
 
 pg.setConfigOptions(imageAxisOrder="row-major")
@@ -26,7 +27,6 @@ STRIP_HEIGHT = 72
 SETTLE = 30
 """Milliseconds without a move before the picture is asked for anew."""
 _ARROWS = {Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0), Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1)}
-_EDGES = ("tl", "t", "tr", "r", "br", "b", "bl", "l")
 
 
 class Heatmap(QWidget):
@@ -71,8 +71,6 @@ class Heatmap(QWidget):
         self.levels = Levels(-1.0, 1.0)
         self.map_name = "Tide"
         self.selection: tuple[range, range] | None = None
-        self.anchor: tuple[int, int] | None = None
-        self._edge: str | None = None
         self._markers: list[Marker] = []
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -82,6 +80,7 @@ class Heatmap(QWidget):
         self._flash.setSingleShot(True)
         self._flash.timeout.connect(self._unflash)
         self._lay_out()
+        self.picking = Picking(self)
         self._connect()
         self._retheme()
 
@@ -108,9 +107,6 @@ class Heatmap(QWidget):
     def _connect(self) -> None:
         self.canvas.sigRangeChanged.connect(self._range_changed)
         self.canvas.sigResized.connect(self._range_changed)
-        self.canvas.pressed.connect(self._press)
-        self.canvas.dragged.connect(self._drag)
-        self.canvas.released.connect(self._release)
         self.canvas.asked_fit.connect(self.fit)
         self.graphics.scene().sigMouseMoved.connect(self._mouse_moved)
         self.graphics.left.connect(self._leave)
@@ -254,70 +250,17 @@ class Heatmap(QWidget):
 
     # ---- mouse
 
-    def _cell(self, place: QPointF) -> tuple[int, int]:
+    def cell_at(self, place: QPointF) -> tuple[int, int]:
+        """Return the row and column under a place of the canvas, the nearest where it lies outside."""
         return (min(max(int(place.y() // 1), 0), self.canvas.rows - 1),
                 min(max(int(place.x() // 1), 0), self.canvas.columns - 1))  # fmt: skip
-
-    def _press(self, place: QPointF, modifiers: Any) -> None:
-        self.setFocus()
-        self._edge = self._handle_at(self.point_of(place.y(), place.x()))
-        if self._edge is not None:
-            return
-        cell = self._cell(place)
-        if modifiers & Qt.KeyboardModifier.ShiftModifier and self.anchor is not None and self.selection is not None:
-            self._pick(cell, False)
-            return
-        self.anchor = cell
-        self._pick(cell, False)
-
-    def _drag(self, place: QPointF) -> None:
-        if self._edge is not None:
-            self._resize(place)
-        elif self.anchor is not None:
-            self._pick(self._cell(place), False)
-
-    def _release(self) -> None:
-        self._edge = None
-        if self.selection is not None:
-            self.picked.emit(*self.selection, True)
-
-    def _pick(self, cell: tuple[int, int], done: bool) -> None:
-        assert self.anchor is not None
-        rows, columns = (range(min(a, b), max(a, b) + 1) for a, b in zip(self.anchor, cell, strict=True))
-        self.show_selection((rows, columns))
-        self.picked.emit(rows, columns, done)
-
-    def _handle_at(self, point: QPointF) -> str | None:
-        rect = self.overlay.selection
-        if rect is None or max(rect.width(), rect.height()) <= 3 * HANDLE:
-            return None
-        for name, place in zip(_EDGES, handles(rect), strict=True):
-            if (place - point).manhattanLength() <= HANDLE + 1:
-                return name
-        return None
-
-    def _resize(self, place: QPointF) -> None:
-        if self.selection is None or self._edge is None:
-            return
-        (rows, columns), cell = self.selection, self._cell(place)
-        top, bottom, left, right = rows.start, rows.stop - 1, columns.start, columns.stop - 1
-        if "t" in self._edge:
-            top = min(cell[0], bottom)
-        if "b" in self._edge:
-            bottom = max(cell[0], top)
-        if "l" in self._edge:
-            left = min(cell[1], right)
-        if "r" in self._edge:
-            right = max(cell[1], left)
-        self.anchor = (top, left)
-        self._pick((bottom, right), False)
 
     def _mouse_moved(self, scene_place: QPointF) -> None:
         self.overlay.pointer = QPointF(self.graphics.mapFromScene(scene_place))
         if not self.overlay.frame.contains(self.overlay.pointer):
             self._leave()
             return
-        self.hovered.emit(self._cell(self.canvas.mapSceneToView(scene_place)))
+        self.hovered.emit(self.cell_at(self.canvas.mapSceneToView(scene_place)))
         self.overlay.update()
 
     def _leave(self) -> None:
