@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import weightedit
 from tests.operations import oracle
 from weightedit.assembly import open_document
+from weightedit.core import editing
 from weightedit.core import execute as execute_room
 from weightedit.core.commands import Rename, Write
 from weightedit.core.document import Document
@@ -190,7 +191,7 @@ def test_a_command_that_fails_takes_the_others_back(path, live, edit, at, monkey
             made.append(len(commands))
             return [*commands[: at - 1], failing(commands[at - 1]), *commands[at:]]
 
-        monkeypatch.setattr(execute_room, "execute", execute)
+        monkeypatch.setattr(editing, "execute", execute)
         with pytest.raises(Broken):
             doc.apply(edit[0], "w*", accept="all", **edit[1])
         assert made == [4]

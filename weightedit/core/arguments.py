@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import torch
 
 CHUNK = 4 << 20
+MOST_LEVELS = 32
+"""How deep a value that is no tensor may be nested."""
 
 
 def normalized(operation: Operation, arguments: Mapping[str, Any], spill: Spill) -> dict[str, Any]:
@@ -48,31 +50,79 @@ def _refused(title: str, detail: str = "") -> EditRefused:
 
 def _normalize(operation: Operation, parameter: Parameter, value: Any, spill: Spill) -> Any:
     what = f"{parameter.name} of {operation.name}"
-    if parameter.type == "number":
+    if value is None and parameter.optional:
+        return None
+    kind = parameter.type
+    if kind in _PLAIN:
+        return _PLAIN[kind](what, value)
+    if kind == "choice":
+        if value not in parameter.choices:
+            raise _refused(f"{what} is {value!r}", f"It takes one of: {', '.join(parameter.choices)}.")
+        return value
+    if kind == "tensors":
+        given = [value] if isinstance(value, str | TensorName | TensorValue) else value
+        if not isinstance(given, list | tuple) or not given:
+            raise _refused(f"{what} is {value!r}", "It takes a list of tensors.")
+        return tuple(_tensor(what, one, spill) for one in given)
+    if kind == "operand" and isinstance(value, bool | int | float | complex):
         return _number(what, value)
-    if parameter.type == "integer":
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-            raise _refused(f"{what} is {value!r}", "It takes a whole number.")
-        return int(value)
-    if parameter.type == "boolean":
-        if not isinstance(value, bool):
-            raise _refused(f"{what} is {value!r}", "It takes True or False.")
-        return value
-    if parameter.type == "dtype":
-        try:
-            return dtype_named(value).name
-        except KeyError:
-            raise _refused(f"{what} is {value!r}, which is no dtype of torch",
-                           f"For example: {', '.join(list(DTYPES)[:6])}.") from None  # fmt: skip
-    if parameter.type == "text":
-        if not isinstance(value, str):
-            raise _refused(f"{what} is {value!r}", "It takes text.")
-        return value
+    return _tensor(what, value, spill)
+
+
+def _tensor(what: str, value: Any, spill: Spill) -> Any:
     if isinstance(value, str):
         return TensorName(value)
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str | Path) and isinstance(value[1], str):
         return TensorName(value[1], str(value[0]))
     return tensor_value(value, spill, what)
+
+
+def _integer(what: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise _refused(f"{what} is {value!r}", "It takes a whole number.")
+    return int(value)
+
+
+def _integers(what: str, value: Any) -> tuple[int, ...]:
+    given = [value] if isinstance(value, numbers.Integral) else value
+    if isinstance(given, str | bytes | dict) or not hasattr(given, "__iter__"):
+        raise _refused(f"{what} is {value!r}", "It takes whole numbers, such as [2, 0, 1].")
+    return tuple(_integer(what, one) for one in given)
+
+
+def _boolean(what: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _refused(f"{what} is {value!r}", "It takes True or False.")
+    return value
+
+
+def _dtype(what: str, value: Any) -> str:
+    try:
+        return dtype_named(value).name
+    except KeyError:
+        raise _refused(f"{what} is {value!r}, which is no dtype of torch",
+                       f"For example: {', '.join(list(DTYPES)[:6])}.") from None  # fmt: skip
+
+
+def _text(what: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _refused(f"{what} is {value!r}", "It takes text.")
+    return value
+
+
+def _plain(what: str, value: Any, depth: int = 0) -> Any:
+    """Return an independent copy of a value that is no tensor; containers keep their type."""
+    if depth > MOST_LEVELS:
+        raise _refused(f"{what} has more than {MOST_LEVELS} levels", "Give a flatter value.")
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(what, one, depth + 1) for one in value) if type(value) in (list, tuple) else \
+            [_plain(what, one, depth + 1) for one in value]  # fmt: skip
+    if isinstance(value, dict):
+        return {_plain(what, key, depth + 1): _plain(what, one, depth + 1) for key, one in value.items()}
+    if value is None or isinstance(value, bool | int | float | complex | str):
+        return value
+    raise _refused(f"{what} is a {type(value).__name__}",
+                   "It takes None, True, False, a number, a text, or a list, tuple or dict of these.")  # fmt: skip
 
 
 def _number(what: str, value: Any) -> int | float | complex:
@@ -88,6 +138,12 @@ def _number(what: str, value: Any) -> int | float | complex:
     if isinstance(value, bool | int | float | complex):
         return int(value) if isinstance(value, bool) else value
     raise _refused(f"{what} is {value!r}", "It takes one number.")
+
+
+_PLAIN: dict[str, Callable[[str, Any], Any]] = {
+    "number": _number, "integer": _integer, "integers": _integers, "boolean": _boolean, "dtype": _dtype,
+    "text": _text, "expression": _text, "plain": _plain,
+}  # fmt: skip
 
 
 def tensor_value(value: Any, spill: Spill, what: str) -> TensorValue:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from weightedit.core.pinned import CHUNK, Chunks, PinnedTensor
+from weightedit.core.edit import TensorName
+from weightedit.core.pinned import CHUNK, Chunks, PinnedRegion, PinnedTensor
+from weightedit.core.place import Place, Survey
 from weightedit.core.plan import Plan, Target
 from weightedit.core.precision import Losses, outside
 from weightedit.core.progress import Progress
@@ -25,12 +27,21 @@ PIECE = 1 << 15
 
 @dataclass(slots=True)
 class Piece:
-    """One computed piece: where it goes, what was there, and what comes, exactly and as stored (both on CPU)."""
+    """One computed piece: where it goes, what was there, and what comes, exactly and as stored (both on CPU).
+
+    `mask` says which of the cells are written; None means all.
+    """
 
     box: Box
     current: torch.Tensor | None
     exact: torch.Tensor
     stored: torch.Tensor
+    mask: torch.Tensor | None = None
+
+    @property
+    def count(self) -> int:
+        """How many cells are written."""
+        return self.stored.numel() if self.mask is None else int(torch.count_nonzero(self.mask))
 
 
 def result_boxes(plan: Plan, target: Target) -> list[Box]:
@@ -52,16 +63,24 @@ def _layout(plan: Plan, target: Target) -> TensorSpec:
         return target.spec
     if inputs is None:
         return replace(target.spec, dtype=result.dtype) if target.spec.shape == result.shape else result
-    origin = inputs(target.boxes[0], Box(tuple(range(1) for _ in result.shape)), **plan.scalars)
+    origin = _first_of(plan, target, Box(tuple(range(1) for _ in result.shape)))
     if origin is None or not result.numel:
         return result
     stride = []
+    dims = range(len(result.shape))
     for dim, size in enumerate(result.shape):
-        next_one = tuple(range(1, 2) if other == dim and size > 1 else range(1) for other in range(len(result.shape)))
-        moved = inputs(target.boxes[0], Box(next_one), **plan.scalars) or origin
-        steps = zip(origin.axes, moved.axes, target.spec.stride, strict=True)
-        stride.append(sum(abs(new[0] - old[0]) * step for old, new, step in steps))
+        next_one = Box(tuple(range(1, 2) if other == dim and size > 1 else range(1) for other in dims))
+        moved = _first_of(plan, target, next_one) or origin
+        steps = zip(origin, moved, target.spec.stride, strict=True)
+        stride.append(sum(abs(new - old) * step for old, new, step in steps))
     return replace(result, stride=tuple(stride))
+
+
+def _first_of(plan: Plan, target: Target, box: Box) -> tuple[int, ...] | None:
+    """Return the index of the old tensor that one element of the result comes from, if it comes from one."""
+    assert plan.operation.inputs is not None
+    found = plan.operation.inputs(target.boxes[0], box, **plan.scalars)
+    return tuple(axis[0] for axis in found.axes) if found is not None and found.numel else None
 
 
 def compute_piece(plan: Plan, target: Target, box: Box, piece: Box, nbytes: int = CHUNK) -> Piece:
@@ -74,14 +93,69 @@ def compute_piece(plan: Plan, target: Target, box: Box, piece: Box, nbytes: int 
     if source is not None:
         values = gather(target.pinned.spec, target.pinned.content, source, nbytes)
         current = tensor_from(values, target.spec.dtype)
-    arguments = {
+    arguments: dict[str, Any] = {
         name: tensor_from(_argument(readable, box, piece, nbytes), readable.spec.dtype).to(device)
         for name, readable in target.tensors.items()
-    }
+    } | dict(target.lists)
+    mask = None
+    if operation.takes_place:
+        arguments["place"] = _place(plan, target, box, piece)
+    if target.condition is not None and current is not None:
+        mask = surveyed(plan, target).mask(current, piece)
     exact = operation.compute(None if current is None else current.to(device), **plan.scalars, **arguments).cpu()
     exact = exact.reshape(piece.shape) if exact.numel() == piece.numel else exact.expand(piece.shape)
     same = current is not None and current.shape == exact.shape and operation.effect == "write"
-    return Piece(piece, current if same or operation.converts else None, exact, staged(exact, target.result.dtype))
+    keeps = operation.inputs is None or operation.converts
+    known = current if (same and keeps) or operation.converts else None
+    return Piece(piece, known, exact, staged(exact, target.result.dtype), mask)
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What passes over a target found before its first piece: the operation's context, and its condition's mask."""
+
+    context: Any
+    mask: Callable[[torch.Tensor, Box], torch.Tensor]
+
+
+def _all(values: torch.Tensor, box: Box) -> torch.Tensor:
+    return torch.ones(values.shape, dtype=torch.bool)
+
+
+def surveyed(plan: Plan, target: Target) -> Surveyed:
+    """Make the passes an operation or a condition needs, once for each target."""
+    with target.lock:
+        if target.survey is None:
+            mask = _mask(plan, target) if target.condition is not None else None
+            context = None
+            if plan.operation.prepare is not None:
+                bench, lists = plan.bench, {name: [one] for name, one in target.tensors.items()} | dict(target.lists)
+                survey = Survey(target.name, plan.edit.seed or 0, target.pinned, target.result,
+                                result_boxes(plan, target) if plan.operation.effect == "write" else target.boxes,
+                                mask, lists, lambda name: bench.resolve(TensorName(name)), bench.nbytes, bench.check,
+                                bench.spill)  # fmt: skip
+                context = plan.operation.prepare(survey, **plan.scalars)
+            target.survey = Surveyed(context, mask or _all)
+        found: Surveyed = target.survey
+        return found
+
+
+def _mask(plan: Plan, target: Target) -> Callable[[torch.Tensor, Box], torch.Tensor]:
+    condition, bench, region = target.condition, plan.bench, target.boxes[0]
+    assert condition is not None
+    named = {name: bench.resolve(TensorName(name)) for name in condition.names}
+    bound = condition.bind(PinnedRegion(target.pinned, region), named, nbytes=bench.nbytes, check=bench.check)
+
+    def mask(values: torch.Tensor, box: Box) -> torch.Tensor:
+        return bound.evaluate(values, box.positions_in(region)).expand(box.shape)
+
+    return mask
+
+
+def _place(plan: Plan, target: Target, box: Box, piece: Box) -> Place:
+    lists = {name: [one] for name, one in target.tensors.items()} | dict(target.lists)
+    return Place(target.name, plan.edit.seed or 0, target.pinned, target.result, box, piece,
+                 surveyed(plan, target).context, lists)  # fmt: skip
 
 
 def _argument(readable: PinnedTensor, box: Box, piece: Box, nbytes: int) -> np.ndarray[Any, Any]:
@@ -103,21 +177,22 @@ def measure(plan: Plan, target: Target, nbytes: int, progress: Progress) -> Loss
     """Compute a target without storing it, and count what storing would change."""
     losses = Losses()
     finite_arguments = all(_is_finite(value) for value in plan.scalars.values())
-    scales = plan.operation.scales and finite_arguments and 0 not in plan.scalars.values()
+    scales = plan.operation.scales and finite_arguments and 0 not in plan.scalars.values() and not target.tensors
     for box in result_boxes(plan, target):
         for piece in compute(plan, target, box, nbytes):
             current = piece.current if finite_arguments else None
             converts = plan.operation.converts
             losses.observe(current, piece.exact, piece.stored, piece.box, converts=converts, scales=scales,
-                           wrapped=_wrapped(plan, piece))  # fmt: skip
+                           wrapped=_wrapped(plan, target, piece), mask=piece.mask)  # fmt: skip
             progress.advance(piece.stored.numel() * piece.stored.element_size())
+    target.selected = losses.total if target.condition is not None else None
     return losses
 
 
-def _wrapped(plan: Plan, piece: Piece) -> torch.Tensor | None:
+def _wrapped(plan: Plan, target: Target, piece: Piece) -> torch.Tensor | None:
     """Return where whole-number arithmetic on integers leaves the range of their dtype."""
     fits, current = plan.operation.fits, piece.current
-    if fits is None or current is None or current.dtype == torch.bool or current.is_complex():
+    if fits is None or current is None or target.tensors or current.dtype == torch.bool or current.is_complex():
         return None
     if current.is_floating_point() or not all(isinstance(value, int) for value in plan.scalars.values()):
         return None
@@ -156,4 +231,8 @@ class ComputedTensor:
         if not box.numel:
             return np.empty(box.shape, numpy_dtype(self.target.result.dtype))
         piece = compute_piece(self.plan, self.target, self.box, self.box.within(box))
-        return np.frombuffer(bytes_of(piece.stored), numpy_dtype(self.target.result.dtype)).reshape(box.shape)
+        stored = np.frombuffer(bytes_of(piece.stored), numpy_dtype(self.target.result.dtype)).reshape(box.shape)
+        if piece.mask is None:
+            return stored
+        now = gather(self.target.pinned.spec, self.target.pinned.content, piece.box)
+        return np.where(piece.mask.numpy(), stored, now)

@@ -6,31 +6,25 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from weightedit.core.commands import Rename, changed_since_undo, do_all, undo_all
-from weightedit.core.consent import changed_elsewhere, check_device, check_hazards
-from weightedit.core.edit import Edit, TensorName, region_of
+from weightedit.core.commands import changed_since_undo, do_all, undo_all
+from weightedit.core.consent import changed_elsewhere, check_hazards
+from weightedit.core.edit import Edit, TensorName
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import DEFAULT_BUDGET, History, Step
 from weightedit.core.operation import Operation
-from weightedit.core.pinned import PinnedRegion, PinnedTensor, Readable
+from weightedit.core.pinned import PinnedTensor
 from weightedit.core.preview import Preview
 from weightedit.core.progress import CancelFlag, Progress, Report
 from weightedit.core.reader import Origin, Reader
-from weightedit.core.region import Box
 from weightedit.core.spill import Spill
-from weightedit.core.targets import patterns
 
 if TYPE_CHECKING:
-
-    from weightedit.core.commands import Command
+    from weightedit.core.conditions import Conditions
     from weightedit.core.contents import Inventory
-    from weightedit.core.plan import Plan
     from weightedit.core.recipe import Recipe
     from weightedit.core.saving import Saved, Writer
 
@@ -54,8 +48,8 @@ class Document(Reader):
     """
 
     def __init__(self, origin: Origin, inventory: Inventory, *, operations: Sequence[Operation], writer: Writer,
-                 resolve: Callable[[str], Document], spill: Spill | None = None, memory: int = DEFAULT_MEMORY,
-                 history_budget: int = DEFAULT_BUDGET) -> None:  # fmt: skip
+                 resolve: Callable[[str], Document], conditions: Conditions | None = None, spill: Spill | None = None,
+                 memory: int = DEFAULT_MEMORY, history_budget: int = DEFAULT_BUDGET) -> None:  # fmt: skip
         super().__init__(origin, inventory)
         self.operations: Mapping[str, Operation] = {operation.name: operation for operation in operations}
         self.spill = spill or Spill()
@@ -63,6 +57,7 @@ class Document(Reader):
         self.history = History(history_budget)
         self.version = 0
         self._writer = writer
+        self.conditions = conditions
         self._resolve_file = resolve
         self._others: dict[str, Document] = {}
         self._lock = threading.RLock()
@@ -74,80 +69,28 @@ class Document(Reader):
         return not self.history.is_saved
 
     @property
-    def _chunk(self) -> int:
+    def chunk(self) -> int:
+        """Bytes a pass reads at once within the memory budget."""
         return max(64 << 10, min(4 << 20, self.memory // 32))
 
-    def _edit(self, operation: str, targets: Any, region: Any, device: str, tied: str,
-              arguments: Mapping[str, Any]) -> tuple[Operation, Edit]:  # fmt: skip
-        from weightedit.core.arguments import normalized
-
-        declared = self.operations.get(operation)
-        if declared is None:
-            known = ", ".join(self.operations)
-            raise EditRefused([refusal("argument", f"There is no operation {operation!r}", f"There are: {known}.")])
-        checked = normalized(declared, arguments, self.spill)
-        try:
-            given = region_of(region)
-        except TypeError as error:
-            raise EditRefused([refusal("argument", f"The region is {region!r}", f"{error}.")]) from None
-        names = tuple(
-            target if isinstance(target, str) else self._slot_for_reading(target).name
-            for target in patterns(self, targets)
-        )
-        check_device(device)
-        return declared, Edit(declared.name, names, given, MappingProxyType(checked), None, device, tied)
-
-    def _plan(self, operation: Operation, edit: Edit) -> Plan:
-        from weightedit.core.plan import make_plan
-        from weightedit.core.stage import copies
-
-        plan = make_plan(self, operation, edit, self._resolve, lambda dtype: copies(dtype))
-        if operation.effect == "restructure":
-            from weightedit.core.renaming import new_key
-
-            if len(plan.targets) != 1 or len(plan.targets[0].slots) != 1:
-                raise EditRefused([refusal("argument", f"{operation.name} takes one tensor", "Name exactly one.")])
-            new_key(plan.targets[0].slots[0], edit.arguments["to"], self)
-        return plan
-
-    def _resolve(self, name: TensorName) -> PinnedTensor:
-        """Find a tensor argument: in this document, or in the file it names."""
-        if name.file is None:
-            return self.pin(name.tensor)
-        if name.file not in self._others:
-            self._others[name.file] = self._resolve_file(name.file)
-        return self._others[name.file].pin(name.tensor)
-
-    def _hazards(self, plan: Plan, progress: Progress) -> tuple[list[Hazard], list[Any]]:
-        from weightedit.core.optimizer import state_hazard
-        from weightedit.core.preflight import sorted_hazards, structural_hazards, value_hazards
-
-        found = structural_hazards(plan, self.slots, self.storage_group)
-        for target in plan.targets if self.origin.optimizer is not None else ():
-            for held in target.held:
-                live = held.described.live
-                hazard = state_hazard(self.origin.optimizer, live, target.result.shape, target.name)
-                found += [hazard] if hazard is not None else []
-        if any(hazard.level == "refusal" for hazard in found):
-            return sorted_hazards(found), []
-        more, losses = value_hazards(plan, self._chunk, progress)
-        return sorted_hazards(found + more), losses
-
     def preflight(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu", tied: str = "all",
-                  progress: Report | None = None, cancel: CancelFlag | None = None,
+                  seed: int | None = None, progress: Report | None = None, cancel: CancelFlag | None = None,
                   **arguments: Any) -> list[Hazard]:  # fmt: skip
         """Return what the edit would do silently, refusals first; nothing is changed.
 
         Parameters are those of `apply`. A refusal is returned, not raised.
         """
+        from weightedit.core.editing import hazards_of, make_edit, plan_of
+
         try:
-            declared, edit = self._edit(operation, targets, region, device, tied, arguments)
-            return self._hazards(self._plan(declared, edit), Progress(progress, cancel))[0]
+            declared, edit = make_edit(self, operation, targets, region, device, tied, seed, arguments)
+            running = Progress(progress, cancel)
+            return hazards_of(self, plan_of(self, declared, edit, running), running)[0]
         except EditRefused as error:
             return list(error.hazards)
 
     def preview(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu", tied: str = "all",
-                progress: Report | None = None, cancel: CancelFlag | None = None,
+                seed: int | None = None, progress: Report | None = None, cancel: CancelFlag | None = None,
                 **arguments: Any) -> Preview:  # fmt: skip
         """Return what the edit would do, with the first target readable before and after; nothing is changed.
 
@@ -156,27 +99,14 @@ class Document(Reader):
         EditRefused
             If the edit cannot be worked out at all.
         """
-        from weightedit.core.compute import ComputedTensor
+        from weightedit.core.editing import make_edit, preview_of
 
-        declared, edit = self._edit(operation, targets, region, device, tied, arguments)
-        plan = self._plan(declared, edit)
-        hazards, losses = self._hazards(plan, Progress(progress, cancel))
-        first = plan.targets[0]
-        names = [slot.name for target in plan.targets for slot in target.slots]
-        changed = sum(loss.changed or loss.lossy for loss in losses)
-        total = sum(loss.total for loss in losses)
-        before: Readable = first.pinned
-        after: Readable = first.pinned
-        if declared.effect == "write":
-            before = PinnedRegion(first.pinned, first.boxes[0])
-            after = ComputedTensor(plan, first, first.boxes[0])
-        elif declared.effect == "rebind":
-            after = ComputedTensor(plan, first, Box.whole(first.result.shape))
-        return Preview(edit, hazards, names, changed, total, first.spec, first.result, before, after)
+        declared, edit = make_edit(self, operation, targets, region, device, tied, seed, arguments)
+        return preview_of(self, declared, edit, Progress(progress, cancel))
 
     def apply(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu", tied: str = "all",
-              accept: Collection[str] | str = (), progress: Report | None = None, cancel: CancelFlag | None = None,
-              **arguments: Any) -> Edit:  # fmt: skip
+              seed: int | None = None, accept: Collection[str] | str = (), progress: Report | None = None,
+              cancel: CancelFlag | None = None, **arguments: Any) -> Edit:  # fmt: skip
         """Apply an operation as one undo step, all or nothing.
 
         Parameters
@@ -186,11 +116,14 @@ class Document(Reader):
         targets
             A name, a path, a pattern (`layers.*`, `re:…`) or a list of them.
         region
-            Such as `[3, 10:20, :]`, or a list of regions (their union); None means whole tensors.
+            Such as `[3, 10:20, :]`, a list of regions (their union), or a condition such as
+            `where abs(w) < 1e-4` or `[0:64, :] where w > 3 * std(w)`; None means whole tensors.
         device
             Where values are computed: `cpu` or `cuda:0`.
         tied
             `all` rebinds tied slots together, `untie` only the ones named.
+        seed
+            Of random values, 0 by default; the same seed gives the same values for a tensor, however it is cut.
         accept
             Kinds of warnings that are fine, or `"all"`.
         progress, cancel
@@ -208,48 +141,21 @@ class Document(Reader):
         EditRefused, ConfirmationNeeded
             With the hazards; the document is as it was.
         """
-        declared, edit = self._edit(operation, targets, region, device, tied, arguments)
+        from weightedit.core.editing import make_edit
+
+        declared, edit = make_edit(self, operation, targets, region, device, tied, seed, arguments)
         return self.apply_edit(declared, edit, accept, Progress(progress, cancel))
 
     def apply_edit(self, declared: Operation, edit: Edit, accept: Collection[str] | str, progress: Progress) -> Edit:
         """Apply a record; what `apply` and a recipe's replay share."""
-        from dataclasses import replace
-
-        from weightedit.core.arguments import normalized
-        from weightedit.core.execute import Workshop, execute
+        from weightedit.core.editing import carry_out
 
         with self._lock:
-            check_device(edit.device)
-            edit = replace(edit, arguments=MappingProxyType(normalized(declared, edit.arguments, self.spill)))
-            plan = self._plan(declared, edit)
-            hazards, _ = self._hazards(plan, progress)
-            accepted = check_hazards(hazards, accept)
-            edit = replace(edit, accepted=accepted)
-            work = sum(target.nbytes for target in plan.targets)
-            self.history.check_room(work * (2 if self.is_live else 1) if declared.effect in ("write", "rebind") else 0)
-            progress.begin(declared.title, work)
-            shop = Workshop(self.spill, self._chunk, progress, self.origin.optimizer)
-            step = self._step(plan, edit, tuple(execute(plan, shop)))
+            step = carry_out(self, declared, edit, accept, progress)
             do_all(step.commands)
             self.history.push(step)
             self._changed(step)
-            return edit
-
-    def _step(self, plan: Plan, edit: Edit, commands: tuple[Command, ...]) -> Step:
-        from weightedit.core.labels import label, place
-
-        named = [slot.name for target in plan.targets for slot in target.slots]
-        names = set(named) | {command.name for command in commands if isinstance(command, Rename)}
-        regions: dict[str, list[str] | None] = dict.fromkeys(named)
-        if plan.operation.effect == "write":
-            for target in plan.targets:
-                if edit.region is not None:
-                    regions[target.name] = [str(box) for box in target.boxes]
-                group = None if target.slots[0].held.is_deferred else self.storage_group(target.slots[0])
-                names.update(slot.name for slot in (self.group_members(group) if group else ()))
-        structure = plan.operation.effect != "write" or any(target.clones_first for target in plan.targets)
-        return Step(edit, commands, label(plan.operation, edit), place(edit, named), frozenset(names), regions,
-                    datetime.now(), structure)  # fmt: skip
+            return step.edit
 
     def _changed(self, step: Step) -> None:
         self.version += 1
@@ -261,6 +167,14 @@ class Document(Reader):
         change = Change(step.names, step.regions, step.structure)
         for callback in tuple(self._subscribers):
             callback(change)
+
+    def resolve(self, name: TensorName) -> PinnedTensor:
+        """Find a tensor argument: in this document, or in the file it names."""
+        if name.file is None:
+            return self.pin(name.tensor)
+        if name.file not in self._others:
+            self._others[name.file] = self._resolve_file(name.file)
+        return self._others[name.file].pin(name.tensor)
 
     @property
     def can_undo(self) -> bool:

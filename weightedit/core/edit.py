@@ -50,7 +50,8 @@ class Edit:
     targets
         Names and patterns as the person gave them, so that a recipe fits other checkpoints.
     region
-        One region, several (their union), or None for whole tensors.
+        One region, several (their union), a condition (`where abs(w) < 1e-4`, `[0:64, :] where w > 3`), or None for
+        whole tensors.
     arguments
         By parameter name; numbers, strings, `TensorValue` or `TensorName`.
     seed
@@ -107,7 +108,15 @@ class Edit:
 
     def tensor_values(self) -> list[TensorValue]:
         """Return the tensors given as arguments."""
-        return [value for value in self.arguments.values() if isinstance(value, TensorValue)]
+        given = [one for value in self.arguments.values() for one in (value if isinstance(value, tuple) else (value,))]
+        return [value for value in given if isinstance(value, TensorValue)]
+
+
+def is_tensor_argument(value: Any) -> bool:
+    """Whether an argument is a tensor, or several."""
+    if isinstance(value, tuple):
+        return bool(value) and all(isinstance(one, TensorValue | TensorName) for one in value)
+    return isinstance(value, TensorValue | TensorName)
 
 
 def _texts(given: Any) -> tuple[str, ...]:
@@ -134,6 +143,10 @@ def _argument_to_json(value: Any) -> Any:
         return {"real": _argument_to_json(value.real), "imag": _argument_to_json(value.imag)}
     if isinstance(value, float) and not math.isfinite(value):
         return {"number": str(value)}  # JSON has no NaN and no infinity
+    if isinstance(value, tuple | list):
+        return {type(value).__name__: [_argument_to_json(one) for one in value]}
+    if isinstance(value, dict):
+        return {"dict": [[_argument_to_json(key), _argument_to_json(one)] for key, one in value.items()]}
     return value
 
 
@@ -145,6 +158,12 @@ def _argument_from_json(value: Any, tensors: Mapping[str, memoryview]) -> Any:
         return TensorValue(value["sha256"], value["dtype"], shape, tensors[value["sha256"]])
     if "number" in value:
         return float(value["number"])
+    if "tuple" in value:
+        return tuple(_argument_from_json(one, tensors) for one in value["tuple"])
+    if "list" in value:
+        return [_argument_from_json(one, tensors) for one in value["list"]]
+    if "dict" in value:
+        return {_argument_from_json(key, tensors): _argument_from_json(one, tensors) for key, one in value["dict"]}
     if "real" in value:
         real, imag = (_argument_from_json(value[part], tensors) for part in ("real", "imag"))
         return complex(real, imag)

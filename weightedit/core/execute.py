@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from weightedit.core.commands import Command, Flag, LiveWrite, Rebind, Rename, Write, kept_bytes
-from weightedit.core.compute import compute, result_boxes
+from weightedit.core.compute import Piece, compute, result_boxes
 from weightedit.core.dtypes import torch_dtype
 from weightedit.core.live import LiveBytes
 from weightedit.core.optimizer import OptimizerStep
 from weightedit.core.plan import Plan, Target
 from weightedit.core.progress import Progress
-from weightedit.core.reading import array_index, array_over, gather, ordered_runs
+from weightedit.core.reading import array_index, array_over, element_offsets, gather, ordered_runs
 from weightedit.core.region import Box
 from weightedit.core.renaming import new_key
 from weightedit.core.slots import Described, HeldTensor
@@ -96,16 +96,39 @@ class StorageWriter:
     def put(self, spec: TensorSpec, box: Box, values: np.ndarray[Any, Any]) -> None:
         """Take the values of one box of a tensor over the storage."""
         if self.out is None:
-            starts, lengths, ordered = ordered_runs(spec, box, values)
-            if self.count + len(starts) <= self.most:
-                packed = ordered.reshape(-1).view(np.uint8).data
-                self.room[self.at : self.at + packed.nbytes] = packed
-                self.at += packed.nbytes
-                self.ranges[:, self.count : self.count + len(starts)] = starts, lengths
-                self.count += len(starts)
+            if self._take(*ordered_runs(spec, box, values)):
                 return
             self.out = written_out(self._patched(), self.spill).buffer
         array_over(spec, self.out)[array_index(box)] = values
+
+    def put_cells(self, spec: TensorSpec, box: Box, mask: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> None:
+        """Take the values of some cells of a box: only their bytes are touched and remembered."""
+        cells = mask.reshape(-1)
+        where = element_offsets(spec, box).reshape(-1)[cells] * values.dtype.itemsize
+        order = np.argsort(where, kind="stable")
+        where, packed = where[order], np.ascontiguousarray(values.reshape(-1)[cells][order])
+        if not len(where):
+            return
+        heads = np.flatnonzero(np.diff(where, prepend=where[0] - 2 * packed.itemsize) != packed.itemsize)
+        lengths = np.diff(heads, append=len(where)) * packed.itemsize
+        if self.out is None and self._take(where[heads], lengths, packed):
+            return
+        if self.out is None:
+            self.out = written_out(self._patched(), self.spill).buffer
+        array = array_over(spec, self.out)
+        now = array[array_index(box)]
+        array[array_index(box)] = np.where(mask, values, now)
+
+    def _take(self, starts: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any], packed: np.ndarray[Any, Any]) -> bool:
+        """Add ranges and their bytes to the table, unless they are too many for it."""
+        if self.count + len(starts) > self.most:
+            return False
+        flat = packed.reshape(-1).view(np.uint8).data
+        self.room[self.at : self.at + flat.nbytes] = flat
+        self.at += flat.nbytes
+        self.ranges[:, self.count : self.count + len(starts)] = starts, lengths
+        self.count += len(starts)
+        return True
 
     def _patched(self) -> ByteSource:
         if not self.count:
@@ -130,21 +153,25 @@ def _writes(plan: Plan, clones: dict[int, list[Rebind]], shop: Workshop) -> list
         if clone is not None:
             described = clone[0].after[1]
             pinned = replace(target.pinned, spec=described.spec, content=described.storage.content)
-            target = Target(target.slots, pinned, target.boxes, pinned.spec, target.tensors)
+            target = replace(target, pinned=pinned, result=pinned.spec, survey=None)
         if described.live is not None:
             commands.append(_live_write(plan, target, described, shop))
         else:
             by_storage.setdefault(id(described.storage), (described.storage, []))[1].append(target)
     for storage, group in by_storage.values():
-        nbytes = sum(box.numel * target.spec.type.itemsize for target in group for box in target.boxes)
+        nbytes = sum(target.nbytes for target in group)
         if not nbytes:
             continue
-        writer = StorageWriter(storage.content, nbytes, len(group) == 1, shop)
+        covers = len(group) == 1 and group[0].condition is None
+        writer = StorageWriter(storage.content, nbytes, covers, shop)
         for target in group:
             for box in target.boxes:
                 for piece in compute(plan, target, box, shop.chunk):
                     values = _bits(piece.stored)
-                    writer.put(target.spec, piece.box, values)
+                    if piece.mask is None:
+                        writer.put(target.spec, piece.box, values)
+                    else:
+                        writer.put_cells(target.spec, piece.box, piece.mask.numpy(), values)
                     shop.progress.advance(values.nbytes)
         after = writer.finish()
         commands.append(Write(storage, storage.content, after, max(0, kept_bytes(after) - kept_bytes(storage.content))
@@ -162,18 +189,22 @@ def _bits(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
 def _live_write(plan: Plan, target: Target, described: Described, shop: Workshop) -> LiveWrite:
     kept: list[tuple[Box, memoryview, memoryview]] = []
     dtype = target.spec.dtype
-    total = sum(box.numel for box in target.boxes) * target.spec.type.itemsize
-    before, after, at = shop.spill.allocate(total), shop.spill.allocate(total), 0
+    rooms = [shop.spill.allocate(target.nbytes if target.condition is None else 0) for _ in range(2)]
     for box in target.boxes:
         for piece in compute(plan, target, box, shop.chunk):
-            now = gather(target.pinned.spec, target.pinned.content, piece.box, shop.chunk)
-            old = np.ascontiguousarray(now).reshape(-1).view(np.uint8)
-            end = at + old.nbytes
-            before[at:end] = old.data
-            after[at:end] = bytes_of(piece.stored)
-            kept.append((piece.box, before[at:end], after[at:end]))
-            at = end
-            shop.progress.advance(old.nbytes)
+            written, new = _narrowed(piece)
+            shop.progress.advance(piece.stored.numel() * piece.stored.element_size())
+            if not written.numel:
+                continue
+            now = np.ascontiguousarray(gather(target.pinned.spec, target.pinned.content, written, shop.chunk))
+            new = new if piece.mask is None else np.where(_cut(piece, written), new, now.view(new.dtype))
+            if rooms[0].nbytes < now.nbytes:  # a condition: how much its cells spread over is not known before
+                rooms = [shop.spill.allocate(max(now.nbytes, shop.chunk)) for _ in range(2)]
+            before, after = (room[: now.nbytes] for room in rooms)
+            rooms = [room[now.nbytes :] for room in rooms]
+            before[:] = now.reshape(-1).view(np.uint8).data
+            after[:] = np.ascontiguousarray(new).reshape(-1).view(np.uint8).data
+            kept.append((written, before, after))
 
     def write(tensor: Any, box: Box, data: memoryview) -> None:
         write_live(tensor, box, tensor_over(data, dtype, box.shape))
@@ -183,6 +214,28 @@ def _live_write(plan: Plan, target: Target, described: Described, shop: Workshop
 
     untyped = described.live.untyped_storage()
     return LiveWrite(described.live, described.storage, write, read, lambda: LiveBytes(untyped), kept)
+
+
+def _narrowed(piece: Piece) -> tuple[Box, np.ndarray[Any, Any]]:
+    """Return the smallest product of rows, columns and so on that holds every cell a piece writes, and its bits."""
+    bits = _bits(piece.stored)
+    if piece.mask is None:
+        return piece.box, bits
+    mask = piece.mask.numpy()
+    inner = []
+    for dim in range(mask.ndim):
+        some = np.flatnonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != dim)))
+        inner.append(tuple(some.tolist()) if len(some) < mask.shape[dim] else range(mask.shape[dim]))
+    if not mask.any():
+        return Box(tuple(range(0) for _ in range(max(mask.ndim, 1)))), bits
+    positions = Box(tuple(inner))
+    return piece.box.within(positions), bits[array_index(positions)]
+
+
+def _cut(piece: Piece, written: Box) -> np.ndarray[Any, Any]:
+    assert piece.mask is not None
+    found: np.ndarray[Any, Any] = piece.mask.numpy()[array_index(written.positions_in(piece.box))]
+    return found
 
 
 def _clone(target: Target, tied: str, shop: Workshop) -> list[Rebind]:

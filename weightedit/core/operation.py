@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NewType
+from typing import Any, Literal, NewType, get_args
 
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
@@ -19,11 +19,23 @@ Values = Any
 """A parameter that takes numbers for every element: a number, a nested list, an array or a tensor."""
 TensorSource = Any
 """A parameter that takes a tensor: one in memory, a name in the document, or (file, tensor name)."""
+TensorSources = Any
+"""A parameter that takes several tensors, each as `TensorSource` does."""
+Operand = Any
+"""A parameter that takes a number, or a tensor that broadcasts to the region."""
+Ints = tuple[int, ...]
+"""A parameter that takes whole numbers: a shape, dimensions, an order."""
+Plain = Any
+"""A parameter that takes a value that is no tensor: None, a bool, number or text, or a list, tuple or dict of them."""
+ExpressionText = NewType("ExpressionText", str)
+"""A parameter that takes a formula in the language of expressions."""
 
 _TYPES = {
     "Number": "number", "int": "integer", "bool": "boolean", "DTypeName": "dtype", "str": "text",
-    "Values": "values", "TensorSource": "tensor",
+    "Values": "values", "TensorSource": "tensor", "TensorSources": "tensors", "Operand": "operand", "Ints": "integers",
+    "Plain": "plain", "ExpressionText": "expression",
 }  # fmt: skip
+Subject = Literal["tensor", "entry", "value"]
 REQUIRED = inspect.Parameter.empty
 
 
@@ -36,11 +48,16 @@ class Parameter:
     name, label
         As in code, and for people.
     type
-        `number`, `integer`, `boolean`, `dtype`, `text`, `values` or `tensor`.
+        `number`, `integer`, `boolean`, `dtype`, `text`, `choice`, `integers`, `values`, `operand`, `tensor`, `tensors`,
+        `plain` or `expression`.
     default
         `REQUIRED` where there is none.
     help
         One sentence out of the docstring.
+    optional
+        Whether None is a value of its own, as in `clamp(min=None)`.
+    choices
+        What a `choice` takes.
     """
 
     name: str
@@ -48,6 +65,8 @@ class Parameter:
     type: str
     default: Any
     help: str
+    optional: bool = False
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +77,8 @@ class Operation:
     ----------
     name, title, summary, doc
         For the record, the menu, the tooltip and Help.
+    group
+        The part of the menu it stands in: `Values`, `Shape`, …
     parameters
         In the order of the function.
     locality
@@ -72,7 +93,8 @@ class Operation:
     scales
         A value that is not 0 must not become 0.
     compute
-        `(current, **arguments) → values`: torch tensors of one piece; tensor arguments are cut to the piece.
+        `(current, **arguments) → values`: torch tensors of one piece; tensor arguments are cut to the piece, lists of
+        tensors are not. A parameter `place` gets a `core.place.Place`. Of a restructure: `(draft, entry, **arguments)`.
     result
         `(spec, box, **arguments) → spec` of a rebind, on specs alone.
     label
@@ -82,8 +104,16 @@ class Operation:
     fits
         `(lowest, highest, **whole numbers) → (lowest, highest)`: which integers give one in the dtype's range.
     inputs
-        `(box, result box, **arguments) → box`: the part of the old tensor a part of the new one is made from;
-        None where the result does not depend on the old values.
+        `(box, result box, **arguments) → box`: the part of the old tensor a part of the new one is made from, its
+        indices in any order and repeated where need be; None where the result does not depend on the old values.
+    prepare
+        `(survey, **arguments) → context`: passes over the region before anything is computed; see `core.place`.
+    random
+        Whether the edit has a seed.
+    subject
+        What it is applied to: tensors, or for a restructure any `entry` of the tree, or only a `value`.
+    takes_place
+        Whether `compute` wants to know its place.
     """
 
     name: str
@@ -102,39 +132,52 @@ class Operation:
     label: str
     code: str
     fits: Callable[..., tuple[int, int]] | None
+    group: str
+    prepare: Callable[..., Any] | None
+    random: bool
+    subject: Subject
+    takes_place: bool
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter called `name`, or None."""
         return next((parameter for parameter in self.parameters if parameter.name == name), None)
 
 
-def operation(effect: Effect, *, title: str, locality: Locality = "elementwise", takes_region: bool | None = None,
-              converts: bool = False, scales: bool = False, result: Callable[..., TensorSpec] | None = None,
-              inputs: Callable[..., Box | None] | None = None,
-              label: str = "", code: str = "",
-              fits: Callable[..., tuple[int, int]] | None = None,
+def operation(effect: Effect, *, title: str, group: str = "Values", locality: Locality = "elementwise",
+              takes_region: bool | None = None, converts: bool = False, scales: bool = False,
+              result: Callable[..., TensorSpec] | None = None, inputs: Callable[..., Box | None] | None = None,
+              label: str = "", code: str = "", fits: Callable[..., tuple[int, int]] | None = None,
+              prepare: Callable[..., Any] | None = None, random: bool = False, subject: Subject = "tensor",
               ) -> Callable[[Callable[..., Any]], Operation]:  # fmt: skip
     """Declare a function as an operation; a signature or docstring that cannot make a form fails at import."""
 
     def declare(function: Callable[..., Any]) -> Operation:
         doc = inspect.getdoc(function) or ""
-        names = list(inspect.signature(function).parameters.values())[1:]
+        names = list(inspect.signature(function).parameters.values())[2 if effect == "restructure" else 1 :]
         helps = _parameter_help(doc)
-        parameters = []
-        for found in names:
-            kind = _TYPES.get(str(found.annotation))
-            if kind is None or found.name not in helps:
-                raise TypeError(f"operation {function.__name__}: {found.name} needs a known type and a description")
-            words = found.name.replace("_", " ").capitalize() if kind != "dtype" else "To dtype"
-            parameters.append(Parameter(found.name, words, kind, found.default, helps[found.name]))
+        takes_place = any(found.name == "place" for found in names)
+        parameters = tuple(_declared(function, found, helps) for found in names if found.name != "place")
         if not doc or (effect == "rebind") != (result is not None):
             raise TypeError(f"operation {function.__name__} needs a docstring, and a result if it rebinds")
         region = effect == "write" if takes_region is None else takes_region
-        return Operation(function.__name__.rstrip("_"), title, doc.splitlines()[0], doc, tuple(parameters), locality,
-                         effect, region, converts, scales, function, result, inputs, label,
-                         code, fits)  # fmt: skip
+        return Operation(function.__name__.rstrip("_"), title, doc.splitlines()[0], doc, parameters, locality, effect,
+                         region, converts, scales, function, result, inputs, label, code, fits, group, prepare, random,
+                         subject, takes_place)  # fmt: skip
 
     return declare
+
+
+def _declared(function: Callable[..., Any], found: inspect.Parameter, helps: dict[str, str]) -> Parameter:
+    """Make one parameter out of its annotation: a known type, `| None`, or a Literal alias of the module."""
+    annotation = str(found.annotation)
+    bare = annotation.removesuffix(" | None")
+    choices = get_args(function.__globals__.get(bare)) if bare not in _TYPES else ()
+    kind = "choice" if choices else _TYPES.get(bare)
+    if kind is None or found.name not in helps:
+        raise TypeError(f"operation {function.__name__}: {found.name} needs a known type and a description")
+    words = found.name.replace("_", " ").capitalize() if kind != "dtype" else "To dtype"
+    return Parameter(found.name, words, kind, found.default, helps[found.name], annotation != bare,
+                     tuple(str(choice) for choice in choices))  # fmt: skip
 
 
 def _parameter_help(doc: str) -> dict[str, str]:

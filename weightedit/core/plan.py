@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from weightedit.core.edit import Edit, TensorName, TensorValue
+from weightedit.core.conditions import Condition, Conditions, is_conditional
+from weightedit.core.edit import Edit, TensorName, TensorValue, is_tensor_argument
 from weightedit.core.errors import EditRefused, RegionError
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.operation import Operation
@@ -15,6 +17,7 @@ from weightedit.core.region import Box, parse_regions, shape_text
 from weightedit.core.shapes import argument_hazards
 from weightedit.core.slots import HeldTensor, Slot, at, can_put
 from weightedit.core.spec import TensorSpec
+from weightedit.core.spill import Spill
 from weightedit.core.storage import Resident
 from weightedit.core.targets import SlotIndex, find_slots
 
@@ -36,6 +39,14 @@ class Target:
         What it becomes; the same spec for a write.
     tensors
         Tensor arguments, readable, each broadcastable to the region.
+    lists
+        Arguments that are several tensors.
+    condition
+        Which cells of the boxes are written; None means all.
+    selected
+        How many cells that is, once they were measured.
+    survey
+        What `core.compute` found before the first piece.
     """
 
     slots: list[Slot]
@@ -43,6 +54,11 @@ class Target:
     boxes: list[Box]
     result: TensorSpec
     tensors: Mapping[str, PinnedTensor] = field(default_factory=dict)
+    lists: Mapping[str, Sequence[PinnedTensor]] = field(default_factory=dict)
+    condition: Condition | None = None
+    selected: int | None = None
+    survey: Any = None
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -62,13 +78,40 @@ class Target:
     @property
     def nbytes(self) -> int:
         """Bytes that are computed: of the regions of a write, of the whole result of a rebind."""
-        wanted = sum(box.numel for box in self.boxes) if self.result is self.spec else self.result.numel
+        cells = sum(box.numel for box in self.boxes) if self.selected is None else self.selected
+        wanted = cells if self.result is self.spec else self.result.numel
         return wanted * self.result.type.itemsize
 
     @property
     def clones_first(self) -> bool:
         """Whether elements share bytes with each other, as in an expanded tensor, so that a write needs a clone."""
         return overlaps_itself(self.spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What planning and surveying need of a document.
+
+    Attributes
+    ----------
+    resolve
+        Finds a tensor given by name.
+    copies
+        Whether torch can copy a dtype.
+    conditions
+        Reads a condition; None where the document was made without the language.
+    spill, nbytes
+        Room for large arrays, and bytes to read at once.
+    check
+        Raises `Cancelled` when the person wants to stop.
+    """
+
+    resolve: Callable[[TensorName], PinnedTensor]
+    copies: Callable[[str], bool]
+    conditions: Conditions | None
+    spill: Spill
+    nbytes: int
+    check: Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -79,6 +122,7 @@ class Plan:
     operation: Operation
     targets: list[Target]
     hazards: list[Hazard]
+    bench: Bench
 
     @property
     def scalars(self) -> dict[str, Any]:
@@ -88,7 +132,7 @@ class Plan:
 
 def _scalars(edit: Edit) -> dict[str, Any]:
     """Return the arguments that are not tensors."""
-    return {name: value for name, value in edit.arguments.items() if not isinstance(value, TensorValue | TensorName)}
+    return {name: value for name, value in edit.arguments.items() if not is_tensor_argument(value)}
 
 
 def overlaps_itself(spec: TensorSpec) -> bool:
@@ -102,8 +146,7 @@ def overlaps_itself(spec: TensorSpec) -> bool:
     return False
 
 
-def make_plan(index: SlotIndex, operation: Operation, edit: Edit,
-              resolve: Callable[[TensorName], PinnedTensor], copies: Callable[[str], bool]) -> Plan:  # fmt: skip
+def make_plan(index: SlotIndex, operation: Operation, edit: Edit, bench: Bench) -> Plan:
     """Work an edit out.
 
     Parameters
@@ -112,10 +155,8 @@ def make_plan(index: SlotIndex, operation: Operation, edit: Edit,
         The document.
     operation, edit
         The declared operation, and the record of its use.
-    resolve
-        Finds a tensor given by name.
-    copies
-        Whether torch can copy a dtype.
+    bench
+        What it needs of the document besides.
 
     Raises
     ------
@@ -130,14 +171,14 @@ def make_plan(index: SlotIndex, operation: Operation, edit: Edit,
     refused: list[Hazard] = []
     for slots in group_by_tensor(index, operation, edit):
         try:
-            targets.append(_target(slots, operation, edit, resolve, copies))
+            targets.append(_target(slots, operation, edit, bench))
         except EditRefused as error:
             refused += error.hazards
     refused += [] if refused else _overlapping_targets(operation, targets)
     if refused:
         raise EditRefused(refused)
     hazards = [hazard for target in targets for hazard in argument_hazards(target, edit)]
-    return Plan(edit, operation, targets, hazards)
+    return Plan(edit, operation, targets, hazards, bench)
 
 
 def place_of(slot: Slot) -> tuple[object, ...]:
@@ -171,37 +212,54 @@ def group_by_tensor(index: SlotIndex, operation: Operation, edit: Edit) -> list[
     return list(found.values())
 
 
-def _target(slots: list[Slot], operation: Operation, edit: Edit, resolve: Callable[[TensorName], PinnedTensor],
-            copies: Callable[[str], bool]) -> Target:  # fmt: skip
+def _target(slots: list[Slot], operation: Operation, edit: Edit, bench: Bench) -> Target:
     _check_still_there(slots, operation, edit)
     pinned = PinnedTensor.of(slots[0])
     spec = pinned.spec
-    if operation.effect in ("write", "rebind") and (spec.encoding != "plain" or not copies(spec.dtype)):
+    if operation.effect in ("write", "rebind") and (spec.encoding != "plain" or not bench.copies(spec.dtype)):
         stored = spec.dtype if spec.encoding == "plain" else spec.encoding
         raise EditRefused([refusal("unsupported", f"{pinned.name} cannot be edited",
                                    f"It is {stored}, which torch cannot copy value by value; it is kept as it is.",
                                    targets=[pinned.name])])  # fmt: skip
-    try:
-        boxes = parse_regions(list(edit.region) if isinstance(edit.region, tuple) else edit.region, spec.shape)
-    except RegionError as error:
-        title = f"{edit.region} does not fit {pinned.name}, {shape_text(spec.shape)}"
-        raise EditRefused([refusal("out-of-range", title, str(error), targets=[pinned.name])]) from None
-    if operation.effect in ("flag", "restructure"):
+    boxes, condition = _selected(operation, edit, pinned, bench)
+    if operation.effect == "flag":
         return Target(slots, pinned, boxes, spec)
     scalars = _scalars(edit)
-    given = {name: _readable(value, resolve) for name, value in edit.arguments.items() if name not in scalars}
+    tensors = {name: value for name, value in edit.arguments.items() if name not in scalars}
+    lists = {name: [_readable(one, bench) for one in value] for name, value in tensors.items()
+             if isinstance(value, tuple)}  # fmt: skip
+    given = {name: _readable(value, bench) for name, value in tensors.items() if name not in lists}
     result = spec
     if operation.result is not None:
-        if operation.effect == "rebind" and operation.takes_region and len(boxes) > 1:
-            raise EditRefused([refusal("argument", f"{operation.name} keeps one region", "Give one, not several.")])
-        specs = {name: readable.spec for name, readable in given.items()}
+        specs: dict[str, Any] = {name: readable.spec for name, readable in given.items()}
+        specs |= {name: [readable.spec for readable in listed] for name, listed in lists.items()}
         result = operation.result(spec, boxes[0], **scalars, **specs)
-        if not copies(result.dtype):
+        if not bench.copies(result.dtype):
             raise EditRefused([refusal("unsupported", f"torch cannot store values as {result.dtype} here",
                                        "Choose another dtype.", targets=[pinned.name])])  # fmt: skip
         if result.requires_grad and not (result.type.is_floating or result.type.family == "complex"):
             result = replace(result, requires_grad=False)
-    return Target(slots, pinned, boxes, result, given)
+    return Target(slots, pinned, boxes, result, given, lists, condition)
+
+
+def _selected(operation: Operation, edit: Edit, pinned: PinnedTensor,
+              bench: Bench) -> tuple[list[Box], Condition | None]:  # fmt: skip
+    """Return the boxes an edit's region selects in a tensor, and the condition on their cells."""
+    region, condition = edit.region, None
+    single = operation.effect == "rebind" or operation.inputs is not None
+    try:
+        if is_conditional(region):
+            if single or bench.conditions is None:
+                raise EditRefused([refusal("argument", f"{operation.name} takes no condition", "Give a region.")])
+            region, condition = bench.conditions(str(region))
+        boxes = parse_regions(list(region) if isinstance(region, tuple) else region, pinned.spec.shape)
+    except RegionError as error:
+        title = f"{edit.region} does not fit {pinned.name}, {shape_text(pinned.spec.shape)}"
+        raise EditRefused([refusal("out-of-range", title, str(error), targets=[pinned.name])]) from None
+    if operation.takes_region and single and len(boxes) > 1:
+        verb = "keeps" if operation.effect == "rebind" else "takes"
+        raise EditRefused([refusal("argument", f"{operation.name} {verb} one region", "Give one, not several.")])
+    return boxes, condition
 
 
 def _check_still_there(slots: list[Slot], operation: Operation, edit: Edit) -> None:
@@ -235,9 +293,9 @@ def _live(slot: Slot) -> Any:
     return None if slot.held.is_deferred else slot.held.described.live
 
 
-def _readable(value: TensorValue | TensorName, resolve: Callable[[TensorName], PinnedTensor]) -> PinnedTensor:
+def _readable(value: TensorValue | TensorName, bench: Bench) -> PinnedTensor:
     if isinstance(value, TensorName):
-        found = resolve(value)
+        found = bench.resolve(value)
         if found.spec.encoding != "plain":
             raise EditRefused([refusal("unsupported", f"{found.name} is {found.spec.encoding}, and has no plain values",
                                        "Give a tensor that torch can copy.", targets=[found.name])])  # fmt: skip

@@ -120,26 +120,31 @@ class Losses:
         return sum(loss.count for loss in kinds)
 
     def observe(self, current: torch.Tensor | None, exact: torch.Tensor, stored: torch.Tensor, box: Box, *,
-                converts: bool, scales: bool, wrapped: torch.Tensor | None = None) -> None:  # fmt: skip
+                converts: bool, scales: bool, wrapped: torch.Tensor | None = None,
+                mask: torch.Tensor | None = None) -> None:  # fmt: skip
         """Compare one piece: `exact` values as computed, `stored` as they read back.
 
         `wrapped` says where whole-number arithmetic leaves the dtype's range: `exact` has wrapped around already.
+        `mask` says which cells are written at all.
         """
-        self.total += stored.numel()
+        written = stored.numel() if mask is None else int(torch.count_nonzero(mask))
+        self.total += written
         if current is None or current.dtype == stored.dtype:
-            self.changed += stored.numel() if current is None else _bits_differ(current, stored)
+            self.changed += written if current is None else _bits_differ(current, stored, mask)
+        if mask is not None and (exact.element_size() >= 4 or not exact.is_floating_point()):
+            exact = torch.where(mask, exact, stored.to(exact.dtype))  # cells that stay lose nothing
         if exact.is_complex() and not stored.is_complex():
-            imaginary = _part(exact, "imag")
-            self.imaginary.add(imaginary != 0, box)
+            imaginary = _part(exact, "imag") != 0
+            self.imaginary.add(imaginary if mask is None else imaginary & mask, box)
             exact = _part(exact, "real")
         lost: dict[str, torch.Tensor] = {}
         for part in ("real", "imag") if stored.is_complex() else ("real",):
             before = None if current is None else _part(current, part)
-            for kind, mask in self._lost(before, _part(exact, part), _part(stored, part), converts, scales, wrapped):
-                lost[kind] = lost[kind] | mask if kind in lost else mask  # a complex value counts once
-        for kind, mask in lost.items():
+            for kind, found in self._lost(before, _part(exact, part), _part(stored, part), converts, scales, wrapped):
+                lost[kind] = lost[kind] | found if kind in lost else found  # a complex value counts once
+        for kind, found in lost.items():
             loss: Loss = getattr(self, kind)
-            loss.add(mask, box)
+            loss.add(found if mask is None else found & mask, box)
 
     def _lost(self, current: torch.Tensor | None, exact: torch.Tensor, stored: torch.Tensor, converts: bool,
               scales: bool, wrapped: torch.Tensor | None) -> Iterator[tuple[str, torch.Tensor]]:  # fmt: skip
@@ -240,8 +245,8 @@ def _part(tensor: torch.Tensor, part: str) -> torch.Tensor:
     return tensor.real if part == "real" else tensor.imag
 
 
-def _bits_differ(current: torch.Tensor, stored: torch.Tensor) -> int:
-    """Count elements whose bits differ; a NaN equals itself."""
+def _bits_differ(current: torch.Tensor, stored: torch.Tensor, mask: torch.Tensor | None = None) -> int:
+    """Count elements whose bits differ; a NaN equals itself. `mask` says which cells count."""
     if current.numel() != stored.numel():
         return stored.numel()
     if not stored.numel():
@@ -250,11 +255,14 @@ def _bits_differ(current: torch.Tensor, stored: torch.Tensor) -> int:
     size = stored.element_size()
     integer = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
     if size == 16:
-        pairs = (tensor.contiguous().reshape(-1).view(torch.int64).reshape(-1, 2) for tensor in (current, stored))
+        pairs = (torch.view_as_real(tensor.contiguous()).view(torch.int64) for tensor in (current, stored))
         first, second = pairs
-        return int(torch.count_nonzero((first != second).any(1)))
-    first, second = (tensor.contiguous().view(integer[size]) for tensor in (current, stored))
-    return int(torch.count_nonzero(first != second))
+        differ = (first != second).any(-1)
+    else:
+        first, second = (tensor.contiguous().view(integer[size]) for tensor in (current, stored))
+        differ = first != second
+    return int(torch.count_nonzero(differ if mask is None else differ & mask))
+
 
 
 def largest_finite(dtype: str) -> float:

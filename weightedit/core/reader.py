@@ -101,6 +101,10 @@ class Reader:
             raise KeyError(key)
         return found
 
+    def name_at(self, key: object) -> str:
+        """Return the name of the tensor at a name or path; raises `EditRefused` where there is none."""
+        return self._slot_for_reading(key).name
+
     def _slot_for_reading(self, key: object) -> Slot:
         found = self.find(key)
         if found is None:

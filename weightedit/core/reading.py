@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -140,7 +141,17 @@ def read_box(spec: TensorSpec, content: ByteSource, box: Box, buffer: ReadBuffer
 
 
 def gather(spec: TensorSpec, content: ByteSource, box: Box, nbytes: int = 4 << 20) -> np.ndarray[Any, Any]:
-    """Return an independent array of a whole box, read in pieces of about `nbytes`."""
+    """Return an independent array of a whole box, read in pieces of about `nbytes`.
+
+    Indices may come in any order and repeat: each is read once, in the order of the storage.
+    """
+    once = Box(tuple(_once(axis) for axis in box.axes))
+    if once.axes != box.axes:
+        result = gather(spec, content, once, nbytes)
+        for dim, (wanted, read) in enumerate(zip(box.axes, once.axes, strict=True)):
+            if wanted != read:
+                result = result.take(np.searchsorted(np.asarray(read), np.asarray(wanted)), dim)
+        return result
     result = np.empty(box.shape, numpy_dtype(spec.dtype))
     buffer = ReadBuffer()
     for piece in pieces(spec, box, nbytes):
@@ -150,6 +161,14 @@ def gather(spec: TensorSpec, content: ByteSource, box: Box, nbytes: int = 4 << 2
         else:
             result[array_index(piece.positions_in(box))] = values
     return result
+
+
+def _once(axis: Axis) -> Axis:
+    """Return the indices of an axis in order and each once; a range where they follow each other."""
+    if isinstance(axis, range) or all(later > earlier for earlier, later in pairwise(axis)):
+        return axis
+    ordered = sorted(set(axis))
+    return range(ordered[0], ordered[-1] + 1) if ordered[-1] - ordered[0] == len(ordered) - 1 else tuple(ordered)
 
 
 def array_index(box: Box) -> tuple[Any, ...]:

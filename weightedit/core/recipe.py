@@ -82,7 +82,9 @@ class Recipe:
 
 def _tensors(edit: dict[str, Any], folder: Path) -> dict[str, memoryview]:
     found = {}
-    for value in edit["arguments"].values():
+    given = list(edit["arguments"].values())
+    given += [one for value in given if isinstance(value, dict) for one in value.get("tuple", ())]
+    for value in given:
         if isinstance(value, dict) and "sha256" in value:
             digest = value["sha256"]
             if not (isinstance(digest, str) and len(digest) == 64 and digest.isalnum()):

@@ -12,6 +12,9 @@ from weightedit.core.spec import TensorSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from weightedit.core.draft import Draft
+    from weightedit.core.slots import Entry
+
 
 def _source_result(spec: TensorSpec, box: Box, source: TensorSpec) -> TensorSpec:
     return replaced(spec.fresh(dtype=source.dtype, shape=source.shape), encoding=source.encoding)
@@ -47,7 +50,7 @@ def requires_grad(current: Tensor, value: bool) -> Tensor:
 
 
 @operation("restructure", title="Rename", label="to {to}")
-def rename(current: Tensor, to: str) -> Tensor:
+def rename(draft: Draft, entry: Entry, to: str) -> None:
     """Give the tensor another name in the same place.
 
     Parameters
@@ -55,4 +58,4 @@ def rename(current: Tensor, to: str) -> Tensor:
     to
         The new full name.
     """
-    return current
+

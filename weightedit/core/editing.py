@@ -1,0 +1,138 @@
+"""From what a person asks for to a step of history: the record, its plan, its hazards, its commands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from weightedit.core.arguments import normalized
+from weightedit.core.commands import Command, Rename
+from weightedit.core.compute import ComputedTensor
+from weightedit.core.consent import check_device, check_hazards
+from weightedit.core.edit import Edit, region_of
+from weightedit.core.errors import EditRefused
+from weightedit.core.execute import Workshop, execute
+from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.history import Step
+from weightedit.core.labels import label, place
+from weightedit.core.operation import Operation
+from weightedit.core.optimizer import state_hazard
+from weightedit.core.pinned import PinnedRegion, Readable
+from weightedit.core.plan import Bench, Plan, make_plan
+from weightedit.core.precision import Losses
+from weightedit.core.preflight import sorted_hazards, structural_hazards, value_hazards
+from weightedit.core.preview import Preview
+from weightedit.core.progress import Progress
+from weightedit.core.region import Box
+from weightedit.core.renaming import new_key
+from weightedit.core.stage import copies
+from weightedit.core.targets import patterns
+
+if TYPE_CHECKING:
+    from weightedit.core.document import Document
+
+
+def make_edit(document: Document, operation: str, targets: Any, region: Any, device: str, tied: str, seed: int | None,
+              arguments: Mapping[str, Any]) -> tuple[Operation, Edit]:  # fmt: skip
+    """Return the declared operation and the record of its use.
+
+    Raises
+    ------
+    EditRefused
+        If something in it is unknown or of the wrong kind.
+    """
+    declared = document.operations.get(operation)
+    if declared is None:
+        known = ", ".join(document.operations)
+        raise EditRefused([refusal("argument", f"There is no operation {operation!r}", f"There are: {known}.")])
+    checked = normalized(declared, arguments, document.spill)
+    try:
+        given = region_of(region)
+    except TypeError as error:
+        raise EditRefused([refusal("argument", f"The region is {region!r}", f"{error}.")]) from None
+    names = tuple(
+        target if isinstance(target, str) else document.name_at(target) for target in patterns(document, targets)
+    )
+    if seed is not None and (isinstance(seed, bool) or not 0 <= seed < 2**64):
+        raise EditRefused([refusal("argument", f"The seed is {seed!r}", "It is a whole number from 0 to 2**64 - 1.")])
+    check_device(device)
+    kept = (seed or 0) if declared.random else None
+    return declared, Edit(declared.name, names, given, MappingProxyType(checked), kept, device, tied)
+
+
+def plan_of(document: Document, operation: Operation, edit: Edit, progress: Progress) -> Plan:
+    """Work an edit out on specs; raises `EditRefused` where it cannot be done."""
+    bench = Bench(document.resolve, copies, document.conditions, document.spill, document.chunk,
+                  lambda: progress.advance(0))  # fmt: skip
+    plan = make_plan(document, operation, edit, bench)
+    if operation.effect == "restructure":
+        if len(plan.targets) != 1 or len(plan.targets[0].slots) != 1:
+            raise EditRefused([refusal("argument", f"{operation.name} takes one tensor", "Name exactly one.")])
+        new_key(plan.targets[0].slots[0], edit.arguments["to"], document)
+    return plan
+
+
+def hazards_of(document: Document, plan: Plan, progress: Progress) -> tuple[list[Hazard], list[Losses]]:
+    """Return what an edit would do silently, refusals first, and what storing its values loses."""
+    found = structural_hazards(plan, document.slots, document.storage_group)
+    optimizer = document.origin.optimizer
+    for target in plan.targets if optimizer is not None else ():
+        for held in target.held:
+            hazard = state_hazard(optimizer, held.described.live, target.result.shape, target.name)
+            found += [hazard] if hazard is not None else []
+    if any(hazard.level == "refusal" for hazard in found):
+        return sorted_hazards(found), []
+    more, losses = value_hazards(plan, document.chunk, progress)
+    return sorted_hazards(found + more), losses
+
+
+def preview_of(document: Document, declared: Operation, edit: Edit, progress: Progress) -> Preview:
+    """Return what an edit would do, with the first target readable before and after."""
+    plan = plan_of(document, declared, edit, progress)
+    hazards, losses = hazards_of(document, plan, progress)
+    first = plan.targets[0]
+    names = [slot.name for target in plan.targets for slot in target.slots]
+    changed = sum(loss.changed or loss.lossy for loss in losses)
+    total = sum(loss.total for loss in losses)
+    before: Readable = first.pinned
+    after: Readable = first.pinned
+    if declared.effect == "write":
+        before = PinnedRegion(first.pinned, first.boxes[0])
+        after = ComputedTensor(plan, first, first.boxes[0])
+    elif declared.effect == "rebind":
+        after = ComputedTensor(plan, first, Box.whole(first.result.shape))
+    return Preview(edit, hazards, names, changed, total, first.spec, first.result, before, after)
+
+
+def carry_out(document: Document, declared: Operation, edit: Edit, accept: Collection[str] | str,
+              progress: Progress) -> Step:  # fmt: skip
+    """Compute all of an edit and return it as a step that was not done yet."""
+    check_device(edit.device)
+    edit = replace(edit, arguments=MappingProxyType(normalized(declared, edit.arguments, document.spill)))
+    plan = plan_of(document, declared, edit, progress)
+    hazards, _ = hazards_of(document, plan, progress)
+    edit = replace(edit, accepted=check_hazards(hazards, accept))
+    work = sum(target.nbytes for target in plan.targets)
+    kept = work * (2 if document.is_live else 1) if declared.effect in ("write", "rebind") else 0
+    document.history.check_room(kept)
+    progress.begin(declared.title, work)
+    shop = Workshop(document.spill, document.chunk, progress, document.origin.optimizer)
+    return _step(document, plan, edit, tuple(execute(plan, shop)))
+
+
+def _step(document: Document, plan: Plan, edit: Edit, commands: tuple[Command, ...]) -> Step:
+    named = [slot.name for target in plan.targets for slot in target.slots]
+    names = set(named) | {command.name for command in commands if isinstance(command, Rename)}
+    regions: dict[str, list[str] | None] = dict.fromkeys(named)
+    if plan.operation.effect == "write":
+        for target in plan.targets:
+            if edit.region is not None:
+                regions[target.name] = [str(box) for box in target.boxes]
+            group = None if target.slots[0].held.is_deferred else document.storage_group(target.slots[0])
+            names.update(slot.name for slot in (document.group_members(group) if group else ()))
+    structure = plan.operation.effect != "write" or any(target.clones_first for target in plan.targets)
+    return Step(edit, commands, label(plan.operation, edit), place(edit, named), frozenset(names), regions,
+                datetime.now(), structure)  # fmt: skip
