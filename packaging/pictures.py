@@ -81,7 +81,7 @@ class Shooting:
 
     def apply(self) -> None:
         """Press Apply."""
-        self.window.workbench.apply()
+        self.window.actions_of["apply"].trigger()
         self.rest()
 
     def take(self, name: str) -> None:
@@ -93,7 +93,7 @@ class Shooting:
     def close(self) -> None:
         """Close without asking."""
         self.window.tasks.shutdown()
-        self.window._may_close = True
+        self.window.closing.may_close = True
         self.window.close()
         self.window.deleteLater()
         self.app.processEvents()
@@ -125,7 +125,7 @@ def take_all() -> None:
                 main.show("model.decoder.weight")
                 main.operation("cast", **{"To dtype": "float8_e4m3fn"})
                 main.take("cast-dark")
-                main.window.workbench.set_view("values")
+                main.window.actions_of["values"].trigger()
                 main.take("values-dark")
             main.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from pytestqt.qtbot import QtBot
 
 from weightedit.assembly import open_document
 from weightedit.core.document import Document
+from weightedit.ui.actions import ACTIONS, Reach
+from weightedit.ui.actions.needs import is_there
 from weightedit.ui.settings import Settings
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.page import TensorPage
@@ -38,6 +41,11 @@ class Bench:
         with qtbot.waitExposed(self.workbench):
             self.workbench.show()
         self.workbench.set_document(self.document)
+
+    @property
+    def current(self) -> Any:
+        """What the window would call its current document."""
+        return SimpleNamespace(document=self.document)
 
     @property
     def page(self) -> TensorPage:
@@ -123,6 +131,13 @@ class Bench:
         if enter:
             QTest.keyClick(widget, Qt.Key.Key_Return)
         self.wait()
+
+    def do(self, action: str) -> None:
+        """Do what an action does, as its menu entry would: nothing where what it needs is not there."""
+        found = next(one for one in ACTIONS if one.id == action)
+        at = Reach(self)  # type: ignore[arg-type]
+        if is_there(found.needs, at):
+            found.call(at)
 
     def press(self, button: QWidget) -> None:
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)

@@ -87,7 +87,7 @@ def open_window(qtbot: QtBot, settings: Settings) -> Iterator[Callable[..., Main
     yield make
     for window in made:
         window.tasks.shutdown()
-        window._may_close = True
+        window.closing.may_close = True
         window.close()
         window.deleteLater()
 

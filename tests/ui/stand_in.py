@@ -1,4 +1,4 @@
-"""An area of tensors that only remembers what the window asked of it."""
+"""An area of tensors that only remembers what the window and its actions asked of it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,36 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 
+class Remembering:
+    """Stands where a part of the area would: whatever is called on it, or on a part of it, is remembered."""
+
+    def __init__(self, calls: list[tuple[Any, ...]], name: str = "") -> None:
+        self._calls, self._name = calls, name
+
+    def __getattr__(self, name: str) -> Remembering:
+        return Remembering(self._calls, name)
+
+    def __call__(self, *arguments: Any) -> None:
+        self._calls.append((self._name, *(one for one in arguments if not callable(one))))
+
+
 class StandIn(QWidget):
     """Stands where the area of tensors would, in tests of the shell alone."""
 
     current_changed = Signal()
+    selection_changed = Signal()
     status = Signal(str)
 
     def __init__(self, tasks: Any, settings: Any) -> None:
         super().__init__()
         self.calls: list[tuple[Any, ...]] = []
         self.shown: tuple[Any, str] | None = None
+        for part in ("tabs", "body", "edit_panel", "inspector", "history"):
+            setattr(self, part, Remembering(self.calls))
+
+    @property
+    def page(self) -> Remembering | None:
+        return None if self.shown is None else Remembering(self.calls)
 
     def open_tensor(self, document: Any, name: str) -> None:
         self.calls.append(("open_tensor", name))
@@ -44,8 +64,5 @@ def _remember(name: str) -> Any:
     return method
 
 
-for _name in ("set_document", "set_view", "set_device", "set_selected", "choose_operation", "apply", "leave",
-              "focus_region",
-              "select_all", "copy", "paste", "copy_as_pytorch", "zoom_in", "zoom_out", "fit", "next_nonfinite",
-              "previous_nonfinite", "next_tab", "close_tab", "toggle_inspector", "set_drawer"):  # fmt: skip
+for _name in ("set_document", "set_device", "set_selected", "choose_operation", "leave"):
     setattr(StandIn, _name, _remember(_name))

@@ -87,7 +87,7 @@ def test_the_whole_tensor(bench: Bench, tensors: dict[str, torch.Tensor]) -> Non
     bench.open("w")
     assert bench.panel.form.target.currentData() == WHOLE
     bench.fill_form("add", "1")
-    bench.workbench.apply()
+    bench.do("apply")
     bench.wait()
     assert torch.equal(bench.values("w"), tensors["w"] + 1)
 
@@ -100,7 +100,7 @@ def test_selected_tensors(bench: Bench, tensors: dict[str, torch.Tensor]) -> Non
     target.activated.emit(target.currentIndex())
     bench.fill_form("scale", "2")
     assert bench.panel.counts.text() == "2,400 of 2,400 values change in 2 tensors, 100 %"
-    bench.workbench.apply()
+    bench.do("apply")
     bench.wait()
     assert torch.equal(bench.values("other"), tensors["other"] * 2)
     assert len(bench.document.history) == 1
@@ -150,7 +150,7 @@ def test_a_refusal_keeps_apply_off_and_offers_what_fits(bench: Bench, tensors: d
     assert any(hazard.level == "refusal" for hazard in bench.panel.hazards.hazards)
     assert not bench.panel.apply_button.isEnabled()
     assert bench.panel.apply_button.toolTip()
-    bench.workbench.apply()
+    bench.do("apply")
     bench.wait()
     assert torch.equal(bench.values("w"), tensors["w"])
 
@@ -194,12 +194,12 @@ def test_reset_and_leave(bench: Bench) -> None:
     bench.drag((1, 1), (4, 4))
     bench.fill_form("scale", "2")
     assert bench.panel.shown is not None
-    bench.workbench.leave()
+    bench.do("leave")
     bench.wait()
     assert bench.panel.shown is None
     assert bench.panel.form.fields[0].edit.text() == ""
     assert not bench.page.selection.is_empty
-    bench.workbench.leave()
+    bench.do("leave")
     assert bench.page.selection.is_empty
 
 
@@ -229,7 +229,7 @@ def test_transpose_previews_the_new_shape(bench: Bench, tensors: dict[str, torch
 def test_replace_by_a_tensor_of_the_document(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
     bench.open("w")
     bench.fill_form("replace", "other")
-    bench.workbench.apply()
+    bench.do("apply")
     bench.wait()
     assert torch.equal(bench.values("w"), tensors["other"])
     bench.fill_form("replace", "nobody")
@@ -239,11 +239,11 @@ def test_replace_by_a_tensor_of_the_document(bench: Bench, tensors: dict[str, to
 def test_flags_and_names(bench: Bench) -> None:
     bench.open("w")
     bench.fill_form("requires_grad", "True")
-    bench.workbench.apply()
+    bench.do("apply")
     bench.wait()
     assert bench.document.tensors["w"].requires_grad
     bench.fill_form("rename", "weight")
-    bench.workbench.apply()
+    bench.do("apply")
     bench.wait()
     assert "weight" in bench.document.tensors
     assert bench.workbench.current() == (bench.document, "weight")
@@ -292,7 +292,7 @@ def test_escape_leaves_a_preview_that_needs_no_argument(bench: Bench) -> None:
     bench.open("w")
     bench.drag((1, 1), (3, 3))
     bench.fill_form("fill", "1")
-    bench.workbench.leave()
+    bench.do("leave")
     bench.wait()
     assert (bench.panel.shown, bench.page.selection.region) == (None, "[1:4, 1:4]")
     name = next(name for name, one in bench.document.operations.items()
@@ -300,11 +300,11 @@ def test_escape_leaves_a_preview_that_needs_no_argument(bench: Bench) -> None:
     bench.workbench.choose_operation(name)
     bench.wait()
     assert bench.panel.is_previewing
-    bench.workbench.leave()
+    bench.do("leave")
     bench.wait()
     assert (bench.panel.shown, bench.panel.is_previewing) == (None, False)
     assert not bench.panel.apply_button.isEnabled()
-    bench.workbench.leave()
+    bench.do("leave")
     bench.wait()
     assert (bench.panel.shown, bench.page.selection.region) == (None, None)
     bench.workbench.choose_operation(name)

@@ -145,15 +145,15 @@ def test_keys_step_through_nonfinite_cells(bench: Bench) -> None:
     bench.open("odd")
     regions = []
     for _ in range(4):
-        bench.workbench.next_nonfinite()
+        bench.do("next-nonfinite")
         bench.wait()
         regions.append(bench.page.selection.region)
     assert regions == ["[20, 30]", "[20, 390]", "[250, 10]", "[20, 30]"]
-    bench.workbench.previous_nonfinite()
+    bench.do("previous-nonfinite")
     bench.wait()
     assert bench.page.selection.region == "[250, 10]"
     bench.open("small")
-    bench.workbench.next_nonfinite()
+    bench.do("next-nonfinite")
     bench.wait()
     assert bench.said[-1] == "No NaN and no Inf here."
 
@@ -198,7 +198,7 @@ def test_arrows_move_and_extend(bench: Bench) -> None:
     assert bench.page.selection.cells() == (range(5, 7), range(4, 6))
     bench.key(bench.heatmap, Qt.Key.Key_Space, Qt.KeyboardModifier.ShiftModifier)
     assert bench.page.selection.cells() == (range(5, 7), range(9))
-    bench.workbench.leave()
+    bench.do("leave")
     assert bench.page.selection.is_empty
 
 
@@ -229,7 +229,7 @@ def test_the_wheel_zooms_at_the_pointer_and_the_picture_follows(bench: Bench) ->
     assert 350 in reduced.rows
     assert 450 in reduced.columns
     assert reduced.is_cells
-    bench.workbench.fit()
+    bench.do("fit")
     bench.wait()
     assert len(bench.heatmap.reduced.rows) == 700
 
@@ -237,7 +237,7 @@ def test_the_wheel_zooms_at_the_pointer_and_the_picture_follows(bench: Bench) ->
 def test_the_middle_button_pans(bench: Bench) -> None:
     bench.open("big")
     for _ in range(4):
-        bench.workbench.zoom_in()
+        bench.do("zoom-in")
     bench.wait()
     rows, columns = bench.heatmap.visible()
     middle = QPoint(int(bench.heatmap.overlay.frame.center().x()), int(bench.heatmap.overlay.frame.center().y()))
@@ -265,7 +265,7 @@ def test_dims_choose_the_slice(bench: Bench, tensors: dict[str, torch.Tensor]) -
 def test_a_typed_region_is_checked_and_picked(bench: Bench) -> None:
     bench.open("conv")
     out = bench.page.read_out
-    bench.workbench.focus_region()
+    bench.do("region")
     bench.type(out.field, "[1:4, 2, 1, 0]")
     assert bench.page.selection.cells() == (range(1, 4), range(2, 3))
     assert bench.page.selection.view.fixed == {2: 1, 3: 0}

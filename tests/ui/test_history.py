@@ -31,7 +31,7 @@ def bench(qtbot: QtBot, tmp_path: Path, tensors: dict[str, torch.Tensor]) -> Ite
 
 def edit(bench: Bench, operation: str, value: str) -> None:
     bench.fill_form(operation, value)
-    bench.workbench.apply()
+    bench.do("apply")
     bench.wait()
 
 
@@ -108,5 +108,5 @@ def test_the_preview_is_a_hollow_row_that_cannot_be_gone_to(bench: Bench) -> Non
     assert (row.state, row.label, row.time) == ("preview", "scale × 0.5", "preview")
     click(bench, 0)
     assert bench.document.version == 0
-    bench.workbench.leave()
+    bench.do("leave")
     assert bench.workbench.history.pages.currentWidget() is bench.workbench.history.empty

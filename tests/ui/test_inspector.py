@@ -66,7 +66,7 @@ def test_statistics_are_those_of_torch(bench: Bench, tensors: dict[str, torch.Te
 def test_statistics_follow_an_edit(bench: Bench) -> None:
     bench.open("base")
     bench.fill_form("fill", "3")
-    bench.workbench.apply()
+    bench.do("apply")
     bench.wait()
     values = bench.workbench.inspector.statistics.values
     assert (values["min"].text(), values["max"].text(), values["NaN"].text()) == ("3", "3", "0")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QApplication, QLabel
 
 from tests.ui.conftest import wait_ready
 from weightedit.resources import resource
@@ -60,7 +60,7 @@ def test_the_demo_opens_from_the_start_page(qtbot, open_window):
 
 def test_open_file_asks_and_opens_in_the_background(qtbot, open_window, checkpoint, monkeypatch):
     window = open_window()
-    monkeypatch.setattr("weightedit.ui.handlers.ask_files", lambda *_: [str(checkpoint)])
+    monkeypatch.setattr("weightedit.ui.actions.file.ask_files", lambda *_: [str(checkpoint)])
     qtbot.mouseClick(window.start.file_button, Qt.MouseButton.LeftButton)
     assert window.documents.is_opening
     assert window.pages.currentWidget() is window.opening
@@ -76,10 +76,11 @@ def test_files_are_dropped(qtbot, open_window, checkpoint, tmp_path):
     mime.setUrls([QUrl.fromLocalFile(str(path)) for path in (checkpoint, tmp_path / "two.pt")])
     buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     enter = QDragEnterEvent(QPoint(5, 5), Qt.DropAction.CopyAction, mime, buttons, keys)
-    window.dragEnterEvent(enter)
+    QApplication.sendEvent(window, enter)
     assert enter.isAccepted()
     assert window.start.card.property("over") is True
-    window.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, buttons, keys))
+    drop = QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, buttons, keys)
+    QApplication.sendEvent(window, drop)
     wait_ready(qtbot, window)
     assert [found.title for found in window.documents.all] == ["net.pt", "two.pt"]
 
@@ -162,7 +163,7 @@ def test_title_status_and_actions_follow_the_document(qtbot, open_window, checkp
     window = open_window(checkpoint)
     assert not window.isWindowModified()
     assert not window.actions_of["undo"].isEnabled()
-    assert NEEDS["undo"] in window.actions_of["undo"].toolTip()
+    assert NEEDS["undo"].says in window.actions_of["undo"].toolTip()
     edit(qtbot, window)
     assert window.isWindowModified()
     assert window.status.state.text() == "Modified · 1 edit since last save"
@@ -347,8 +348,10 @@ def test_operations_come_from_the_document(qtbot, open_window, checkpoint):
     assert not window.top.menus["Operations"].menuAction().isVisible()
     window.open([str(checkpoint)])
     wait_ready(qtbot, window)
-    titles = [action.text().replace("&", "") for action in window.top.menus["Operations"].actions()]
-    assert titles == [f"{one.title}…" for one in window.current.document.operations.values()]
+    for one in window.current.document.operations.values():
+        group = getattr(one, "group", "")
+        menu = window.top.menus[f"Operations/{group}" if group else "Operations"]
+        assert f"{one.title}…" in [action.text().replace("&", "") for action in menu.actions()]
     qtbot.keyClick(window, Qt.Key.Key_T, CTRL | SHIFT)
     assert ("choose_operation", "cast") in window.workbench.calls
 
@@ -358,11 +361,11 @@ def test_keys_of_the_work_area_leave_typing_alone(qtbot, open_window, checkpoint
     window.tree.focus_filter()
     qtbot.keyClicks(window.tree.filter, "n0-")
     assert window.tree.filter.text() == "n0-"
-    assert not [call for call in window.workbench.calls if call[0] in ("next_nonfinite", "fit", "zoom_out")]
+    assert not [call for call in window.workbench.calls if call[0] in ("go_to_nonfinite", "fit", "zoom_out")]
     window.workbench.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     window.workbench.setFocus()
     qtbot.keyClick(window.workbench, Qt.Key.Key_N)
-    assert ("next_nonfinite",) in window.workbench.calls
+    assert ("go_to_nonfinite", 1) in window.workbench.calls
 
 
 def test_measures_of_the_bars(open_window, checkpoint):
@@ -382,7 +385,7 @@ def test_torch_and_memory_are_named(open_window):
 
 def test_a_missing_resource_is_said(open_window, qtbot, monkeypatch):
     window = open_window()
-    monkeypatch.setattr("weightedit.ui.handlers.resource", lambda *_: Path("nowhere/digits.pt"))
+    monkeypatch.setattr("weightedit.ui.actions.file.resource", lambda *_: Path("nowhere/digits.pt"))
     with qtbot.waitSignal(window.documents.refused):
         window.actions_of["open-demo"].trigger()
     assert "digits.pt" in window.errors.cards[0].title.text()

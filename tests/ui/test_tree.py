@@ -257,7 +257,7 @@ def test_f2_renames_through_an_edit(qtbot, open_window, checkpoint):
 def test_a_refused_rename_is_said(qtbot, open_window, checkpoint, capsys):
     window = open_window(checkpoint)
     with qtbot.waitSignal(window.failed):
-        window.handlers.rename(window.current, "model.embed.weight", "model.head.weight")
+        window.steps.rename(window.current, "model.embed.weight", "model.head.weight")
     assert "model.embed.weight" in window.current.document.tensors
     assert window.errors.cards
 

@@ -40,7 +40,7 @@ def bench(qtbot: QtBot, tmp_path: Path, tensors: dict[str, torch.Tensor]) -> Ite
 
 def open_table(bench: Bench, name: str) -> ValuesModel:
     bench.open(name)
-    bench.workbench.set_view("values")
+    bench.do("values")
     bench.wait()
     return bench.page.values_pane.model
 
@@ -157,7 +157,7 @@ def test_selection_is_shared_both_ways(bench: Bench) -> None:
     bench.wait()
     assert bench.page.selection.region == "[10:12, 1:3]"
     assert bench.page.read_out.field.text() == "[10:12, 1:3]"
-    bench.workbench.set_view("heatmap")
+    bench.do("heatmap")
     bench.wait()
     assert bench.heatmap.selection == (range(10, 12), range(1, 3))
 
@@ -165,7 +165,7 @@ def test_selection_is_shared_both_ways(bench: Bench) -> None:
 def test_copied_text_reads_back_to_the_same_bits(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
     open_table(bench, "w")
     bench.page.selection.pick(range(5, 8), range(2, 6))
-    bench.workbench.copy()
+    bench.do("copy")
     bench.wait()
     lines = QGuiApplication.clipboard().text().split("\n")
     block = torch.tensor([[float(value) for value in line.split("\t")] for line in lines], dtype=torch.float64).float()
@@ -175,7 +175,7 @@ def test_copied_text_reads_back_to_the_same_bits(bench: Bench, tensors: dict[str
 def test_copying_too_much_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("weightedit.ui.tensor_page.cell_work.MOST_COPIED", 100)
     open_table(bench, "w")
-    bench.workbench.copy()
+    bench.do("copy")
     bench.wait()
     assert "up to 100 values" in bench.said[-1]
 
@@ -184,7 +184,7 @@ def test_pasting_a_block(bench: Bench, tensors: dict[str, torch.Tensor]) -> None
     open_table(bench, "w")
     QGuiApplication.clipboard().setText("1\t2\t3\n4\tnan\t-inf\n")
     bench.page.selection.pick(range(10, 11), range(20, 21))
-    bench.workbench.paste()
+    bench.do("paste")
     bench.wait()
     expected = tensors["w"].clone()
     expected[10:12, 20:23] = torch.tensor([[1, 2, 3], [4, float("nan"), -float("inf")]])
@@ -196,7 +196,7 @@ def test_pasting_one_value_fills_what_is_picked(bench: Bench) -> None:
     open_table(bench, "w")
     QGuiApplication.clipboard().setText("0.5")
     bench.page.selection.pick(range(1, 4), range(2, 4))
-    bench.workbench.paste()
+    bench.do("paste")
     bench.wait()
     assert (bench.values("w")[1:4, 2:4] == 0.5).all()
     assert bench.document.history.steps[0].edit.region == "[1:4, 2:4]"
@@ -208,7 +208,7 @@ def test_pasting_into_turned_rows_and_columns(bench: Bench, tensors: dict[str, t
     bench.wait()
     bench.page.selection.pick(range(1), range(1))
     QGuiApplication.clipboard().setText("7\t8\n9\t10")
-    bench.workbench.paste()
+    bench.do("paste")
     bench.wait()
     expected = tensors["ids"].clone()
     expected[:2, :2] = torch.tensor([[7, 9], [8, 10]])
@@ -220,7 +220,7 @@ def test_pasting_what_does_not_fit_says_why(bench: Bench, text: str) -> None:
     open_table(bench, "bias")
     bench.page.selection.pick(range(1), range(1))
     QGuiApplication.clipboard().setText(text)
-    bench.workbench.paste()
+    bench.do("paste")
     bench.wait()
     assert not bench.page.notices.isHidden()
     assert not bench.document.is_modified
@@ -279,7 +279,7 @@ def test_nan_is_typed_where_n_is_a_key_of_the_heatmap(bench: Bench) -> None:
         QTest.keyClick(widget, Qt.Key.Key_N)
         QTest.keyClick(widget, Qt.Key.Key_0)
     assert not went
-    bench.workbench.set_view("heatmap")
+    bench.do("heatmap")
     bench.heatmap.setFocus()
     QTest.keyClick(bench.heatmap, Qt.Key.Key_N)
     assert went == [1]
@@ -311,7 +311,7 @@ def test_what_was_wrong_goes_when_one_moves_on(bench: Bench) -> None:
         bench.wait()
         assert not bench.page.notices.isHidden()
         if by_key:
-            bench.workbench.leave()
+            bench.do("leave")
         else:
             bench.page.selection.pick(range(5, 6), range(1, 2))
         assert bench.page.notices.isHidden()

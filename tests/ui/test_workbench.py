@@ -38,10 +38,10 @@ def names(bench: Bench) -> list[str]:
 def test_without_a_tensor_it_says_what_to_do(bench: Bench) -> None:
     assert bench.workbench.tabs.pages.currentWidget() is bench.workbench.tabs.nothing
     assert bench.workbench.edit_panel.isHidden()
-    bench.workbench.apply()
-    bench.workbench.copy()
-    bench.workbench.next_tab()
-    bench.workbench.close_tab()
+    bench.do("apply")
+    bench.do("copy")
+    bench.do("next-tab")
+    bench.do("close-tab")
     bench.workbench.open_tensor(bench.document, "nobody")
     assert bench.workbench.current() is None
 
@@ -60,7 +60,7 @@ def test_a_tab_that_was_only_looked_at_gives_way(bench: Bench) -> None:
 def test_an_edited_tensor_keeps_its_tab_and_its_mark(bench: Bench) -> None:
     bench.open("a")
     bench.fill_form("scale", "2")
-    bench.workbench.apply()
+    bench.do("apply")
     bench.wait()
     bench.open("b")
     assert names(bench) == ["a", "b"]
@@ -72,7 +72,7 @@ def test_tabs_by_key_mouse_and_cross(bench: Bench, qtbot: QtBot) -> None:
         bench.open(name)
         bench.open(name)
     with qtbot.waitSignal(bench.workbench.current_changed):
-        bench.workbench.next_tab()
+        bench.do("next-tab")
     assert bench.workbench.current() == (bench.document, "a")
     tabs = bench.workbench.tabs.strip
     QTest.mouseClick(tabs, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, tabs.tabRect(1).center())
@@ -80,8 +80,8 @@ def test_tabs_by_key_mouse_and_cross(bench: Bench, qtbot: QtBot) -> None:
     assert bench.workbench.current() == (bench.document, "b")
     bench.press(tabs.tabButton(1, QTabBar.ButtonPosition.RightSide))
     assert names(bench) == ["a", "c"]
-    bench.workbench.close_tab()
-    bench.workbench.close_tab()
+    bench.do("close-tab")
+    bench.do("close-tab")
     bench.wait()
     assert bench.workbench.current() is None
     assert bench.workbench.tabs.pages.currentWidget() is bench.workbench.tabs.nothing
@@ -90,11 +90,11 @@ def test_tabs_by_key_mouse_and_cross(bench: Bench, qtbot: QtBot) -> None:
 def test_each_tab_keeps_its_view_and_selection(bench: Bench) -> None:
     bench.open("a")
     bench.drag((1, 1), (3, 3))
-    bench.workbench.set_view("values")
+    bench.do("values")
     assert bench.workbench.how_shown() == "as values"
     bench.open("b")
     assert bench.workbench.how_shown() == "as values"
-    bench.workbench.set_view("heatmap")
+    bench.do("heatmap")
     assert bench.panel.form.region is None
     bench.open("a")
     assert bench.workbench.how_shown() == "as values"
@@ -135,7 +135,7 @@ def test_an_edit_from_elsewhere_shows_at_once(bench: Bench, tensors: dict[str, t
 def test_select_all_is_the_whole_tensor(bench: Bench) -> None:
     bench.open("a")
     bench.drag((1, 1), (3, 3))
-    bench.workbench.select_all()
+    bench.do("select-all")
     assert bench.page.selection.region is None
     assert bench.page.read_out.field.text() == "[:, :]"
 
@@ -144,16 +144,16 @@ def test_the_inspector_hides_and_becomes_a_drawer(bench: Bench, settings: Settin
     bench.open("a")
     side = bench.workbench.body.side
     assert not side.isHidden()
-    bench.workbench.toggle_inspector()
+    bench.do("inspector")
     assert side.isHidden()
     assert not settings.flag("inspector/shown", True)
-    bench.workbench.toggle_inspector()
-    bench.workbench.set_drawer(True)
+    bench.do("inspector")
+    bench.workbench.body.set_drawer(True)
     assert side.isHidden()
-    bench.workbench.toggle_inspector()
+    bench.do("inspector")
     assert side.isVisible()
     assert side.geometry().right() == bench.workbench.width() - 1
-    bench.workbench.set_drawer(False)
+    bench.workbench.body.set_drawer(False)
     assert side.isVisible()
     assert bench.workbench.body.splitter.indexOf(side) == 1
 
@@ -173,7 +173,7 @@ def test_a_file_that_changes_underneath_is_said_on_the_page(bench: Bench) -> Non
 def test_a_save_takes_the_marks_away_and_reading_goes_on(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
     bench.open("a")
     bench.fill_form("scale", "2")
-    bench.workbench.apply()
+    bench.do("apply")
     bench.wait()
     assert bench.workbench.tabs.strip.is_marked(0)
     bench.tasks.start("Saving", lambda progress: bench.document.save(), on_result=None)
@@ -192,7 +192,7 @@ def test_work_for_a_tab_that_is_gone_is_stopped(bench: Bench) -> None:
     facts = bench.workbench._facts
     assert facts._waiting or facts._known
     bench.workbench.open_tensor(bench.document, "b")
-    bench.workbench.close_tab()
+    bench.do("close-tab")
     assert not facts._waiting
     bench.wait()
     assert bench.workbench.current() is None

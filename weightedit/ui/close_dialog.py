@@ -9,7 +9,7 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import count_text
-from weightedit.ui.actions import plain
+from weightedit.ui.actions.action import plain
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.pieces import label
 from weightedit.ui.status_bar import Dot, modified_text

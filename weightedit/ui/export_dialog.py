@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QComboBox, QDialog, QHBoxLayout, QLineEdit, QPushB
 from weightedit.core.errors import EditRefused, WeightEditError
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.numbers import count_text
-from weightedit.ui.actions import plain
+from weightedit.ui.actions.action import plain
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.errors_view import Notice
 from weightedit.ui.file_dialogs import ask_destination

@@ -6,7 +6,7 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from weightedit import __version__
-from weightedit.ui.actions import MENUS, Action, key_text
+from weightedit.ui.actions.action import MENUS, Action, key_text
 from weightedit.ui.pieces import label
 from weightedit.ui.theme import ui_font
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QMenuBar, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenuBar, QPushButton, QWidget
 
-from weightedit.ui.actions import ACTIONS, MENUS, Bound, lettered
+from weightedit.ui.actions.bound import Bound
 from weightedit.ui.icons import icon
+from weightedit.ui.menus import Menus
 from weightedit.ui.pieces import LogoLabel, action_button, line
 
 HEIGHT = 44
@@ -24,18 +25,7 @@ class TopBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.bar = QMenuBar()
         self.bar.setNativeMenuBar(sys.platform == "darwin")
-        self.menus: dict[str, QMenu] = {}
-        for name, text in zip(MENUS, lettered(MENUS), strict=True):
-            menu = QMenu(text, self.bar)
-            menu.setToolTipsVisible(True)
-            self.menus[name] = menu
-            self.bar.addMenu(menu)
-        for action in ACTIONS:
-            if action.rule:
-                self.menus[action.menu].addSeparator()
-            if action.menu:
-                self.menus[action.menu].addAction(actions[action.id])
-        self.menus["Operations"].menuAction().setVisible(False)
+        self.menus = Menus(self.bar, actions)
         self.undo = action_button(actions["undo"], "undo")
         self.redo = action_button(actions["redo"], "redo")
         self.inspector = action_button(actions["inspector"], "sidebar-right")

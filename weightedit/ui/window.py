@@ -5,25 +5,26 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QResizeEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from weightedit.core.errors import one_line
-from weightedit.ui.actions import Bound
-from weightedit.ui.area import Area
+from weightedit.ui.actions import ACTIONS, Bound, Reach
+from weightedit.ui.actions.operations import operation_actions
+from weightedit.ui.closing import Closing
 from weightedit.ui.documents import Documents, OpenDocument
+from weightedit.ui.dropping import Dropping
 from weightedit.ui.errors_view import ErrorStrip
 from weightedit.ui.filing import Filing
-from weightedit.ui.handlers import Handlers
 from weightedit.ui.pieces import line
 from weightedit.ui.rail import Rail
 from weightedit.ui.settings import Settings
 from weightedit.ui.start_page import EmptyState, StartPage
 from weightedit.ui.status_bar import StatusBar
+from weightedit.ui.steps import Steps
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.theme import system_theme, theme
 from weightedit.ui.top_bar import TopBar
@@ -31,8 +32,9 @@ from weightedit.ui.tree.panel import TreePanel
 
 if TYPE_CHECKING:
     from weightedit.core.document import Change
+    from weightedit.ui.workbench import Workbench
 
-MakeWorkbench = Callable[[Tasks, Settings], Area]
+MakeWorkbench = Callable[[Tasks, Settings], "Workbench"]
 SMALLEST = (1024, 640)
 DRAWER_BELOW = 1200
 """Narrower than this, the inspector stays out of sight until it is asked for."""
@@ -49,12 +51,11 @@ def warm_up(progress: TaskProgress) -> tuple[str, list[str]]:
     return torch.__version__, devices()
 
 
-def real_workbench(tasks: Tasks, settings: Settings) -> Area:
+def real_workbench(tasks: Tasks, settings: Settings) -> Workbench:
     """Make the area of tensors."""
     from weightedit.ui.workbench import Workbench
 
-    made: Area = Workbench(tasks, settings)
-    return made
+    return Workbench(tasks, settings)
 
 
 class MainWindow(QMainWindow):
@@ -83,6 +84,10 @@ class MainWindow(QMainWindow):
     ready = Signal()
     failed = Signal(object)
     closed = Signal()
+    filing: Filing
+    steps: Steps
+    tree: TreePanel
+    actions_of: Bound
 
     def __init__(self, settings: Settings, make_workbench: MakeWorkbench = real_workbench) -> None:
         super().__init__()
@@ -90,16 +95,14 @@ class MainWindow(QMainWindow):
         self.tasks = Tasks(self)
         self.documents = Documents(self.tasks, self)
         self.current: OpenDocument | None = None
-        self.workbench: Area | None = None
-        self._work_page: QWidget | None = None
+        self.workbench: Workbench | None = None
         self._make_workbench = make_workbench
         self._was_painted = False
-        self._may_close = False
-        self._in_drawer = False
-        self.setAcceptDrops(True)
         self.setMinimumSize(*SMALLEST)
         self.filing = Filing(self.documents, self.tasks, self)
-        self.handlers = Handlers(self)
+        self.steps = Steps(self)
+        self.closing = Closing(self)
+        self._offered: tuple[str, ...] = ()
         self._build()
         self._connect()
         self._show()
@@ -110,11 +113,13 @@ class MainWindow(QMainWindow):
         self.tree = TreePanel(self.documents, self.tasks)
         self.work = QWidget()
         self.work.setObjectName("work")
-        self.actions_of = Bound(self.handlers.table(), {"window": self, "tree": self.tree, "work": self.work})
+        hosts = {"window": self, "tree": self.tree, "work": self.work}
+        self.actions_of = Bound(Reach(self), hosts, ACTIONS)
         self.top = TopBar(self.actions_of)
         self.rail = Rail()
         self.status = StatusBar(self.tasks)
         self.start = StartPage()
+        Dropping(self)
         self.opening = EmptyState("file", "Opening")
         self.errors = ErrorStrip()
         self.pages = QStackedWidget()
@@ -152,17 +157,17 @@ class MainWindow(QMainWindow):
         whole.setFocus()  # nothing is marked before a key is pressed
 
     def _connect(self) -> None:
-        handlers = self.handlers
-        self.start.open_file.connect(handlers.open_file)
-        self.start.open_folder.connect(handlers.open_folder)
-        self.start.open_demo.connect(handlers.open_demo)
+        actions = self.actions_of
+        self.start.open_file.connect(actions["open-file"].trigger)
+        self.start.open_folder.connect(actions["open-folder"].trigger)
+        self.start.open_demo.connect(actions["open-demo"].trigger)
         self.rail.edit_pressed.connect(self._show)
-        self.rail.help_pressed.connect(handlers.keys)
+        self.rail.help_pressed.connect(actions["keys"].trigger)
         self.rail.theme_chosen.connect(self.choose_theme)
         self.rail.set_theme_choice(self.settings.text("theme"))
         self.tree.chosen.connect(self.show_tensor)
         self.tree.opened.connect(self.show_tensor)
-        self.tree.rename_requested.connect(handlers.rename)
+        self.tree.rename_requested.connect(self.steps.rename)
         self.tree.close_requested.connect(self.close_document)
         self.tree.tree.selectionModel().selectionChanged.connect(self._tree_selected)
         self.documents.opening.connect(lambda _: self._show())
@@ -196,13 +201,12 @@ class MainWindow(QMainWindow):
 
     def _warm(self, found: tuple[str, list[str]]) -> None:
         self.status.show_torch(*found)
-        made = self._make_workbench(self.tasks, self.settings)
-        assert isinstance(made, QWidget)
-        self.workbench, self._work_page = made, made
+        self.workbench = self._make_workbench(self.tasks, self.settings)
         self.workbench.current_changed.connect(self._tensor_changed)
+        self.workbench.selection_changed.connect(self.actions_of.refresh)
         self.workbench.status.connect(self.status.say)
         self.status.device_chosen.connect(self.workbench.set_device)
-        self.pages.addWidget(self._work_page)
+        self.pages.addWidget(self.workbench)
         self._fit_inspector()
         self.ready.emit()
         if self.current is not None:
@@ -221,10 +225,21 @@ class MainWindow(QMainWindow):
         leads = self.documents.leads(opened)
         if leads:
             self._make_current(opened)
-        self.handlers.offer_operations(opened)
+        self._offer_operations(opened)
         self._show()
         if leads and self.workbench is not None:
             self._show_first(opened)
+
+    def _offer_operations(self, opened: OpenDocument) -> None:
+        """Fill the Operations menu with what a document offers."""
+        offered = opened.document.operations
+        if tuple(offered) != self._offered:
+            for name in self._offered:
+                self.actions_of.remove(f"operation:{name}")
+            for action in operation_actions(offered.values()):
+                self.actions_of.add(action)
+            self._offered = tuple(offered)
+            self.top.menus.fill("Operations")
 
     def _make_current(self, opened: OpenDocument | None) -> None:
         if opened is not self.current:
@@ -289,7 +304,7 @@ class MainWindow(QMainWindow):
         if not present:
             page: QWidget = self.opening if self.documents.is_opening else self.start
         else:
-            page = self._work_page or self.opening
+            page = self.workbench or self.opening
         names = self.documents.names_being_opened
         self.opening.say(f"Opening {', '.join(names)}" if names else "Starting torch")
         self.pages.setCurrentWidget(page)
@@ -305,15 +320,7 @@ class MainWindow(QMainWindow):
         self.status.show_document(found, ", ".join(names))
         self.setWindowTitle("weightedit" if found is None else f"{found.title}[*] — weightedit")
         self.setWindowModified(bool(found is not None and found.document.is_modified))
-        given = set()
-        if found is not None:
-            given |= {"document"} | ({"saveable"} if found.document.is_modified else set())
-            given |= ({"undo"} if found.document.can_undo else set()) | ({"redo"} if found.document.can_redo else set())
-        if self.workbench is not None and self.workbench.current() is not None:
-            given.add("tensor")
-        if self.tree.tree.selected_tensors():
-            given.add("selected")
-        self.actions_of.enable(given)
+        self.actions_of.refresh()
 
     def show_error(self, error: BaseException, doing: str = "") -> None:
         """Show an error in the window, and as one line on stderr."""
@@ -340,50 +347,16 @@ class MainWindow(QMainWindow):
 
     def _fit_inspector(self) -> None:
         if self.workbench is not None:
-            self.workbench.set_drawer(self.width() < DRAWER_BELOW)
-
-    # ---- drag and drop, closing
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take files and folders."""
-        if _local(event.mimeData().urls()):
-            self.start.mark_drop(True)
-            event.acceptProposedAction()
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        """Show the drop card at rest."""
-        self.start.mark_drop(False)
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Open what was dropped."""
-        self.start.mark_drop(False)
-        paths = _local(event.mimeData().urls())
-        if paths:
-            event.acceptProposedAction()
-            self.open(paths)
+            self.workbench.body.set_drawer(self.width() < DRAWER_BELOW)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about unsaved edits first; then stop every task and close the files."""
-        if not self._may_close and self.documents.unsaved:
+        if self.closing.asks():
             event.ignore()
-            self.filing.before_closing(list(self.documents.all), self._close_for_good)
             return
-        self.settings.set("window/geometry", self.saveGeometry())
-        if self.tree.isVisible():  # beside the start page it has no width of its own
-            self.settings.set("window/tree", self.tree.width())
-        self.tasks.shutdown()
-        for opened in self.documents.all:
-            opened.document.close()
+        self.closing.leave()
         super().closeEvent(event)
         self.closed.emit()
-
-    def _close_for_good(self) -> None:
-        self._may_close = True
-        QTimer.singleShot(0, self.close)
-
-
-def _local(urls: list[QUrl]) -> list[str]:
-    return [str(Path(url.toLocalFile())) for url in urls if url.isLocalFile()]
 
 
 def described(window: MainWindow) -> str:
@@ -397,4 +370,4 @@ def described(window: MainWindow) -> str:
     count = f"{count_text(found.tensors)} {'tensor' if found.tensors == 1 else 'tensors'}"
     line_ = f"weightedit {__version__} showed {found.title}: {count}, {bytes_text(found.document.total_nbytes)}"
     shown = None if window.workbench is None else window.workbench.current()
-    return line_ if shown is None else f"{line_}, {shown[1]} {window.workbench.how_shown()}"  # type: ignore[union-attr]
+    return line_ if window.workbench is None or shown is None else f"{line_}, {shown[1]} {window.workbench.how_shown()}"

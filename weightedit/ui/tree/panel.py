@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from weightedit.core.numbers import count_text
 from weightedit.core.outline import Node, Outline, matching, suggestion
-from weightedit.ui.actions import plain
+from weightedit.ui.actions.action import plain
 from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.icons import icon, icon_pixmap
 from weightedit.ui.tasks import TaskProgress, Tasks
@@ -111,7 +111,7 @@ class TreePanel(QWidget):
         field.setContentsMargins(10, 4, 10, 6)
         field.addWidget(self.filter)
         layout.addLayout(field)
-        self.tree = TreeView()
+        self.tree: TreeView = TreeView()
         self.tree.chosen.connect(self.chosen)
         self.tree.opened.connect(self.opened)
         self.tree.close_requested.connect(self.close_requested)

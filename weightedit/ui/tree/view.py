@@ -18,7 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyleOptionViewItem, QTreeView, QWidget
 
 from weightedit.core.outline import Node
-from weightedit.ui.actions import plain
+from weightedit.ui.actions.action import plain
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.delegate import CHEVRON, TreeDelegate

@@ -1,0 +1,21 @@
+"""What can be done in the window, as data; one file of actions for each subject, joined here in menu order."""
+
+from __future__ import annotations
+
+from weightedit.ui.actions import edit, file, select, tree, view, window
+from weightedit.ui.actions.action import MENUS, Action, Reach, key_text, lettered, plain
+from weightedit.ui.actions.bound import Bound
+from weightedit.ui.actions.needs import NEEDS, Need
+from weightedit.ui.actions.operations import operation_actions
+
+ACTIONS: tuple[Action, ...] = (
+    *file.ACTIONS,
+    *edit.ACTIONS,
+    *select.ACTIONS,
+    *view.ACTIONS,
+    *tree.ACTIONS,
+    *window.ACTIONS,
+)
+
+__all__ = ["ACTIONS", "MENUS", "NEEDS", "Action", "Bound", "Need", "Reach", "key_text", "lettered",
+           "operation_actions", "plain"]  # fmt: skip

@@ -1,0 +1,111 @@
+"""What an action is, as data: menus, keys, tooltips, palette and keys sheet are all made from these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QKeySequence
+
+if TYPE_CHECKING:
+    from weightedit.ui.documents import OpenDocument
+    from weightedit.ui.tensor_page.page import TensorPage
+    from weightedit.ui.window import MainWindow
+    from weightedit.ui.workbench import Workbench
+
+MENUS = ("File", "Edit", "Select", "View", "Operations", "Help")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What an action reaches from where it is pressed."""
+
+    window: MainWindow
+
+    @property
+    def work(self) -> Workbench:
+        """The area of tensors; there for every action whose need implies it (`work`, `tensor`)."""
+        work = self.window.workbench
+        assert work is not None
+        return work
+
+    @property
+    def page(self) -> TensorPage:
+        """The page that is shown; there for every action that needs `tensor`."""
+        page = self.work.page
+        assert page is not None
+        return page
+
+    @property
+    def document(self) -> OpenDocument:
+        """The current document; there for every action that needs `document`."""
+        found = self.window.current
+        assert found is not None
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that can be done.
+
+    Attributes
+    ----------
+    id
+        What tests and the palette's memory call it.
+    title
+        As in the menu: a verb and its object.
+    call
+        What it does, given what it reaches; called only while what it needs is there.
+    help
+        One sentence on what it does.
+    keys
+        Shortcuts, the first of which is shown.
+    menu
+        The menu it stands in; `View/Colour map` is a menu within one; empty for none.
+    needs
+        A key of `NEEDS` without which it is off.
+    scope
+        Where its keys work: the whole `window`, the `tree`, or the `work` area of tensors and edits.
+    rule
+        Whether a line parts it from what stands above.
+    checked
+        Whether it is on at present, for an action that turns something on and off.
+    """
+
+    id: str
+    title: str
+    call: Callable[[Reach], object]
+    help: str
+    keys: tuple[str, ...] = ()
+    menu: str = ""
+    needs: str = ""
+    scope: str = "window"
+    rule: bool = False
+    checked: Callable[[Reach], bool] | None = None
+
+
+def lettered(titles: Iterable[str]) -> list[str]:
+    """Mark in each title of one menu the letter that picks it: of a word's beginning if that is free."""
+    taken: set[str] = set()
+    marked = []
+    for title in titles:
+        places = sorted((place for place, letter in enumerate(title) if letter.isalnum()),
+                        key=lambda place: place > 0 and title[place - 1] != " ")  # fmt: skip
+        place = next((place for place in places if title[place].lower() not in taken), None)
+        if place is None:
+            marked.append(plain(title))
+            continue
+        taken.add(title[place].lower())
+        marked.append(f"{plain(title[:place])}&{plain(title[place:])}")
+    return marked
+
+
+def plain(text: str) -> str:
+    """Return a text, such as a file's name, as it must be given to a button or a menu to be read as it is."""
+    return text.replace("&", "&&")
+
+
+def key_text(keys: str) -> str:
+    """Return a shortcut as this system writes it."""
+    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)

@@ -1,0 +1,23 @@
+"""Actions that change tensors or take changes back, and the clipboard."""
+
+from __future__ import annotations
+
+from weightedit.ui.actions.action import Action
+
+ACTIONS = (
+    Action("undo", "Undo", lambda at: at.window.steps.undo(), "Take the last edit back, bit for bit.",
+           ("Ctrl+Z",), "Edit", "undo"),
+    Action("redo", "Redo", lambda at: at.window.steps.redo(), "Apply the edit that was undone last again.",
+           ("Ctrl+Shift+Z",), "Edit", "redo"),
+    Action("apply", "Apply the edit", lambda at: at.work.edit_panel.apply(),
+           "Apply the edit that the panel below describes.", ("Ctrl+Return", "Ctrl+Enter"), "Edit", "tensor",
+           rule=True),
+    Action("leave", "Leave preview, clear selection", lambda at: at.work.leave(),
+           "Leave the preview; without one, clear the selection.", ("Esc",), "Edit", "tensor", "work"),
+    Action("copy", "Copy cells", lambda at: at.page.copy(), "Copy the selected cells as text that reads back exactly.",
+           ("Ctrl+C",), "Edit", "tensor", "work", rule=True),
+    Action("paste", "Paste cells", lambda at: at.page.paste(), "Set the selected cells from the clipboard.",
+           ("Ctrl+V",), "Edit", "tensor", "work"),
+    Action("copy-pytorch", "Copy as PyTorch", lambda at: at.work.edit_panel.copy_as_pytorch(),
+           "Copy the edit as lines of PyTorch.", ("Ctrl+Shift+C",), "Edit", "tensor"),
+)  # fmt: skip

@@ -1,0 +1,54 @@
+"""What an action may need: the sentence that says so, and how to see whether it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from weightedit.ui.actions.action import Reach
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing without which an action is off.
+
+    Attributes
+    ----------
+    says
+        What is missing, as a tooltip and the palette say it.
+    holds
+        Whether it is there.
+    """
+
+    says: str
+    holds: Callable[[Reach], bool]
+
+
+def _has_document(at: Reach) -> bool:
+    return at.window.current is not None
+
+
+def _has_work(at: Reach) -> bool:
+    return _has_document(at) and at.window.workbench is not None
+
+
+def _has_tensor(at: Reach) -> bool:
+    return at.window.workbench is not None and at.window.workbench.current() is not None
+
+
+NEEDS = {
+    "document": Need("Needs an open file", _has_document),
+    "work": Need("Needs an open file", _has_work),
+    "saveable": Need(
+        "Needs an edit that is not saved", lambda at: _has_document(at) and at.document.document.is_modified
+    ),
+    "tensor": Need("Needs a tensor that is shown", _has_tensor),
+    "undo": Need("Needs an edit to take back", lambda at: _has_document(at) and at.document.document.can_undo),
+    "redo": Need("Needs an edit that was undone", lambda at: _has_document(at) and at.document.document.can_redo),
+    "selected": Need("Needs a tensor selected in the tree", lambda at: bool(at.window.tree.tree.selected_tensors())),
+}
+
+
+def is_there(need: str, at: Reach) -> bool:
+    """Return whether what an action needs is there; an empty need always is."""
+    return not need or NEEDS[need].holds(at)

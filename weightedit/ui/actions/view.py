@@ -1,0 +1,24 @@
+"""Actions that choose how a tensor is shown, and move in it."""
+
+from __future__ import annotations
+
+from weightedit.ui.actions.action import Action
+
+ACTIONS = (
+    Action("heatmap", "Heatmap", lambda at: at.page.set_view("heatmap"), "Show the tensor as a picture.",
+           ("Ctrl+1",), "View", "tensor", checked=lambda at: at.page.view_name == "heatmap"),
+    Action("values", "Values", lambda at: at.page.set_view("values"), "Show the tensor as a table of numbers.",
+           ("Ctrl+2",), "View", "tensor", checked=lambda at: at.page.view_name == "values"),
+    Action("zoom-in", "Zoom in", lambda at: at.page.heatmap_pane.heatmap.zoom_in(), "Show fewer cells, larger.",
+           ("+", "="), "View", "tensor", "work", rule=True),
+    Action("zoom-out", "Zoom out", lambda at: at.page.heatmap_pane.heatmap.zoom_out(), "Show more cells, smaller.",
+           ("-",), "View", "tensor", "work"),
+    Action("fit", "Show the whole tensor", lambda at: at.page.heatmap_pane.heatmap.fit(),
+           "Fit the slice that is shown into the picture.", ("0",), "View", "tensor", "work"),
+    Action("next-nonfinite", "Next NaN or Inf",
+           lambda at: at.page.heatmap_pane.go_to_nonfinite(1, at.work.status.emit),
+           "Go to the next value that is not finite, in any slice.", ("N",), "View", "tensor", "work", rule=True),
+    Action("previous-nonfinite", "Previous NaN or Inf",
+           lambda at: at.page.heatmap_pane.go_to_nonfinite(-1, at.work.status.emit),
+           "Go to the value before that is not finite, in any slice.", ("Shift+N",), "View", "tensor", "work"),
+)  # fmt: skip

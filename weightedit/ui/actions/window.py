@@ -1,0 +1,29 @@
+"""Actions on the window itself: panels, tabs, theme, help."""
+
+from __future__ import annotations
+
+from weightedit.ui.actions.action import Action, Reach
+from weightedit.ui.theme import theme
+
+
+def show_keys(at: Reach) -> None:
+    """Show every key."""
+    from weightedit.ui.keys_sheet import KeysSheet  # itself made from the actions
+
+    sheet = KeysSheet(list(at.window.actions_of.declared.values()), at.window)
+    sheet.finished.connect(sheet.deleteLater)
+    sheet.open()
+
+
+ACTIONS = (
+    Action("tree", "Show the tree", lambda at: at.window.toggle_tree(), "Show or hide the tree of tensors.",
+           ("Ctrl+B",), "View", "document", checked=lambda at: at.window.tree.isVisible()),
+    Action("inspector", "Show the inspector", lambda at: at.work.body.toggle(),
+           "Show or hide the column of inspector and history.", ("Ctrl+I",), "View", "work",
+           checked=lambda at: at.work.body.side.isVisible()),
+    Action("next-tab", "Next tab", lambda at: at.work.tabs.show_next(), "Show the tensor of the next tab.",
+           ("Ctrl+Tab",), "View", "tensor"),
+    Action("theme", "Dark or light", lambda at: at.window.choose_theme("light" if theme.name == "dark" else "dark"),
+           "Switch between the dark and the light theme.", ("Ctrl+Shift+L",), "View", rule=True),
+    Action("keys", "Keys", show_keys, "Show every key and what it does.", ("F1",), "Help"),
+)  # fmt: skip

@@ -1,0 +1,46 @@
+"""What happens before the window is gone: the question about unsaved edits, what is remembered, what is stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QTimer
+
+if TYPE_CHECKING:
+    from weightedit.ui.window import MainWindow
+
+
+class Closing:
+    """Holds a window open until nothing can be lost.
+
+    Attributes
+    ----------
+    may_close
+        Whether the window closes without asking.
+    """
+
+    def __init__(self, window: MainWindow) -> None:
+        self._window = window
+        self.may_close = False
+
+    def asks(self) -> bool:
+        """Ask about unsaved edits; True while the window has to stay for that."""
+        window = self._window
+        if self.may_close or not window.documents.unsaved:
+            return False
+        window.filing.before_closing(list(window.documents.all), self._close_for_good)
+        return True
+
+    def leave(self) -> None:
+        """Remember where the window was, stop every task and close the files."""
+        window = self._window
+        window.settings.set("window/geometry", window.saveGeometry())
+        if window.tree.isVisible():  # beside the start page it has no width of its own
+            window.settings.set("window/tree", window.tree.width())
+        window.tasks.shutdown()
+        for opened in window.documents.all:
+            opened.document.close()
+
+    def _close_for_good(self) -> None:
+        self.may_close = True
+        QTimer.singleShot(0, self._window.close)

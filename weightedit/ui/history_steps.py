@@ -1,0 +1,73 @@
+"""The history panel at work: what it lists of the current document, and going to the point a person picked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from weightedit.core.document import Document
+from weightedit.core.errors import ConfirmationNeeded
+from weightedit.core.labels import label as edit_label
+from weightedit.core.labels import place as edit_place
+from weightedit.ui.edit_panel.preview_work import Shown
+from weightedit.ui.tasks import TaskProgress, Tasks
+
+if TYPE_CHECKING:
+    from weightedit.ui.workbench import Workbench
+
+
+class HistorySteps:
+    """Joins a workbench's history panel and the history of its document.
+
+    Parameters
+    ----------
+    work
+        The workbench, whose panel `history` is there already.
+    tasks
+        Where steps run.
+    """
+
+    def __init__(self, work: Workbench, tasks: Tasks) -> None:
+        self._work, self._tasks = work, tasks
+        self._preview: Shown | None = None
+        panel = work.history
+        panel.go_to.connect(self._go_to)
+        panel.undo.connect(lambda: self._step("Undo", lambda document, accept: document.undo(accept)))
+        panel.redo.connect(lambda: self._step("Redo", lambda document, _: document.redo()))
+
+    def show_preview(self, shown: Shown | None) -> None:
+        """List the edit that is previewed above those that were applied."""
+        self._preview = shown
+        self.show()
+
+    def show(self) -> None:
+        """List the history of the current document."""
+        document, shown, preview = self._work.document, self._preview, None
+        if document is not None and shown is not None:
+            edit = shown.preview.edit
+            preview = (edit_label(document.operations[edit.operation], edit), edit_place(edit, shown.preview.targets))
+        opened = "" if document is None else self._work.following.opened(document)
+        self._work.history.show_document(document, opened, preview)
+
+    def _go_to(self, position: int) -> None:
+        self._step("Going back", lambda document, accept: document.go_to(position, accept))
+
+    def _step(self, name: str, step: Callable[[Document, str], None], accept: str = "") -> None:
+        document, page = self._work.document, self._work.page
+        if document is None:
+            return
+
+        def work(progress: TaskProgress) -> None:
+            step(document, accept)
+
+        def failed(error: Exception) -> None:
+            if page is None or not isinstance(error, ConfirmationNeeded):
+                self._work.status.emit(str(error))
+                return
+            first = error.hazards[0]
+            page.notices.say("warning", first.title, first.detail, f"{name} all the same")
+            assert page.notices.confirm is not None
+            page.notices.confirm.clicked.connect(page.notices.clear)
+            page.notices.confirm.clicked.connect(lambda: self._step(name, step, "all"))
+
+        self._tasks.start(name, work, on_result=None, on_error=failed)

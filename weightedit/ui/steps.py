@@ -1,0 +1,52 @@
+"""Undo, redo and rename as tasks of the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from weightedit.core.errors import ConfirmationNeeded
+from weightedit.ui.documents import OpenDocument
+from weightedit.ui.tasks import TaskProgress
+
+if TYPE_CHECKING:
+    from weightedit.ui.window import MainWindow
+
+
+class Steps:
+    """Steps through the history of a window's current document, and edits that need no panel."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self._window = window
+
+    def undo(self) -> None:
+        """Take the last edit back."""
+        self._step("Undo", lambda found, accept: found.document.undo(accept=accept))
+
+    def redo(self) -> None:
+        """Apply the edit that was undone last again."""
+        self._step("Redo", lambda found, accept: found.document.redo())
+
+    def _step(self, name: str, step: Callable[[OpenDocument, str], None], accept: str = "") -> None:
+        found = self._window.current
+        if found is None:
+            return
+
+        def failed(error: Exception) -> None:
+            self._window.show_error(error, name)
+            if isinstance(error, ConfirmationNeeded):
+                self._offer_again(name, step)
+
+        self._window.tasks.start(name, lambda progress: step(found, accept), on_result=None, on_error=failed)
+
+    def _offer_again(self, name: str, step: Callable[[OpenDocument, str], None]) -> None:
+        card = self._window.errors.cards[0]
+        card.offer(f"{name} all the same", lambda: self._step(name, step, "all"))
+
+    def rename(self, found: OpenDocument, name: str, to: str) -> None:
+        """Rename a tensor."""
+
+        def work(progress: TaskProgress) -> None:
+            found.document.apply("rename", [name], to=to, progress=progress.report, cancel=progress.cancel)
+
+        self._window.tasks.start(f"Renaming {name}", work, on_result=None)
