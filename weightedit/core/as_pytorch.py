@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from weightedit.core.edit import Edit, TensorName, TensorValue
+from weightedit.core.edit import Edit, TensorName, TensorValue, is_tensor_argument
 from weightedit.core.errors import EditRefused, RegionError
-from weightedit.core.region import parse_regions
+from weightedit.core.region import Box, parse_regions
 from weightedit.core.spec import TensorSpec
 
 if TYPE_CHECKING:
@@ -58,16 +58,21 @@ def _lines(document: Document, operation: Operation, edit: Edit, slots: Sequence
         yield from (note,) if note else ()
     if operation.effect == "write" and overlaps_itself(slots[0].spec):
         yield from _rebound(document, slots, edit, f"{place}.clone()")
-    for region in _regions(edit, slots[0].spec):
-        current = place if region is None else f"{place}{_bracketed(region)}"
-        values = operation.code.format(current=current, **arguments)
+    code = operation.code(slots[0].spec, edit.arguments) if callable(operation.code) else operation.code
+    for region in _regions(edit, slots[0].spec, keeps="{kept}" in code):
+        index = "" if region is None else _bracketed(region)
+        current = f"{place}{index}"
+        values = code.format(current=current, kept=current, tensor=place, region=index, **arguments)
         if operation.effect == "write":
             yield f"{place}.copy_({values})" if region is None else f"{current} = {values}"
         else:
             yield from _rebound(document, slots, edit, values)
 
 
-def _regions(edit: Edit, spec: TensorSpec) -> Sequence[str | None]:
+def _regions(edit: Edit, spec: TensorSpec, keeps: bool) -> Sequence[str | None]:
+    """Return the regions as torch takes them; `keeps` keeps the dimension a single index would drop."""
+    if isinstance(edit.region, str) and keeps:
+        return [str(Box(parse_regions(edit.region, spec.shape)[0].axes))]
     if not isinstance(edit.region, tuple):
         return [edit.region]
     try:  # the union: cells in two of the regions are computed once
@@ -118,6 +123,9 @@ def _bracketed(region: str) -> str:
 
 def _code(document: Document, value: Any) -> tuple[str, str]:
     """Return an argument as an expression, and a comment to go before it."""
+    if isinstance(value, tuple) and is_tensor_argument(value):
+        parts = [_code(document, one) for one in value]
+        return f"[{', '.join(code for code, _ in parts)}]", next((note for _, note in parts if note), "")
     if isinstance(value, TensorName):
         if value.file is not None:
             return f"torch.load({value.file!r})[{value.tensor!r}]", ""

@@ -86,6 +86,8 @@ def _first_of(plan: Plan, target: Target, box: Box) -> tuple[int, ...] | None:
 def compute_piece(plan: Plan, target: Target, box: Box, piece: Box, nbytes: int = CHUNK) -> Piece:
     """Compute one piece of a box; on the device the edit asks for."""
     operation, device = plan.operation, plan.edit.device
+    if operation.prepare is not None:
+        surveyed(plan, target)  # which may refuse, and in better words than what comes after
     source: Box | None = piece
     if operation.inputs is not None:
         source = operation.inputs(target.boxes[0], piece, **plan.scalars)
@@ -102,12 +104,14 @@ def compute_piece(plan: Plan, target: Target, box: Box, piece: Box, nbytes: int 
         arguments["place"] = _place(plan, target, box, piece)
     if target.condition is not None and current is not None:
         mask = surveyed(plan, target).mask(current, piece)
-    exact = operation.compute(None if current is None else current.to(device), **plan.scalars, **arguments).cpu()
-    exact = exact.reshape(piece.shape) if exact.numel() == piece.numel else exact.expand(piece.shape)
+    found = operation.compute(None if current is None else current.to(device), **plan.scalars, **arguments)
+    exact, stored = found if isinstance(found, tuple) else (found, None)
+    exact = exact.cpu().reshape(piece.shape) if exact.numel() == piece.numel else exact.cpu().expand(piece.shape)
+    stored = staged(exact, target.result.dtype) if stored is None else stored.cpu().reshape(piece.shape)
     same = current is not None and current.shape == exact.shape and operation.effect == "write"
     keeps = operation.inputs is None or operation.converts
     known = current if (same and keeps) or operation.converts else None
-    return Piece(piece, known, exact, staged(exact, target.result.dtype), mask)
+    return Piece(piece, known, exact, stored, mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,8 @@ def _argument(readable: PinnedTensor, box: Box, piece: Box, nbytes: int) -> np.n
 def measure(plan: Plan, target: Target, nbytes: int, progress: Progress) -> Losses:
     """Compute a target without storing it, and count what storing would change."""
     losses = Losses()
+    if plan.operation.prepare is not None:
+        surveyed(plan, target)  # an empty tensor has no piece, and its arguments may be wrong all the same
     finite_arguments = all(_is_finite(value) for value in plan.scalars.values())
     scales = plan.operation.scales and finite_arguments and 0 not in plan.scalars.values() and not target.tensors
     for box in result_boxes(plan, target):

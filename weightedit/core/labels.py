@@ -13,7 +13,8 @@ LONGEST = 40
 def label(operation: Operation, edit: Edit) -> str:
     """Return what was done: `scale × 0.5`."""
     arguments = {name: _text(value) for name, value in edit.arguments.items()}
-    return f"{operation.name} {operation.label.format(**arguments)}".strip()
+    given = operation.label(arguments) if callable(operation.label) else operation.label.format(**arguments)
+    return f"{operation.name} {given}".strip()
 
 
 def place(edit: Edit, names: list[str]) -> str:

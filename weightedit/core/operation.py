@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NewType, get_args
 
@@ -36,6 +36,8 @@ _TYPES = {
     "Plain": "plain", "ExpressionText": "expression",
 }  # fmt: skip
 Subject = Literal["tensor", "entry", "value"]
+Code = Callable[[TensorSpec, Mapping[str, Any]], str]
+Label = Callable[[Mapping[str, str]], str]
 REQUIRED = inspect.Parameter.empty
 
 
@@ -95,12 +97,15 @@ class Operation:
     compute
         `(current, **arguments) → values`: torch tensors of one piece; tensor arguments are cut to the piece, lists of
         tensors are not. A parameter `place` gets a `core.place.Place`. Of a restructure: `(draft, entry, **arguments)`.
+        Where values that stay must keep their bits it may return a pair: the exact values, and those to be stored.
     result
         `(spec, box, **arguments) → spec` of a rebind, on specs alone.
     label
-        How history shows its arguments after the name: `× {factor}`.
+        How history shows its arguments after the name: `× {factor}`; or a function of the arguments' texts.
     code
-        The new values as a PyTorch expression: `{current} * {factor}`.
+        The new values as a PyTorch expression: `{current} * {factor}`; or a function of the spec and the arguments
+        that returns one. `{current}` is what the region selects; `{kept}` the same with the dimensions of single
+        indices kept, for expressions that name dimensions; `{tensor}` the whole and `{region}` the index alone.
     fits
         `(lowest, highest, **whole numbers) → (lowest, highest)`: which integers give one in the dtype's range.
     inputs
@@ -129,8 +134,8 @@ class Operation:
     compute: Callable[..., Any]
     result: Callable[..., TensorSpec] | None
     inputs: Callable[..., Box | None] | None
-    label: str
-    code: str
+    label: str | Label
+    code: str | Code
     fits: Callable[..., tuple[int, int]] | None
     group: str
     prepare: Callable[..., Any] | None
@@ -146,7 +151,7 @@ class Operation:
 def operation(effect: Effect, *, title: str, group: str = "Values", locality: Locality = "elementwise",
               takes_region: bool | None = None, converts: bool = False, scales: bool = False,
               result: Callable[..., TensorSpec] | None = None, inputs: Callable[..., Box | None] | None = None,
-              label: str = "", code: str = "", fits: Callable[..., tuple[int, int]] | None = None,
+              label: str | Label = "", code: str | Code = "", fits: Callable[..., tuple[int, int]] | None = None,
               prepare: Callable[..., Any] | None = None, random: bool = False, subject: Subject = "tensor",
               ) -> Callable[[Callable[..., Any]], Operation]:  # fmt: skip
     """Declare a function as an operation; a signature or docstring that cannot make a form fails at import."""

@@ -140,7 +140,8 @@ def normal(found: Words) -> torch.Tensor:
     """Return float64 standard normal numbers: the inverse of their distribution function, at `between`."""
     import torch
 
-    return torch.special.ndtri(between(found))
+    values: torch.Tensor = torch.special.ndtri(between(found))
+    return values
 
 
 def truncated_normal(found: Words, low: float, high: float) -> torch.Tensor:
@@ -150,4 +151,5 @@ def truncated_normal(found: Words, low: float, high: float) -> torch.Tensor:
     if low > 0:  # the upper tail has no digits left near 1: take the lower one and turn it round
         return -truncated_normal(found, -high, -low)
     first, last = (math.erfc(-end / math.sqrt(2)) / 2 for end in (low, high))
-    return torch.special.ndtri(first + (last - first) * between(found)).clamp(low, high)
+    values: torch.Tensor = torch.special.ndtri(first + (last - first) * between(found))
+    return values.clamp(low, high)
