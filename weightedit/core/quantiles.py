@@ -171,7 +171,8 @@ def _keys(array: Array, spec: TensorSpec) -> Array:
     values = numbers(array, spec.dtype).reshape(-1)
     finite = np.isfinite(values)
     bits = np.ascontiguousarray(values if finite.all() else values[finite]).view(unsigned)
-    return np.where(bits & sign, ~bits, bits | sign)
+    keys: Array = np.where(bits & sign, ~bits, bits | sign)
+    return keys
 
 
 def _value(key: int, spec: TensorSpec) -> float:
