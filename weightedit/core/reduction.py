@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,8 @@ from weightedit.core.region import Axis, Box
 from weightedit.core.statistics import CHUNK, Pinned
 
 PREVIEW_BYTES = 1 << 20
+Scale = Callable[[range, range], Array]
+"""Returns what the values of given rows and columns are divided by, in a shape that broadcasts."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ class Reduced:
             return np.where(np.abs(extreme) > outlier, extreme, np.copysign(self.rms, extreme))
 
 
-class _Pixels:
+class Pixels:
     """Accumulators of one reduction."""
 
     def __init__(self, rows: Axis, columns: Axis, height: int, width: int) -> None:
@@ -159,9 +161,26 @@ class _Pixels:
         self.total = np.zeros(shape)
         self.nan, self.posinf, self.neginf = (np.zeros(shape, np.int64) for _ in range(3))
         self.square = np.zeros(shape)
+        self.missing = np.zeros(shape, np.int64)
+        self.row_square: Array | None = None
+        self.column_square: Array | None = None
 
-    def add(self, block: Array, top: int, left: int) -> None:
-        """Take in values whose first stands at row `top` and column `left` of what is reduced."""
+    def leave_out(self, rows: range, columns: range) -> None:
+        """Say that these rows and columns of the table have no values where they cross."""
+        down, across = (np.diff(np.clip(edges + shown.start, part.start, part.stop)) for edges, shown, part in
+                        ((self.row_edges, self.rows, rows), (self.column_edges, self.columns, columns)))  # fmt: skip
+        self.missing = down[:, None] * across[None, :]
+
+    def add(self, block: Array, top: int, left: int, scale: Array | None = None) -> None:
+        """Take in values whose first stands at row `top` and column `left` of what is reduced.
+
+        With a scale, which broadcasts to the block, pixels are of the values divided by it; the root mean squares
+        along rows and columns stay those of the values themselves.
+        """
+        if scale is not None:
+            self._add_squares(block, top, left)
+            with np.errstate(all="ignore"):
+                block = block / scale
         finite: Array | None = None
         if block.dtype.kind == "f":
             finite = np.isfinite(block)
@@ -200,21 +219,35 @@ class _Pixels:
             self.total[pixel, across] += np.add.reduceat(total, starts, dtype=np.float64)
             self.square[pixel, across] += np.add.reduceat(square, starts)
 
+    def _add_squares(self, block: Array, top: int, left: int) -> None:
+        if self.row_square is None or self.column_square is None:
+            self.row_square, self.column_square = np.zeros(len(self.low)), np.zeros(self.low.shape[1])
+        wide = np.where(np.isfinite(block), block, 0) if block.dtype.kind == "f" else block
+        for total, edges, first, sums in (
+            (self.row_square, self.row_edges, top, np.einsum("ij,ij->i", wide, wide, dtype=np.float64)),
+            (self.column_square, self.column_edges, left, np.einsum("ij,ij->j", wide, wide, dtype=np.float64)),
+        ):
+            pixels = np.searchsorted(edges, np.arange(first, first + len(sums)), "right") - 1
+            np.add.at(total, pixels, sums)
+
     def result(self, rows: range, columns: range, exact: bool) -> Reduced:
+        """Return what was taken in, as pixels of these rows and columns."""
         heights, widths = np.diff(self.row_edges), np.diff(self.column_edges)
-        finite = heights[:, None] * widths[None, :] - self.nan - self.posinf - self.neginf
+        finite = heights[:, None] * widths[None, :] - self.nan - self.posinf - self.neginf - self.missing
+        row_square = self.square.sum(axis=1) if self.row_square is None else self.row_square
+        column_square = self.square.sum(axis=0) if self.column_square is None else self.column_square
         with np.errstate(all="ignore"):
             self.low[finite <= 0] = np.nan
             self.high[finite <= 0] = np.nan
             return Reduced(
                 rows, columns, self.low, self.high, np.where(finite > 0, self.total / finite, np.nan),
                 np.where(finite > 0, np.sqrt(self.square / finite), np.nan), self.nan, self.posinf, self.neginf,
-                np.sqrt(self.square.sum(axis=1) / finite.sum(axis=1)),
-                np.sqrt(self.square.sum(axis=0) / finite.sum(axis=0)), exact)  # fmt: skip
+                np.sqrt(row_square / finite.sum(axis=1)), np.sqrt(column_square / finite.sum(axis=0)),
+                exact)  # fmt: skip
 
 
 def reduce(pinned: Pinned, view: SliceView, rows: range, columns: range, height: int, width: int,
-           progress: Progress | None = None, nbytes: int = CHUNK) -> Reduced:  # fmt: skip
+           progress: Progress | None = None, nbytes: int = CHUNK, scale: Scale | None = None) -> Reduced:  # fmt: skip
     """Reduce rows and columns of a slice to at most `height` × `width` pixels, reading every value.
 
     Parameters
@@ -231,8 +264,10 @@ def reduce(pinned: Pinned, view: SliceView, rows: range, columns: range, height:
         Advanced by the bytes read; cancelling it raises `Cancelled`.
     nbytes
         How large a chunk may be.
+    scale
+        What the values of given rows and columns of the slice are divided by.
     """
-    return _reduced(pinned, view, rows, columns, (height, width), (rows, columns), progress, nbytes)
+    return _reduced(pinned, view, rows, columns, (height, width), (rows, columns), progress, nbytes, scale)
 
 
 def preview(pinned: Pinned, view: SliceView, rows: range, columns: range, height: int, width: int,
@@ -253,9 +288,10 @@ def _spread(axis: range, most: int) -> range:
 
 
 def _reduced(pinned: Pinned, view: SliceView, rows: range, columns: range, size: tuple[int, int],
-             read: tuple[range, range], progress: Progress | None, nbytes: int) -> Reduced:  # fmt: skip
+             read: tuple[range, range], progress: Progress | None, nbytes: int,
+             scale: Scale | None = None) -> Reduced:  # fmt: skip
     height, width = min(size[0], len(read[0])), min(size[1], len(read[1]))
-    pixels = _Pixels(*read, height, width)
+    pixels = Pixels(*read, height, width)
     spec = pinned.spec
     box = view.box(spec.shape, *read)
     if progress is not None:
@@ -264,7 +300,12 @@ def _reduced(pinned: Pinned, view: SliceView, rows: range, columns: range, size:
         for part, array in pinned.chunks(box, nbytes):
             top = _place(part, view.rows_dim, read[0])
             left = _place(part, view.columns_dim, read[1])
-            pixels.add(numbers(view.flat(array), spec.dtype), top, left)
+            block = numbers(view.flat(array), spec.dtype)
+            by = None
+            if scale is not None:
+                first, second = rows.start + top, columns.start + left
+                by = scale(range(first, first + block.shape[0]), range(second, second + block.shape[1]))
+            pixels.add(block, top, left, by)
             if progress is not None:
                 progress.advance(array.nbytes)
     return pixels.result(rows, columns, read == (rows, columns))
@@ -339,3 +380,9 @@ def _nonfinite_in(pinned: Pinned, view: SliceView, rows: range, columns: range, 
 def cells(pinned: Any, view: SliceView, rows: range, columns: range) -> Array:
     """Return stored values of rows and columns of a slice, a copy, 2-D; for windows that fit a screen."""
     return view.flat(pinned.read(view.box(pinned.spec.shape, rows, columns)))
+
+
+def row_peaks(pinned: Pinned, view: SliceView, rows: range, progress: Progress | None = None) -> Array:
+    """Return the largest finite magnitude of each of these rows of a slice, float64; NaN where a row has none."""
+    columns = range(view.size(pinned.spec.shape)[1])
+    return np.abs(reduce(pinned, view, rows, columns, len(rows), 1, progress).extreme[:, 0])
