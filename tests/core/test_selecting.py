@@ -66,7 +66,7 @@ def test_lines_that_are_picked_one_by_one_become_one_region() -> None:
     for row in (2, 3, 4):
         picks = picks.add(parse_region(f"[{row}:{row + 1}, :]", (10, 4)))
     assert picks.region == "[1:7, :]"
-    assert picks.remove(parse_region("[3, :]", (10, 4))).region == ["[1:3, :]", "[4:7, :]"]
+    assert picks.remove(parse_region("[3, :]", (10, 4))).region == ("[1:3, :]", "[4:7, :]")
 
 
 def test_one_list_is_all_a_region_takes() -> None:

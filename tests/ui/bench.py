@@ -65,7 +65,8 @@ class Bench:
         page = self.workbench.page
         waiting = page is not None and (page.heatmap_pane.heatmap._settle.isActive()
                                         or page.values_pane.model._soon.isActive()
-                                        or page.read_out._soon.isActive())  # fmt: skip
+                                        or page.read_out._soon.isActive()
+                                        or page.lookup.is_waiting)  # fmt: skip
         return not self.tasks.active and not waiting and not self.panel._pause.isActive()
 
     def wait(self) -> None:

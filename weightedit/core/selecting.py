@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from weightedit.core.edit import Region
 from weightedit.core.errors import RegionError
 from weightedit.core.region import Axis, Box, parse_region
 
@@ -95,12 +96,12 @@ class Picks:
         return self.boxes[0] if len(self.boxes) == 1 and not self.condition else None
 
     @property
-    def region(self) -> str | list[str] | None:
+    def region(self) -> Region:
         """What an edit takes as region: one text, several, or None where nothing is picked."""
         if self.condition:
             box = self.boxes[0]
             return f"{'' if box.is_whole(self.shape) else region_text(box, self.shape) + ' '}where {self.condition}"
-        texts = [region_text(box, self.shape) for box in self.boxes]
+        texts = tuple(region_text(box, self.shape) for box in self.boxes)
         return None if not texts else texts[0] if len(texts) == 1 else texts
 
     @property

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from weightedit.core.document import Document
-from weightedit.core.edit import Edit
+from weightedit.core.edit import Edit, Region
 from weightedit.core.operation import Operation
 from weightedit.ui.edit_panel.fields import Field, FieldError, TextField, field_for
 from weightedit.ui.pieces import label
@@ -26,7 +26,7 @@ class Request:
 
     operation: str
     targets: tuple[str, ...]
-    region: str | tuple[str, ...] | None = None
+    region: Region = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     tied: str = "all"
@@ -50,7 +50,7 @@ class Form(QWidget):
         super().__init__(parent)
         self.document: Document | None = None
         self.name: str | None = None
-        self.region: str | None = None
+        self.region: Region = None
         self.selected: tuple[str, ...] = ()
         self.device = "cpu"
         self.tied = "all"
@@ -94,7 +94,7 @@ class Form(QWidget):
 
     # ---- what it is about
 
-    def set_target(self, document: Document | None, name: str | None, dtype: str, region: str | None) -> None:
+    def set_target(self, document: Document | None, name: str | None, dtype: str, region: Region) -> None:
         """Make the form about a tensor and the cells picked in it."""
         if document is not self.document:
             self.document = document

@@ -12,7 +12,7 @@ from shiboken6 import isValid
 
 from weightedit.core.as_pytorch import as_pytorch
 from weightedit.core.document import Document
-from weightedit.core.edit import Edit
+from weightedit.core.edit import Edit, Region
 from weightedit.core.errors import ConfirmationNeeded, EditRefused, HazardError
 from weightedit.core.hazards import Hazard
 from weightedit.core.labels import label as edit_label
@@ -146,7 +146,7 @@ class EditPanel(QFrame):
     # ---- what it is about
 
     def set_target(self, document: Document | None, name: str | None, dtype: str = "float32",
-                   region: str | None = None, view: SliceView | None = None) -> None:  # fmt: skip
+                   region: Region = None, view: SliceView | None = None) -> None:  # fmt: skip
         """Make the panel about a tensor and the cells picked in it."""
         # clearing the selection asks for nothing new; picking cells does
         moved = document is not self._document or name != self.form.name or \

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPen, QPolygonF
 
 from weightedit.ui.theme import theme, ui_font
@@ -41,7 +41,16 @@ def ticks(size: int, low: float, high: float, pixels: float, room: float) -> lis
 
 
 class IndexAxis(pg.AxisItem):
-    """An axis whose labels are indices; text only, no line."""
+    """An axis whose labels are indices; text only, no line. A press or a drag on it is about whole rows or columns.
+
+    Signals
+    -------
+    pressed, dragged
+        (index, keyboard modifiers) of a press with the left button, (index) of a drag from there.
+    """
+
+    pressed = Signal(int, object)
+    dragged = Signal(int)
 
     def __init__(self, orientation: str) -> None:
         super().__init__(orientation, pen=None, textPen=None, maxTickLength=0)
@@ -94,9 +103,28 @@ class IndexAxis(pg.AxisItem):
         """Leave zooming to the picture."""
         event.ignore()
 
+    def index_at(self, scene_place: QPointF) -> int:
+        """Return the index that is drawn at a place of the scene."""
+        rect, place = self.rect(), self.mapFromScene(scene_place)
+        share = (place.y() - rect.top()) / max(rect.height(), 1.0) if self.orientation == "left" else \
+            (place.x() - rect.left()) / max(rect.width(), 1.0)  # fmt: skip
+        return min(max(int((self.low + share * (self.high - self.low)) // 1), 0), max(self.indices - 1, 0))
+
+    def mouseClickEvent(self, event: Any) -> None:
+        """Pick one row or column."""
+        if event.button() == Qt.MouseButton.LeftButton and not event.double():
+            event.accept()
+            self.pressed.emit(self.index_at(event.scenePos()), event.modifiers())
+
     def mouseDragEvent(self, event: Any) -> None:
-        """Leave panning to the picture."""
-        event.ignore()
+        """Pick rows or columns."""
+        if event.button() != Qt.MouseButton.LeftButton:
+            event.ignore()
+            return
+        event.accept()
+        if event.isStart():
+            self.pressed.emit(self.index_at(event.buttonDownScenePos()), event.modifiers())
+        self.dragged.emit(self.index_at(event.scenePos()))
 
 
 class RmsStrip(pg.GraphicsWidget):

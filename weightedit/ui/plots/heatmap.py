@@ -16,7 +16,7 @@ from weightedit.ui.plots.canvas import ZOOM_STEP, Canvas, Graphics
 from weightedit.ui.plots.color_bar import ColorBar
 from weightedit.ui.plots.colormaps import Levels, picture
 from weightedit.ui.plots.markers import SMALLEST_CELL, Marker, clusters
-from weightedit.ui.plots.overlay import HoverText, Overlay
+from weightedit.ui.plots.overlay import HoverText, Overlay, Tint
 from weightedit.ui.plots.picking import Picking
 from weightedit.ui.theme import theme
 
@@ -39,7 +39,8 @@ class Heatmap(QWidget):
     hovered
         (row, column), or None.
     picked
-        (rows, columns, done): a rectangle is being dragged, or was.
+        (rows, columns, how, continues): a rectangle that replaces, adds to or is removed from what is picked;
+        `continues` where it takes the place of the one before, as while dragging.
     moved
         (rows down, columns right, extend): an arrow key.
     levels_dragged, levels_reset
@@ -48,7 +49,7 @@ class Heatmap(QWidget):
 
     wanted = Signal()
     hovered = Signal(object)
-    picked = Signal(object, object, bool)
+    picked = Signal(object, object, str, bool)
     moved = Signal(int, int, bool)
     levels_dragged = Signal(object)
     levels_reset = Signal()
@@ -71,6 +72,8 @@ class Heatmap(QWidget):
         self.levels = Levels(-1.0, 1.0)
         self.map_name = "Tide"
         self.selection: tuple[range, range] | None = None
+        self.others: list[tuple[range, range]] = []
+        self.tint: Tint | None = None
         self._markers: list[Marker] = []
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -121,7 +124,7 @@ class Heatmap(QWidget):
         self.reduced = None
         self.image.clear()
         self._markers = []
-        self.selection = None
+        self.selection, self.others, self.tint = None, [], None
         single = rows == 1
         grid = self.graphics.ci.layout
         grid.setRowMaximumHeight(1, STRIP_HEIGHT if single else 16777215)
@@ -151,10 +154,22 @@ class Heatmap(QWidget):
         """Show histogram and counts beside the bar."""
         self.color_bar.show_statistics(found)
 
-    def show_selection(self, cells: tuple[range, range] | None) -> None:
-        """Draw the selection around these rows and columns."""
-        self.selection = cells
+    def show_selection(self, rectangles: list[tuple[range, range]] | None) -> None:
+        """Draw the selection around these rows and columns; None leaves it to `show_tint`."""
+        found = rectangles or []
+        self.selection = found[0] if len(found) == 1 else None
+        self.others = found if len(found) > 1 else []
         self._place_overlay()
+
+    def show_tint(self, tint: Tint | None) -> None:
+        """Tint single cells that are picked."""
+        self.tint = tint
+        self._place_overlay()
+
+    @property
+    def has_selection(self) -> bool:
+        """Whether something that is picked is drawn."""
+        return self.selection is not None or bool(self.others) or self.tint is not None
 
     def show_hover(self, text: HoverText | None) -> None:
         """Show the card at the pointer, or hide it."""
@@ -241,6 +256,8 @@ class Heatmap(QWidget):
             rows, columns = self.selection
             overlay.selection = self.rect_of(rows, columns)
             overlay.size_text = f"{len(rows)} × {len(columns)}"
+        overlay.others = [self.rect_of(*cells) for cells in self.others]
+        overlay.tint = None if self.tint is None else (self.tint.image(), self.rect_of(self.tint.rows, self.tint.columns))
         overlay.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -282,9 +299,9 @@ class Heatmap(QWidget):
 
     def _select_lines_or_pan(self, modifiers: Any) -> None:
         if self.selection is not None and modifiers & Qt.KeyboardModifier.ShiftModifier:
-            self.picked.emit(self.selection[0], range(self.canvas.columns), True)
+            self.picked.emit(self.selection[0], range(self.canvas.columns), "replace", False)
         elif self.selection is not None and modifiers & Qt.KeyboardModifier.ControlModifier:
-            self.picked.emit(range(self.canvas.rows), self.selection[1], True)
+            self.picked.emit(range(self.canvas.rows), self.selection[1], "replace", False)
         else:
             self.canvas.panning = True
             self.graphics.setCursor(Qt.CursorShape.OpenHandCursor)

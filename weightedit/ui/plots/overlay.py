@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from weightedit.ui.plots.markers import Marker, draw_marker
@@ -25,6 +27,31 @@ class HoverText:
     token: str = "text"
 
 
+@dataclass(frozen=True)
+class Tint:
+    """Picked cells of a part of the slice, as the pixels of a picture of it.
+
+    Attributes
+    ----------
+    mask
+        bool, `(height, width)`: whether a cell under a pixel is picked.
+    rows, columns
+        What of the slice it covers.
+    """
+
+    mask: np.ndarray[Any, Any]
+    rows: range
+    columns: range
+
+    def image(self) -> QImage:
+        """Return it in the colour of what is picked, elsewhere clear."""
+        height, width = self.mask.shape
+        color = theme.color("accent")
+        color.setAlphaF(0.6)
+        made = np.where(self.mask, np.uint32(color.rgba()), np.uint32(0)).astype(np.uint32)
+        return QImage(made.tobytes(), width, height, 4 * width, QImage.Format.Format_ARGB32).copy()
+
+
 def handles(rect: QRectF) -> list[QPointF]:
     """Return the places of the eight handles, clockwise from the top left."""
     middle = rect.center()
@@ -42,6 +69,8 @@ class Overlay(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.frame = QRectF()
         self.selection: QRectF | None = None
+        self.others: list[QRectF] = []
+        self.tint: tuple[QImage, QRectF] | None = None
         self.size_text = ""
         self.markers: list[tuple[Marker, QPointF]] = []
         self.hover: HoverText | None = None
@@ -60,18 +89,24 @@ class Overlay(QWidget):
             tint = theme.color("accent")
             tint.setAlphaF(0.25)
             painter.fillRect(self.flash, tint)
+        if self.tint is not None:
+            painter.drawImage(self.tint[1], self.tint[0])
         for marker, place in self.markers:
             draw_marker(painter, marker.token, place)
         painter.restore()
         if self.selection is not None:
             self._draw_selection(painter, self.selection)
+        for rect in self.others:
+            self._draw_outline(painter, rect)
         if self.hover is not None:
             self._draw_card(painter, self.hover)
 
-    def _draw_selection(self, painter: QPainter, rect: QRectF) -> None:
+    def _lines(self) -> tuple[QColor, QColor]:
         line, halo = QColor("#FFFFFF"), QColor("#000000")
-        if theme.name == "light":
-            line, halo = halo, line
+        return (line, halo) if theme.name == "dark" else (halo, line)
+
+    def _draw_outline(self, painter: QPainter, rect: QRectF) -> None:
+        line, halo = self._lines()
         painter.save()
         painter.setClipRect(self.frame.adjusted(-4, -24, 4, 4))
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -80,6 +115,13 @@ class Overlay(QWidget):
             pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
             painter.setPen(pen)
             painter.drawRect(rect)
+        painter.restore()
+
+    def _draw_selection(self, painter: QPainter, rect: QRectF) -> None:
+        line, halo = self._lines()
+        self._draw_outline(painter, rect)
+        painter.save()
+        painter.setClipRect(self.frame.adjusted(-4, -24, 4, 4))
         painter.setPen(QPen(halo, 1.0))
         painter.setBrush(line)
         if max(rect.width(), rect.height()) > 3 * HANDLE:

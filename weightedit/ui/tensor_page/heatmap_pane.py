@@ -17,7 +17,7 @@ from weightedit.ui.plots.heatmap import Heatmap
 from weightedit.ui.plots.overlay import HoverText
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tensor_page.facts import Facts
-from weightedit.ui.tensor_page.selection import Selection
+from weightedit.ui.tensor_page.selection import How, Selection
 
 PREVIEW_FROM = 1 << 20
 """Values from which on a sample is shown first."""
@@ -60,11 +60,11 @@ class HeatmapPane(QWidget):
         column.addWidget(self.heatmap)
         self.heatmap.wanted.connect(self._request)
         self.heatmap.hovered.connect(self._hover)
-        self.heatmap.picked.connect(lambda rows, columns, _: selection.pick(rows, columns))
+        self.heatmap.picked.connect(self._pick)
         self.heatmap.moved.connect(self._move)
         self.heatmap.levels_dragged.connect(self._drag_levels)
         self.heatmap.levels_reset.connect(lambda: self.choose_levels(""))
-        selection.changed.connect(lambda: self.heatmap.show_selection(selection.cells()))
+        selection.changed.connect(self._show_picks)
         selection.view_changed.connect(self._show_slice)
 
     def _group(self, what: str) -> str:
@@ -103,7 +103,7 @@ class HeatmapPane(QWidget):
             return
         rows, columns = self._selection.size
         self.heatmap.show_slice(rows, columns)
-        self.heatmap.show_selection(self._selection.cells())
+        self._show_picks()
         self._request()
 
     # ---- levels and map
@@ -187,6 +187,14 @@ class HeatmapPane(QWidget):
         """Ask for the picture that was put off while nobody looked."""
         super().showEvent(event)  # type: ignore[arg-type]
         self._request()
+
+    # ---- what is picked
+
+    def _pick(self, rows: range, columns: range, how: How, continues: bool) -> None:
+        self._selection.pick(rows, columns, how, continues=continues)
+
+    def _show_picks(self) -> None:
+        self.heatmap.show_selection(self._selection.rectangles())
 
     # ---- pointer and keys
 

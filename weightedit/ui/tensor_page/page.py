@@ -18,9 +18,11 @@ from weightedit.ui.tensor_page.dims_bar import DimsBar
 from weightedit.ui.tensor_page.facts import Facts
 from weightedit.ui.tensor_page.header import Header
 from weightedit.ui.tensor_page.heatmap_pane import HeatmapPane
+from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.notice_bar import NoticeBar
 from weightedit.ui.tensor_page.read_out import ReadOut
 from weightedit.ui.tensor_page.selection import Selection
+from weightedit.ui.tensor_page.tinting import Tinting
 from weightedit.ui.tensor_page.views import TITLES, Views
 from weightedit.ui.values.table import ValuesPane
 
@@ -49,11 +51,13 @@ class TensorPage(QWidget):
         self._facts = facts
         self.device = "cpu"
         self.selection = Selection(slot.spec.shape, self)
+        self.lookup = Lookup(document, self.selection, tasks, self)
         self.header = Header()
         self.dims = DimsBar()
         self.heatmap_pane = HeatmapPane(tasks, facts, self.selection, maps)
         self.values_pane = ValuesPane(tasks, self.selection)
-        self.read_out = ReadOut(self.selection)
+        self.tinting = Tinting(self.heatmap_pane, self.lookup, self.selection, tasks)
+        self.read_out = ReadOut(self.selection, self.lookup, document.conditions)
         self.notices = NoticeBar()
         self.views = Views(self.heatmap_pane, self.values_pane)
         self.cells = CellWork(self, tasks)
@@ -92,6 +96,7 @@ class TensorPage(QWidget):
         selection.view_changed.connect(self._read_again)
         selection.changed.connect(self.notices.move_on)
         selection.changed.connect(self.selection_changed)
+        selection.refused.connect(self.status)
 
     # ---- what is shown
 
@@ -118,6 +123,7 @@ class TensorPage(QWidget):
             self.selection.set_shape(spec.shape)
         self._show_view()
         self.pinned = PinnedTensor.of(self.slot)
+        self.lookup.show_pinned(self.pinned)
         if self.views.show_pinned(self.pinned):
             self._read_again()
             self._facts.release(self)
@@ -195,4 +201,6 @@ class TensorPage(QWidget):
         """Stop what is under way for this page."""
         self.views.cancel()
         self.cells.cancel()
+        self.lookup.cancel()
+        self.tinting.cancel()
         self._facts.release(self)

@@ -1,88 +1,133 @@
-"""The line under a tensor: the region that is picked, and the value under the pointer."""
+"""The line under a tensor: what is picked, as text and as a count, and the value under the pointer."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
 
+from weightedit.core.conditions import Conditions
 from weightedit.core.errors import RegionError
 from weightedit.core.numbers import count_text, shape_text
-from weightedit.ui.pieces import IconLabel, label, restyle
+from weightedit.core.selecting import Picks
+from weightedit.ui.pieces import IconLabel, icon_button, label, restyle
+from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.selection import Selection
 from weightedit.ui.theme import mono_font
 
 HEIGHT = 36
+NARROWEST, WIDEST = 90, 320
+"""Pixels of the region field."""
+
+
+def check_region(text: str, shape: tuple[int, ...], conditions: Conditions | None) -> Picks:
+    """Return what a typed text picks, its condition read by the language too. Raises `RegionError`."""
+    picks = Picks.parse(text, shape)
+    if picks.condition:
+        if conditions is None:
+            raise RegionError("This document was opened without the language of conditions.", text=text)
+        conditions(text)
+    return picks
 
 
 class ReadOut(QFrame):
-    """Region field, size or what is wrong with it; index, value and bits."""
+    """Region field, size or what is wrong with it; index, value and bits.
+
+    Signals
+    -------
+    region_typed
+        A region was typed and picked.
+    where_asked
+        The button beside the field was pressed.
+    """
 
     region_typed = Signal()
+    where_asked = Signal()
 
-    def __init__(self, selection: Selection, parent: QWidget | None = None) -> None:
+    def __init__(self, selection: Selection, lookup: Lookup, conditions: Conditions | None,
+                 parent: QWidget | None = None) -> None:  # fmt: skip
         super().__init__(parent)
         self.setProperty("surface", "panel")
         self.setFixedHeight(HEIGHT)
-        self._selection = selection
+        self._selection, self._lookup, self._conditions = selection, lookup, conditions
         self.field = QLineEdit()
         self.field.setProperty("mono", True)
         self.field.setFont(mono_font(12))
         self.field.setAccessibleName("Region")
-        self.field.setToolTip("Integers, slices, ... and one list, such as [3, 10:20, :]  Ctrl+G")
+        self.field.setToolTip("Integers, slices, ... and one list, such as [3, 10:20, :]; several parted by ;\n"
+                              "or a condition, such as where abs(w) < 1e-4  Ctrl+G")  # fmt: skip
+        self.where = icon_button("filter", "Select by condition (Ctrl+Shift+F)", 22, 14)
         self.size_text, self.problem = label("", "caption"), label("", "bad")
         self.index, self.value, self.bits = (label("", "mono") for _ in range(3))
         restyle(self.index, "tone", "")
         self.bits.setProperty("role", "caption")
         for shown in (self.index, self.value, self.bits):
             shown.setFont(mono_font(11 if shown is self.bits else 12))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(14, 0, 14, 0)
-        row.setSpacing(8)
-        row.addWidget(IconLabel("region", 14))
-        row.addWidget(label("Region", "caption"))
-        row.addWidget(self.field)
-        row.addWidget(self.size_text)
-        row.addWidget(self.problem)
-        row.addStretch(1)
-        for shown in (self.index, self.value, self.bits):
-            row.addWidget(shown)
-        self.problem.hide()
+        self._lay_out()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(250)
         self._soon.timeout.connect(self._take)
         self.field.textEdited.connect(self._check)
         self.field.returnPressed.connect(self._take)
+        self.where.clicked.connect(self.where_asked)
         selection.changed.connect(self.show_selection)
+        lookup.counted.connect(self._show_count)
         self.show_selection()
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 0, 14, 0)
+        row.setSpacing(8)
+        row.addWidget(IconLabel("region", 14))
+        row.addWidget(label("Region", "caption"))
+        row.addWidget(self.field)
+        row.addWidget(self.where)
+        for said in (self.size_text, self.problem):
+            said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            row.addWidget(said, 1)
+        for shown in (self.index, self.value, self.bits):
+            row.addWidget(shown)
+        self.problem.hide()
 
     def show_selection(self) -> None:
         """Show what is picked, unless it is being typed."""
         if not (self.field.hasFocus() and self.field.isModified()):
             self.field.setText(self._selection.text)
+            self.field.setCursorPosition(0)
             self._fit_field()
             self._say_problem("")
-        chosen = self._selection.box
-        count = count_text(self._selection.numel)
-        values = "1 value" if self._selection.numel == 1 else f"{count} values"
-        if chosen is None:
-            self.size_text.setText(f"whole tensor · {values}")
-        elif chosen.numel == 1:
-            self.size_text.setText(values)
-        else:
-            self.size_text.setText(f"{shape_text(chosen.result_shape)} · {values}")
+        self._show_count()
+
+    def _show_count(self) -> None:
+        said = self._count()
+        self.size_text.setText(said)
+        self.size_text.setToolTip(said)
+        if not self.field.isModified():
+            self._say_problem(self._lookup.problem)
+
+    def _count(self) -> str:
+        picks, total, here = self._selection.picks, self._lookup.total, self._lookup.in_slice
+        if not picks:
+            return f"whole tensor · {_values(picks.numel())}"
+        box = picks.box
+        if box is not None and box.numel == 1:
+            return "1 value" if self._selection.is_in_slice else "1 value, in another slice"
+        if total is None or here is None:
+            return "counting…" if picks.condition or len(picks.boxes) > 1 else ""
+        elsewhere = "" if here == total else f", {count_text(here)} in this slice"
+        if box is not None:
+            return f"{shape_text(box.result_shape)} · {_values(total)}{elsewhere}"
+        return f"{count_text(total)} selected{elsewhere}"
 
     def _fit_field(self) -> None:
         width = self.field.fontMetrics().horizontalAdvance(self.field.text() + "  ") + 24
-        self.field.setFixedWidth(min(max(width, 90), 320))
+        self.field.setFixedWidth(min(max(width, NARROWEST), WIDEST))
 
     def _check(self, text: str) -> None:
         """Say what is wrong while it is typed; take it when typing pauses."""
-        from weightedit.core.region import parse_region
-
         self._fit_field()
         try:
-            parse_region(text, self._selection.shape)
+            check_region(text, self._selection.shape, self._conditions)
         except RegionError as error:
             self._say_problem(str(error))
             self._soon.stop()
@@ -93,6 +138,7 @@ class ReadOut(QFrame):
     def _take(self) -> None:
         self._soon.stop()
         try:
+            check_region(self.field.text(), self._selection.shape, self._conditions)
             self._selection.pick_text(self.field.text())
         except RegionError as error:
             self._say_problem(str(error))
@@ -123,3 +169,7 @@ class ReadOut(QFrame):
         """Put the cursor into the region field."""
         self.field.setFocus()
         self.field.selectAll()
+
+
+def _values(count: int) -> str:
+    return "1 value" if count == 1 else f"{count_text(count)} values"

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from PySide6.QtCore import QObject, Signal
 
+from weightedit.core.edit import Region
+from weightedit.core.errors import RegionError
+from weightedit.core.matching import is_shown, rectangles
 from weightedit.core.reduction import SliceView
-from weightedit.core.region import Box, parse_region
+from weightedit.core.region import Box
+from weightedit.core.selecting import Picks
 
-
-def region_text(box: Box, shape: tuple[int, ...]) -> str:
-    """Return a box as people type it: `[1152:1536, :]`, with whole dimensions as `:`."""
-    parts = []
-    for dim, (axis, size) in enumerate(zip(box.axes, shape, strict=True)):
-        if dim in box.dropped:
-            parts.append(str(axis[0]))
-        elif axis == range(size):
-            parts.append(":")
-        elif isinstance(axis, range):
-            parts.append(f"{axis.start}:{axis.stop}" + (f":{axis.step}" if axis.step != 1 else ""))
-        else:
-            parts.append("[" + ", ".join(map(str, axis)) + "]")
-    return f"[{', '.join(parts)}]"
+How = Literal["replace", "add", "remove"]
+"""What a gesture does with what is picked already."""
 
 
 class Selection(QObject):
-    """The slice that is shown, and the cells that are picked in it.
+    """The slice that is shown, and what is picked of the tensor, in that slice or elsewhere.
+
+    Attributes
+    ----------
+    view
+        The slice.
+    picks
+        What is picked; it stays when another slice is shown.
 
     Signals
     -------
@@ -32,35 +33,42 @@ class Selection(QObject):
         Other cells are picked, or none.
     view_changed
         Another slice is shown.
+    refused
+        (sentence): a gesture asks for what cannot be picked.
     """
 
     changed = Signal()
     view_changed = Signal()
+    refused = Signal(str)
 
     def __init__(self, shape: tuple[int, ...], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.shape = shape
         self.view = SliceView.of(shape)
-        self.box: Box | None = None
+        self.picks = Picks(shape)
+        self._before = Picks(shape)  # what was picked before the rectangle that grows now
+        self._how: How = "replace"
         self._anchor: tuple[int, int] = (0, 0)
         self._head: tuple[int, int] = (0, 0)
+        self._has_head = False
 
     def set_shape(self, shape: tuple[int, ...]) -> None:
         """Look at a tensor of another shape."""
         self.shape = shape
         self.view = SliceView.of(shape)
-        self.box = None
+        self.picks = self._before = Picks(shape)
+        self._has_head = False
         self.view_changed.emit()
         self.changed.emit()
 
     def set_view(self, view: SliceView) -> None:
-        """Show another slice; cells that are picked stay picked where they lie in it."""
+        """Show another slice; what is picked stays picked."""
         if view != self.view:
             self.view = view
-            if self.box is not None and view.cells(self.box) is None:
-                self.box = None
             self.view_changed.emit()
             self.changed.emit()
+
+    # ---- what is picked
 
     @property
     def size(self) -> tuple[int, int]:
@@ -70,52 +78,135 @@ class Selection(QObject):
     @property
     def is_empty(self) -> bool:
         """Whether nothing is picked, which stands for the whole tensor."""
-        return self.box is None
+        return not self.picks
 
     @property
-    def region(self) -> str | None:
-        """What an edit takes as region: None where nothing is picked."""
-        return None if self.box is None else region_text(self.box, self.shape)
+    def box(self) -> Box | None:
+        """The box that is picked, where it is one, and all of it."""
+        return self.picks.box
+
+    @property
+    def region(self) -> Region:
+        """What an edit takes as region: a text, several, or None where nothing is picked."""
+        return self.picks.region
 
     @property
     def text(self) -> str:
         """The region field's text."""
-        return region_text(self.box or Box.whole(self.shape), self.shape)
+        return self.picks.text
 
     @property
-    def numel(self) -> int:
-        """How many values are picked."""
-        return (self.box or Box.whole(self.shape)).numel
+    def is_in_slice(self) -> bool:
+        """Whether the slice that is shown goes through what is picked."""
+        return is_shown(self.picks, self.view)
+
+    @property
+    def slice_box(self) -> Box:
+        """All of the slice, as a box of the tensor."""
+        rows, columns = self.size
+        return self.view.box(self.shape, range(rows), range(columns))
 
     def cells(self) -> tuple[range, range] | None:
-        """Return the rows and columns picked in this slice; None where it is no rectangle of it."""
-        return None if self.box is None else self.view.cells(self.box)
+        """Return the rows and columns picked in this slice; None where they are no single rectangle of it."""
+        found = self.rectangles()
+        return found[0] if found is not None and len(found) == 1 else None
 
-    def pick(self, rows: range, columns: range) -> None:
-        """Pick a rectangle of the slice."""
-        self._anchor, self._head = (rows.start, columns.start), (rows.stop - 1, columns.stop - 1)
-        self._set(rows, columns)
+    def rectangles(self) -> list[tuple[range, range]] | None:
+        """Return what is picked in this slice as rectangles; None where only single cells can show it."""
+        return rectangles(self.picks, self.view)
 
-    def _set(self, rows: range, columns: range) -> None:
+    # ---- picking
+
+    def pick(self, rows: range, columns: range, how: How = "replace", *, continues: bool = False) -> None:
+        """Pick a rectangle of the slice.
+
+        Parameters
+        ----------
+        rows, columns
+            Of the slice.
+        how
+            Whether it takes the place of what is picked, adds to it, or is taken from it.
+        continues
+            Whether it takes the place of the rectangle picked last, as while dragging.
+        """
+        if not continues:
+            self._before, self._how = (Picks(self.shape) if how == "replace" else self.picks), how
+            self._anchor, self._head = (rows.start, columns.start), (rows.stop - 1, columns.stop - 1)
+            self._has_head = True
+        else:
+            self._head = (rows.start if rows.stop - 1 == self._anchor[0] else rows.stop - 1,
+                          columns.start if columns.stop - 1 == self._anchor[1] else columns.stop - 1)  # fmt: skip
+        self._grow(rows, columns)
+
+    def point(self, row: int, column: int, how: How = "replace") -> None:
+        """Begin a rectangle at a cell, which `stretch` draws larger."""
+        self.pick(range(row, row + 1), range(column, column + 1), how)
+
+    def stretch(self, row: int, column: int) -> None:
+        """Draw the rectangle that was begun last from its first cell to this one."""
+        self._head = (row, column)
+        self._has_head = True
+        (top, bottom), (left, right) = (sorted(pair) for pair in zip(self._anchor, self._head, strict=True))
+        self._grow(range(top, bottom + 1), range(left, right + 1))
+
+    def _grow(self, rows: range, columns: range) -> None:
         box = self.view.box(self.shape, rows, columns)
         if box.numel == 1:
             box = Box(box.axes, tuple(range(len(self.shape))))
-        if box != self.box:
-            self.box = box
+        try:
+            if self._how == "remove":
+                self._set(self._before.remove(box))
+            else:
+                self._set(self._before.add(box))
+        except RegionError as error:
+            self.refused.emit(str(error))
+
+    def _set(self, picks: Picks) -> None:
+        if picks != self.picks:
+            self.picks = picks
             self.changed.emit()
+
+    def _settle(self, picks: Picks) -> None:
+        """Pick something else than a rectangle that grows."""
+        self._before, self._how = Picks(self.shape), "replace"
+        self._set(picks)
 
     def pick_text(self, text: str) -> None:
         """Pick what a typed region selects; the slice follows where it can. Raises `RegionError`."""
-        box = parse_region(text, self.shape)
-        fixed = {dim: axis[0] for dim, axis in enumerate(box.axes) if len(axis) == 1 and dim in self.view.fixed}
+        picks = Picks.parse(text, self.shape)
+        box = picks.boxes[0] if len(picks.boxes) == 1 else None
+        fixed = {} if box is None else {dim: axis[0] for dim, axis in enumerate(box.axes)
+                                        if len(axis) == 1 and dim in self.view.fixed}  # fmt: skip
         if fixed:
             self.set_view(SliceView(self.view.rows_dim, self.view.columns_dim, {**self.view.fixed, **fixed}))
-        whole = box.is_whole(self.shape) and not box.dropped
-        self.box = None if whole else box
+        self.pick_picks(picks)
+
+    def pick_picks(self, picks: Picks) -> None:
+        """Pick what was put together elsewhere."""
+        self._settle(picks)
         cells = self.cells()
         if cells is not None:
             self._anchor, self._head = (cells[0].start, cells[1].start), (cells[0].stop - 1, cells[1].stop - 1)
-        self.changed.emit()
+            self._has_head = True
+
+    def pick_where(self, condition: str) -> None:
+        """Pick what fulfils a condition, of the region that is picked or of the whole tensor. Raises `RegionError`."""
+        self._settle(self.picks.where(condition))
+
+    def invert(self) -> None:
+        """Pick what is not picked."""
+        if not self.picks:
+            self.refused.emit("Nothing is selected, so there is nothing to invert.")
+            return
+        try:
+            turned = self.picks.inverted()
+        except RegionError as error:
+            self.refused.emit(str(error))
+            return
+        if not turned:
+            self.refused.emit("Everything is selected, so nothing would be left.")
+            return
+        self.pick_picks(turned)
 
     def pick_all(self) -> None:
         """Pick the whole tensor."""
@@ -123,24 +214,22 @@ class Selection(QObject):
 
     def clear(self) -> None:
         """Pick nothing."""
-        if self.box is not None:
-            self.box = None
-            self.changed.emit()
+        self._has_head = False
+        self._settle(Picks(self.shape))
 
     def move(self, down: int, right: int, extend: bool) -> tuple[range, range] | None:
-        """Move the picked cell, or extend the rectangle from its first cell; returns where the moving end is."""
+        """Move the picked cell, or extend the rectangle picked last; returns where the moving end is."""
         rows, columns = self.size
         if not rows or not columns:
             return None
-        if self.cells() is None:
-            self._anchor = self._head = (0, 0)
+        if not self._has_head:
+            self.point(0, 0)
         else:
             row = min(max(self._head[0] + down, 0), rows - 1)
             column = min(max(self._head[1] + right, 0), columns - 1)
-            self._head = (row, column)
-            if not extend:
-                self._anchor = self._head
-        (top, bottom), (left, right_) = (sorted(pair) for pair in zip(self._anchor, self._head, strict=True))
-        self._set(range(top, bottom + 1), range(left, right_ + 1))
+            if extend:
+                self.stretch(row, column)
+            else:
+                self.point(row, column)
         row, column = self._head
         return range(row, row + 1), range(column, column + 1)

@@ -9,7 +9,7 @@ from weightedit.core.numbers import Number, NumberError, count_text, parse_numbe
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.reduction import SliceView, cells
 from weightedit.core.region import Box
-from weightedit.ui.tensor_page.selection import region_text
+from weightedit.core.selecting import region_text
 
 MOST_COPIED = 1_000_000
 
