@@ -464,6 +464,7 @@ READABLE = (
     tied_gpt2, tied_parameters, training, shared_views, non_contiguous, dragging_slice, small_shapes_zip,
     small_shapes_safetensors, low_precision_zip, low_precision_safetensors, all_dtypes_zip, odd_offsets, sharded,
     hostile_names_zip, hostile_names_safetensors, names_that_print_alike, safetensors_named_pt, zip_named_safetensors,
+    legacy,
 )  # fmt: skip
 BROKEN = (
     empty_file, text_file, picture, plain_zip, truncated_zip, truncated_safetensors, truncated_header, missing_shard,

@@ -115,7 +115,7 @@ class FileWriter:
         if not own and _same_file(path, [file.path for file in document.files]):
             raise EditRefused([refusal("unsupported", f"{path.name} is one of the files {document.title} is read from",
                                        "Save, or export to another name.")])  # fmt: skip
-        kind = self._format(document, path, format)
+        kind = self._format(document, path, document.format_name if own and format is None else format)
         if shard_size is not None and (type(shard_size) is not int or shard_size < 1 or kind.name != "safetensors"):
             what = f"{kind.name} is one file" if kind.name != "safetensors" else "It takes a whole number of bytes"
             raise EditRefused([refusal("argument", f"shard_size is {shard_size!r}", f"{what}.")])
@@ -134,6 +134,9 @@ class FileWriter:
         found = format_for(path, name)
         if found is None and name is None:
             found = format_for(path, document.format_name)
+        if found is None and any(kind.name == name for kind in self._formats):
+            raise EditRefused([refusal("unsupported", f"{name} is read and not written",
+                                       "Export to a .pt file as torch zip, or to another format.")])  # fmt: skip
         if found is None:
             known = ", ".join(kind.name for kind in self._formats if kind.writes)
             what = f"There is no format {name!r}" if name else f"The suffix of {path.name} names no format"

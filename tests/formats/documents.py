@@ -19,7 +19,8 @@ from weightedit.core.transaction import FileSystem, Transaction
 from weightedit.formats import FORMATS, Contents, Format, Opened, detect
 from weightedit.formats.verify import verify
 
-SAFETENSORS, TORCH_ZIP = FORMATS
+SAFETENSORS, TORCH_ZIP, TORCH_LEGACY = (next(kind for kind in FORMATS if kind.name == name)
+                                         for name in ("safetensors", "torch zip", "torch legacy"))  # fmt: skip
 
 
 def held_by(value: Any) -> HeldTensor | None:

@@ -7,9 +7,11 @@ from pathlib import Path
 from weightedit.formats.detection import locate, read_head, what_instead
 from weightedit.formats.protocol import Contents, Format, Opened, Pinned
 from weightedit.formats.safetensors import Safetensors
+from weightedit.formats.torch_legacy import TorchLegacy
+from weightedit.formats.torch_tar import TorchTar
 from weightedit.formats.torch_zip import TorchZip
 
-FORMATS: tuple[Format, ...] = (Safetensors(), TorchZip())
+FORMATS: tuple[Format, ...] = (Safetensors(), TorchZip(), TorchLegacy(), TorchTar())
 """Every format, in the order in which they are asked."""
 
 __all__ = ["FORMATS", "Contents", "Format", "Opened", "Pinned", "detect", "format_for"]

@@ -14,9 +14,8 @@ HEAD = 4096
 INDEX_SUFFIX = ".index.json"
 CHECKPOINT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".jit")
 
-_LEGACY_PICKLE = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+_LEGACY_PICKLES = (b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", b"L119547037146038801333356L\n.")  # binary, and as text
 _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
-    (257, b"ustar", "a tar archive, the form torch wrote before 0.2"),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (0, b"GGUF", "a GGUF file"),
     (0, b"\x93NUMPY", "a numpy .npy file"),
@@ -38,7 +37,7 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
 
 def is_torch_legacy(head: bytes) -> bool:
     """Whether the file is what torch.save wrote before 1.6: a magic number in a pickle of its own."""
-    return _LEGACY_PICKLE in head[:32]
+    return any(number in head[:48] for number in _LEGACY_PICKLES)
 
 
 def what_instead(path: Path, head: bytes, size: int) -> CheckpointError:
@@ -46,12 +45,6 @@ def what_instead(path: Path, head: bytes, size: int) -> CheckpointError:
     name = path.name
     if not size:
         return CheckpointError(f"{name} is empty: it has 0 bytes.", file=path)
-    if is_torch_legacy(head):
-        return CheckpointError(
-            f"{name} is in the format of torch before 1.6, which weightedit does not read yet; "
-            f'torch.save(torch.load("{name}"), "new.pt") in Python writes it anew in the present one.',
-            file=path,
-        )
     for offset, magic, what in _FOREIGN:
         if head[offset : offset + len(magic)] == magic:
             return CheckpointError(f"{name} is {what}; weightedit reads safetensors and torch checkpoints.", file=path)

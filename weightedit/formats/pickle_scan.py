@@ -17,6 +17,8 @@ _RUN = re.compile(rb"(?:" + _PLAIN + rb"|" + _FIXED + rb"|" + _LINES + rb")*+", 
 _SIZED = {b"X": 4, b"T": 4, b"B": 4, b"U": 1, b"C": 1, b"\x8c": 1, b"\x8d": 8, b"\x8e": 8, b"\x96": 8, b"\x8a": 1,
           b"\x8b": 4}  # fmt: skip
 """Opcodes followed by a length of so many bytes, and then by as many bytes."""
+_LONG = b"Kqh\x80\x82M\x83Jj\x84G\x95ciILFSVPg"
+"""Opcodes with a number or lines after them, which the end of the data may cut off."""
 
 
 def check_sizes(data: bytes) -> None:
@@ -51,6 +53,49 @@ def check_sizes(data: bytes) -> None:
             at = end + 1
         else:
             return
+
+
+def end_of_pickle(data: bytes, at: int) -> tuple[int, bool]:
+    """Find where the pickle that is being scanned ends, without reading it.
+
+    Parameters
+    ----------
+    data
+        As many bytes as there are so far.
+    at
+        Where an opcode begins.
+
+    Returns
+    -------
+    int, bool
+        The byte past its last opcode and True; or the opcode that `data` cuts off, from which to go on, and False.
+
+    Raises
+    ------
+    pickle.UnpicklingError
+        If a byte is no opcode.
+    """
+    while True:
+        match = _RUN.match(data, at)
+        assert match is not None  # it may be empty
+        at = match.end()
+        op = data[at : at + 1]
+        if op == b".":
+            return at + 1, True
+        width = _SIZED.get(op)
+        if width is not None:
+            end = at + 1 + width + int.from_bytes(data[at + 1 : at + 1 + width], "little")
+        elif op == b"r":
+            end = at + 5
+        elif op == b"p":
+            end = data.find(b"\n", at) + 1 or len(data) + 1
+        elif op and op not in _LONG:
+            raise pickle.UnpicklingError(f"byte {at:,} of it, {op[0]:#04x}, is no opcode")
+        else:
+            end = len(data) + 1
+        if end > len(data):
+            return at, False
+        at = end
 
 
 def _check_index(index: int, data: bytes) -> None:

@@ -87,9 +87,13 @@ class PickleWriter:
         Returns where a tensor is in the new file.
     stored_ref
         Returns the same for a storage that stands in the pickle without a tensor.
+    legacy
+        Whether storages are named as torch before 1.6 did, with a place for a view of another storage.
     """
 
-    def __init__(self, placed: Callable[[HeldTensor], Placed], stored_ref: Callable[[StorageRef], str]) -> None:
+    def __init__(self, placed: Callable[[HeldTensor], Placed], stored_ref: Callable[[StorageRef], str], *,
+                 legacy: bool = False) -> None:  # fmt: skip
+        self._view: tuple[None, ...] = (None,) if legacy else ()
         self._placed = placed
         self._stored_ref = stored_ref
         self._memo: dict[int, tuple[int, Any]] = {}
@@ -268,7 +272,8 @@ class PickleWriter:
             self._items(value.items)
 
     def _storage_ref(self, value: StorageRef) -> None:
-        self._then(_Persistent(("storage", value.type, self._stored_ref(value), value.location, value.numel)))
+        key = self._stored_ref(value)
+        self._then(_Persistent(("storage", value.type, key, value.location, value.numel, *self._view)))
 
     def _persistent(self, value: _Persistent) -> None:
         self._then(value.pid, _Op(b"Q"))
@@ -294,7 +299,7 @@ class PickleWriter:
         typed = STORAGE_OF.get(spec.dtype) if not placed.untyped else None
         storage_type = GlobalName("torch", typed) if typed else GlobalName("torch.storage", "UntypedStorage")
         numel = placed.nbytes // spec.type.itemsize if typed else placed.nbytes
-        storage = _Persistent(("storage", storage_type, placed.key, placed.location, numel))
+        storage = _Persistent(("storage", storage_type, placed.key, placed.location, numel, *self._view))
         head = (storage, spec.offset, spec.shape, spec.stride)
         grad = spec.requires_grad and spec.kind != "parameter"
         hooks = _hooks(extras) if spec.kind != "parameter" else OrderedDict()

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weightedit.core.errors import CheckpointError, EditRefused
+from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import SourceFile
 from weightedit.core.transaction import Transaction
 from weightedit.formats.detection import locate
+from weightedit.formats.pickle_file import MOST_PICKLE, read_checked
 from weightedit.formats.pickle_reader import PickleReader
-from weightedit.formats.pickle_settle import path_to
 from weightedit.formats.protocol import Contents, Opened, shared_refusals
 from weightedit.formats.zip_directory import ZipDirectory, is_zip, read_directory, wrong
 from weightedit.formats.zip_source import read_record, record_size, record_source
-
-MOST_PICKLE = 1 << 30
 
 
 @dataclass
@@ -131,14 +128,4 @@ def read_pickle(origin: TorchZipOrigin) -> tuple[Any, PickleReader]:
         lambda key: record_size(origin.directory, storages + key),
         lambda key: record_source(origin.directory, storages + key),
     )
-    try:
-        root = reader.read(read_record(origin.directory, name))
-    except CheckpointError:
-        raise
-    except Exception as error:  # the unpickler meets arbitrary bytes: whatever it raises is about the file
-        cause = str(error) or type(error).__name__
-        raise wrong(file, f"has a pickle that cannot be read: {cause[:200]}.", name) from error
-    for held, fault in reader.faults[:1]:
-        where = json.dumps(path_to(root, held), ensure_ascii=False)[:200]
-        raise wrong(file, f"is damaged: tensor {where} {fault}.", where)
-    return root, reader
+    return read_checked(reader, read_record(origin.directory, name), file, name), reader
