@@ -14,7 +14,8 @@ from weightedit.core.statistics import Statistics
 from weightedit.ui.plots.axes import IndexAxis, RmsStrip
 from weightedit.ui.plots.canvas import ZOOM_STEP, Canvas, Graphics
 from weightedit.ui.plots.color_bar import ColorBar
-from weightedit.ui.plots.colormaps import Levels, picture
+from weightedit.ui.plots.colormaps import picture
+from weightedit.ui.plots.levels import Levels
 from weightedit.ui.plots.markers import SMALLEST_CELL, Marker, clusters
 from weightedit.ui.plots.overlay import HoverText, Overlay, Tint
 from weightedit.ui.plots.picking import Picking
@@ -257,7 +258,7 @@ class Heatmap(QWidget):
             overlay.selection = self.rect_of(rows, columns)
             overlay.size_text = f"{len(rows)} × {len(columns)}"
         overlay.others = [self.rect_of(*cells) for cells in self.others]
-        overlay.tint = None if self.tint is None else (self.tint.image(), self.rect_of(self.tint.rows, self.tint.columns))
+        overlay.tint = None if self.tint is None else (self.tint, self.rect_of(self.tint.rows, self.tint.columns))
         overlay.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -70,7 +70,8 @@ class Overlay(QWidget):
         self.frame = QRectF()
         self.selection: QRectF | None = None
         self.others: list[QRectF] = []
-        self.tint: tuple[QImage, QRectF] | None = None
+        self.tint: tuple[Tint, QRectF] | None = None
+        self._tint_drawn: tuple[Tint, str, QImage] | None = None
         self.size_text = ""
         self.markers: list[tuple[Marker, QPointF]] = []
         self.hover: HoverText | None = None
@@ -90,7 +91,7 @@ class Overlay(QWidget):
             tint.setAlphaF(0.25)
             painter.fillRect(self.flash, tint)
         if self.tint is not None:
-            painter.drawImage(self.tint[1], self.tint[0])
+            painter.drawImage(self.tint[1], self._tint_image(self.tint[0]))
         for marker, place in self.markers:
             draw_marker(painter, marker.token, place)
         painter.restore()
@@ -100,6 +101,11 @@ class Overlay(QWidget):
             self._draw_outline(painter, rect)
         if self.hover is not None:
             self._draw_card(painter, self.hover)
+
+    def _tint_image(self, tint: Tint) -> QImage:
+        if self._tint_drawn is None or self._tint_drawn[0] is not tint or self._tint_drawn[1] != theme.name:
+            self._tint_drawn = (tint, theme.name, tint.image())
+        return self._tint_drawn[2]
 
     def _lines(self) -> tuple[QColor, QColor]:
         line, halo = QColor("#FFFFFF"), QColor("#000000")
