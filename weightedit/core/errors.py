@@ -50,6 +50,15 @@ class RegionError(WeightEditError):
         self.column = column
 
 
+class ExpressionError(WeightEditError):
+    """A formula or condition does not read or does not fit; `column` is the 0-based place in `text`."""
+
+    def __init__(self, message: str, *, text: str = "", column: int = 0) -> None:
+        super().__init__(message)
+        self.text = text
+        self.column = column
+
+
 class HazardError(WeightEditError):
     """An edit that was not applied, with the hazards that say why."""
 

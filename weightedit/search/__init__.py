@@ -1,0 +1,1 @@
+"""Finding tensors and cells, and computing values: the language of expressions and conditions."""
