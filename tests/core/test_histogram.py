@@ -100,3 +100,13 @@ def test_nothing_to_bin() -> None:
     assert histograms((pin(torch.full((5,), float("nan"))),))[1] == ()
     assert histograms((pin(torch.zeros(5)),), log=True)[1] == ()
     assert bins_of((statistics(pin(torch.zeros(5))),)) is not None
+
+
+def test_values_for_which_a_condition_holds_count_alone() -> None:
+    tensor = torch.randn(40, 30)
+    boxes = (parse_region("[5:35, :]", (40, 30)),)
+    (found,), (counted,) = histograms((Parts(pin(tensor), boxes, lambda values, _: values > 0.5),))
+    values = tensor[5:35][tensor[5:35] > 0.5].double().numpy()
+    assert found.count == len(values)
+    assert found.minimum == values.min()
+    assert counted.counts.tolist() == np.histogram(values, counted.bins.edges)[0].tolist()
