@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from tests.core.test_statistics import pin
-from weightedit.core.reduction import SliceView, reduce, row_peaks
+from weightedit.core.phase import reduce_phase
+from weightedit.core.reduction import SliceView, reduce
 from weightedit.core.region import Box, parse_region
+from weightedit.core.scaling import row_scale, tile_scale
 from weightedit.core.tile_layout import default_tiling, head_tiling, wrapped
 from weightedit.core.tile_reading import blocks, dead_groups, dead_tiles, reduce_tiles, tile_peaks
 from weightedit.core.tiling import Tiling
@@ -192,27 +194,46 @@ def test_dead_tiles_are_found_by_their_largest_magnitude() -> None:
     assert dead_tiles(tiling, np.full(tiling.grid, np.nan)) == []
 
 
-def test_a_scale_divides_pixels_and_leaves_the_root_mean_squares_of_lines() -> None:
+def test_a_scale_divides_each_tile_by_its_largest_and_leaves_the_root_mean_squares_of_lines() -> None:
     tensor = torch.randn(8, 3, 3, 2, dtype=torch.float64)
+    tensor[4, 1] = 0
     tiling = replace(default_tiling((8, 3, 3, 2)), per_line=3)
     (rows, columns), wanted = tiling.size, table_of(tensor, tiling)
-    peaks = tile_peaks(pin(tensor), tiling)
-    lines, units = np.arange(rows) // 3, np.arange(columns) // 2
-    found = reduce_tiles(pin(tensor), tiling, range(rows), range(columns), rows, columns, nbytes=90,
-                         scale=lambda down, across: peaks[np.ix_(lines[down], units[across])])  # fmt: skip
-    assert np.array_equal(found.low, wanted / peaks[np.ix_(lines, units)], equal_nan=True)
-    assert np.allclose(found.row_rms, np.sqrt(np.nanmean(wanted**2, axis=1)))
-    assert np.allclose(found.column_rms, np.sqrt(np.nanmean(wanted**2, axis=0)))
+    shares = table_of(tensor / tensor.abs().amax(dim=(2, 3), keepdim=True).clamp(min=1e-300), tiling)
+    for down, across in ((range(rows), range(columns)), (range(2, rows), range(5, columns))):
+        scale = tile_scale(pin(tensor), tiling, down, across)
+        found = reduce_tiles(pin(tensor), tiling, down, across, rows, columns, nbytes=90, scale=scale)
+        assert np.array_equal(found.low, shares[np.ix_(down, across)], equal_nan=True)
+        part = wanted[np.ix_(down, across)]
+        assert np.allclose(found.row_rms, np.sqrt(np.nanmean(part**2, axis=1)))
+        assert np.allclose(found.column_rms, np.sqrt(np.nanmean(part**2, axis=0)))
 
 
-def test_rows_by_their_own_largest() -> None:
+@pytest.mark.parametrize("tiled", [False, True])
+def test_each_row_is_divided_by_its_own_largest_whatever_part_is_shown(tiled: bool) -> None:
     tensor = torch.randn(20, 30, dtype=torch.float64) * torch.logspace(-5, 5, 20, dtype=torch.float64)[:, None]
-    view = SliceView(0, 1)
-    peaks = row_peaks(pin(tensor), view, range(4, 20))
-    assert np.array_equal(peaks, tensor[4:].abs().amax(dim=1).numpy())
-    found = reduce(pin(tensor), view, range(4, 20), range(10, 30), 4, 5, nbytes=700,
-                   scale=lambda rows, _: peaks[rows.start - 4 : rows.stop - 4, None])  # fmt: skip
+    view = head_tiling((20, 30), 4) if tiled else SliceView(0, 1)
+    rows, columns = range(4, 20), range(10, 30)
+    scale = row_scale(pin(tensor), view, rows)
+    if tiled:
+        found = reduce_tiles(pin(tensor), view, rows, columns, 4, 5, nbytes=700, scale=scale)
+    else:
+        found = reduce(pin(tensor), view, rows, columns, 4, 5, nbytes=700, scale=scale)
     scaled = (tensor / tensor.abs().amax(dim=1, keepdim=True))[4:, 10:].numpy()
     assert np.array_equal(found.high, scaled.reshape(4, 4, 5, 4).max(axis=(1, 3)))
     plain = tensor[4:, 10:].numpy().reshape(4, 4, 20)
     assert np.allclose(found.row_rms, np.sqrt((plain**2).mean(axis=(1, 2))))
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex32])
+def test_the_phase_of_pixels_is_that_of_their_directions(dtype: torch.dtype) -> None:
+    tensor = torch.polar(torch.rand(6, 8) + 0.1, torch.full((6, 8), 3.1)).to(dtype)
+    tensor[:, ::2] = tensor[:, ::2].conj()  # 3.1 and -3.1 are close to one another, on both sides of the cut
+    tensor[0, 0] = complex("nan")
+    angle = tensor.to(torch.complex64).angle().numpy()
+    view = SliceView(0, 1)
+    exact = reduce_phase(pin(tensor), lambda source, _: reduce(source, view, range(6), range(8), 6, 8))
+    assert np.allclose(exact.extreme, np.where(np.isnan(exact.low), np.nan, angle), atol=1e-3, equal_nan=True)
+    assert np.isnan(exact.low[0, 0])
+    pairs = reduce_phase(pin(tensor), lambda source, _: reduce(source, view, range(6), range(8), 3, 4))
+    assert (np.abs(pairs.typical(100)) > 3.05).all()

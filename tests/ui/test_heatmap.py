@@ -16,7 +16,8 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
 from weightedit.ui.plots.axes import ticks
-from weightedit.ui.plots.colormaps import NAMES, Levels, colored, table
+from weightedit.ui.plots.colormaps import NAMES, colored, table
+from weightedit.ui.plots.levels import Levels
 from weightedit.ui.plots.overlay import handles
 from weightedit.ui.theme import theme
 

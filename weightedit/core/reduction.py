@@ -151,7 +151,7 @@ class Reduced:
 class Pixels:
     """Accumulators of one reduction."""
 
-    def __init__(self, rows: Axis, columns: Axis, height: int, width: int) -> None:
+    def __init__(self, rows: range, columns: range, height: int, width: int) -> None:
         shape = (height, width)
         self.rows, self.columns = rows, columns
         self.row_edges = np.arange(height + 1, dtype=np.int64) * len(rows) // max(height, 1)
@@ -161,14 +161,14 @@ class Pixels:
         self.total = np.zeros(shape)
         self.nan, self.posinf, self.neginf = (np.zeros(shape, np.int64) for _ in range(3))
         self.square = np.zeros(shape)
-        self.missing = np.zeros(shape, np.int64)
+        self.missing: Array = np.zeros(shape, np.int64)
         self.row_square: Array | None = None
         self.column_square: Array | None = None
 
     def leave_out(self, rows: range, columns: range) -> None:
         """Say that these rows and columns of the table have no values where they cross."""
-        down, across = (np.diff(np.clip(edges + shown.start, part.start, part.stop)) for edges, shown, part in
-                        ((self.row_edges, self.rows, rows), (self.column_edges, self.columns, columns)))  # fmt: skip
+        down: Array = np.diff(np.clip(self.row_edges + self.rows.start, rows.start, rows.stop))
+        across: Array = np.diff(np.clip(self.column_edges + self.columns.start, columns.start, columns.stop))
         self.missing = down[:, None] * across[None, :]
 
     def add(self, block: Array, top: int, left: int, scale: Array | None = None) -> None:
@@ -380,9 +380,3 @@ def _nonfinite_in(pinned: Pinned, view: SliceView, rows: range, columns: range, 
 def cells(pinned: Any, view: SliceView, rows: range, columns: range) -> Array:
     """Return stored values of rows and columns of a slice, a copy, 2-D; for windows that fit a screen."""
     return view.flat(pinned.read(view.box(pinned.spec.shape, rows, columns)))
-
-
-def row_peaks(pinned: Pinned, view: SliceView, rows: range, progress: Progress | None = None) -> Array:
-    """Return the largest finite magnitude of each of these rows of a slice, float64; NaN where a row has none."""
-    columns = range(view.size(pinned.spec.shape)[1])
-    return np.abs(reduce(pinned, view, rows, columns, len(rows), 1, progress).extreme[:, 0])

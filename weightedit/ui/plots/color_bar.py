@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QWidget
 
 from weightedit.core.numbers import count_text
 from weightedit.core.statistics import Statistics
-from weightedit.ui.plots.colormaps import STEPS, Levels, apart, table
+from weightedit.ui.plots.colormaps import STEPS, table
+from weightedit.ui.plots.levels import CHOICES, SCALED, Levels, counts_along
 from weightedit.ui.plots.markers import NAMES, TOKENS, draw_marker
 from weightedit.ui.theme import theme, ui_font
 
@@ -60,7 +61,7 @@ class ColorBar(QWidget):
         self.setToolTip("Drag a triangle to move its level; double click for the default levels")
         self.top, self.bottom = 20.0, 200.0
         self.levels = Levels(-1.0, 1.0)
-        self.span = (-1.0, 1.0)
+        self.span = Levels(-1.0, 1.0)
         self.map_name = "Tide"
         self.counts: tuple[int, int, int] | None = None
         self.is_signed = True
@@ -81,9 +82,10 @@ class ColorBar(QWidget):
     def show_levels(self, levels: Levels, name: str, *, keep_span: bool = False) -> None:
         """Show levels and the map between them."""
         self.levels, self.map_name = levels, name
-        self.is_signed = name not in ("Dusk", "magma") and levels.low < 0
+        self.is_signed = levels.low < 0 < levels.high
+        self.setAccessibleDescription(f"{CHOICES[levels.source]}, {levels.low:.4g} to {levels.high:.4g}")
         if not keep_span:
-            self.span = (levels.low, levels.high)
+            self.span = levels
             self._measure()
         self.update()
 
@@ -96,21 +98,19 @@ class ColorBar(QWidget):
 
     def _measure(self) -> None:
         found = self._statistics
-        if found is None:
-            self._histogram = None
+        if found is None or self.levels.source in (*SCALED, "phase"):
+            self._histogram = None  # of the values themselves, which are not what the bar shows then
             return
-        counts = np.log1p(found.histogram(*self.span, 64))
+        counts = np.log1p(counts_along(found, self.span, 64))
         self._histogram = counts / (counts.max() or 1.0)
 
     # ---- geometry
 
     def _y(self, value: float) -> float:
-        low, high = self.span
-        return self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
+        return self.bottom - float(self.span.share(value)) * (self.bottom - self.top)
 
     def _value(self, y: float) -> float:
-        low, high = self.span
-        return low + (self.bottom - y) / (self.bottom - self.top) * (high - low)
+        return self.span.value((self.bottom - y) / (self.bottom - self.top))
 
     # ---- drawing
 
@@ -137,8 +137,8 @@ class ColorBar(QWidget):
     def _gradient(self) -> QImage:
         colors = table(self.map_name, theme.name)
         height = max(2, round(self.bottom - self.top))
-        values = np.linspace(self.span[1], self.span[0], height)
-        at = np.clip((values - self.levels.low) / (self.levels.high - self.levels.low) * STEPS, 0, STEPS - 1)
+        values = np.array([self.span.value(share) for share in np.linspace(1, 0, height).tolist()])
+        at = np.clip(self.levels.share(values) * STEPS, 0, STEPS - 1)
         column = np.ascontiguousarray(colors[at.astype(np.intp)])
         return QImage(column.data, 1, height, 4, QImage.Format.Format_RGBA8888).copy()
 
@@ -154,18 +154,25 @@ class ColorBar(QWidget):
             painter.drawRect(QRectF(depth - width, self.bottom - (number + 1) * step, width, step + 0.5))
 
     def _draw_labels(self, painter: QPainter) -> None:
-        low, high = self.span
         painter.setFont(ui_font(10))
         painter.setPen(theme.color("text2"))
-        for number in range(5):
-            value = low + (high - low) * number / 4
-            if abs(value) < 1e-9 * (high - low):
-                value = 0.0
+        for value in self.span.labels(int((self.bottom - self.top) / 18)):
             y = self._y(value)
             painter.drawLine(QPointF(BAR_LEFT + BAR_WIDTH, y), QPointF(BAR_LEFT + BAR_WIDTH + 3, y))
             text = level_text(value, self.is_signed)
             rect = QRectF(BAR_LEFT + BAR_WIDTH + 5, y - 8, WIDTH - BAR_LEFT - BAR_WIDTH - 5, 16)
             painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, text)
+        painter.setPen(theme.color("text3"))
+        note = self.note
+        if note:
+            painter.drawText(QRectF(0, self.top - 19, WIDTH - 2, 14), Qt.AlignmentFlag.AlignRight, note)
+
+    @property
+    def note(self) -> str:
+        """What stands above the bar: that colours are per row or tile, or where a logarithm begins."""
+        if self.levels.source in SCALED or self.levels.source == "phase":
+            return CHOICES[self.levels.source]
+        return f"log ≥ {level_text(self.levels.threshold, False)}" if self.levels.threshold else ""
 
     def _draw_legend(self, painter: QPainter) -> None:
         y = self.bottom + 15
@@ -204,12 +211,12 @@ class ColorBar(QWidget):
         if not math.isfinite(value):
             return
         if self.levels.is_symmetric:
-            end = max(abs(value), (self.span[1] - self.span[0]) * 1e-3)
-            moved = Levels(-end, end, "dragged")
+            end = max(abs(value), self.levels.threshold or (self.span.high - self.span.low) * 1e-3)
+            moved = self.levels.with_ends(-end, end, "dragged")
         elif self._held == "high":
-            moved = apart(self.levels.low, max(value, self.levels.low), "dragged")
+            moved = self.levels.with_ends(self.levels.low, max(value, self.levels.low), "dragged")
         else:
-            moved = apart(min(value, self.levels.high), self.levels.high, "dragged")
+            moved = self.levels.with_ends(min(value, self.levels.high), self.levels.high, "dragged")
         self.show_levels(moved, self.map_name, keep_span=True)
         self.levels_dragged.emit(moved)
 
@@ -217,7 +224,7 @@ class ColorBar(QWidget):
         """Let go; levels past the bar stretch it."""
         if self._held is not None:
             self._held = None
-            if self.levels.low < self.span[0] or self.levels.high > self.span[1]:
+            if self.levels.low < self.span.low or self.levels.high > self.span.high:
                 self.show_levels(self.levels, self.map_name)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 
 from weightedit.core.reduction import Reduced
-from weightedit.core.statistics import Statistics
+from weightedit.ui.plots.levels import Levels
 from weightedit.ui.tokens import TOKENS
 
 Array = np.ndarray[Any, Any]
@@ -25,12 +24,20 @@ _STOPS = {
         "light": "0 #FAFAF7, .25 #E7CFA6, .5 #D08A6E, .75 #8A4477, 1 #261C4D",
     },
 }
+_CYCLE = {
+    "dark": "0 #101418, .25 #3E9BE0, .5 #F2F0EA, .75 #E27A26, 1 #101418",
+    "light": "0 #F8F8F6, .25 #2468B4, .5 #101418, .75 #CF5F14, 1 #F8F8F6",
+}
 _NAMED = {"viridis": "viridis", "cividis": "cividis", "magma": "magma", "grey": "CET-L1", "CET-CBD1": "CET-CBD1",
           "CET-CBL2": "CET-CBL2"}  # fmt: skip
 NAMES = (*_STOPS, *_NAMED)
 """The maps a person can choose."""
 TWO = "two colours"
 """The map of bool tensors."""
+CYCLE = "cycle"
+"""The map of phases, whose ends are one colour: the page at ±π, blue at −π/2, bright at 0, orange at π/2."""
+FIXED = {"bool": (TWO,), "phase": (CYCLE,)}
+"""Kinds of values that have a map of their own and no choice."""
 
 
 @cache
@@ -40,8 +47,8 @@ def table(name: str, theme: str) -> Array:
     if name == TWO:
         ends = [_rgb(TOKENS[theme]["text3"]), _rgb(TOKENS[theme]["accent"])]
         colors = np.where(at[:, None] < 0.5, *ends)
-    elif name in _STOPS:
-        stops = [stop.split() for stop in _STOPS[name][theme].split(",")]
+    elif name in _STOPS or name == CYCLE:
+        stops = [stop.split() for stop in (_CYCLE if name == CYCLE else _STOPS[name])[theme].split(",")]
         places = [float(stop[0]) for stop in stops]
         parts = np.array([_rgb(stop[1]) for stop in stops])
         colors = np.stack([np.interp(at, places, parts[:, channel]) for channel in range(3)], 1)
@@ -55,75 +62,14 @@ def _rgb(text: str) -> tuple[int, int, int]:
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
-@dataclass(frozen=True)
-class Levels:
-    """The values at the ends of the map, finite and apart."""
-
-    low: float
-    high: float
-    source: str = "symmetric"
-
-    @property
-    def is_symmetric(self) -> bool:
-        """Whether the ends are one number and its negative."""
-        return self.low == -self.high
-
-
-def kind_of(dtype_family: str, dtype: str, found: Statistics | None) -> str:
-    """Return which kind of values a map is chosen for: `signed`, `magnitude`, `integer` or `bool`."""
-    if dtype_family == "bool":
-        return "bool"
-    if dtype_family == "complex":
-        return "magnitude"
-    if dtype_family in ("int", "uint", "opaque") and dtype != "int8":
-        return "integer"
-    if found is None or found.minimum is None or found.maximum is None:
-        return "signed"
-    return "signed" if found.minimum < 0 < found.maximum else "magnitude"
-
-
-DEFAULT_MAPS = {"signed": "Tide", "magnitude": "Dusk", "integer": "viridis", "bool": TWO}
-
-
-def levels_of(kind: str, found: Statistics, choice: str = "") -> Levels:
-    """Return the levels that show a tensor of a kind.
-
-    Parameters
-    ----------
-    kind
-        As `kind_of` says.
-    found
-        Statistics of what is shown.
-    choice
-        `symmetric` (± the 99.9th percentile of abs), `minmax`, or nothing for the kind's own.
-    """
-    if found.minimum is None or found.maximum is None:
-        return Levels(0.0, 1.0, "minmax") if kind in ("bool", "integer", "magnitude") else Levels(-1.0, 1.0)
-    low, high = float(found.minimum), float(found.maximum)
-    choice = choice or ("symmetric" if kind == "signed" else "minmax")
-    if choice == "symmetric":
-        end = found.abs_percentile() or max(abs(low), abs(high)) or 1.0
-        return Levels(-end, end)
-    if kind == "bool":
-        return Levels(0.0, 1.0, "minmax")
-    if kind == "magnitude":
-        low, high = (0.0, high) if high > 0 else (low, 0.0)
-    return apart(low, high, "minmax")
-
-
-def apart(low: float, high: float, source: str) -> Levels:
-    """Return levels with `low` below `high`, whatever was asked for."""
-    if not high > low:
-        room = abs(low) * 1e-3 or 1.0
-        low, high = low - room, high + room
-    limit = 8e307  # their difference must be finite too
-    return Levels(max(low, -limit), min(high, limit), source)
+DEFAULT_MAPS = {"signed": "Tide", "magnitude": "Dusk", "integer": "viridis", "bool": TWO, "phase": CYCLE}
+"""The map of each kind of values; a person may choose another, except for bool and phase."""
 
 
 def colored(values: Array, levels: Levels, colors: Array) -> Array:
     """Return `(height, width, 4)` uint8 RGBA; NaN is transparent, values past the levels take the end colour."""
     with np.errstate(all="ignore"):
-        at = (values - levels.low) * (STEPS / (levels.high - levels.low))
+        at = levels.share(values) * STEPS
         place = np.clip(np.nan_to_num(at, nan=0.0, posinf=STEPS, neginf=0), 0, STEPS - 1).astype(np.intp)
     picture = colors[place]
     picture[np.isnan(values)] = 0

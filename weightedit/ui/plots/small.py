@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from weightedit.core.numbers import statistic_text
 from weightedit.core.reduction import Reduced
 from weightedit.core.statistics import Statistics
-from weightedit.ui.plots.colormaps import Levels, picture
+from weightedit.ui.plots.colormaps import picture
+from weightedit.ui.plots.levels import Levels
 from weightedit.ui.theme import theme, ui_font
 
 BINS = 96

@@ -10,7 +10,8 @@ from weightedit.core.numbers import statistic_text
 from weightedit.core.reduction import SliceView
 from weightedit.ui.pieces import icon_button, label, line
 from weightedit.ui.plots.color_bar import level_text
-from weightedit.ui.plots.colormaps import NAMES, TWO, Levels, table
+from weightedit.ui.plots.colormaps import NAMES, TWO, table
+from weightedit.ui.plots.levels import CHOICES, Levels
 from weightedit.ui.theme import theme
 
 HEIGHT = 34
@@ -21,7 +22,6 @@ SLIDERS = 28
 PIXELS = ("Colour map. A pixel over several cells shows their root mean square with the sign of the largest, "
           "or the largest itself where it is far past the levels.")  # fmt: skip
 SWATCH = QSize(38, 11)
-CHOICES = {"symmetric": "99.9 %", "minmax": "min–max"}
 
 
 def swatch(name: str) -> QIcon:

@@ -12,8 +12,9 @@ from weightedit.core.numbers import bits_text, index_text, value_text
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.reduction import Reduced, cells, find_nonfinite, preview, reduce
 from weightedit.core.statistics import Statistics
-from weightedit.ui.plots.colormaps import DEFAULT_MAPS, Levels, kind_of, levels_of
+from weightedit.ui.plots.colormaps import DEFAULT_MAPS
 from weightedit.ui.plots.heatmap import Heatmap
+from weightedit.ui.plots.levels import Levels, kind_of, levels_of
 from weightedit.ui.plots.overlay import HoverText
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tensor_page.facts import Facts
