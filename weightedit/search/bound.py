@@ -64,15 +64,20 @@ class Stored:
         rank = len(self.readable.spec.shape)
         return Box(tuple(range(1) if dim in self.dropped else next(axes) for dim in range(rank)))
 
-    def layout(self) -> TensorSpec:
-        """Return the dimensions that count with the strides in which values lie in storage."""
+    def whole_layout(self) -> TensorSpec:
+        """Return all dimensions, with the strides in which values lie in storage."""
         source, spec = self.readable, self.readable.spec
         stride = spec.stride
         if isinstance(source, PinnedRegion):
             steps = (axis.step if isinstance(axis, range) else 1 for axis in source.box.axes)
             stride = tuple(one * step for one, step in zip(source.whole.spec.stride, steps, strict=True))
+        return replace(spec, stride=stride, offset=0)
+
+    def layout(self) -> TensorSpec:
+        """Return the dimensions that count, with the strides in which values lie in storage."""
+        spec = self.whole_layout()
         counted = [dim for dim in range(len(spec.shape)) if dim not in self.dropped]
-        return replace(spec, shape=self.shape, stride=tuple(stride[dim] for dim in counted), offset=0)
+        return replace(spec, shape=self.shape, stride=tuple(spec.stride[dim] for dim in counted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +127,11 @@ class Bound:
 
 
 def bind(expression: Expression, source: Readable, tensors: Mapping[str, Readable], nbytes: int,
-         check: Callable[[], None]) -> Bound:  # fmt: skip
-    """Check an expression against tensors and work its reductions out; see `Expression.bind`."""
+         check: Callable[[], None], gives: torch.dtype | None = None) -> Bound:  # fmt: skip
+    """Check an expression against tensors and work its reductions out; see `Expression.bind`.
+
+    `gives` is the dtype it must have, where that matters.
+    """
     dropped = source.box.dropped if isinstance(source, PinnedRegion) else ()
     own = Stored(source, tuple(dropped))
     stored: dict[Node, Stored] = {Own(0): own}
@@ -144,6 +152,9 @@ def bind(expression: Expression, source: Readable, tensors: Mapping[str, Readabl
     leaves: dict[Node, Leaf] = dict(stored)
     pending = _pending(expression, shapes, leaves)
     dtype = _dtype(expression, expression.root, leaves, len(own.shape))
+    if gives is not None and dtype != gives:
+        raise failure(expression.text, expression.root,
+                      f"a condition is wanted, and this is {str(dtype)[6:]}; compare it, as in w != 0")  # fmt: skip
     for node, leaf in stored.items():
         if node != Own(0):
             leaf.keep(nbytes)

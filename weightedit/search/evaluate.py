@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 import torch
 
-from weightedit.core.errors import ExpressionError
 from weightedit.core.region import Box
 from weightedit.search.arithmetic import (
     MeaningError,
@@ -21,6 +20,7 @@ from weightedit.search.arithmetic import (
     negated,
     rounded_bound,
 )
+from weightedit.search.fitting import failure
 from weightedit.search.nodes import COMPARISONS, Binary, Call, Constant, Extent, Named, Node, Own, Reduce, Unary
 
 
@@ -86,7 +86,7 @@ class Frame:
         try:
             return self._value(node)
         except MeaningError as error:
-            self._fail(node, str(error))
+            raise failure(self.text, node, str(error)) from None
 
     def _value(self, node: Node) -> Values:
         if isinstance(node, Constant):
@@ -103,11 +103,6 @@ class Frame:
         if node.op in COMPARISONS:
             left, right = self._compared(node, left, right)
         return binary(node.op, left, right)
-
-    def _fail(self, node: Node, what: str) -> NoReturn:
-        shown = self.text if len(self.text) <= 60 else self.text[:57] + "…"
-        raise ExpressionError(f"{shown} cannot be worked out at column {node.column + 1}: {what}.",
-                              text=self.text, column=node.column)  # fmt: skip
 
     def _compared(self, node: Binary, left: Values, right: Values) -> tuple[Values, Values]:
         """Take a number that a tensor is compared with as the tensor's dtype holds it, or both as float64."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from weightedit.search.bound import Bound
 
 
-def _go_on() -> None:
+def never_stop() -> None:
     """Never stop."""
 
 
@@ -63,7 +63,7 @@ class Expression:
         return printed(self.root, current, names)
 
     def bind(self, source: Readable, tensors: Mapping[str, Readable], *, nbytes: int = CHUNK,
-             check: Callable[[], None] = _go_on) -> Bound:  # fmt: skip
+             check: Callable[[], None] = never_stop) -> Bound:  # fmt: skip
         """Work out what needs a pass over a whole tensor, such as `mean(w)`, in the memory of a few chunks.
 
         Parameters

@@ -8,14 +8,14 @@ from math import prod
 from weightedit.core.errors import ExpressionError
 from weightedit.core.region import shape_text
 from weightedit.search.nodes import Constant, Extent, Named, Node, Own, Reduce, children, walk
+from weightedit.search.tokens import shortened
 
 Shape = tuple[int, ...]
 
 
 def failure(text: str, node: Node, what: str) -> ExpressionError:
     """Return the error that an expression does not fit, with its place."""
-    shown = text if len(text) <= 60 else text[:57] + "…"
-    return ExpressionError(f"{shown} cannot be worked out at column {node.column + 1}: {what}.",
+    return ExpressionError(f"{shortened(text)} cannot be worked out at column {node.column + 1}: {what}.",
                            text=text, column=node.column)  # fmt: skip
 
 

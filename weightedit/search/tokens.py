@@ -45,11 +45,16 @@ class Token:
     value: Value = 0
 
 
+def shortened(text: str) -> str:
+    """Return an expression as messages show it."""
+    text = text.strip()
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
 def fail(text: str, column: int, what: str) -> NoReturn:
     """Raise an error that shows where an expression does not read, and why."""
-    shown = text if len(text) <= 60 else text[:57] + "…"
     end = "" if what.endswith("?") else "."
-    raise ExpressionError(f"The expression {shown} does not read at column {column + 1}: {what}{end}",
+    raise ExpressionError(f"The expression {shortened(text)} does not read at column {column + 1}: {what}{end}",
                           text=text, column=column)  # fmt: skip
 
 
