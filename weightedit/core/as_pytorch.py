@@ -30,10 +30,13 @@ def as_pytorch(document: Document, edit: Edit) -> str:
 
     operation = document.operations[edit.operation]
     try:
-        groups = group_by_tensor(document, operation, edit)
+        if operation.effect == "restructure":
+            lines = list(_arranging(document, operation, edit))
+        else:
+            groups = group_by_tensor(document, operation, edit)
+            lines = [line for slots in groups for line in _lines(document, operation, edit, slots)]
     except EditRefused:
-        groups = []
-    lines = [line for slots in groups for line in _lines(document, operation, edit, slots)]
+        lines = []
     body = "\n".join(f"    {line}" for line in lines) or "    pass"
     return f"import torch\n\nwith torch.no_grad():\n{body}\n"
 
@@ -44,13 +47,6 @@ def _lines(document: Document, operation: Operation, edit: Edit, slots: Sequence
 
     if operation.effect == "flag":
         yield f"{place}.requires_grad_({edit.arguments['value']})"
-        return
-    if operation.effect == "restructure":
-        owner, key = access(document, slots[0].path[:-1]), slots[0].key
-        new = str(edit.arguments["to"])[len(slots[0].name) - len(str(key)) :]
-        yield f"items = [({new!r} if key == {key!r} else key, value) for key, value in {owner}.items()]"
-        yield f"{owner}.clear()"
-        yield f"{owner}.update(items)"
         return
     arguments = {}
     for name, value in edit.arguments.items():
@@ -67,6 +63,74 @@ def _lines(document: Document, operation: Operation, edit: Edit, slots: Sequence
             yield f"{place}.copy_({values})" if region is None else f"{current} = {values}"
         else:
             yield from _rebound(document, slots, edit, values)
+
+
+def _arranging(document: Document, operation: Operation, edit: Edit) -> Iterator[str]:
+    """Yield what does the same to the containers: one assignment or deletion where that is all, else a new order."""
+    from weightedit.core.arrange import pairs_of
+    from weightedit.core.editing import draft_of
+
+    draft = draft_of(document, operation, edit)
+    for slot, key in draft.renamed:
+        yield from _reordered(access(document, slot.path[:-1]), f"({key!r} if key == {slot.key!r} else key, value)")
+    for path, owner, items in draft.edited:
+        place = access(document, path)
+        before = pairs_of(owner)
+        now = [(item.was, item.key) for item in items]
+        if [key for key, _ in before] == [key for _, key in now] and all(was == key for was, key in now):
+            for (key, old), item in zip(before, items, strict=True):
+                if item.value is not old:
+                    yield f"{place}[{key!r}] = {item.value!r}"
+            continue
+        kept = [item.was for item in items if item.was == item.key]
+        gone = [key for key, _ in before if key not in kept]
+        if len(kept) == len(items) and kept == [key for key, _ in before if key in kept]:
+            yield from (f"del {place}[{key!r}]" for key in reversed(gone))
+            continue
+        yield from _rewritten(place, before, items, isinstance(owner, dict), str(_source(document, edit)))
+
+
+def _source(document: Document, edit: Edit) -> str:
+    found = document.find(edit.targets[0])
+    return access(document, found.path) if found is not None else "None"
+
+
+def _reordered(place: str, item: str) -> Iterator[str]:
+    yield f"items = [{item} for key, value in {place}.items()]"
+    yield f"{place}.clear()"
+    yield f"{place}.update(items)"
+
+
+def _rewritten(place: str, before: Sequence[tuple[Any, Any]], items: Sequence[Any], is_dict: bool,
+               current: str) -> Iterator[str]:  # fmt: skip
+    """Yield code that replaces the part of a container's items that changes, from the first such item to the last."""
+    same = [key for key, _ in before]
+    now = [item.was if item.was == item.key else None for item in items]
+    first = next((n for n, (old, new) in enumerate(zip(same, now, strict=False)) if old != new),
+                 min(len(same), len(now)))  # fmt: skip
+    last = 0
+    while last < min(len(same), len(now)) - first and same[-1 - last] == now[len(now) - 1 - last]:
+        last += 1
+    made = [_item_code(item, place, is_dict, current) for item in items[first : len(items) - last]]
+    yield f"items = list({place}.items())" if is_dict else f"items = list({place})"
+    yield f"items[{first}:{len(before) - last}] = [{', '.join(made)}]"
+    if is_dict:
+        yield f"{place}.clear()"
+        yield f"{place}.update(items)"
+    else:
+        yield f"{place}[:] = items"
+
+
+def _item_code(item: Any, place: str, is_dict: bool, current: str) -> str:
+    from weightedit.core.draft import NEW, NewTensor
+
+    if isinstance(item.value, NewTensor):
+        value = item.value.code.format(current=current)
+    elif item.was is NEW:
+        value = repr(item.value)
+    else:
+        value = f"{place}[{item.was!r}]"
+    return f"({item.key!r}, {value})" if is_dict else value
 
 
 def _regions(edit: Edit, spec: TensorSpec, keeps: bool) -> Sequence[str | None]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from weightedit.core.arrange import Arrange, pairs_of, same_pairs
 from weightedit.core.region import Box
 from weightedit.core.slots import Described, HeldTensor, Slot, at, put
 from weightedit.core.source import ByteSource
@@ -240,7 +241,7 @@ def changed_since_undo(command: Command) -> bool:
     if isinstance(command, Rebind):
         live = command.before[1].live
         return live is not None and any(at(slot) is not live for slot in command.slots)
-    return False
+    return isinstance(command, Arrange) and not same_pairs(pairs_of(command.owner), command.before)
 
 
 def do_all(commands: Sequence[Command]) -> None:

@@ -68,17 +68,18 @@ class Inventory:
             name = self._unique(name)
             slot = Slot(owner, key, path, name, held)
             self.slots.append(slot)
-            self.entries.append(Entry(path, name, "tensor", slot=slot))
+            self.entries.append(Entry(path, name, "tensor", owner=owner, key=key, slot=slot))
             return None
         expanded = self._expand(value, path)
         if expanded is None:
-            self.entries.append(Entry(path, name, "value", value=value, text=brief(value)))
+            self.entries.append(Entry(path, name, "value", owner=owner, key=key, value=value, text=brief(value)))
             return None
         kind, text, items = expanded
         if id(value) in self._open or len(self.entries) > MOST_ENTRIES:
-            self.entries.append(Entry(path, name, "value", value=value, text=f"the same {kind} as above"))
+            text = f"the same {kind} as above"
+            self.entries.append(Entry(path, name, "value", owner=owner, key=key, value=value, text=text))
             return None
-        self.entries.append(Entry(path, name, kind, value=value, text=text))
+        self.entries.append(Entry(path, name, kind, owner=owner, key=key, value=value, text=text))
         self._open.add(id(value))
         return iter(items)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.arrange import Arrange, walk_again
 from weightedit.core.commands import changed_since_undo, do_all, undo_all
 from weightedit.core.consent import changed_elsewhere, check_hazards
 from weightedit.core.edit import Edit, TensorName
@@ -80,12 +81,11 @@ class Document(Reader):
 
         Parameters are those of `apply`. A refusal is returned, not raised.
         """
-        from weightedit.core.editing import hazards_of, make_edit, plan_of
+        from weightedit.core.editing import make_edit, preflight_of
 
         try:
             declared, edit = make_edit(self, operation, targets, region, device, tied, seed, arguments)
-            running = Progress(progress, cancel)
-            return hazards_of(self, plan_of(self, declared, edit, running), running)[0]
+            return preflight_of(self, declared, edit, Progress(progress, cancel))
         except EditRefused as error:
             return list(error.hazards)
 
@@ -159,11 +159,13 @@ class Document(Reader):
 
     def _changed(self, step: Step) -> None:
         self.version += 1
+        if any(isinstance(command, Arrange) for command in step.commands):
+            walk_again(self)
         if step.structure:
             self._index()
             for entry in self.entries:
                 if entry.slot is not None and entry.name != entry.slot.name:
-                    entry.name, entry.path = entry.slot.name, entry.slot.path
+                    entry.name, entry.path, entry.key = entry.slot.name, entry.slot.path, entry.slot.key
         change = Change(step.names, step.regions, step.structure)
         for callback in tuple(self._subscribers):
             callback(change)

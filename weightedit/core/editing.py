@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.arguments import normalized
-from weightedit.core.commands import Command, Rename
+from weightedit.core.commands import Command
 from weightedit.core.compute import ComputedTensor
 from weightedit.core.consent import check_device, check_hazards
+from weightedit.core.draft import Draft
 from weightedit.core.edit import Edit, region_of
 from weightedit.core.errors import EditRefused
 from weightedit.core.execute import Workshop, execute
@@ -27,9 +28,8 @@ from weightedit.core.preflight import sorted_hazards, structural_hazards, value_
 from weightedit.core.preview import Preview
 from weightedit.core.progress import Progress
 from weightedit.core.region import Box
-from weightedit.core.renaming import new_key
 from weightedit.core.stage import copies
-from weightedit.core.targets import patterns
+from weightedit.core.targets import find_entries, patterns
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -54,7 +54,8 @@ def make_edit(document: Document, operation: str, targets: Any, region: Any, dev
     except TypeError as error:
         raise EditRefused([refusal("argument", f"The region is {region!r}", f"{error}.")]) from None
     names = tuple(
-        target if isinstance(target, str) else document.name_at(target) for target in patterns(document, targets)
+        target if isinstance(target, str) else _name_at(document, target, declared)
+        for target in patterns(document, targets)
     )
     if seed is not None and (isinstance(seed, bool) or not 0 <= seed < 2**64):
         raise EditRefused([refusal("argument", f"The seed is {seed!r}", "It is a whole number from 0 to 2**64 - 1.")])
@@ -63,16 +64,32 @@ def make_edit(document: Document, operation: str, targets: Any, region: Any, dev
     return declared, Edit(declared.name, names, given, MappingProxyType(checked), kept, device, tied)
 
 
+def _name_at(document: Document, path: Any, declared: Operation) -> str:
+    if declared.effect == "restructure":
+        for entry in document.entries:
+            if entry.path == path:
+                return entry.name
+    return document.name_at(path)
+
+
 def plan_of(document: Document, operation: Operation, edit: Edit, progress: Progress) -> Plan:
     """Work an edit out on specs; raises `EditRefused` where it cannot be done."""
     bench = Bench(document.resolve, copies, document.conditions, document.spill, document.chunk,
                   lambda: progress.advance(0))  # fmt: skip
-    plan = make_plan(document, operation, edit, bench)
-    if operation.effect == "restructure":
-        if len(plan.targets) != 1 or len(plan.targets[0].slots) != 1:
-            raise EditRefused([refusal("argument", f"{operation.name} takes one tensor", "Name exactly one.")])
-        new_key(plan.targets[0].slots[0], edit.arguments["to"], document)
-    return plan
+    return make_plan(document, operation, edit, bench)
+
+
+def draft_of(document: Document, operation: Operation, edit: Edit) -> Draft:
+    """Write down what a restructure does; raises `EditRefused` where it cannot be done."""
+    if edit.region is not None:
+        raise EditRefused([refusal("argument", f"{operation.name} applies to whole entries", "Leave the region out.")])
+    entries = find_entries(document.entries, document.origin.root, edit.targets, operation.subject)
+    draft = Draft(document)
+    if len(entries) > 1 and operation.parameter("to") is not None:
+        raise EditRefused([refusal("argument", f"{operation.name} takes one entry", "Name exactly one.")])
+    for entry in entries:
+        operation.compute(draft, entry, **edit.arguments)
+    return draft
 
 
 def hazards_of(document: Document, plan: Plan, progress: Progress) -> tuple[list[Hazard], list[Losses]]:
@@ -89,8 +106,18 @@ def hazards_of(document: Document, plan: Plan, progress: Progress) -> tuple[list
     return sorted_hazards(found + more), losses
 
 
+def preflight_of(document: Document, declared: Operation, edit: Edit, progress: Progress) -> list[Hazard]:
+    """Return what an edit would do silently, refusals first."""
+    if declared.effect == "restructure":
+        return sorted_hazards(draft_of(document, declared, edit).hazards)
+    return hazards_of(document, plan_of(document, declared, edit, progress), progress)[0]
+
+
 def preview_of(document: Document, declared: Operation, edit: Edit, progress: Progress) -> Preview:
     """Return what an edit would do, with the first target readable before and after."""
+    if declared.effect == "restructure":
+        draft = draft_of(document, declared, edit)
+        return Preview(edit, sorted_hazards(draft.hazards), sorted(draft.names), 0, 0, lines=tuple(draft.lines))
     plan = plan_of(document, declared, edit, progress)
     hazards, losses = hazards_of(document, plan, progress)
     first = plan.targets[0]
@@ -104,7 +131,7 @@ def preview_of(document: Document, declared: Operation, edit: Edit, progress: Pr
         after = ComputedTensor(plan, first, first.boxes[0])
     elif declared.effect == "rebind":
         after = ComputedTensor(plan, first, Box.whole(first.result.shape))
-    return Preview(edit, hazards, names, changed, total, first.spec, first.result, before, after)
+    return Preview(edit, hazards, names, changed, total, (), first.spec, first.result, before, after)
 
 
 def carry_out(document: Document, declared: Operation, edit: Edit, accept: Collection[str] | str,
@@ -112,6 +139,8 @@ def carry_out(document: Document, declared: Operation, edit: Edit, accept: Colle
     """Compute all of an edit and return it as a step that was not done yet."""
     check_device(edit.device)
     edit = replace(edit, arguments=MappingProxyType(normalized(declared, edit.arguments, document.spill)))
+    if declared.effect == "restructure":
+        return _restructured(document, declared, edit, accept, progress)
     plan = plan_of(document, declared, edit, progress)
     hazards, _ = hazards_of(document, plan, progress)
     edit = replace(edit, accepted=check_hazards(hazards, accept))
@@ -123,9 +152,21 @@ def carry_out(document: Document, declared: Operation, edit: Edit, accept: Colle
     return _step(document, plan, edit, tuple(execute(plan, shop)))
 
 
+def _restructured(document: Document, declared: Operation, edit: Edit, accept: Collection[str] | str,
+                  progress: Progress) -> Step:  # fmt: skip
+    draft = draft_of(document, declared, edit)
+    edit = replace(edit, accepted=check_hazards(draft.hazards, accept))
+    document.history.check_room(draft.nbytes)
+    progress.begin(declared.title, draft.nbytes)
+    commands = tuple(draft.commands(Workshop(document.spill, document.chunk, progress)))
+    regions: dict[str, list[str] | None] = dict.fromkeys(draft.names)
+    return Step(edit, commands, label(declared, edit), place(edit, list(edit.targets)), frozenset(draft.names), regions,
+                datetime.now(), True)  # fmt: skip
+
+
 def _step(document: Document, plan: Plan, edit: Edit, commands: tuple[Command, ...]) -> Step:
     named = [slot.name for target in plan.targets for slot in target.slots]
-    names = set(named) | {command.name for command in commands if isinstance(command, Rename)}
+    names = set(named)
     regions: dict[str, list[str] | None] = dict.fromkeys(named)
     if plan.operation.effect == "write":
         for target in plan.targets:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from weightedit.core.commands import Command, Flag, LiveWrite, Rebind, Rename, Write, kept_bytes
+from weightedit.core.commands import Command, Flag, LiveWrite, Rebind, Write, kept_bytes
 from weightedit.core.compute import Piece, compute, result_boxes
 from weightedit.core.dtypes import torch_dtype
 from weightedit.core.live import LiveBytes
@@ -19,12 +19,12 @@ from weightedit.core.plan import Plan, Target
 from weightedit.core.progress import Progress
 from weightedit.core.reading import array_index, array_over, element_offsets, gather, ordered_runs
 from weightedit.core.region import Box
-from weightedit.core.renaming import new_key
 from weightedit.core.slots import Described, HeldTensor
 from weightedit.core.source import ByteSource
 from weightedit.core.spec import TensorSpec
 from weightedit.core.spill import Spill
 from weightedit.core.stage import (
+    bits_of,
     bytes_of,
     fill_live,
     reparametrized,
@@ -54,8 +54,6 @@ class Workshop:
 def execute(plan: Plan, shop: Workshop) -> list[Command]:
     """Compute every value of a plan and return the commands that show them; the document is not touched."""
     effect = plan.operation.effect
-    if effect == "restructure":
-        return [Rename(target.slots[0], *new_key(target.slots[0], plan.scalars["to"])) for target in plan.targets]
     if effect == "flag":
         return [_flag(target, plan.scalars["value"]) for target in plan.targets]
     if effect == "rebind":
@@ -167,7 +165,7 @@ def _writes(plan: Plan, clones: dict[int, list[Rebind]], shop: Workshop) -> list
         for target in group:
             for box in target.boxes:
                 for piece in compute(plan, target, box, shop.chunk):
-                    values = _bits(piece.stored)
+                    values = bits_of(piece.stored)
                     if piece.mask is None:
                         writer.put(target.spec, piece.box, values)
                     else:
@@ -177,13 +175,6 @@ def _writes(plan: Plan, clones: dict[int, list[Rebind]], shop: Workshop) -> list
         commands.append(Write(storage, storage.content, after, max(0, kept_bytes(after) - kept_bytes(storage.content))
                               if not isinstance(after, Resident) else after.nbytes))  # fmt: skip
     return commands
-
-
-def _bits(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
-    """Return a tensor's elements as unsigned integers, or as raw items where there are none of that size."""
-    size = tensor.element_size()
-    flat = np.frombuffer(bytes_of(tensor), f"u{size}" if size <= 8 else f"V{size}")
-    return flat.reshape(tuple(tensor.shape))
 
 
 def _live_write(plan: Plan, target: Target, described: Described, shop: Workshop) -> LiveWrite:
@@ -218,7 +209,7 @@ def _live_write(plan: Plan, target: Target, described: Described, shop: Workshop
 
 def _narrowed(piece: Piece) -> tuple[Box, np.ndarray[Any, Any]]:
     """Return the smallest product of rows, columns and so on that holds every cell a piece writes, and its bits."""
-    bits = _bits(piece.stored)
+    bits = bits_of(piece.stored)
     if piece.mask is None:
         return piece.box, bits
     mask = piece.mask.numpy()
@@ -256,7 +247,7 @@ def _rebind(plan: Plan, target: Target, shop: Workshop) -> list[Command]:
     out = array_over(target.result, buffer)
     for box in result_boxes(plan, target):
         for piece in compute(plan, target, box, shop.chunk):
-            out[array_index(piece.box)] = _bits(piece.stored)
+            out[array_index(piece.box)] = bits_of(piece.stored)
             shop.progress.advance(piece.stored.numel() * piece.stored.element_size())
     commands: list[Command] = []
     for rebind in _bound(target, target.result, buffer, plan.edit.tied, shop):

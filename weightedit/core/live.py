@@ -103,14 +103,17 @@ class LiveObjects:
     ----------
     storages
         What is known already: tensors, each with the storage it lies over.
+    held
+        Tensors that are held already.
     """
 
-    def __init__(self, storages: Iterable[tuple[torch.Tensor, Storage]] = ()) -> None:
+    def __init__(self, storages: Iterable[tuple[torch.Tensor, Storage]] = (),
+                 held: Iterable[HeldTensor] = ()) -> None:  # fmt: skip
         self._storages = {
             tensor.untyped_storage()._cdata: storage
             for tensor, storage in storages if not isinstance(storage.content, NoBytes)
         }  # fmt: skip
-        self._tensors: dict[int, HeldTensor] = {}
+        self._tensors = {id(tensor.described.live): tensor for tensor in held}
         self._buffers: set[int] = set()
 
     def walk(self, root: Any) -> Inventory:

@@ -38,6 +38,19 @@ def widened(values: torch.Tensor, *numbers: complex) -> torch.Tensor:
     return values.view(torch.int64) if values.dtype == torch.uint64 else values.to(torch.int64)
 
 
+def together(values: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return two tensors in the dtype in which arithmetic with both is done, by the rules of `widened`."""
+    if other.is_complex() or values.is_complex():
+        wide = any(one.dtype in (torch.float64, torch.complex128, *_LONG) for one in (values, other))
+        return tuple(one.to(torch.complex128 if wide else torch.complex64) for one in (values, other))  # type: ignore[return-value]
+    if other.is_floating_point() != values.is_floating_point():
+        return values.to(torch.float64), other.to(torch.float64)
+    first, second = widened(values), widened(other)
+    if first.dtype != second.dtype:
+        return first.to(torch.float64), second.to(torch.float64)
+    return first, second
+
+
 def operand(values: torch.Tensor, number: complex) -> complex:
     """Return `number` as arithmetic with widened `values` takes it: torch has no operand past int64."""
     if isinstance(number, int) and not -(2**63) <= number < 2**63:
@@ -46,11 +59,16 @@ def operand(values: torch.Tensor, number: complex) -> complex:
 
 
 def number_like(values: torch.Tensor, number: complex) -> torch.Tensor:
-    """Return `number` in the shape of `values`, exact: float64, int64, uint64 or complex128, so rounding is seen."""
+    """Return `number` in the shape of `values`, exact."""
+    return exact_number(number).expand(values.shape)
+
+
+def exact_number(number: complex) -> torch.Tensor:
+    """Return a number as a 0-dim tensor, exact: float64, int64, uint64 or complex128, so that rounding is seen."""
     if isinstance(number, int) and number >= 2**63:
-        return torch.tensor(number, dtype=torch.uint64).expand(values.shape)
+        return torch.tensor(number, dtype=torch.uint64)
     kind = {complex: torch.complex128, float: torch.float64}.get(type(number), torch.int64)
-    return torch.tensor(number, dtype=kind).expand(values.shape)
+    return torch.tensor(number, dtype=kind)
 
 
 def outside(values: torch.Tensor, low: int, high: int) -> torch.Tensor:

@@ -20,8 +20,10 @@ class Preview:
         The record, what to know, and the names of the tensors.
     changed, total
         Values that change, of those written.
+    lines
+        What a restructure does, in words.
     spec_before, spec_after
-        Of the first target.
+        Of the first target; None of a restructure.
     before, after
         The first target's region (of a write) or whole tensor, readable; `after` is computed where one looks.
     """
@@ -31,7 +33,8 @@ class Preview:
     targets: list[str]
     changed: int
     total: int
-    spec_before: TensorSpec
-    spec_after: TensorSpec
-    before: Readable
-    after: Readable
+    lines: tuple[str, ...] = ()
+    spec_before: TensorSpec | None = None
+    spec_after: TensorSpec | None = None
+    before: Readable | None = None
+    after: Readable | None = None

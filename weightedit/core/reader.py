@@ -44,6 +44,8 @@ class Reader:
         self.origin = origin
         self.entries: Sequence[Entry] = inventory.entries
         self.slots: Sequence[Slot] = inventory.slots
+        self.absent: Sequence[Slot] = ()
+        """Slots that are not there now, and that undo or redo may bring back."""
         self.tensors = TensorsView(self)
         self._index()
 

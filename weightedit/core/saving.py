@@ -138,11 +138,13 @@ def mark_saved(document: Document) -> None:
         if not slot.held.is_deferred:
             slot.held.saved = slot.held.described
             slot.storage.saved = slot.storage.content
+    for slot in document.absent:
+        slot.saved = ("", slot.held)
 
 
 def _states_of(document: Document) -> Iterable[tuple[Storage, ByteSource]]:
     """Yield every content of every storage that the document or its history can show."""
-    for slot in document.slots:
+    for slot in (*document.slots, *document.absent):
         yield slot.storage, slot.storage.content
     for command in (command for step in document.history.steps for command in step.commands):
         if isinstance(command, Write):

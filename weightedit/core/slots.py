@@ -165,6 +165,8 @@ class Entry:
 
     Attributes
     ----------
+    owner, key
+        The container it is in, and where.
     path, name
         As for a slot.
     kind
@@ -177,10 +179,12 @@ class Entry:
         What the tree shows beside the name: a value's repr, a container's type and size.
     """
 
-    __slots__ = ("kind", "name", "path", "slot", "text", "value")
+    __slots__ = ("key", "kind", "name", "owner", "path", "slot", "text", "value")
 
-    def __init__(self, path: tuple[Any, ...], name: str, kind: str, *, slot: Slot | None = None, value: Any = None,
-                 text: str = "") -> None:  # fmt: skip
+    def __init__(self, path: tuple[Any, ...], name: str, kind: str, *, owner: Any = None, key: Any = None,
+                 slot: Slot | None = None, value: Any = None, text: str = "") -> None:  # fmt: skip
+        self.owner = owner
+        self.key = key
         self.path = path
         self.name = name
         self.kind = kind

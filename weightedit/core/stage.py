@@ -61,6 +61,13 @@ def staged(values: torch.Tensor, dtype: str) -> torch.Tensor:
     return target
 
 
+def bits_of(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    """Return a CPU tensor's elements as unsigned integers, or as raw items where there are none of that size."""
+    size = tensor.element_size()
+    flat = np.frombuffer(bytes_of(tensor), f"u{size}" if size <= 8 else f"V{size}")
+    return flat.reshape(tuple(tensor.shape))
+
+
 def selected(tensor: torch.Tensor, box: Box) -> torch.Tensor:
     """Return the values of a box: a view where it has slices only, a copy where it has lists."""
     found = tensor.detach()

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.slots import Slot
+from weightedit.core.slots import Entry, Slot
 
 
 class SlotIndex(Protocol):
@@ -43,6 +43,50 @@ def find_slots(index: SlotIndex, targets: object) -> list[Slot]:
     if not found:
         raise EditRefused([refusal("not-found", "No tensor is named", "Name at least one tensor or pattern.")])
     return list(found.values())
+
+
+def find_entries(entries: Sequence[Entry], root: object, targets: Sequence[str], subject: str) -> list[Entry]:
+    """Return the entries of the tree that targets mean, in order; those inside another one that is meant are left out.
+
+    Parameters
+    ----------
+    entries, root
+        Of the document; an empty target is the root itself.
+    targets
+        As for `find_slots`.
+    subject
+        `value` leaves tensors out.
+
+    Raises
+    ------
+    EditRefused
+        If one of them matches nothing.
+    """
+    found: dict[int, Entry] = {}
+    for target in targets:
+        matched = _matching(entries, target) if target else [Entry((), "", "root", value=root)]
+        matched = [entry for entry in matched if subject != "value" or entry.kind != "tensor"]
+        if not matched:
+            kind = "value" if subject == "value" else "entry"
+            raise EditRefused([refusal("not-found", f"No {kind} is named {target}",
+                                       "Names are dotted, such as optimizer.param_groups.0.lr.")])  # fmt: skip
+        found.update((id(entry), entry) for entry in matched)
+    paths = {entry.path for entry in found.values()}
+    return [entry for entry in found.values()
+            if not any(entry.path[:length] in paths for length in range(len(entry.path)))]  # fmt: skip
+
+
+def _matching(entries: Sequence[Entry], target: str) -> list[Entry]:
+    exact = [entry for entry in entries if entry.name == target]
+    if exact:
+        return exact[:1]
+    if target.startswith("re:"):
+        try:
+            pattern = re.compile(target[3:])
+        except re.error as error:
+            raise EditRefused([refusal("not-found", f"The pattern {target} does not read", f"{error}.")]) from None
+        return [entry for entry in entries if pattern.fullmatch(entry.name)]
+    return [entry for entry in entries if fnmatchcase(entry.name, target)]
 
 
 def patterns(index: SlotIndex, targets: object) -> list[object]:

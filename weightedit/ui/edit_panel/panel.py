@@ -26,7 +26,7 @@ from weightedit.ui.edit_panel.preview_work import Shown, make_preview
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.icons import icon
 from weightedit.ui.pieces import IconLabel, label, line, restyle
-from weightedit.ui.plots.colormaps import Levels
+from weightedit.ui.plots.levels import Levels
 from weightedit.ui.tasks import TaskProgress, Tasks
 
 HEAD, FORM, HEIGHT, HEIGHT_3 = 40, 198, 252, 276
@@ -39,6 +39,8 @@ def summary(preview: Preview, effect: str) -> str:
     if any(hazard.level == "refusal" for hazard in preview.hazards):
         return "cannot be applied"
     before, after = preview.spec_before, preview.spec_after
+    if before is None or after is None:
+        return "; ".join(preview.lines)
     slots = f"{len(preview.targets)} slot{'s' if len(preview.targets) > 1 else ''}"
     if effect == "rebind":
         what = f"{before.dtype} to {after.dtype}" if before.dtype != after.dtype else \

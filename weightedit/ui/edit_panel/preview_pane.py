@@ -9,7 +9,7 @@ from weightedit.core.numbers import bytes_text, shape_text, statistic_text
 from weightedit.core.statistics import Statistics
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.pieces import IconLabel, label
-from weightedit.ui.plots.colormaps import Levels
+from weightedit.ui.plots.levels import Levels
 from weightedit.ui.plots.small import BeforeAfter, Thumbnail
 
 WIDTH = 258
@@ -65,6 +65,9 @@ class PreviewPane(QWidget):
         """Show what an edit would do."""
         preview = shown.preview
         before, after = preview.spec_before, preview.spec_after
+        if before is None or after is None:
+            self.clear("\n".join(preview.lines))
+            return
         changes = []
         if before.shape != after.shape:
             changes.append(f"{shape_text(before.shape)} → {shape_text(after.shape)}")

@@ -37,7 +37,9 @@ def make_preview(document: Document, request: Request, view: SliceView, progress
                              **request.arguments)  # fmt: skip
     operation = document.operations[request.operation]
     refused = any(hazard.level == "refusal" for hazard in found.hazards)
-    if refused or operation.effect not in ("write", "rebind") or not found.before.spec.numel:
+    if refused or found.before is None or found.after is None:
+        return Shown(request, found)
+    if operation.effect not in ("write", "rebind") or not found.before.spec.numel:
         return Shown(request, found)
     before = _picture(found.before, view, progress)
     after = _picture(found.after, view, progress)

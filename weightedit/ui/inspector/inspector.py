@@ -218,6 +218,7 @@ class Inspector(QWidget):
         if shown is None or not rebinds:
             return
         before, after = shown.preview.spec_before, shown.preview.spec_after
+        assert before is not None and after is not None
         self.preview.note.setText("whole tensor" if shown.request.region is None else "region")
         self.preview.show_values("dtype", before.dtype, after.dtype, "accent")
         self.preview.show_values("Shape", shape_text(before.shape), shape_text(after.shape), "accent")

@@ -1,0 +1,125 @@
+"""Slots and values that come, go and change places in their containers: the command, and walking a document anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weightedit.core.contents import Inventory, file_inventory
+from weightedit.core.slots import Slot
+
+if TYPE_CHECKING:
+    from weightedit.core.document import Document
+
+
+@dataclass(slots=True)
+class Arrange:
+    """Give a dict or list other items, or the same in another order; the container stays the same object.
+
+    Attributes
+    ----------
+    owner
+        The container.
+    before, after
+        Its items as (key or index, value) pairs.
+    nbytes
+        Of tensors that are new.
+    """
+
+    owner: Any
+    before: Sequence[tuple[Any, Any]]
+    after: Sequence[tuple[Any, Any]]
+    nbytes: int = 0
+
+    def do(self) -> None:
+        """Put the new items in."""
+        self._put(self.after)
+
+    def undo(self) -> None:
+        """Put the old items back."""
+        self._put(self.before)
+
+    def _put(self, items: Sequence[tuple[Any, Any]]) -> None:
+        if isinstance(self.owner, dict):
+            self.owner.clear()
+            self.owner.update(items)
+        else:
+            self.owner[:] = [value for _, value in items]
+
+    def was_changed_elsewhere(self) -> bool:
+        """Whether the container no longer has the items this step gave it."""
+        return not same_pairs(pairs_of(self.owner), self.after)
+
+
+def pairs_of(owner: Any) -> list[tuple[Any, Any]]:
+    """Return what a dict or list holds, each with its key or index."""
+    return list(owner.items()) if isinstance(owner, dict) else list(enumerate(owner))
+
+
+def same_pairs(pairs: Sequence[tuple[Any, Any]], others: Sequence[tuple[Any, Any]]) -> bool:
+    """Whether the same objects stand in the same places; equal tensors are not the same."""
+    return len(pairs) == len(others) and all(
+        key == other_key and value is other
+        for (key, value), (other_key, other) in zip(pairs, others, strict=True)
+    )
+
+
+def walk_again(document: Document) -> None:
+    """List a document's entries and slots anew after containers changed.
+
+    A slot that was there before, or at any earlier point of the history, is the same object again, so that the
+    steps that hold it keep working; only its place and name follow.
+    """
+    known = [*document.slots, *document.absent]
+    inventory = _inventory(document, known)
+    exact = {(id(slot.owner), _key(slot.key), id(slot.held)): slot for slot in known}
+    loose: dict[tuple[int, int], list[Slot]] = {}
+    for slot in known:
+        loose.setdefault((id(slot.owner), id(slot.held)), []).append(slot)
+    used: set[int] = set()
+    fresh: dict[int, Slot] = {}
+    for slot in inventory.slots:
+        old = exact.get((id(slot.owner), _key(slot.key), id(slot.held)))
+        if old is not None and id(old) not in used:
+            used.add(id(old))
+            fresh[id(slot)] = _moved(old, slot)
+    for slot in inventory.slots:
+        if id(slot) not in fresh:
+            same = loose.get((id(slot.owner), id(slot.held)), [])
+            old = next((one for one in same if id(one) not in used), None)
+            if old is None:
+                slot.saved = ("", slot.held)  # it is in no file yet
+                fresh[id(slot)] = slot
+            else:
+                used.add(id(old))
+                fresh[id(slot)] = _moved(old, slot)
+    for entry in inventory.entries:
+        if entry.slot is not None:
+            entry.slot = fresh[id(entry.slot)]
+    document.entries = inventory.entries
+    document.slots = [fresh[id(slot)] for slot in inventory.slots]
+    present = {id(slot) for slot in document.slots}
+    document.absent = [slot for slot in known if id(slot) not in present]
+
+
+def _inventory(document: Document, known: Sequence[Slot]) -> Inventory:
+    if not document.is_live:
+        return file_inventory(document.origin.root)
+    from weightedit.core.live import LiveObjects
+
+    objects = LiveObjects(((slot.held.described.live, slot.storage) for slot in known), (slot.held for slot in known))
+    return objects.walk(document.origin.root)
+
+
+def _key(key: Any) -> Any:
+    try:
+        hash(key)
+    except TypeError:
+        return id(key)
+    return (type(key), key)
+
+
+def _moved(old: Slot, new: Slot) -> Slot:
+    old.key, old.path, old.name = new.key, new.path, new.name
+    return old
