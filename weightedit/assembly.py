@@ -23,6 +23,7 @@ from weightedit.core.transaction import Transaction
 from weightedit.formats import FORMATS, Contents, Format, Opened, detect, format_for
 from weightedit.formats.collector import collector_paused
 from weightedit.operations import OPERATIONS
+from weightedit.search.condition import split_region
 
 
 def open_document(source: Any, *, optimizer: Any = None, progress: Progress | None = None,
@@ -83,7 +84,7 @@ def _open_live(source: Any, optimizer: Any, spill: Spill | None) -> Document:
 def _document(origin: Origin, inventory: Inventory, spill: Spill | None) -> Document:
     return Document(
         origin, inventory, operations=OPERATIONS, writer=FileWriter(FORMATS), resolve=open_document,
-        spill=spill or Spill(_spill_folder()))  # fmt: skip
+        conditions=split_region, spill=spill or Spill(_spill_folder()))  # fmt: skip
 
 
 def _spill_folder() -> Path:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.conditions import is_conditional
 from weightedit.core.edit import Edit, TensorName, TensorValue, is_tensor_argument
 from weightedit.core.errors import EditRefused, RegionError
-from weightedit.core.region import Box, parse_regions
+from weightedit.core.region import Box, parse_region, parse_regions
 from weightedit.core.spec import TensorSpec
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ def _lines(document: Document, operation: Operation, edit: Edit, slots: Sequence
     if operation.effect == "write" and overlaps_itself(slots[0].spec):
         yield from _rebound(document, slots, edit, f"{place}.clone()")
     code = operation.code(slots[0].spec, edit.arguments) if callable(operation.code) else operation.code
+    if is_conditional(edit.region):
+        yield from _masked(document, edit, place, slots[0].spec, code, arguments)
+        return
     for region in _regions(edit, slots[0].spec, keeps="{kept}" in code):
         index = "" if region is None else _bracketed(region)
         current = f"{place}{index}"
@@ -63,6 +67,21 @@ def _lines(document: Document, operation: Operation, edit: Edit, slots: Sequence
             yield f"{place}.copy_({values})" if region is None else f"{current} = {values}"
         else:
             yield from _rebound(document, slots, edit, values)
+
+
+def _masked(document: Document, edit: Edit, place: str, spec: TensorSpec, code: str,
+            arguments: dict[str, str]) -> Iterator[str]:  # fmt: skip
+    """Yield a write of the cells where a condition holds."""
+    assert document.conditions is not None
+    text, condition = document.conditions(str(edit.region))
+    box = parse_region(text, spec.shape)
+    index = "" if text is None else str(Box(box.axes))
+    current = f"{place}{index}"
+    names = {name: _code(document, TensorName(name))[0] for name in condition.names}
+    yield f"mask = {condition.to_pytorch(current, names)}"
+    new = code.format(current=current, kept=current, tensor=place, region=index, **arguments)
+    values = f"torch.where(mask, {new}, {current})"
+    yield f"{place}.copy_({values})" if text is None else f"{current} = {values}"
 
 
 def _arranging(document: Document, operation: Operation, edit: Edit) -> Iterator[str]:

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from weightedit.core.edit import TensorName
+from weightedit.core.errors import EditRefused, ExpressionError
+from weightedit.core.hazards import refusal
 from weightedit.core.pinned import CHUNK, Chunks, PinnedRegion, PinnedTensor
 from weightedit.core.place import Place, Survey
 from weightedit.core.plan import Plan, Target
@@ -148,7 +150,11 @@ def _mask(plan: Plan, target: Target) -> Callable[[torch.Tensor, Box], torch.Ten
     condition, bench, region = target.condition, plan.bench, target.boxes[0]
     assert condition is not None
     named = {name: bench.resolve(TensorName(name)) for name in condition.names}
-    bound = condition.bind(PinnedRegion(target.pinned, region), named, nbytes=bench.nbytes, check=bench.check)
+    try:
+        bound = condition.bind(PinnedRegion(target.pinned, region), named, nbytes=bench.nbytes, check=bench.check)
+    except ExpressionError as error:
+        title = f"{plan.edit.region} cannot be worked out for {target.name}"
+        raise EditRefused([refusal("out-of-range", title, str(error), targets=[target.name])]) from None
 
     def mask(values: torch.Tensor, box: Box) -> torch.Tensor:
         return bound.evaluate(values, box.positions_in(region)).expand(box.shape)

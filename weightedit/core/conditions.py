@@ -31,6 +31,10 @@ class Condition(Protocol):
         """The tensors it mentions by name."""
         ...
 
+    def to_pytorch(self, current: str, names: Mapping[str, str]) -> str:
+        """Return it as a PyTorch expression; `names` says how each tensor is reached."""
+        ...
+
     def bind(self, source: Readable, tensors: Mapping[str, Readable], *, nbytes: int,
              check: Callable[[], None]) -> BoundCondition:  # fmt: skip
         """Make the passes it needs over `source`, the region it is about."""
