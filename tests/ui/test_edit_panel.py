@@ -17,7 +17,10 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
 from weightedit.core.operation import REQUIRED, Parameter
-from weightedit.ui.edit_panel.fields import FieldError, TextField, stored_note
+from weightedit.ui.edit_panel.field import FieldError
+from weightedit.ui.edit_panel.literals import integers, plain, plain_text
+from weightedit.ui.edit_panel.seed_field import SEED
+from weightedit.ui.edit_panel.text_field import TextField, stored_note
 from weightedit.ui.edit_panel.form import REGION, SEVERAL, WHOLE
 from weightedit.ui.edit_panel.hazards_view import breakable
 
@@ -46,10 +49,25 @@ def links(bench: Bench) -> dict[str, QPushButton]:
 def test_every_operation_has_a_form(bench: Bench) -> None:
     bench.open("w")
     for name, operation in bench.document.operations.items():
+        if operation.subject == "value":  # edited in the tree, where values are
+            continue
         bench.workbench.choose_operation(name)
         bench.wait()
-        assert [field.declared for field in bench.panel.form.fields] == list(operation.parameters)
+        declared = [field.declared for field in bench.panel.form.fields]
+        assert declared == [*operation.parameters, *([SEED] if operation.random else [])]
         assert bench.panel.form.operations.toolTip() == operation.summary
+
+
+def test_fields_read_what_people_type() -> None:
+    for text, meant in (("2, 0, 1", (2, 0, 1)), ("[3]", (3,)), ("()", ()), ("-1", (-1,))):
+        assert integers(text) == meant
+    for text, meant in (("10", 10), ("1e-3", 1e-3), ("cat", "cat"), ("'10'", "10"), ("[1, 'a', None]", [1, "a", None]),
+                        ("True", True), ("(1,)", (1,)), ("{'a': 1}", {"a": 1}), ("b'x'", "b'x'")):  # fmt: skip
+        assert (plain(text), type(plain(text))) == (meant, type(meant))
+        assert plain(plain_text(meant)) == meant
+    for read, text in ((integers, "1, a"), (integers, "1 2"), (plain, "[1, "), (plain, "'a")):
+        with pytest.raises(FieldError):
+            read(text)
 
 
 def test_a_preview_shows_and_changes_nothing(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:

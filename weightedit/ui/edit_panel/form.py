@@ -12,7 +12,11 @@ from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QScrollArea, QVBox
 from weightedit.core.document import Document
 from weightedit.core.edit import Edit, Region
 from weightedit.core.operation import Operation
-from weightedit.ui.edit_panel.fields import Field, FieldError, TextField, field_for
+from weightedit.ui.edit_panel.field import Field, FieldError
+from weightedit.ui.edit_panel.fields import NAMED, field_for
+from weightedit.ui.edit_panel.operation_choice import OperationChoice
+from weightedit.ui.edit_panel.seed_field import SeedField
+from weightedit.ui.edit_panel.text_field import TextField
 from weightedit.ui.pieces import label
 
 REGION, WHOLE, SEVERAL = "region", "whole", "several"
@@ -30,6 +34,12 @@ class Request:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     tied: str = "all"
+    seed: int | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `Document.preview` and `apply` take by name, arguments included."""
+        return {"region": self.region, "device": self.device, "tied": self.tied, "seed": self.seed, **self.arguments}
 
 
 class Form(QWidget):
@@ -55,9 +65,9 @@ class Form(QWidget):
         self.device = "cpu"
         self.tied = "all"
         self.fields: list[Field] = []
+        self.seed: SeedField | None = None
         self._dtype = "float32"
-        self.operations = QComboBox()
-        self.operations.setAccessibleName("Operation")
+        self.operations = OperationChoice()
         self.target = QComboBox()
         self.target.setAccessibleName("Apply to")
         self._grid = QGridLayout()
@@ -108,10 +118,8 @@ class Form(QWidget):
     def _fill_operations(self) -> None:
         chosen = self.operations.currentData()
         self.operations.blockSignals(True)
-        self.operations.clear()
-        for operation in (self.document.operations if self.document is not None else {}).values():
-            self.operations.addItem(operation.name, operation.name)
-            self.operations.setItemData(self.operations.count() - 1, operation.summary, 3)
+        offered = () if self.document is None else self.document.operations.values()
+        self.operations.offer([one for one in offered if one.subject != "value"])
         place = max(self.operations.findData(chosen or FIRST), 0)
         self.operations.setCurrentIndex(place)
         self.operations.blockSignals(False)
@@ -126,7 +134,8 @@ class Form(QWidget):
         if takes_region and self.region is not None:
             self.target.addItem("Selected region", REGION)
         self.target.addItem("Whole tensor", WHOLE)
-        if len(self.selected) > 1 and (operation is None or operation.effect != "restructure"):
+        single = operation is not None and operation.effect == "restructure" and operation.parameter("to") is not None
+        if len(self.selected) > 1 and not single:
             self.target.addItem(f"Selected tensors ({len(self.selected)})", SEVERAL)
         place = self.target.findData(chosen)
         if place < 0 or (chosen == WHOLE and not had_region):
@@ -168,7 +177,7 @@ class Form(QWidget):
         if operation is None or self.document is None:
             return
         self.operations.setToolTip(operation.summary)
-        names = list(self.document.tensors) if any(p.type == "tensor" for p in operation.parameters) else []
+        names = list(self.document.tensors) if any(p.type in NAMED for p in operation.parameters) else []
         narrow = len(operation.parameters) > 1 and all(p.type in ("number", "integer") for p in operation.parameters)
         for number, parameter in enumerate(operation.parameters):
             made = field_for(parameter, names)
@@ -176,6 +185,12 @@ class Form(QWidget):
             at = divmod(number, 2) if narrow else (number, 0)
             self._grid.addWidget(made, *at, 1, 1 if narrow else 2)
             self.fields.append(made)
+        self.seed = None
+        if operation.random:
+            self.seed = SeedField()
+            self.seed.changed.connect(self.changed)
+            self._grid.addWidget(self.seed, len(self.fields), 0, 1, 2)
+            self.fields.append(self.seed)
         self._tell_fields()
         self.fields_made.emit()
 
@@ -208,9 +223,9 @@ class Form(QWidget):
             return None
         where = self.target.currentData()
         targets = self.selected if where == SEVERAL else (self.name,)
-        arguments = {made.declared.name: made.value() for made in self.fields}
+        arguments = {made.declared.name: made.value() for made in self.fields if made is not self.seed}
         return Request(self.operations.currentData(), targets, self.region if where == REGION else None, arguments,
-                       self.device, self.tied)  # fmt: skip
+                       self.device, self.tied, None if self.seed is None else self.seed.value())  # fmt: skip
 
     def choose(self, name: str) -> None:
         """Choose an operation and go to its first field."""
@@ -232,6 +247,8 @@ class Form(QWidget):
         for made in self.fields:
             if made.declared.name in edit.arguments:
                 made.set_value(edit.arguments[made.declared.name])
+        if self.seed is not None and edit.seed is not None:
+            self.seed.set_value(edit.seed)
         self.tied = edit.tied
         wanted = REGION if edit.region is not None else SEVERAL if len(edit.targets) > 1 else WHOLE
         found = self.target.findData(wanted)

@@ -287,9 +287,8 @@ class EditPanel(QFrame):
         self._tasks.cancel_group(self._group)
 
         def work(progress: TaskProgress) -> Edit:
-            return document.apply(request.operation, list(request.targets), region=request.region, accept=accept,
-                                  device=request.device, tied=request.tied, progress=progress.report,
-                                  cancel=progress.cancel, **request.arguments)  # fmt: skip
+            return document.apply(request.operation, list(request.targets), accept=accept, progress=progress.report,
+                                  cancel=progress.cancel, **request.options)  # fmt: skip
 
         operation = document.operations[request.operation]
         self._tasks.start(operation.title, work, on_result=lambda edit: self._applied(edit, request),
@@ -328,6 +327,13 @@ class EditPanel(QFrame):
         self._is_left = True
         self._form_changed(keep_done=True)
 
+    def propose(self, name: str, arguments: dict[str, object]) -> None:
+        """Choose an operation with arguments that another panel found; its preview says the rest."""
+        self.form.choose(name)
+        for made in self.form.fields:
+            if made.declared.name in arguments:
+                made.set_value(arguments[made.declared.name])
+
     def copy_as_pytorch(self) -> None:
         """Put the edit on the clipboard as lines of PyTorch."""
         document, request = self._document, self.form.request()
@@ -339,9 +345,8 @@ class EditPanel(QFrame):
         def work(progress: TaskProgress) -> str:
             if shown is not None and shown.request == request:
                 return as_pytorch(document, shown.preview.edit)
-            found = document.preview(request.operation, list(request.targets), region=request.region,
-                                     device=request.device, tied=request.tied, progress=progress.report,
-                                     cancel=progress.cancel, **request.arguments)  # fmt: skip
+            found = document.preview(request.operation, list(request.targets), progress=progress.report,
+                                     cancel=progress.cancel, **request.options)  # fmt: skip
             return as_pytorch(document, found.edit)
 
         def done(text: str) -> None:

@@ -32,9 +32,8 @@ class Shown:
 
 def make_preview(document: Document, request: Request, view: SliceView, progress: TaskProgress) -> Shown:
     """Work out what an edit would do; raises `EditRefused` where that cannot be worked out at all."""
-    found = document.preview(request.operation, list(request.targets), region=request.region, device=request.device,
-                             tied=request.tied, progress=progress.report, cancel=progress.cancel,
-                             **request.arguments)  # fmt: skip
+    found = document.preview(request.operation, list(request.targets), progress=progress.report,
+                             cancel=progress.cancel, **request.options)  # fmt: skip
     operation = document.operations[request.operation]
     refused = any(hazard.level == "refusal" for hazard in found.hazards)
     if refused or found.before is None or found.after is None:

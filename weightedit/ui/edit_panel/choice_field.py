@@ -1,0 +1,49 @@
+"""A field that is a choice among fixed values: dtypes, methods, True and False."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtWidgets import QComboBox, QWidget
+
+from weightedit.core.dtypes import DTYPES
+from weightedit.core.operation import REQUIRED, Parameter
+from weightedit.ui.edit_panel.field import Field
+
+
+class ChoiceField(Field):
+    """A choice among fixed values: dtypes, True and False."""
+
+    def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
+        super().__init__(parameter, parent)
+        self.combo = QComboBox()
+        values: list[Any] = [True, False]
+        if parameter.type == "choice":
+            values = list(parameter.choices)
+        elif parameter.type == "dtype":
+            values = [dtype.name for dtype in DTYPES.values() if dtype.family != "opaque"]
+        for value in values:
+            self.combo.addItem(str(value), value)
+        self.combo.setCurrentIndex(-1)
+        self.combo.setPlaceholderText("Choose…")
+        self.add_control(self.combo)
+        self.clear()
+        self.combo.currentIndexChanged.connect(lambda _: self.changed.emit())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is chosen."""
+        return self.combo.currentIndex() < 0
+
+    def value(self) -> Any:
+        """Return what is chosen."""
+        return self.combo.currentData()
+
+    def set_value(self, value: Any) -> None:
+        """Choose a value."""
+        self.combo.setCurrentIndex(self.combo.findData(value))
+
+    def clear(self) -> None:
+        """Choose the default, or nothing."""
+        default = self.declared.default
+        self.combo.setCurrentIndex(-1 if default is REQUIRED else self.combo.findData(default))

@@ -1,0 +1,124 @@
+"""A field of one line: numbers, whole numbers, values, text, and values that are no tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtWidgets import QLineEdit, QWidget
+
+from weightedit.core.dtypes import DTYPES
+from weightedit.core.numbers import NumberError, parse_number, stored, value_text
+from weightedit.core.operation import REQUIRED, Parameter
+from weightedit.ui.edit_panel.field import Field, FieldError
+from weightedit.ui.edit_panel.literals import integers, kind_of, nested, plain, plain_text, whole
+from weightedit.ui.pieces import restyle
+from weightedit.ui.theme import mono_font
+
+PLACEHOLDERS = {"values": "0.5 or [[1, 2], [3, 4]]", "integers": "2, 0, 1", "plain": "10, text, [1, 'two']"}
+_READERS = {"integer": whole, "integers": integers, "plain": plain}
+
+
+class TextField(Field):
+    """One line: numbers, whole numbers, values, text."""
+
+    def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
+        super().__init__(parameter, parent)
+        self.edit = QLineEdit()
+        mono = parameter.type != "text"
+        self.edit.setProperty("mono", mono)
+        if mono:
+            self.edit.setFont(mono_font(12))
+        self._dtype, self._shows_stored = "float64", False
+        self.add_control(self.edit)
+        self.edit.setPlaceholderText("none" if parameter.optional else PLACEHOLDERS.get(parameter.type, ""))
+        self.edit.textChanged.connect(self._changed)
+        self.clear()
+
+    def set_context(self, dtype: str, shows_stored: bool) -> None:
+        """Say how a number is stored in the tensor that is edited."""
+        self._dtype, self._shows_stored = dtype, shows_stored
+        self._check()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is typed."""
+        return not self.edit.text().strip() and self.declared.type != "text" and not self.declared.optional
+
+    def value(self) -> Any:
+        """Return what is typed as the parameter's type."""
+        text = self.edit.text().strip()
+        if not text and self.declared.optional:
+            return None
+        if self.declared.type == "text":
+            if not text and self.declared.default is REQUIRED:
+                raise FieldError(f"{self.declared.label} is missing.")
+            return text
+        if self.declared.type in _READERS:
+            return _READERS[self.declared.type](text)
+        if self.declared.type == "values" and text.startswith(("[", "(")):
+            return nested(text)
+        try:
+            return parse_number(text, self._dtype if DTYPES[self._dtype].family != "opaque" else "float64")
+        except NumberError as error:
+            raise FieldError(str(error)) from None
+
+    def set_value(self, value: Any) -> None:
+        """Show an argument."""
+        shape = getattr(value, "shape", None)
+        if shape is not None and hasattr(value, "digest"):
+            self.edit.setPlaceholderText(f"{list(shape)} values")
+            return
+        if self.declared.type == "plain" and value != "":
+            self.edit.setText(plain_text(value))
+        else:
+            self.edit.setText(", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
+
+    def clear(self) -> None:
+        """Show the default, or nothing."""
+        self.set_value("" if self.declared.default in (REQUIRED, None) else self.declared.default)
+
+    def _changed(self) -> None:
+        self._check()
+        self.changed.emit()
+
+    def _check(self) -> None:
+        restyle(self.edit, "wrong", "false")
+        self.say("")
+        if self.is_empty or (self.declared.type == "text" and not self.edit.text()):
+            return
+        try:
+            value = self.value()
+        except FieldError as error:
+            restyle(self.edit, "wrong", "true")
+            self.say(str(error), wrong=True)
+            return
+        if self.declared.type == "plain":
+            self.say(f"Kept as {kind_of(value)}")
+        elif self._shows_stored and isinstance(value, bool | int | float | complex):
+            self.say(stored_note(value, self._dtype))
+
+
+def stored_note(value: bool | int | float | complex, dtype: str) -> str:
+    """Say whether a number is stored exactly."""
+    facts = DTYPES[dtype]
+    if facts.family == "opaque":
+        return ""
+    try:
+        kept = stored(value, dtype)[0]
+    except (OverflowError, ValueError, TypeError):
+        return ""
+    text = value_text(kept, dtype)
+    same = value_text(stored(value, dtype)[0], dtype) == text and _equal(kept, value, dtype)
+    return f"Stored in {dtype} exactly" if same else f"Stored as {text} in {dtype}"
+
+
+def _equal(kept: Any, value: Any, dtype: str) -> bool:
+    if dtype == "complex32":
+        return complex(float(kept["real"]), float(kept["imag"])) == complex(value)
+    if DTYPES[dtype].family == "complex":
+        return complex(kept) == complex(value)
+    if isinstance(value, complex):
+        return False
+    if DTYPES[dtype].is_integer:
+        return bool(int(kept) == value)
+    return float(kept) == value or (value != value and float(kept) != float(kept))
