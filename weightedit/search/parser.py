@@ -48,7 +48,7 @@ def parse_nodes(text: str) -> Node:
     """
     parser = _Parser(text)
     if not text.strip():
-        parser.fail(0, "it is empty; write for example w * 0.5")
+        parser.fail(len(text), "it is empty; write for example w * 0.5")
     root = parser.expression(0)
     if parser.at != len(parser.tokens) - 1:
         parser.unexpected()

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
-from weightedit.core.errors import ExpressionError
+from weightedit.core.errors import ExpressionError, one_line
 from weightedit.search.nodes import Value
 
 MOST_CHARACTERS = 2_000
@@ -47,7 +47,7 @@ class Token:
 
 def shortened(text: str) -> str:
     """Return an expression as messages show it."""
-    text = text.strip()
+    text = one_line(" ".join(text.split()))
     return text if len(text) <= 60 else text[:57] + "…"
 
 
