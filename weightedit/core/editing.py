@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,8 @@ def make_edit(document: Document, operation: str, targets: Any, region: Any, dev
     """
     declared = document.operations.get(operation)
     if declared is None:
-        known = ", ".join(document.operations)
-        raise EditRefused([refusal("argument", f"There is no operation {operation!r}", f"There are: {known}.")])
+        known = ", ".join(get_close_matches(str(operation), document.operations, 5, 0.0))
+        raise EditRefused([refusal("argument", f"There is no operation {operation!r}", f"The nearest are: {known}.")])
     checked = normalized(declared, arguments, document.spill)
     try:
         given = region_of(region)

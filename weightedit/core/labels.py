@@ -26,6 +26,9 @@ def place(edit: Edit, names: list[str]) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        text = ", ".join(_text(one) for one in value)
+        return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
     if isinstance(value, TensorValue):
         if not value.shape:
             from weightedit.core.stage import tensor_over

@@ -106,8 +106,8 @@ def value_hazards(plan: Plan, nbytes: int, progress: Progress) -> tuple[list[Haz
     measured = []
     progress.begin("Checking", sum(_work(plan, target) for target in plan.targets))
     for target in plan.targets:
-        needless = plan.operation.effect == "rebind" and target.result.dtype == target.spec.dtype and \
-            not (target.tensors or target.lists or plan.operation.takes_place)  # fmt: skip
+        moves_only = plan.operation.effect == "rebind" and plan.operation.converts and plan.operation.prepare is None
+        needless = moves_only and target.result.dtype == target.spec.dtype and not (target.tensors or target.lists)
         measured.append(Losses(total=target.result.numel) if needless else measure(plan, target, nbytes, progress))
     found: list[Hazard] = []
     for target, losses in zip(plan.targets, measured, strict=True):

@@ -2,15 +2,24 @@
 
 from weightedit.core.operation import Operation
 from weightedit.operations.arithmetic import add, fill, multiply, scale, set_
+from weightedit.operations.enlarge import concat, pad, repeat
+from weightedit.operations.initialize import initialize
 from weightedit.operations.limits import clamp, replace_nonfinite, round_, zero_small
+from weightedit.operations.low_rank import low_rank
+from weightedit.operations.normalize import normalize
+from weightedit.operations.order import flip, permute_rows, roll
 from weightedit.operations.precision import cast
-from weightedit.operations.reshape import slice_, transpose
+from weightedit.operations.prune import prune
+from weightedit.operations.reshape import permute, reshape, slice_, transpose
+from weightedit.operations.rows import delete_rows, insert_rows
 from weightedit.operations.structure import add_tensor, delete, duplicate, move, rename, set_value, split
 from weightedit.operations.tensor import replace, requires_grad
 
 OPERATIONS: tuple[Operation, ...] = (
     set_, fill, scale, multiply, add,
-    clamp, replace_nonfinite, round_, zero_small,
-    cast, slice_, transpose, replace, requires_grad,
+    clamp, replace_nonfinite, round_, zero_small, normalize, prune, low_rank, initialize,
+    flip, roll, permute_rows, insert_rows, delete_rows,
+    slice_, transpose, permute, reshape, pad, concat, repeat,
+    cast, replace, requires_grad,
     rename, duplicate, split, add_tensor, move, delete, set_value,
 )  # fmt: skip

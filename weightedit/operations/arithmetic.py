@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightedit.core.operation import Number, Values, operation
+from weightedit.core.operation import Number, Operand, Values, operation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,20 +58,56 @@ def scale(current: Tensor, factor: Number) -> Tensor:
     return wide * operand(wide, factor)
 
 
+@operation("write", title="Multiply", scales=True, fits=lambda low, high, other: _scale_fits(low, high, other),
+           label="× {other}", code="{current} * {other}")  # fmt: skip
+def multiply(current: Tensor, other: Operand) -> Tensor:
+    """Multiply every value of the region by a number, or by a tensor that broadcasts to it.
+
+    Parameters
+    ----------
+    other
+        A number, or a tensor of the region's shape or one that torch repeats to it.
+
+    References
+    ----------
+    torch.mul, https://docs.pytorch.org/docs/stable/generated/torch.mul.html
+    Broadcasting, https://docs.pytorch.org/docs/stable/notes/broadcasting.html
+    """
+    import torch
+
+    from weightedit.core.precision import operand, together, widened
+
+    if isinstance(other, torch.Tensor):
+        first, second = together(current, other)
+        return first * second
+    wide = widened(current, other)
+    return wide * operand(wide, other)
+
+
 def _add_fits(low: int, high: int, value: int) -> tuple[int, int]:
     return low - value, high - value
 
 
 @operation("write", title="Add", fits=_add_fits, label="+ {value}", code="{current} + {value}")
-def add(current: Tensor, value: Number) -> Tensor:
-    """Add a number to every value of the region.
+def add(current: Tensor, value: Operand) -> Tensor:
+    """Add a number, or a tensor that broadcasts to the region, to every value of the region.
 
     Parameters
     ----------
     value
-        The number that is added.
-    """
-    from weightedit.core.precision import operand, widened
+        The number that is added, or a tensor of the region's shape or one that torch repeats to it.
 
+    References
+    ----------
+    torch.add, https://docs.pytorch.org/docs/stable/generated/torch.add.html
+    Broadcasting, https://docs.pytorch.org/docs/stable/notes/broadcasting.html
+    """
+    import torch
+
+    from weightedit.core.precision import operand, together, widened
+
+    if isinstance(value, torch.Tensor):
+        first, second = together(current, value)
+        return first + second
     wide = widened(current, value)
     return wide + operand(wide, value)
