@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenuBar, QPushButton, QWidget
 
 from weightedit.ui.actions.bound import Bound
 from weightedit.ui.icons import icon
 from weightedit.ui.menus import Menus
 from weightedit.ui.pieces import LogoLabel, action_button, line
+from weightedit.ui.search_field import SearchField
 
 HEIGHT = 44
 
@@ -35,6 +37,8 @@ class TopBar(QWidget):
         self.export.setIcon(icon("export", 16, "text"))
         self.export.setToolTip(actions["export"].toolTip())
         self.export.clicked.connect(actions["export"].trigger)
+        self.search = SearchField(actions.declared["palette"].keys[0], self)
+        self.search.pressed.connect(actions["palette"].trigger)
         self._parting = line(vertical=True)
         self._parting.setFixedHeight(18)
         row = QHBoxLayout(self)
@@ -52,9 +56,25 @@ class TopBar(QWidget):
         row.addWidget(self.inspector)
         row.addSpacing(10)
         row.addWidget(self.export)
+        self._buttons = (self.undo, self.redo, self.inspector, self.export)
         self.show_document_buttons(False)
+        QWidget.setTabOrder(self.bar, self.search)
 
     def show_document_buttons(self, shown: bool) -> None:
         """Show the buttons that only an open document has a use for."""
         for widget in (self.undo, self.redo, self._parting, self.inspector, self.export):
             widget.setVisible(shown)
+        self._place_search()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the search field in the middle, or between menus and buttons where there is less room."""
+        super().resizeEvent(event)
+        self._place_search()
+
+    def _place_search(self) -> None:
+        layout = self.layout()
+        assert layout is not None
+        layout.activate()
+        left = self.bar.x() + self.bar.sizeHint().width() + 12
+        shown = [button.x() for button in self._buttons if not button.isHidden()]
+        self.search.place(left, min(shown, default=self.width()) - 12, self.width(), self.height())

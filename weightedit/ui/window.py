@@ -19,6 +19,7 @@ from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.dropping import Dropping
 from weightedit.ui.errors_view import ErrorStrip
 from weightedit.ui.filing import Filing
+from weightedit.ui.palette.palette import Palette
 from weightedit.ui.pieces import line
 from weightedit.ui.rail import Rail
 from weightedit.ui.settings import Settings
@@ -88,6 +89,7 @@ class MainWindow(QMainWindow):
     steps: Steps
     tree: TreePanel
     actions_of: Bound
+    search: Palette
 
     def __init__(self, settings: Settings, make_workbench: MakeWorkbench = real_workbench) -> None:
         super().__init__()
@@ -154,6 +156,7 @@ class MainWindow(QMainWindow):
         column.addWidget(line())
         column.addWidget(self.status)
         self.setCentralWidget(whole)
+        self.search = Palette(self)
         whole.setFocus()  # nothing is marked before a key is pressed
 
     def _connect(self) -> None:

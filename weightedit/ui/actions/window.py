@@ -16,6 +16,10 @@ def show_keys(at: Reach) -> None:
 
 
 ACTIONS = (
+    Action("palette", "Search everything", lambda at: at.window.search.open(),
+           "Find any action, open or recent file, and tensor by a few letters.", ("Ctrl+Shift+P",), "View", rule=True),
+    Action("go-to-tensor", "Go to tensor", lambda at: at.window.search.open("tensors"),
+           "Find a tensor by a few letters of its name.", ("Ctrl+P",), "View", "document"),
     Action("tree", "Show the tree", lambda at: at.window.toggle_tree(), "Show or hide the tree of tensors.",
            ("Ctrl+B",), "View", "document", checked=lambda at: at.window.tree.isVisible()),
     Action("inspector", "Show the inspector", lambda at: at.work.body.toggle(),
