@@ -126,6 +126,36 @@ class FileWriter:
         path = document.path if own and document.path is not None else path
         return self._write(document, path, kind.name, shared, shard_size, progress, own=own)
 
+    def export_tensor(self, document: Document, name: object, path: Path, region: str | None, format: str | None,
+                      dtype: object, progress: Progress) -> Saved:  # fmt: skip
+        """Write one tensor, or a region of it, to a file of its own; the document may be edited meanwhile."""
+        from weightedit.core.alone import alone
+
+        pinned = document.pin(name)
+        if _same_file(path, [file.path for file in document.files]):
+            raise EditRefused([refusal("unsupported", f"{path.name} is one of the files {document.title} is read from",
+                                       "Export the tensor to another name.")])  # fmt: skip
+        kind = format_for(path, format)
+        if kind is None:
+            raise self._unknown(path, format)
+        root = {pinned.name: alone(pinned, region, dtype)}
+        inventory = file_inventory(root)
+        return self._committed(kind, Contents(root, inventory.slots, inventory.entries), path, progress)
+
+    def _committed(self, kind: Format, contents: Contents, path: Path, progress: Progress) -> Saved:
+        """Write contents that belong to no document, read them back, and put them in their place."""
+        from weightedit.formats.verify import verify
+
+        hazards = kind.hazards(contents, None)
+        if any(hazard.level == "refusal" for hazard in hazards):
+            raise EditRefused(hazards)
+        with Transaction() as transaction:
+            written = kind.write(contents, path, transaction, progress=progress)
+            verify(kind, transaction, contents, progress)
+            transaction.commit()
+        nbytes = sum(file.stat().st_size for file in written)
+        return Saved(path, tuple(written), kind.name, transaction.tensors, nbytes, tuple(hazards))
+
     def hazards(self, document: Document, path: Path, format: str | None, shared: str | None) -> list[Hazard]:
         """Say what the destination's format cannot hold."""
         kind = self._format(document, path, format)
@@ -139,10 +169,13 @@ class FileWriter:
             raise EditRefused([refusal("unsupported", f"{name} is read and not written",
                                        "Export to a .pt file as torch zip, or to another format.")])  # fmt: skip
         if found is None:
-            known = ", ".join(kind.name for kind in self._formats if kind.writes)
-            what = f"There is no format {name!r}" if name else f"The suffix of {path.name} names no format"
-            raise EditRefused([refusal("argument", what, f"There are: {known}.")])
+            raise self._unknown(path, name)
         return found
+
+    def _unknown(self, path: Path, name: str | None) -> EditRefused:
+        known = ", ".join(kind.name for kind in self._formats if kind.writes)
+        what = f"There is no format {name!r}" if name else f"The suffix of {path.name} names no format"
+        return EditRefused([refusal("argument", what, f"There are: {known}.")])
 
     def _write(self, document: Document, path: Path, format: str, shared: str | None, shard_size: int | None,
                progress: Progress, *, own: bool) -> Saved:  # fmt: skip

@@ -14,7 +14,7 @@ from weightedit import __version__
 from weightedit.core.errors import EditRefused, WeightEditError, one_line
 
 Command = Callable[[argparse.Namespace], int]
-COMMANDS = ("inspect", "diff", "apply", "convert")
+COMMANDS = ("inspect", "diff", "apply", "convert", "extract", "find")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,10 +114,21 @@ def _commands() -> argparse.ArgumentParser:
     one.add_argument("a", metavar="A")
     one.add_argument("b", metavar="B")
     one.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    one = command("find", "find", "Find the cells that meet a condition; exit 0 found, 1 none, 2 error.")
+    one.add_argument("file", metavar="FILE")
+    one.add_argument("condition", metavar="CONDITION", help="such as 'isnan(w)' or 'abs(w) > 6 * std(w)'")
+    one.add_argument("--names", metavar="PATTERN", help="only these tensors, such as 'layers.*.weight'")
+    one.add_argument("--json", action="store_true", help="print JSON instead of lines")
     one = command("apply", "apply", "Replay a recipe on a checkpoint and write the result to another file.")
     one.add_argument("recipe", metavar="RECIPE")
     one = _source_and_destination(one)
     one = _source_and_destination(command("convert", "convert", "Write a checkpoint in the format of DST's suffix."))
+    one = command("extract", "extract", "Write one tensor, or a region of it, to a file of OUT's suffix.")
+    one.add_argument("file", metavar="FILE")
+    one.add_argument("tensor", metavar="TENSOR", help="its name, as inspect lists it")
+    one.add_argument("out", metavar="OUT", help=".npy, .csv, .tsv, .npz, .pt or .safetensors")
+    one.add_argument("--region", metavar="R", help="such as '[3, 10:20, :]'; the whole tensor without it")
+    one.add_argument("--dtype", metavar="D", help="another one that holds every value, such as float32 for bfloat16")
     return parser
 
 

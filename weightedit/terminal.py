@@ -1,4 +1,4 @@
-"""The commands that need no window: inspect, diff, apply and convert."""
+"""The commands that need no window: inspect, diff, find, apply, convert and extract."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from weightedit.assembly import open_document
 from weightedit.core.compare import compare
 from weightedit.core.document import Document
 from weightedit.core.errors import one_line
+from weightedit.core.progress import Progress
 from weightedit.core.recipe import Recipe
 from weightedit.core.saving import Saved
 
@@ -95,6 +96,30 @@ def diff(options: argparse.Namespace) -> int:
     return 1 if differences else 0
 
 
+def find(options: argparse.Namespace) -> int:
+    """Find the cells that meet a condition, tensor by tensor; exit 0 found, 1 none."""
+    from dataclasses import asdict
+
+    from weightedit.search.find import find as matches
+
+    with open_document(options.file) as document:
+        found = []
+        for one in matches(document, options.condition, options.names, progress=_on_stderr):
+            found.append(one)
+            if one.count and not options.json:
+                first = list(one.first or ())
+                print(f"{one_line(one.name)}: {one.count:,} of {one.numel:,}, first {first}", flush=True)
+    count = sum(one.count for one in found)
+    if options.json:
+        print(json.dumps({"count": count, "tensors": [asdict(one) for one in found]}, indent=1))
+    for one in found:
+        if one.skipped:
+            print(f"weightedit: skipped {one_line(one.name)}: {one_line(one.skipped)}", file=sys.stderr)
+    if found and all(one.skipped for one in found):
+        return 2
+    return 0 if count else 1
+
+
 def apply(options: argparse.Namespace) -> int:
     """Replay a recipe."""
     recipe = Recipe.load(options.recipe)
@@ -107,6 +132,13 @@ def convert(options: argparse.Namespace) -> int:
     """Write a checkpoint in another format."""
     with open_document(options.source) as document:
         return _report(document.export(options.destination, shared=options.shared, progress=_on_stderr))
+
+
+def extract(options: argparse.Namespace) -> int:
+    """Write one tensor, or a region of it, to a file of its own."""
+    with open_document(options.file, progress=Progress(_on_stderr)) as document:
+        return _report(document.export_tensor(options.tensor, options.out, options.region, dtype=options.dtype,
+                                              progress=_on_stderr))  # fmt: skip
 
 
 def _report(saved: Saved) -> int:

@@ -80,7 +80,8 @@ WRONG: dict[str, tuple[dict[str, bytes], str]] = {
     "count too large": ({**tar_members(), "storages": b"\x80\x02M\xff\xff."}, "is cut short"),
     "count negative": ({**tar_members(), "storages": b"\x80\x02J\xff\xff\xff\xff."}, "no number of storages"),
     "storage too large": ({**tar_members(), "storages": pickle.dumps(1, 2)
-                           + pickle.dumps((1, "cpu", torch.FloatStorage), 2) + struct.pack("<q", 1 << 60)}, "should have 1,152,921,504,606,846,976 elements"),
+                           + pickle.dumps((1, "cpu", torch.FloatStorage), 2) + struct.pack("<q", 1 << 60)},
+                          "should have 1,152,921,504,606,846,976 elements"),
     "no pickle": ({name: data for name, data in tar_members().items() if name != "pickle"}, "without pickle"),
     "another archive": ({"readme.txt": b"hello"}, "is a tar archive without storages"),
 }  # fmt: skip

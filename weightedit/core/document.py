@@ -272,7 +272,7 @@ class Document(Reader):
         path
             The destination; the document's own file makes this a save.
         format
-            `safetensors` or `torch zip`; None goes by the suffix, then by where the document came from.
+            `safetensors`, `torch zip`, `npz`, …; None goes by the suffix, then by where the document came from.
         shared
             What safetensors does with shared tensors: `copy` or `alias`; None refuses.
         shard_size
@@ -289,6 +289,35 @@ class Document(Reader):
         """
         with self._lock:
             return self._writer.export(self, Path(path), format, shared, shard_size, Progress(progress, cancel))
+
+    def export_tensor(self, name: object, path: str | Path, region: str | None = None, format: str | None = None, *,
+                      dtype: object = None, progress: Report | None = None,
+                      cancel: CancelFlag | None = None) -> Saved:  # fmt: skip
+        """Write one tensor, or a region of it, to a file of its own, atomically, read back and verified.
+
+        Parameters
+        ----------
+        name
+            Name or path.
+        path
+            The destination: `.npy`, `.csv`, `.tsv`, or `.npz`, `.pt` or `.safetensors`, which hold it by its name.
+        region
+            Such as `[3, :]`; dimensions with a single index are left out.
+        format
+            One of the formats' names; None goes by the suffix.
+        dtype
+            Another one that holds every value exactly, for formats that lack the present one.
+        progress, cancel
+            As for `export`.
+
+        Raises
+        ------
+        EditRefused
+            If there is no such tensor, the region does not fit, or the format cannot hold the values as they are.
+        CheckpointError
+            If writing or reading back goes wrong; the destination is as it was.
+        """
+        return self._writer.export_tensor(self, name, Path(path), region, format, dtype, Progress(progress, cancel))
 
     def export_hazards(self, path: str | Path, format: str | None = None, shared: str | None = None) -> list[Hazard]:
         """Return what an export would leave behind."""

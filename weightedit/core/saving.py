@@ -26,7 +26,7 @@ class Saved:
     path, files
         The destination, and every file of it.
     format_name
-        `safetensors` or `torch zip`.
+        `safetensors`, `torch zip`, `npy`, …
     tensors, nbytes
         How many tensors, and the bytes of all files; every tensor was read back and compared.
     hazards
@@ -51,6 +51,11 @@ class Writer(Protocol):
     def export(self, document: Document, path: Path, format: str | None, shared: str | None, shard_size: int | None,
                progress: Progress) -> Saved:  # fmt: skip
         """Write another file, or save where it is the document's own."""
+        ...
+
+    def export_tensor(self, document: Document, name: object, path: Path, region: str | None, format: str | None,
+                      dtype: object, progress: Progress) -> Saved:  # fmt: skip
+        """Write one tensor, or a region of it, to a file of its own."""
         ...
 
     def hazards(self, document: Document, path: Path, format: str | None, shared: str | None) -> list[Hazard]:

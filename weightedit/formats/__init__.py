@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from weightedit.formats.csv import Csv
 from weightedit.formats.detection import locate, read_head, what_instead
+from weightedit.formats.npy import Npy
+from weightedit.formats.npz import Npz
 from weightedit.formats.protocol import Contents, Format, Opened, Pinned
 from weightedit.formats.safetensors import Safetensors
 from weightedit.formats.torch_legacy import TorchLegacy
 from weightedit.formats.torch_tar import TorchTar
 from weightedit.formats.torch_zip import TorchZip
 
-FORMATS: tuple[Format, ...] = (Safetensors(), TorchZip(), TorchLegacy(), TorchTar())
-"""Every format, in the order in which they are asked."""
+FORMATS: tuple[Format, ...] = (Safetensors(), Npz(), TorchZip(), TorchLegacy(), TorchTar(), Npy(), Csv())
+"""Every format, in the order in which they are asked: an .npz is a zip archive as well, and a table is told last."""
 
 __all__ = ["FORMATS", "Contents", "Format", "Opened", "Pinned", "detect", "format_for"]
 

@@ -18,7 +18,6 @@ _LEGACY_PICKLES = (b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", b"L119547037146038801333
 _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (0, b"GGUF", "a GGUF file"),
-    (0, b"\x93NUMPY", "a numpy .npy file"),
     (0, b"\x1f\x8b", "a gzip archive: unpack it first"),
     (0, b"BZh", "a bzip2 archive: unpack it first"),
     (0, b"\xfd7zXZ\x00", "an xz archive: unpack it first"),
@@ -47,8 +46,9 @@ def what_instead(path: Path, head: bytes, size: int) -> CheckpointError:
         return CheckpointError(f"{name} is empty: it has 0 bytes.", file=path)
     for offset, magic, what in _FOREIGN:
         if head[offset : offset + len(magic)] == magic:
-            return CheckpointError(f"{name} is {what}; weightedit reads safetensors and torch checkpoints.", file=path)
-    if _is_text(head):
+            return CheckpointError(f"{name} is {what}; weightedit reads safetensors, torch checkpoints and numpy "
+                                   "arrays.", file=path)  # fmt: skip
+    if is_text(head):
         kind = "a web page" if head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")) else "a text file"
         return CheckpointError(f"{name} is {kind}, not a checkpoint.", file=path)
     if head[:1] == b"\x80" and head[1:2] <= b"\x05":
@@ -59,7 +59,8 @@ def what_instead(path: Path, head: bytes, size: int) -> CheckpointError:
                            f"{head[:8].hex(' ')}.", file=path)  # fmt: skip
 
 
-def _is_text(head: bytes) -> bool:
+def is_text(head: bytes) -> bool:
+    """Whether the first bytes of a file read as text."""
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:

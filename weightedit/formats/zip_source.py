@@ -87,6 +87,18 @@ def inflate(directory: ZipDirectory, record: ZipRecord, buffer: memoryview) -> m
     return buffer
 
 
+def first_bytes(directory: ZipDirectory, record: ZipRecord, most: int) -> bytes:
+    """Return up to `most` of the first bytes of a record, however long it is."""
+    start = directory.data_offset(record)
+    if record.method == STORED:
+        return directory.file.read(start, min(most, record.size))
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        return inflater.decompress(directory.file.read(start, min(most + 1024, record.stored)), most)
+    except zlib.error as error:
+        raise wrong(directory.file, f"is damaged: record {record.name} cannot be inflated.", record.name) from error
+
+
 def record_size(directory: ZipDirectory, name: str) -> int:
     """Return how many bytes a record has, inflated.
 
