@@ -68,3 +68,11 @@ def _elongation(tiling: Tiling, height: float, width: float) -> float:
 
 def _waste(tiling: Tiling) -> float:
     return tiling.lines * tiling.per_line / max(tiling.groups, 1)
+
+
+def likely_heads(size: int) -> int:
+    """Return how many heads a dimension may have: of 64 or 128 each, else the smallest divisor from 2 on."""
+    for each in (64, 128):
+        if size % each == 0 and size > each:
+            return size // each
+    return next((count for count in range(2, 65) if size % count == 0), 1)

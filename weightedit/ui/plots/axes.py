@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPen, QPolygonF
+from PySide6.QtGui import QFontMetrics, QPainter, QPen, QPolygonF
 
 from weightedit.ui.theme import theme, ui_font
 
@@ -56,6 +57,7 @@ class IndexAxis(pg.AxisItem):
         super().__init__(orientation, pen=None, textPen=None, maxTickLength=0)
         self.indices = 0
         self.low, self.high = 0.0, 1.0
+        self._tiles: tuple[int, Callable[[int], str]] | None = None
         self.setStyle(showValues=True)
         self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
 
@@ -64,6 +66,27 @@ class IndexAxis(pg.AxisItem):
         self.indices, self.low, self.high = size, low, high
         self.picture = None
         self.update()
+
+    def show_tiles(self, tiles: tuple[int, Callable[[int], str]] | None) -> None:
+        """Name tiles of so many indices each instead of indices."""
+        self._tiles = tiles
+        self.picture = None
+        self.update()
+
+    def labels(self, pixels: float) -> list[tuple[float, str]]:
+        """Return what is written along an axis of so many pixels: (index, text)."""
+        vertical = self.orientation == "left"
+        if self._tiles is None:
+            places = ticks(self.indices, self.low, self.high, pixels, ROOM_ROWS if vertical else ROOM_COLUMNS)
+            return [(float(at), str(at)) for at in places]
+        size, name = self._tiles
+        first, last = int(self.low // size), min(int(-(-self.high // size)), -(-self.indices // size)) - 1
+        metrics = QFontMetrics(ui_font(10))
+        room = 16 if vertical else max(metrics.horizontalAdvance(name(at)) for at in (first, max(last, first))) + 14
+        step = tick_step(max(last - first + 1, 1), (self.high - self.low) / size, pixels, room)
+        found = [(at, name(at)) for at in range(-(-first // step) * step, last + 1, step)]
+        # a tile cut by the edge is named where it is seen
+        return [((max(at * size, self.low) + min((at + 1) * size, self.high)) / 2, text) for at, text in found]
 
     def paint(self, painter: QPainter, option: Any, widget: Any) -> None:
         """Draw the labels."""
@@ -74,10 +97,10 @@ class IndexAxis(pg.AxisItem):
         length = rect.height() if vertical else rect.width()
         if not self.high > self.low or length <= 0:
             return
-        places = ticks(self.indices, self.low, self.high, length, ROOM_ROWS if vertical else ROOM_COLUMNS)
-        for number, at in enumerate(places):
+        found = self.labels(length)
+        for number, (at, text) in enumerate(found):
             place = (at - self.low) / (self.high - self.low) * length
-            self._label(painter, rect, str(at), place, vertical, number == 0, number == len(places) - 1)
+            self._label(painter, rect, text, place, vertical, number == 0, number == len(found) - 1)
 
     def _label(self, painter: QPainter, rect: QRectF, text: str, at: float, vertical: bool, first: bool,
                last: bool) -> None:  # fmt: skip

@@ -66,6 +66,12 @@ class Canvas(pg.ViewBox):
             self._limit()
         self.fit()
 
+    @property
+    def shows_all(self) -> bool:
+        """Whether every row and column is visible."""
+        rows, columns = self.visible()
+        return (len(rows), len(columns)) == (self.rows, self.columns)
+
     def fit(self) -> None:
         """Show all rows and columns."""
         self.setRange(xRange=(0, self.columns), yRange=(0, self.rows), padding=0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from weightedit.core.reduction import Reduced
@@ -15,16 +15,19 @@ from weightedit.ui.plots.axes import IndexAxis, RmsStrip
 from weightedit.ui.plots.canvas import ZOOM_STEP, Canvas, Graphics
 from weightedit.ui.plots.color_bar import ColorBar
 from weightedit.ui.plots.colormaps import picture
+from weightedit.ui.plots.dressing import Dressing
 from weightedit.ui.plots.levels import Levels
-from weightedit.ui.plots.markers import SMALLEST_CELL, Marker, clusters
 from weightedit.ui.plots.overlay import HoverText, Overlay, Tint
 from weightedit.ui.plots.picking import Picking
-from weightedit.ui.theme import theme
+from weightedit.ui.plots.tile_marks import TileGrid
+from weightedit.ui.theme import theme, ui_font
 
 pg.setConfigOptions(imageAxisOrder="row-major")
 TOP_AXIS, RMS_RIGHT, RMS_BELOW = 22, 34, 30
 STRIP_HEIGHT = 72
 """How high one single row is drawn."""
+LEGIBLE = 10.0
+"""Pixels a cell has that one goes to."""
 SETTLE = 30
 """Milliseconds without a move before the picture is asked for anew."""
 _ARROWS = {Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0), Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1)}
@@ -72,17 +75,11 @@ class Heatmap(QWidget):
         self.reduced: Reduced | None = None
         self.levels = Levels(-1.0, 1.0)
         self.map_name = "Tide"
-        self.selection: tuple[range, range] | None = None
-        self.others: list[tuple[range, range]] = []
-        self.tint: Tint | None = None
-        self._markers: list[Marker] = []
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE)
         self._settle.timeout.connect(self.wanted)
-        self._flash = QTimer(self)
-        self._flash.setSingleShot(True)
-        self._flash.timeout.connect(self._unflash)
+        self.dressing = Dressing(self)
         self._lay_out()
         self.picking = Picking(self)
         self._connect()
@@ -120,21 +117,31 @@ class Heatmap(QWidget):
 
     # ---- what is shown
 
-    def show_slice(self, rows: int, columns: int) -> None:
-        """Begin another slice: everything of it visible, nothing selected, no picture yet."""
+    def show_slice(self, rows: int, columns: int, tiles: TileGrid | None = None) -> None:
+        """Begin another slice or table of tiles: everything of it visible, nothing selected, no picture yet."""
         self.reduced = None
         self.image.clear()
-        self._markers = []
-        self.selection, self.others, self.tint = None, [], None
+        self.dressing.clear()
         single = rows == 1
         grid = self.graphics.ci.layout
         grid.setRowMaximumHeight(1, STRIP_HEIGHT if single else 16777215)
         grid.setRowMaximumHeight(3, 16777215 if single else 0)
         grid.setRowStretchFactor(3, 1 if single else 0)
-        digits = max(2, len(str(rows)))
-        self.rows_axis.setWidth(12 + 8 * digits)
         self.canvas.set_size(rows, columns)
+        self.show_tiles(tiles)
         self._range_changed()
+
+    def show_tiles(self, tiles: TileGrid | None) -> None:
+        """Part the picture that is shown into tiles, and name them along the axes."""
+        self.dressing.tiles = tiles
+        rows = self.canvas.rows
+        self.rows_axis.show_tiles(None if tiles is None or tiles.row_label is None else
+                                  (tiles.height, tiles.row_label))  # fmt: skip
+        self.columns_axis.show_tiles(None if tiles is None or tiles.column_label is None else
+                                     (tiles.label_width, tiles.column_label))  # fmt: skip
+        last = str(rows) if tiles is None or tiles.row_label is None else tiles.row_label((rows - 1) // tiles.height)
+        self.rows_axis.setWidth(max(28, QFontMetrics(ui_font(10)).horizontalAdvance(last) + 12))
+        self.dressing.place()
 
     def show_reduced(self, reduced: Reduced, levels: Levels, map_name: str) -> None:
         """Show a picture of the part it covers."""
@@ -142,7 +149,7 @@ class Heatmap(QWidget):
         self._draw()
         self.rows_rms.show_values(reduced.row_rms, reduced.rows.start, reduced.rows.stop)
         self.columns_rms.show_values(reduced.column_rms, reduced.columns.start, reduced.columns.stop)
-        self._mark()
+        self.dressing.mark()
 
     def show_levels(self, levels: Levels, map_name: str, *, dragging: bool = False) -> None:
         """Show the same values in other colours."""
@@ -158,19 +165,35 @@ class Heatmap(QWidget):
     def show_selection(self, rectangles: list[tuple[range, range]] | None) -> None:
         """Draw the selection around these rows and columns; None leaves it to `show_tint`."""
         found = rectangles or []
-        self.selection = found[0] if len(found) == 1 else None
-        self.others = found if len(found) > 1 else []
-        self._place_overlay()
+        self.dressing.selection = found[0] if len(found) == 1 else None
+        self.dressing.others = found if len(found) > 1 else []
+        self.dressing.place()
 
     def show_tint(self, tint: Tint | None) -> None:
         """Tint single cells that are picked."""
-        self.tint = tint
-        self._place_overlay()
+        self.dressing.tint = tint
+        self.dressing.place()
+
+    def show_cursor(self, cell: tuple[int, int] | None) -> None:
+        """Say which cell the keyboard is at, for the crosshair."""
+        self.dressing.cursor = cell
+        self.dressing.place()
+
+    def set_crosshair(self, on: bool) -> None:
+        """Draw lines through the cell under the pointer, or under the keyboard's cursor."""
+        self.dressing.crosshair = on
+        self.dressing.place()
+
+    @property
+    def selection(self) -> tuple[range, range] | None:
+        """The rectangle that is drawn as picked, where it is one."""
+        return self.dressing.selection
 
     @property
     def has_selection(self) -> bool:
         """Whether something that is picked is drawn."""
-        return self.selection is not None or bool(self.others) or self.tint is not None
+        found = self.dressing
+        return found.selection is not None or bool(found.others) or found.tint is not None
 
     def show_hover(self, text: HoverText | None) -> None:
         """Show the card at the pointer, or hide it."""
@@ -179,13 +202,7 @@ class Heatmap(QWidget):
 
     def flash(self, rows: range, columns: range) -> None:
         """Tint cells for a moment, to show where an edit happened."""
-        self.overlay.flash = self.rect_of(rows, columns)
-        self.overlay.update()
-        self._flash.start(400)
-
-    def _unflash(self) -> None:
-        self.overlay.flash = None
-        self.overlay.update()
+        self.dressing.flash(rows, columns)
 
     def _draw(self) -> None:
         reduced = self.reduced
@@ -194,14 +211,6 @@ class Heatmap(QWidget):
             return
         self.image.setImage(picture(reduced, self.levels, self.map_name, theme.name), autoLevels=False, levels=None)
         self.image.setRect(QRectF(reduced.columns.start, reduced.rows.start, len(reduced.columns), len(reduced.rows)))
-
-    def _mark(self) -> None:
-        reduced = self.reduced
-        self._markers = []
-        if reduced is not None and min(self.cell_size()) < SMALLEST_CELL:
-            size = self.canvas.size()
-            self._markers = clusters(reduced, (size.height(), size.width()))
-        self._place_overlay()
 
     def _retheme(self) -> None:
         self.graphics.setBackground(theme.color("panel"))
@@ -242,29 +251,13 @@ class Heatmap(QWidget):
         self.columns_axis.show_range(self.canvas.columns, left, right)
         self.rows_rms.show_range(top, bottom)
         self.columns_rms.show_range(left, right)
-        self._mark()
+        self.dressing.mark()
         self._settle.start()
-
-    def _place_overlay(self) -> None:
-        overlay = self.overlay
-        overlay.setGeometry(self.graphics.rect())
-        top_left = self.graphics.mapFromScene(self.canvas.scenePos())
-        overlay.frame = QRectF(QPointF(top_left), self.canvas.size())
-        self.color_bar.place(overlay.frame.top(), max(overlay.frame.bottom(), overlay.frame.top() + 170))
-        overlay.markers = [(marker, self.point_of(marker.row, marker.column)) for marker in self._markers]
-        overlay.selection, overlay.size_text = None, ""
-        if self.selection is not None:
-            rows, columns = self.selection
-            overlay.selection = self.rect_of(rows, columns)
-            overlay.size_text = f"{len(rows)} × {len(columns)}"
-        overlay.others = [self.rect_of(*cells) for cells in self.others]
-        overlay.tint = None if self.tint is None else (self.tint, self.rect_of(self.tint.rows, self.tint.columns))
-        overlay.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Lay the overlay over the picture again."""
         super().resizeEvent(event)
-        self._place_overlay()
+        self.dressing.place()
 
     # ---- mouse
 
@@ -278,10 +271,14 @@ class Heatmap(QWidget):
         if not self.overlay.frame.contains(self.overlay.pointer):
             self._leave()
             return
-        self.hovered.emit(self.cell_at(self.canvas.mapSceneToView(scene_place)))
+        self.dressing.pointed = self.cell_at(self.canvas.mapSceneToView(scene_place))
+        self.dressing.cross()
+        self.hovered.emit(self.dressing.pointed)
         self.overlay.update()
 
     def _leave(self) -> None:
+        self.dressing.pointed = None
+        self.dressing.cross()
         self.show_hover(None)
         self.hovered.emit(None)
 
@@ -349,3 +346,17 @@ class Heatmap(QWidget):
         dy = min(0.0, rows.start - top) or max(0.0, min(rows.stop - bottom, rows.start - top))
         if dx or dy:
             self.canvas.translateBy(x=dx, y=dy)
+
+    def look_at(self, rows: range, columns: range) -> None:
+        """Show cells in the middle, zoomed in so far that one is large enough to be told apart."""
+        height, width = self.cell_size()
+        size = self.canvas.size()
+        for factor in (max(LEGIBLE / height, 1.0), max(LEGIBLE / width, 1.0)):
+            if factor > 1:
+                tall = min(size.height() / max(height, LEGIBLE), self.canvas.rows)
+                wide = min(size.width() / max(width, LEGIBLE), self.canvas.columns)
+                top = min(max((rows.start + rows.stop - tall) / 2, 0), self.canvas.rows - tall)
+                left = min(max((columns.start + columns.stop - wide) / 2, 0), self.canvas.columns - wide)
+                self.canvas.setRange(xRange=(left, left + wide), yRange=(top, top + tall), padding=0)
+                return
+        self.reveal(rows, columns)

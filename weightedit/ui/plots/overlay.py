@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPaintE
 from PySide6.QtWidgets import QWidget
 
 from weightedit.ui.plots.markers import Marker, draw_marker
+from weightedit.ui.plots.tile_marks import Crosshair, draw_crosshair, draw_dead, draw_separators
 from weightedit.ui.theme import mono_font, theme, ui_font
 
 HANDLE = 6.0
@@ -73,6 +74,9 @@ class Overlay(QWidget):
         self.tint: tuple[Tint, QRectF] | None = None
         self._tint_drawn: tuple[Tint, str, QImage] | None = None
         self.size_text = ""
+        self.separators: list[QRectF] = []
+        self.dead: list[QRectF] = []
+        self.crosshair: Crosshair | None = None
         self.markers: list[tuple[Marker, QPointF]] = []
         self.hover: HoverText | None = None
         self.pointer = QPointF()
@@ -86,12 +90,14 @@ class Overlay(QWidget):
         painter.drawRect(self.frame.adjusted(-0.5, -0.5, 0.5, 0.5))
         painter.save()
         painter.setClipRect(self.frame)
+        draw_separators(painter, self.separators)
         if self.flash is not None:
             tint = theme.color("accent")
             tint.setAlphaF(0.25)
             painter.fillRect(self.flash, tint)
         if self.tint is not None:
             painter.drawImage(self.tint[1], self._tint_image(self.tint[0]))
+        draw_dead(painter, self.dead)
         for marker, place in self.markers:
             draw_marker(painter, marker.token, place)
         painter.restore()
@@ -99,6 +105,9 @@ class Overlay(QWidget):
             self._draw_selection(painter, self.selection)
         for rect in self.others:
             self._draw_outline(painter, rect)
+        if self.crosshair is not None:
+            painter.setFont(ui_font(10))
+            draw_crosshair(painter, self.crosshair, self.frame)
         if self.hover is not None:
             self._draw_card(painter, self.hover)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QIcon, QImage, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QSizePolicy, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import statistic_text
 from weightedit.core.reduction import SliceView
+from weightedit.core.tiling import Tiling
+from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import icon_button, label, line
 from weightedit.ui.plots.color_bar import level_text
-from weightedit.ui.plots.colormaps import NAMES, TWO, table
-from weightedit.ui.plots.levels import CHOICES, Levels
+from weightedit.ui.plots.colormaps import CYCLE, TWO, table
+from weightedit.ui.plots.levels import CHOICES, SCALED, Levels
+from weightedit.ui.tensor_page.dim_slider import DimSlider
+from weightedit.ui.tensor_page.tiles_line import TilesLine
 from weightedit.ui.theme import theme
 
 HEIGHT = 34
@@ -33,57 +37,36 @@ def swatch(name: str) -> QIcon:
 
 
 def levels_text(levels: Levels) -> str:
-    """Return `±0.50 · 99.9 %` or `0 … 1.289 · min–max`."""
+    """Return `±0.50 · 99.9 %`, `0 … 1.289 · min–max`, `±0.50 · log` or `per row`."""
+    if levels.source in (*SCALED, "phase"):
+        return CHOICES[levels.source]
     ends = f"±{level_text(levels.high)[1:]}" if levels.is_symmetric else \
         f"{statistic_text(levels.low)} … {statistic_text(levels.high)}"  # fmt: skip
-    return f"{ends} · {CHOICES.get(levels.source, 'by hand')}"
-
-
-class _Dim(QWidget):
-    """A slider for one dimension that is neither rows nor columns."""
-
-    moved = Signal(int, int)
-
-    def __init__(self, dim: int, size: int, at: int) -> None:
-        super().__init__()
-        self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setRange(0, max(size - 1, 0))
-        self.slider.setValue(at)
-        self.slider.setFixedWidth(72)
-        self.slider.setAccessibleName(f"Index in dimension {dim}")
-        self.text = label("", "")
-        self.text.setMinimumWidth(self.text.fontMetrics().horizontalAdvance(f"{size} / {size}"))
-        self._size = size
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
-        row.addWidget(label(f"Dim {dim}", "caption"))
-        row.addWidget(self.slider)
-        row.addWidget(self.text)
-        self._say(at)
-        self.slider.valueChanged.connect(self._say)
-        self.slider.valueChanged.connect(lambda value: self.moved.emit(dim, value))
-
-    def _say(self, at: int) -> None:
-        self.text.setText(f"{at} / {self._size}")
+    return f"{ends} · {CHOICES[levels.source]}"
 
 
 class DimsBar(QFrame):
-    """Rows, columns, sliders, colour map, levels and zoom.
+    """Rows, columns, sliders, tiles, colour map, levels and zoom.
 
     Signals
     -------
     view_chosen
         (SliceView)
+    tiling_chosen
+        (Tiling)
     map_chosen
         (name of a colour map)
     levels_chosen
-        (`symmetric` or `minmax`)
+        (a key of `levels.TITLES`)
+    phase_chosen
+        (whether the phase of complex values is shown)
     """
 
     view_chosen = Signal(object)
+    tiling_chosen = Signal(object)
     map_chosen = Signal(str)
     levels_chosen = Signal(str)
+    phase_chosen = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -92,24 +75,36 @@ class DimsBar(QFrame):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.rows, self.columns = self._combo("Rows"), self._combo("Columns")
         self.maps, self.levels = self._combo("Colour map"), self._combo("Levels")
+        self.parts = self._combo("Part of complex values")
         self.square = icon_button("grid", "Square cells", 26)
-        self.square.setCheckable(True)
+        self.tiles = icon_button("tiles", "Show tiles: kernels, heads or experts side by side  T", 26)
+        self.crosshair = icon_button("crosshair", "Crosshair  C", 26)
+        for toggle in (self.square, self.tiles, self.crosshair):
+            toggle.setCheckable(True)
+        self.dead = ElidedLabel("", "secondary")
+        self.next_dead = icon_button("arrow-right", "Next dead tile  D", 24, 14)
+        self.pick_dead = icon_button("region", "Select every dead tile", 24, 14)
+        self.tiles_line = TilesLine()
         self.zoom_out = icon_button("zoom-out", "Zoom out  −", 26)
         self.fit = icon_button("fit", "Fit  0", 26)
         self.zoom_in = icon_button("zoom-in", "Zoom in  +", 26)
         self.maps.setToolTip(PIXELS)
-        self.picture_controls: list[QWidget] = [self.maps, self.levels, self.square, self.zoom_out, self.fit,
-                                                self.zoom_in]  # fmt: skip
+        self.picture_controls: list[QWidget] = [self.maps, self.levels, self.tiles, self.crosshair, self.square,
+                                                self.zoom_out, self.fit, self.zoom_in]  # fmt: skip
         self.rows_label, self.columns_label = label("Rows", "caption"), label("Columns", "caption")
         self._shape: tuple[int, ...] = ()
         self._view = SliceView(None, None)
-        self._dims: list[_Dim] = []
+        self._dims: list[DimSlider] = []
         self._is_picture = True
+        self._tiling: Tiling | None = None
+        self._is_complex = False
         self._lay_out()
         self.rows.activated.connect(lambda _: self._choose(rows=self.rows.currentData()))
         self.columns.activated.connect(lambda _: self._choose(columns=self.columns.currentData()))
         self.maps.activated.connect(lambda _: self.map_chosen.emit(self.maps.currentData()))
         self.levels.activated.connect(lambda _: self.levels_chosen.emit(self.levels.currentData()))
+        self.parts.activated.connect(lambda at: self.phase_chosen.emit(at == 1))
+        self.tiles_line.chosen.connect(self.tiling_chosen)
         theme.changed.connect(self._paint_swatches)
 
     def _combo(self, name: str) -> QComboBox:
@@ -122,25 +117,28 @@ class DimsBar(QFrame):
 
     def _lay_out(self) -> None:
         self.maps.setIconSize(SWATCH)
-        for name in NAMES:
-            self.maps.addItem(swatch(name), name, name)
         self.maps.setMaximumWidth(120)
+        self.parts.addItems(["abs", "phase"])
         row = QHBoxLayout()
         row.setContentsMargins(14, 0, 12, 0)
         row.setSpacing(4)
         for widget in (self.rows_label, self.rows, self.columns_label, self.columns):
             row.addWidget(widget)
+        row.addWidget(self.dead)
+        row.addWidget(self.next_dead)
+        row.addWidget(self.pick_dead)
         row.addStretch(1)
-        row.addWidget(self.maps)
-        row.addWidget(self.levels)
+        for widget in (self.parts, self.maps, self.levels):
+            row.addWidget(widget)
         parting = line(vertical=True)
         parting.setFixedHeight(16)
         row.addWidget(parting)
-        for button in (self.square, self.zoom_out, self.fit, self.zoom_in):
+        for button in (self.tiles, self.crosshair, self.square, self.zoom_out, self.fit, self.zoom_in):
             row.addWidget(button)
         self._sliders = QHBoxLayout()
         self._sliders.setContentsMargins(14, 0, 12, 4)
         self._sliders.setSpacing(18)
+        self._sliders.addWidget(self.tiles_line)
         self._sliders.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -154,8 +152,8 @@ class DimsBar(QFrame):
 
     def show_view(self, shape: tuple[int, ...], view: SliceView) -> None:
         """Show which slice of a shape is looked at."""
-        rebuilt = shape != self._shape or (view.rows_dim, view.columns_dim) != (self._view.rows_dim,
-                                                                              self._view.columns_dim)  # fmt: skip
+        dims = view.rows_dim, view.columns_dim, set(view.fixed)
+        rebuilt = shape != self._shape or dims != (self._view.rows_dim, self._view.columns_dim, set(self._view.fixed))
         self._shape, self._view = shape, view
         if not rebuilt:
             for dim, slider in zip(sorted(view.fixed), self._dims, strict=True):
@@ -166,10 +164,27 @@ class DimsBar(QFrame):
             for dim, size in enumerate(shape):
                 combo.addItem(f"{dim} · {size}", dim)
             combo.setCurrentIndex(-1 if shown is None else shown)
-        self.rows.setVisible(len(shape) > 1)
-        self.columns.setVisible(len(shape) > 0)
         self._make_room()
         self._fill_sliders()
+
+    def show_tiling(self, tiling: Tiling | None, dead: str, has_dead: bool, can_be: bool) -> None:
+        """Show which tiles are on, and what is said of dead ones; `can_be` is whether tiles can be turned on."""
+        self._tiling = tiling
+        self.tiles.setChecked(tiling is not None)
+        self.tiles.setEnabled(can_be)
+        self.dead.setText(dead)
+        for button in (self.next_dead, self.pick_dead):
+            button.setProperty("wanted", has_dead)
+        if tiling is not None:
+            self.tiles_line.show_tiling(tiling)
+        self._make_room()
+        self._fit_height()
+
+    def show_parts(self, is_complex: bool, is_phase: bool) -> None:
+        """Offer magnitude and phase of complex values."""
+        self._is_complex = is_complex
+        self.parts.setCurrentIndex(int(is_phase))
+        self._make_room()
 
     def _fill_sliders(self) -> None:
         for old in self._dims:
@@ -178,11 +193,16 @@ class DimsBar(QFrame):
             old.deleteLater()
         self._dims = []
         for dim, at in sorted(self._view.fixed.items()):
-            made = _Dim(dim, self._shape[dim], at)
+            made = DimSlider(dim, self._shape[dim], at)
             made.moved.connect(self._moved)
             self._sliders.insertWidget(len(self._dims), made)
             self._dims.append(made)
-        self.setFixedHeight(HEIGHT + (SLIDERS if self._dims else 0))
+        self._fit_height()
+
+    def _fit_height(self) -> None:
+        tiled = self._tiling is not None and self._is_picture
+        self.tiles_line.setVisible(tiled)
+        self.setFixedHeight(HEIGHT + (SLIDERS if self._dims or tiled else 0))
 
     def _moved(self, dim: int, at: int) -> None:
         view = SliceView(self._view.rows_dim, self._view.columns_dim, {**self._view.fixed, dim: at})
@@ -201,13 +221,15 @@ class DimsBar(QFrame):
         fixed = {dim: view.fixed.get(dim, 0) for dim in range(len(self._shape)) if dim not in (rows, columns)}
         self.view_chosen.emit(SliceView(rows, columns, fixed))
 
-    def show_map(self, name: str) -> None:
-        """Show which colour map is on."""
-        place = self.maps.findData(name)
-        if place < 0 and name == TWO:
-            self.maps.insertItem(0, swatch(TWO), "Two colours", TWO)
-            place = 0
-        self.maps.setCurrentIndex(place)
+    def show_map(self, name: str, choices: tuple[str, ...]) -> None:
+        """Show which colour map is on, and which can be."""
+        if [self.maps.itemData(place) for place in range(self.maps.count())] != list(choices):
+            self.maps.clear()
+            for choice in choices:
+                title = {TWO: "Two colours", CYCLE: "Cycle"}.get(choice, choice)
+                self.maps.addItem(swatch(choice), title, choice)
+        self.maps.setCurrentIndex(self.maps.findData(name))
+        self.maps.setEnabled(len(choices) > 1)
 
     def show_levels(self, levels: Levels, offered: dict[str, Levels]) -> None:
         """Show the levels that are on, and the ones that could be."""
@@ -228,6 +250,7 @@ class DimsBar(QFrame):
         for widget in self.picture_controls:
             widget.setVisible(shown)
         self._make_room()
+        self._fit_height()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave out what is least needed where there is little room."""
@@ -236,9 +259,16 @@ class DimsBar(QFrame):
 
     def _make_room(self) -> None:
         wide = self.width() >= NARROW
-        self.rows_label.setVisible(wide and len(self._shape) > 1)
-        self.columns_label.setVisible(wide and len(self._shape) > 0)
-        self.square.setVisible(wide and self._is_picture)
+        tiled = self._tiling is not None and self._is_picture
+        rows, columns = len(self._shape) > 1 and not tiled, len(self._shape) > 0 and not tiled
+        self.rows.setVisible(rows)
+        self.columns.setVisible(columns)
+        self.rows_label.setVisible(wide and rows)
+        self.columns_label.setVisible(wide and columns)
+        self.dead.setVisible(tiled)
+        for button in (self.next_dead, self.pick_dead):
+            button.setVisible(tiled and bool(button.property("wanted")))
+        self.parts.setVisible(self._is_complex and self._is_picture)
+        for button in (self.square, self.crosshair):
+            button.setVisible(wide and self._is_picture)
         self.maps.setMaximumWidth(128 if wide else 74)
-
-

@@ -1,4 +1,4 @@
-"""The heatmap of a tensor: asks for pictures in the background and shows the latest."""
+"""The heatmap of a tensor: asks for pictures in the background and shows the latest, slice by slice or in tiles."""
 
 from __future__ import annotations
 
@@ -6,26 +6,44 @@ from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from weightedit.core.codes import numbers
 from weightedit.core.numbers import bits_text, index_text, value_text
 from weightedit.core.pinned import PinnedTensor
-from weightedit.core.reduction import Reduced, cells, find_nonfinite, preview, reduce
+from weightedit.core.progress import Progress
+from weightedit.core.reduction import Reduced, SliceView
+from weightedit.core.region import Box
 from weightedit.core.statistics import Statistics
-from weightedit.ui.plots.colormaps import DEFAULT_MAPS
+from weightedit.core.tiling import Tiling
 from weightedit.ui.plots.heatmap import Heatmap
-from weightedit.ui.plots.levels import Levels, kind_of, levels_of
+from weightedit.ui.plots.levels import Levels
 from weightedit.ui.plots.overlay import HoverText
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tensor_page.facts import Facts
+from weightedit.ui.tensor_page.going import Going
+from weightedit.ui.tensor_page.leveling import Leveling
+from weightedit.ui.tensor_page.pictures import picture_of, pixels_of
+from weightedit.ui.tensor_page.picturing import Wanted
 from weightedit.ui.tensor_page.selection import How, Selection
+from weightedit.ui.tensor_page.tile_picking import TilePicking
+from weightedit.ui.tensor_page.tiles import Tiles
 
-PREVIEW_FROM = 1 << 20
-"""Values from which on a sample is shown first."""
+Index = tuple[int, ...]
 
 
 class HeatmapPane(QWidget):
     """Shows one pinned tensor, and follows and sets the selection.
+
+    Attributes
+    ----------
+    tiles
+        The tiles, while they are on.
+    leveling
+        Levels and colour map.
+    going
+        What goes to cells.
 
     Signals
     -------
@@ -47,29 +65,41 @@ class HeatmapPane(QWidget):
     def __init__(self, tasks: Tasks, facts: Facts, selection: Selection, maps: dict[str, str],
                  parent: QWidget | None = None) -> None:  # fmt: skip
         super().__init__(parent)
-        self._tasks, self._facts, self._selection, self._maps = tasks, facts, selection, maps
+        self._tasks, self._facts, self._selection = tasks, facts, selection
         self.heatmap = Heatmap()
         self.pinned: PinnedTensor | None = None
-        self.statistics: Statistics | None = None
-        self.levels = Levels(-1.0, 1.0)
-        self.kind = "signed"
-        self._choice = ""
-        self._by_hand: Levels | None = None
+        self.leveling = Leveling(maps)
+        self.tiles = Tiles(tasks, self)
+        self.going = Going(self, selection, tasks)
+        self.picking = TilePicking(self, selection)
         self._hovered: tuple[int, int] | None = None
+        self._scaled = ""
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.heatmap)
-        self.heatmap.wanted.connect(self._request)
+        self.heatmap.wanted.connect(self._settled)
         self.heatmap.hovered.connect(self._hover)
         self.heatmap.picked.connect(self._pick)
         self.heatmap.moved.connect(self._move)
         self.heatmap.levels_dragged.connect(self._drag_levels)
         self.heatmap.levels_reset.connect(lambda: self.choose_levels(""))
+        self.tiles.laid_out.connect(self._lay_out)
+        self.tiles.found.connect(lambda: self.heatmap.show_tiles(self.tiles.grid()))
         selection.changed.connect(self._show_picks)
-        selection.view_changed.connect(self._show_slice)
+        selection.view_changed.connect(self._follow_view)
 
     def _group(self, what: str) -> str:
         return f"{what} {id(self)}"
+
+    @property
+    def tiling(self) -> Tiling | None:
+        """The tiles that are shown; None while slices are."""
+        return self.tiles.tiling
+
+    @property
+    def view(self) -> SliceView | Tiling:
+        """What rows and columns of the heatmap mean."""
+        return self.tiles.tiling or self._selection.view
 
     # ---- the tensor
 
@@ -79,8 +109,8 @@ class HeatmapPane(QWidget):
         changed_type = self.pinned is None or self.pinned.spec.dtype != pinned.spec.dtype
         self.pinned = pinned
         if changed_type:
-            self._by_hand, self.statistics = None, None
-            self._choice = ""
+            self.leveling.forget()
+        self.tiles.show_pinned(pinned, pinned.name)
         if same and not changed_type:
             self._request()
         else:
@@ -92,94 +122,112 @@ class HeatmapPane(QWidget):
         self._facts.request(self, pinned, lambda found: self._take_statistics(pinned, found), self.failed.emit)
 
     def _take_statistics(self, pinned: PinnedTensor, found: Statistics) -> None:
-        if pinned is not self.pinned:
-            return
-        self.statistics = found
-        self.kind = kind_of(pinned.spec.type.family, pinned.spec.dtype, found)
-        self.heatmap.show_statistics(found)
-        self._relevel()
+        if pinned is self.pinned:
+            self.leveling.take(pinned.spec.type.family, pinned.spec.dtype, found)
+            self.heatmap.show_statistics(found)
+            self._relevel()
+
+    def _follow_view(self) -> None:
+        if self.tiling is None:
+            self._show_slice()
 
     def _show_slice(self) -> None:
         if self.pinned is None:
             return
-        rows, columns = self._selection.size
-        self.heatmap.show_slice(rows, columns)
+        rows, columns = self._selection.size if self.tiling is None else self.tiling.size
+        self.heatmap.show_slice(rows, columns, self.tiles.grid())
         self._show_picks()
         self._request()
+
+    def _lay_out(self) -> None:
+        self.leveling.tiled = self.tiling is not None
+        self.picking.forget()
+        self._show_slice()
+        self._relevel()
 
     # ---- levels and map
 
     @property
+    def levels(self) -> Levels:
+        """The levels in use."""
+        return self.leveling.levels
+
+    @property
     def map_name(self) -> str:
         """The colour map chosen for this kind of values."""
-        return self._maps.get(self.kind, DEFAULT_MAPS[self.kind])
+        return self.leveling.map_name
 
     def choose_map(self, name: str) -> None:
         """Use another colour map for this kind of values."""
-        self._maps[self.kind] = name
-        self.heatmap.show_levels(self.levels, name)
-        self.look_changed.emit()
+        if name in self.leveling.map_choices:
+            self.leveling.maps[self.leveling.kind] = name
+            self.heatmap.show_levels(self.levels, name)
+            self.look_changed.emit()
 
     def choose_levels(self, source: str) -> None:
-        """Use `symmetric` or `minmax` levels, or the kind's own."""
-        self._choice, self._by_hand = source, None
+        """Use other levels, a key of `levels.TITLES`, or the kind's own."""
+        self.leveling.choose(source)
         self._relevel()
+
+    def show_phase(self, on: bool) -> None:
+        """Show the phase of complex values, or their magnitude."""
+        if self.pinned is not None and self.pinned.spec.type.family == "complex":
+            self.leveling.is_phase = on
+            self._relevel()
+            self._request()
 
     def offered_levels(self) -> dict[str, Levels]:
         """Return the levels a person can choose between."""
-        found = self.statistics
-        if found is None:
-            return {self.levels.source: self.levels}
-        return {source: levels_of(self.kind, found, source) for source in ("symmetric", "minmax")}
+        return self.leveling.offered()
 
     def _drag_levels(self, levels: Levels) -> None:
-        self._by_hand = self.levels = levels
+        self.leveling.drag(levels)
         self.heatmap.show_levels(levels, self.map_name, dragging=True)
         self.look_changed.emit()
 
     def _relevel(self) -> None:
-        if self._by_hand is not None:
-            self.levels = self._by_hand
-        elif self.statistics is not None:
-            self.levels = levels_of(self.kind, self.statistics, self._choice)
+        self.leveling.settle()
+        if self.leveling.scaled != self._scaled:
+            self._scaled = self.leveling.scaled
+            self._request()  # other numbers are shown, not only other colours
         self.heatmap.show_levels(self.levels, self.map_name)
         self.look_changed.emit()
 
     # ---- pictures
 
-    def _request(self) -> None:
-        pinned = self.pinned
+    def _settled(self) -> None:
+        canvas = self.heatmap.canvas
+        if canvas.shows_all and self.tiles.fit(canvas.size().height(), canvas.size().width()):
+            return  # laid out anew, and asked for
+        self._request()
+
+    def wanted(self) -> Wanted | None:
+        """Return what is asked for now: the visible part in as many pixels as it has on screen."""
         rows, columns = self.heatmap.visible()
-        if pinned is None or not self.isVisible():
-            return
-        view, size = self._selection.view, self.heatmap.wanted_pixels()
-        if not rows or not columns:
-            return
+        if self.pinned is None or not rows or not columns:
+            return None
+        return Wanted(self.pinned, self.view, rows, columns, *self.heatmap.wanted_pixels(), self.leveling.scaled,
+                      self.leveling.is_phase)  # fmt: skip
 
-        def exact(progress: TaskProgress) -> Reduced:
-            return reduce(pinned, view, rows, columns, *size, progress)
-
-        def first(progress: TaskProgress) -> Reduced:
-            return preview(pinned, view, rows, columns, *size)
+    def _request(self) -> None:
+        wanted = self.wanted()
+        if wanted is None or not self.isVisible():
+            return
+        if not wanted.has_preview:
+            self._start(wanted.made, self._show)
+            return
 
         def previewed(found: Reduced) -> None:
             self._show(found)
-            self._start(exact, self._show)
+            self._start(wanted.made, self._show)
 
-        if len(rows) * len(columns) >= PREVIEW_FROM:
-            self._start(first, previewed)
-        else:
-            self._start(exact, self._show)
+        self._start(wanted.sampled, previewed)
 
     def _start(self, work: Callable[[TaskProgress], Reduced], then: Callable[[Reduced], None]) -> None:
         self._tasks.start("Heatmap", work, on_result=then, on_error=self.failed.emit, group=self._group("heatmap"))
 
     def _show(self, found: Reduced) -> None:
-        if self.statistics is None and self._by_hand is None:
-            # until the statistics are there, levels that fit the pixels
-            sizes = np.abs(found.extreme)
-            end = float(np.nanmax(sizes)) if np.isfinite(sizes).any() else 1.0
-            self.levels = Levels(-(end or 1.0), end or 1.0)
+        if self.leveling.fit(found):
             self.heatmap.color_bar.show_levels(self.levels, self.map_name)
         self.heatmap.show_reduced(found, self.levels, self.map_name)
         self.shown.emit(found)
@@ -189,86 +237,120 @@ class HeatmapPane(QWidget):
         super().showEvent(event)  # type: ignore[arg-type]
         self._request()
 
+    def picture(self) -> QImage:
+        """Return the heatmap as it is shown, with axes and colour bar, without the card at the pointer."""
+        return picture_of(self.heatmap)
+
+    def pixels(self) -> Callable[[Progress], QImage]:
+        """Return what makes the bare picture in a worker, one pixel for each value; ValueError if it is too large."""
+        wanted = self.wanted()
+        if wanted is None:
+            raise ValueError("There are no values to draw.")
+        return pixels_of(wanted.whole(), self.levels, self.map_name)
+
     # ---- what is picked
 
     def _pick(self, rows: range, columns: range, how: How, continues: bool) -> None:
-        self._selection.pick(rows, columns, how, continues=continues)
+        if self.tiling is None:
+            self._selection.pick(rows, columns, how, continues=continues)
+        else:
+            self.picking.pick(rows, columns, how, continues)
 
     def _show_picks(self) -> None:
-        self.heatmap.show_selection(self._selection.rectangles())
+        tiling = self.tiling
+        if tiling is None:
+            self.heatmap.show_selection(self._selection.rectangles())
+        else:
+            self.heatmap.show_selection(self.picking.rectangles(tiling))
 
-    # ---- pointer and keys
+    def _move(self, down: int, right: int, extend: bool) -> None:
+        if self.tiling is not None:
+            at: tuple[range, range] | None = self.picking.move(down, right, extend)
+        else:
+            at = self._selection.move(down, right, extend)
+        if at is not None:
+            self.heatmap.reveal(*at)
+            cell = (at[0].start, at[1].start)
+            self.heatmap.show_cursor(cell)
+            if self.heatmap.dressing.crosshair and self.heatmap.dressing.pointed is None:
+                self._hover(cell, card=False)
 
-    def _hover(self, cell: tuple[int, int] | None) -> None:
+    # ---- pointer
+
+    def index_at(self, cell: tuple[int, int]) -> Index | None:
+        """Return the index of a cell of the heatmap; None where there is no value."""
+        if self.pinned is None:
+            return None
+        view = self.view
+        return view.index(*cell) if isinstance(view, Tiling) else view.index(self.pinned.spec.shape, *cell)
+
+    def _hover(self, cell: tuple[int, int] | None, *, card: bool = True) -> None:
         if cell == self._hovered:
             return
         self._hovered = cell
-        pinned, view = self.pinned, self._selection.view
-        if cell is None or pinned is None or not pinned.spec.numel:
+        pinned = self.pinned
+        index = None if cell is None or pinned is None or not pinned.spec.numel else self.index_at(cell)
+        if pinned is None or index is None or cell is None:
             self._tasks.cancel_group(self._group("hover"))
             self.heatmap.show_hover(None)
             self.read.emit("", "", "")
             return
-        row, column = cell
+        box = Box(tuple(range(at, at + 1) for at in index))
 
         def work(progress: TaskProgress) -> tuple[str, str, float]:
-            array = cells(pinned, view, range(row, row + 1), range(column, column + 1))
-            from weightedit.core.codes import numbers
-
+            array = pinned.read(box)
             number = float(numbers(array, pinned.spec.dtype).reshape(-1)[0])
             value = array.reshape(-1)[0]
             return value_text(value, pinned.spec.dtype), bits_text(value, pinned.spec.dtype), number
 
         def done(found: tuple[str, str, float]) -> None:
-            self._show_value(view.index(pinned.spec.shape, row, column), *found)
+            self.read.emit(index_text(index), found[0], found[1])
+            self.heatmap.show_hover(self._card(cell, index, *found) if card else None)
 
         self._tasks.start("Value", work, on_result=done, on_error=self.failed.emit, group=self._group("hover"),
                           quiet=True)  # fmt: skip
 
-    def _show_value(self, index: tuple[int, ...], value: str, bits: str, number: float) -> None:
+    def _card(self, cell: tuple[int, int], index: Index, value: str, bits: str, number: float) -> HoverText | None:
         if self.pinned is None:
-            return
+            return None
         token = "nan" if "nan" in value else "neginf" if value == "-inf" else "posinf" if "inf" in value else "text"
-        note = ""
-        found = self.statistics
+        tile = None if self.tiling is None else self.tiling.tile_at(*cell)
+        notes = [] if tile is None or self.tiling is None else [self.tiling.name(*tile)]
+        found = self.leveling.statistics
         if found is not None and found.std and found.mean is not None and np.isfinite(number):
-            note = f"{abs(number - found.mean) / found.std:,.1f} σ from the mean"
-        text = HoverText(index_text(index), value, f"{self.pinned.spec.type.short} {bits}", note, token)
-        self.heatmap.show_hover(text)
-        self.read.emit(index_text(index), value, bits)
+            notes.append(f"{abs(number - found.mean) / found.std:,.1f} σ from the mean")
+        return HoverText(index_text(index), value, f"{self.pinned.spec.type.short} {bits}", " · ".join(notes), token)
 
-    def _move(self, down: int, right: int, extend: bool) -> None:
-        at = self._selection.move(down, right, extend)
-        if at is not None:
-            self.heatmap.reveal(*at)
+    # ---- going to cells
+
+    def show_index(self, index: Index) -> None:
+        """Make tiles follow to the slice that holds an index."""
+        tiling = self.tiling
+        if tiling is not None and tiling.cell(index) is None:
+            self.picking.follow(tiling, index)
+
+    def reveal_index(self, index: Index, *, closer: bool = False) -> None:
+        """Scroll to a cell of what is shown."""
+        tiling, view = self.tiling, self._selection.view
+        if tiling is None:
+            cell = (0 if view.rows_dim is None else index[view.rows_dim],
+                    0 if view.columns_dim is None else index[view.columns_dim])  # fmt: skip
+        elif (found := tiling.cell(index)) is not None:
+            cell = found
+        else:
+            return
+        rows, columns = range(cell[0], cell[0] + 1), range(cell[1], cell[1] + 1)
+        (self.heatmap.look_at if closer else self.heatmap.reveal)(rows, columns)
+        self.heatmap.show_cursor(cell)
 
     def go_to_nonfinite(self, step: int, say: Callable[[str], None]) -> None:
-        """Select the next (or last) cell that is NaN or infinite."""
-        pinned, view = self.pinned, self._selection.view
-        if pinned is None or not pinned.spec.numel:
-            return
-        rows, columns = self._selection.size
-        picked = self._selection.cells()
-        start = (picked[0].start, picked[1].start) if picked else (rows - 1, columns - 1) if step > 0 else (0, 0)
-
-        def work(progress: TaskProgress) -> tuple[int, int] | None:
-            return find_nonfinite(pinned, view, start, step, progress)
-
-        def done(found: tuple[int, int] | None) -> None:
-            if found is None:
-                say("No NaN and no Inf here.")
-                return
-            row, column = range(found[0], found[0] + 1), range(found[1], found[1] + 1)
-            self._selection.pick(row, column)
-            self.heatmap.reveal(row, column)
-
-        self._tasks.start("Looking for NaN and Inf", work, on_result=done, on_error=self.failed.emit,
-                          group=self._group("nonfinite"))  # fmt: skip
+        """Go to the next (or last) cell that is NaN or infinite, in any slice."""
+        self.going.to_nonfinite(step, say)
 
     def cancel(self) -> None:
         """Stop everything that is under way for this pane."""
         self._facts.release(self)
-        for what in ("heatmap", "hover", "nonfinite"):
+        self.tiles.cancel()
+        self.going.cancel()
+        for what in ("heatmap", "hover"):
             self._tasks.cancel_group(self._group(what))
-
-

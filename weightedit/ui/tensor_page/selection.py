@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
@@ -138,6 +139,19 @@ class Selection(QObject):
                           columns.start if columns.stop - 1 == self._anchor[1] else columns.stop - 1)  # fmt: skip
         self._grow(rows, columns)
 
+    def pick_boxes(self, boxes: Sequence[Box], how: How = "replace", *, continues: bool = False) -> None:
+        """Pick boxes of the tensor, such as tiles, as one gesture; `how` and `continues` are as in `pick`."""
+        if not continues:
+            self._before, self._how = (Picks(self.shape) if how == "replace" else self.picks), how
+        self._has_head = False
+        try:
+            found = self._before
+            for box in boxes:
+                found = found.remove(box) if self._how == "remove" else found.add(box)
+            self._set(found)
+        except RegionError as error:
+            self.refused.emit(str(error))
+
     def point(self, row: int, column: int, how: How = "replace") -> None:
         """Begin a rectangle at a cell, which `stretch` draws larger."""
         self.pick(range(row, row + 1), range(column, column + 1), how)
@@ -148,6 +162,33 @@ class Selection(QObject):
         self._has_head = True
         (top, bottom), (left, right) = (sorted(pair) for pair in zip(self._anchor, self._head, strict=True))
         self._grow(range(top, bottom + 1), range(left, right + 1))
+
+    def point_lines(self, is_rows: bool, index: int, how: How = "replace") -> None:
+        """Begin with a whole row or column, which `stretch_lines` widens."""
+        self._anchor = (index, 0) if is_rows else (0, index)
+        self._before, self._how = (Picks(self.shape) if how == "replace" else self.picks), how
+        self.stretch_lines(is_rows, index)
+
+    def stretch_lines(self, is_rows: bool, index: int) -> None:
+        """Pick the whole rows or columns from the one that was begun with to this one."""
+        rows, columns = self.size
+        low, high = sorted((self._anchor[0 if is_rows else 1], index))
+        self._has_head = True
+        self._head = (index, columns - 1) if is_rows else (rows - 1, index)
+        lines = range(low, high + 1)
+        self._grow(*((lines, range(columns)) if is_rows else (range(rows), lines)))
+
+    def widen(self, is_rows: bool) -> None:
+        """Pick the whole rows, or the whole columns, of the rectangle that is picked."""
+        cells = self.cells()
+        if cells is not None:
+            rows, columns = self.size
+            self.pick(*((cells[0], range(columns)) if is_rows else (range(rows), cells[1])))
+
+    @property
+    def has_head(self) -> bool:
+        """Whether there is a cell that arrow keys move on from."""
+        return self._has_head
 
     def _grow(self, rows: range, columns: range) -> None:
         box = self.view.box(self.shape, rows, columns)

@@ -32,7 +32,8 @@ class Tinting(QObject):
     def _request(self, _: object = None) -> None:
         heatmap, selection, lookup = self._pane.heatmap, self._selection, self._lookup
         make = lookup.matcher()
-        if make is None or selection.rectangles() is not None or not selection.is_in_slice:
+        is_tiled = self._pane.tiling is not None  # the slice's cells are elsewhere then
+        if make is None or is_tiled or selection.rectangles() is not None or not selection.is_in_slice:
             self._tasks.cancel_group(self._group)
             self._asked = None
             heatmap.show_tint(None)
