@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from weightedit.ui.settings import Settings
 
 FOLDER = "files/folder"
-OPEN_FILTER = "Checkpoints (*.safetensors *.pt *.pth *.bin *.ckpt *.index.json);;Every file (*)"
+OPEN_FILTER = ("Checkpoints and arrays (*.safetensors *.pt *.pth *.bin *.ckpt *.index.json *.npy *.npz *.csv *.tsv)"
+               ";;Every file (*)")  # fmt: skip
 
 
 def ask_files(parent: QWidget, settings: Settings) -> list[str]:
