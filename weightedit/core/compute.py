@@ -65,8 +65,8 @@ def _layout(plan: Plan, target: Target) -> TensorSpec:
         return target.spec
     if inputs is None:
         return replace(target.spec, dtype=result.dtype) if target.spec.shape == result.shape else result
-    origin = _first_of(plan, target, Box(tuple(range(1) for _ in result.shape)))
-    if origin is None or not result.numel:
+    origin = _first_of(plan, target, Box(tuple(range(1) for _ in result.shape))) if result.numel else None
+    if origin is None:
         return result
     stride = []
     dims = range(len(result.shape))

@@ -126,14 +126,14 @@ def uniform(found: Words) -> torch.Tensor:
     """Return float64 numbers in [0, 1) out of the upper 53 bits of each word."""
     import torch
 
-    return torch.from_numpy((found >> np.uint64(11)).astype(np.float64) * 2.0**-53)
+    return torch.from_numpy(np.asarray((found >> np.uint64(11)).astype(np.float64) * 2.0**-53))
 
 
 def between(found: Words) -> torch.Tensor:
     """Return float64 numbers in (0, 1), the middles of 2**52 equal parts, so that neither end occurs."""
     import torch
 
-    return torch.from_numpy(((found >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52)
+    return torch.from_numpy(np.asarray(((found >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52))
 
 
 def normal(found: Words) -> torch.Tensor:

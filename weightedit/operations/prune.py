@@ -23,7 +23,7 @@ def _prepare(survey: Survey, **given: Any) -> object:
 
 def _code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
     if given["by"] == "n:m":
-        return ("{kept}.masked_fill({kept}.abs().unflatten(-1, (-1, {m})).argsort(-1, stable=True).argsort(-1)"
+        return ("{kept}.masked_fill({kept}.abs().unflatten(-1, (-1, {m})).argsort(dim=-1, stable=True).argsort(-1)"
                 ".flatten(-2) < {m} - {n}, 0)")  # fmt: skip
     if given["by"] == "magnitude":
         return ("{kept}.masked_fill({kept}.abs().flatten().argsort(stable=True).argsort().view({kept}.shape)"

@@ -62,18 +62,18 @@ def _insert_prepare(survey: Survey, **given: Any) -> object:
 
 def _insert_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
     at = given["dim"] % max(1, len(spec.shape))
-    size, count, method = spec.shape[at], given["count"], given["method"]
-    start = start_of(given["index"], size)
-    head, tail = f"{{current}}.narrow({at}, 0, {start})", f"{{current}}.narrow({at}, {start}, {size - start})"
-    new = [count if dim == at else -1 for dim in range(len(spec.shape))]
+    count, method, index = given["count"], given["method"], given["index"]
+    before = ":, " * at
     if method == "mean":
-        rows = f"{{current}}.mean({at}, keepdim=True).expand({new})"
+        rows = f"{{current}}.mean({at}, keepdim=True).repeat_interleave({count}, {at})"
     elif method == "copy":
-        rows = f"{{current}}.narrow({at}, {given['row'] % max(1, size)}, 1).expand({new})"
-    else:
-        whole = [size + count if dim == at else length for dim, length in enumerate(spec.shape)]
-        rows = f"{code_of(given, f'{{current}}.new_empty({whole})')}.narrow({at}, {start}, {count})"
-    return f"torch.cat([{head}, {rows}, {tail}], {at})"
+        rows = f"{{current}}.select({at}, {given['row']}).unsqueeze({at}).repeat_interleave({count}, {at})"
+    else:  # made in the enlarged tensor, whose fans they have
+        shape = f"[size + {count} * (dim == {at}) for dim, size in enumerate({{current}}.shape)]"
+        rows = f"{code_of(given, f'{{current}}.new_empty({shape})')}.narrow({at}, 0, {count})"
+    if index is None:
+        return f"torch.cat([{{current}}, {rows}], {at})"
+    return f"torch.cat([{{current}}[{before}:{index}], {rows}, {{current}}[{before}{index}:]], {at})"
 
 
 def _insert_label(given: Mapping[str, str]) -> str:
@@ -181,9 +181,10 @@ def _delete_inputs(box: Box, result: Box, rows: str, dim: int) -> Box:
 
 def _delete_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
     at = given["dim"] % max(1, len(spec.shape))
-    gone = " + ".join(f"list(range({low}, {high}))" for low, high in _deleted(given["rows"], spec.shape[at])) or "[]"
-    return (f"{{current}}.index_select({at}, torch.tensor(sorted(set(range({spec.shape[at]})) - set({gone})),"
-            " dtype=torch.int64))")  # fmt: skip
+    items = [item.strip() for item in given["rows"].strip().removeprefix("[").removesuffix("]").split(",")]
+    gone = ", ".join(f"*n[{item}]" if ":" in item else f"n[{item}]" for item in items)
+    return (f"{{current}}.index_select({at}, (lambda n: torch.tensor(sorted({{{{*n}}}} - {{{{{gone}}}}}), "
+            f"dtype=torch.int64))(range({{current}}.shape[{at}])))")  # fmt: skip
 
 
 @operation("rebind", title="Delete rows", group="Rows", locality="row", converts=True, result=_delete_result,
