@@ -98,6 +98,9 @@ def test_text_reads_back() -> None:
         picks = Picks.parse(text, SHAPE)
         assert picks.text == text
         assert Picks.parse(picks.text, SHAPE) == picks
+    assert Picks.parse('["[0:2, :, 3]", "[5, :, :]"]', SHAPE).text == "[0:2, :, 3]; [5, :, :]"
+    with pytest.raises(RegionError, match="does not read"):
+        split_regions('["[3]"')
     assert split_regions("where w > 'a;b'; [3]") == ["where w > 'a;b'", "[3]"]
 
 

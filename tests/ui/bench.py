@@ -66,7 +66,7 @@ class Bench:
         waiting = page is not None and (page.heatmap_pane.heatmap._settle.isActive()
                                         or page.values_pane.model._soon.isActive()
                                         or page.read_out._soon.isActive()
-                                        or page.lookup.is_waiting)  # fmt: skip
+                                        or page.lookup.is_waiting or page.where.is_waiting)  # fmt: skip
         return not self.tasks.active and not waiting and not self.panel._pause.isActive()
 
     def wait(self) -> None:

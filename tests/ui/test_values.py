@@ -173,7 +173,7 @@ def test_copied_text_reads_back_to_the_same_bits(bench: Bench, tensors: dict[str
 
 
 def test_copying_too_much_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("weightedit.ui.tensor_page.cell_work.MOST_COPIED", 100)
+    monkeypatch.setattr("weightedit.ui.tensor_page.block_work.MOST_COPIED", 100)
     open_table(bench, "w")
     bench.do("copy")
     bench.wait()

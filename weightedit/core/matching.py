@@ -171,10 +171,10 @@ def rectangles(picks: Picks, view: SliceView, most: int = 64) -> list[tuple[rang
     return found
 
 
-def holds_cell(picks: Picks, view: SliceView, row: int, column: int) -> bool:
-    """Whether a cell of a slice lies in one of the boxes; a condition is not looked at."""
-    return any(_is_in(box, view) and row in _axis(box, view.rows_dim) and column in _axis(box, view.columns_dim)
-               for box in picks.boxes)  # fmt: skip
+def holds_line(picks: Picks, view: SliceView, is_rows: bool, index: int) -> bool:
+    """Whether a row (or column) of a slice goes through one of the boxes; a condition is not looked at."""
+    dim = view.rows_dim if is_rows else view.columns_dim
+    return any(_is_in(box, view) and index in _axis(box, dim) for box in picks.boxes)
 
 
 def is_shown(picks: Picks, view: SliceView) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +34,14 @@ def region_text(box: Box, shape: Sequence[int]) -> str:
     return f"[{', '.join(parts)}]"
 
 def split_regions(text: str) -> list[str]:
-    """Return the regions of a text that parts several by `;`: `[0:2, :]; [5, :]`."""
+    """Return the regions of a text that parts several by `;`, or is a list of texts: `["[0:2, :]", "[5, :]"]`."""
+    if text.strip().startswith('["'):
+        try:
+            given = json.loads(text)
+        except ValueError:
+            raise RegionError(f"The list of regions {text} does not read; write it like [\"[0:2, :]\", \"[5, :]\"].",
+                              text=text) from None  # fmt: skip
+        return [str(one) for one in given]
     found = [""]
     for place, piece in enumerate(_QUOTED.split(text)):
         first, *more = [piece] if place % 2 else piece.split(";")

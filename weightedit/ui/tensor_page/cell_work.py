@@ -1,20 +1,31 @@
-"""What is done with single cells of a page: read, typed, copied, pasted."""
+"""What is done with cells of a page: read, typed, computed; and how an edit of cells is asked for and told."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
-from PySide6.QtGui import QGuiApplication
 
-from weightedit.core.errors import ConfirmationNeeded, HazardError
-from weightedit.core.numbers import NumberError, bits_text, count_text, index_text, value_text
+from weightedit.core.errors import ConfirmationNeeded, ExpressionError, HazardError, WeightEditError
+from weightedit.core.hazards import Hazard
+from weightedit.core.numbers import NumberError, bits_text, index_text, value_text
 from weightedit.core.reduction import cells
+from weightedit.search.expression import parse
 from weightedit.ui.tasks import TaskProgress, Tasks
-from weightedit.ui.values.cell_edits import MOST_COPIED, CellEdit, copied_text, parsed_block, paste_edit, typed_edit
+from weightedit.ui.values.cell_edits import CellEdit, typed_edit
 
 if TYPE_CHECKING:
     from weightedit.ui.tensor_page.page import TensorPage
+
+
+def check_formula(text: str) -> tuple[str, int] | None:
+    """Return what is wrong with an expression typed after `=`, and its column in it; None where it reads."""
+    try:
+        parse(text.removeprefix("="))
+    except ExpressionError as error:
+        return str(error), error.column
+    return None
 
 
 class CellWork(QObject):
@@ -38,90 +49,96 @@ class CellWork(QObject):
         def done(found: tuple[str, str]) -> None:
             page.read_out.show_value(index_text(view.index(pinned.spec.shape, row, column)), *found)
 
-        self._tasks.start("Value", work, on_result=done, on_error=page.show_error, group=self._group("cell"),
-                          quiet=True)  # fmt: skip
+        self._tasks.start("Value", work, on_result=done, on_error=page.show_error, group=self._group, quiet=True)
 
-    def _group(self, what: str) -> str:
-        return f"{what} {id(self._page)}"
+    @property
+    def _group(self) -> str:
+        return f"cell {id(self._page)}"
 
     def type(self, row: int, column: int, text: str) -> None:
-        """Set a cell of the slice to what was typed into it."""
+        """Set a cell of the slice to what was typed into it; after `=`, compute it or all that is picked around it."""
         page = self._page
         if page.pinned is None:
             return
         try:
-            self._set(typed_edit(text, row, column, page.selection.view, page.pinned))
+            if text.startswith("="):
+                self._compute(row, column, text[1:].strip())
+            else:
+                self.set(typed_edit(text, row, column, page.selection.view, page.pinned))
         except NumberError as error:
             page.notices.say("refusal", str(error), passing=True)
 
-    def _set(self, edit: CellEdit, accept: tuple[str, ...] = ()) -> None:
-        """Apply `set` to cells; a warning is shown and asks once."""
+    def _compute(self, row: int, column: int, formula: str) -> None:
+        page = self._page
+        picked = page.selection.rectangles()
+        is_inside = picked is None or any(row in rows and column in columns for rows, columns in picked)
+        region: Any = page.selection.region
+        if region is None or not is_inside:
+            cell = page.selection.view.box(page.selection.shape, range(row, row + 1), range(column, column + 1))
+            region = index_text([axis[0] for axis in cell.axes])
+        where = region if isinstance(region, str) else f"{len(region)} regions"
+        self.apply("expression", region, {"formula": formula}, f"Computed {formula} in {page.slot.name} {where}.")
+
+    def set(self, edit: CellEdit) -> None:
+        """Apply `set` to cells; what would surprise is said first."""
+        page = self._page
+
+        def go() -> None:
+            self.apply("set", edit.region, {"values": edit.values}, edit.said)
+
+        if not edit.ask:
+            go()
+            return
+        page.notices.say("notice", edit.ask, "One edit, taken back by one undo.", "Paste all the same", passing=True)
+        assert page.notices.confirm is not None
+        page.notices.confirm.clicked.connect(go)
+
+    def apply(self, operation: str, region: Any, arguments: dict[str, Any], said: str,
+              accept: tuple[str, ...] = ()) -> None:  # fmt: skip
+        """Apply an operation to cells as one step; a warning is shown and asks once."""
         page = self._page
         document, name, device = page.document, page.slot.name, page.device
+        is_shared = document.storage_group(page.slot) is not None
         page.notices.clear()
 
-        def work(progress: TaskProgress) -> None:
-            document.apply("set", name, region=edit.region, values=edit.values, accept=accept, device=device,
-                           progress=progress.report, cancel=progress.cancel)  # fmt: skip
+        def work(progress: TaskProgress) -> list[Hazard]:
+            told = document.preflight(operation, name, region=region, device=device, cancel=progress.cancel,
+                                      **arguments) if is_shared else []  # fmt: skip
+            document.apply(operation, name, region=region, accept=accept, device=device, progress=progress.report,
+                           cancel=progress.cancel, **arguments)  # fmt: skip
+            return [hazard for hazard in told if hazard.kind == "shared-storage"]
 
         def failed(error: Exception) -> None:
-            if isinstance(error, ConfirmationNeeded):
-                warnings = [hazard for hazard in error.hazards if hazard.level == "warning"]
-                kinds = tuple(hazard.kind for hazard in warnings)
-                first = warnings[0]
-                rest = f"{len(warnings) - 1} more: {warnings[1].title}" if len(warnings) > 1 else first.detail
-                page.notices.say("warning", first.title, rest, "Set all the same", passing=True)
-                assert page.notices.confirm is not None
-                page.notices.confirm.clicked.connect(lambda: self._set(edit, kinds))
-            elif isinstance(error, HazardError):
-                first = error.hazards[0]
-                page.notices.say("refusal", first.title, first.detail, passing=True)
-            else:
-                page.notices.say("refusal", str(error), passing=True)
+            self._refused(error, lambda kinds: self.apply(operation, region, arguments, said, kinds))
 
-        def done(_: None) -> None:
-            page.status.emit(f"Set {name} {edit.region}.")
+        def done(shared: list[Hazard]) -> None:
+            page.status.emit(said)
+            if shared:
+                title = shared[0].title.replace("Also changes", "Also changed")
+                page.notices.say("notice", title, shared[0].detail, passing=True)
 
         self._tasks.start("Set values", work, on_result=done, on_error=failed)
 
-    def copy(self) -> None:
-        """Put the picked cells on the clipboard, as text that reads back to the same bits."""
-        page = self._page
-        page.notices.move_on()
-        pinned, view = page.pinned, page.selection.view
-        if pinned is None:
-            return
-        height, width = page.selection.size
-        rows, columns = page.selection.cells() or (range(height), range(width))
-        if len(rows) * len(columns) > MOST_COPIED:
-            page.status.emit(f"Copying takes up to {count_text(MOST_COPIED)} values; "
-                             f"{count_text(len(rows) * len(columns))} are selected.")  # fmt: skip
-            return
+    def _refused(self, error: Exception, again: Callable[[tuple[str, ...]], None]) -> None:
+        notices = self._page.notices
+        if isinstance(error, ConfirmationNeeded):
+            warnings = [hazard for hazard in error.hazards if hazard.level == "warning"]
+            kinds = tuple(hazard.kind for hazard in warnings)
+            first = warnings[0]
+            rest = f"{len(warnings) - 1} more: {warnings[1].title}" if len(warnings) > 1 else first.detail
+            notices.say("warning", first.title, rest, "Set all the same", passing=True)
+            assert notices.confirm is not None
+            notices.confirm.clicked.connect(lambda: again(kinds))
+        elif isinstance(error, HazardError):
+            first = error.hazards[0]
+            notices.say("refusal", first.title, first.detail, passing=True)
+        else:
+            notices.say("refusal", str(error), passing=True)
 
-        def work(progress: TaskProgress) -> str:
-            return copied_text(pinned, view, rows, columns)
-
-        def done(text: str) -> None:
-            QGuiApplication.clipboard().setText(text)
-            count = len(rows) * len(columns)
-            page.status.emit(f"Copied {count_text(count)} {'value' if count == 1 else 'values'}.")
-
-        self._tasks.start("Copying", work, on_result=done, on_error=page.show_error, group=self._group("copy"))
-
-    def paste(self) -> None:
-        """Set cells from the clipboard, from the first picked cell on."""
-        page = self._page
-        if page.pinned is None:
-            return
-        try:
-            block = parsed_block(QGuiApplication.clipboard().text(), page.pinned.spec.dtype)
-            picked = page.selection.cells()
-            self._set(paste_edit(block, page.values_pane.current_cell(), picked, page.selection.view,
-                                 page.selection.shape))  # fmt: skip
-        except NumberError as error:
-            page.notices.say("refusal", str(error), passing=True)
+    def refuse(self, error: WeightEditError) -> None:
+        """Say why cells are not edited."""
+        self._page.notices.say("refusal", str(error), passing=True)
 
     def cancel(self) -> None:
-        """Stop reading and copying."""
-        for what in ("copy", "cell"):
-            self._tasks.cancel_group(self._group(what))
+        """Stop reading."""
+        self._tasks.cancel_group(self._group)

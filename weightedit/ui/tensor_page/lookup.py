@@ -69,6 +69,11 @@ class Lookup(QObject):
         """Whether a count is about to begin."""
         return self._soon.isActive()
 
+    @property
+    def is_conditional(self) -> bool:
+        """Whether values decide what is picked."""
+        return bool(self._selection.picks.condition)
+
     def matcher(self) -> Callable[[Progress], Match] | None:
         """Return what finds the cells that are picked now, for a task to call; None without a tensor."""
         pinned, picks = self.pinned, self._selection.picks

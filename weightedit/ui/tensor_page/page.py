@@ -13,18 +13,19 @@ from weightedit.core.slots import Slot
 from weightedit.core.statistics import Statistics
 from weightedit.ui.pieces import line
 from weightedit.ui.tasks import Tasks
-from weightedit.ui.tensor_page.cell_work import CellWork
+from weightedit.ui.tensor_page.block_work import BlockWork
+from weightedit.ui.tensor_page.cell_work import CellWork, check_formula
 from weightedit.ui.tensor_page.dims_bar import DimsBar
 from weightedit.ui.tensor_page.facts import Facts
 from weightedit.ui.tensor_page.header import Header
 from weightedit.ui.tensor_page.heatmap_pane import HeatmapPane
-from weightedit.ui.tensor_page.look import Look
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.notice_bar import NoticeBar
 from weightedit.ui.tensor_page.read_out import ReadOut
 from weightedit.ui.tensor_page.selection import Selection
 from weightedit.ui.tensor_page.tinting import Tinting
 from weightedit.ui.tensor_page.views import TITLES, Views
+from weightedit.ui.tensor_page.where_bar import WhereBar
 from weightedit.ui.values.table import ValuesPane
 
 
@@ -56,13 +57,14 @@ class TensorPage(QWidget):
         self.header = Header()
         self.dims = DimsBar()
         self.heatmap_pane = HeatmapPane(tasks, facts, self.selection, maps)
-        self.look = Look(self.dims, self.heatmap_pane, self.selection)
-        self.values_pane = ValuesPane(tasks, self.selection)
+        self.values_pane = ValuesPane(tasks, self.selection, self.lookup, check_formula)
         self.tinting = Tinting(self.heatmap_pane, self.lookup, self.selection, tasks)
         self.read_out = ReadOut(self.selection, self.lookup, document.conditions)
+        self.where = WhereBar(self.selection, self.lookup, document.conditions)
         self.notices = NoticeBar()
         self.views = Views(self.heatmap_pane, self.values_pane)
         self.cells = CellWork(self, tasks)
+        self.blocks = BlockWork(self, self.cells, tasks)
         self.pinned: PinnedTensor | None = None
         self._lay_out()
         self._connect()
@@ -72,7 +74,7 @@ class TensorPage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for part in (self.header, line(), self.dims, line(), self.notices):
+        for part in (self.header, line(), self.dims, line(), self.where, self.notices):
             column.addWidget(part)
         column.addWidget(self.views, 1)
         column.addWidget(self.read_out)
@@ -80,12 +82,24 @@ class TensorPage(QWidget):
     def _connect(self) -> None:
         selection, pane = self.selection, self.heatmap_pane
         self.header.views.chosen.connect(self._view_chosen)
+        self.dims.view_chosen.connect(selection.set_view)
+        self.dims.map_chosen.connect(pane.choose_map)
+        self.dims.levels_chosen.connect(pane.choose_levels)
+        self.dims.zoom_in.clicked.connect(pane.heatmap.zoom_in)
+        self.dims.zoom_out.clicked.connect(pane.heatmap.zoom_out)
+        self.dims.fit.clicked.connect(pane.heatmap.fit)
+        self.dims.square.toggled.connect(pane.heatmap.canvas.set_square)
         pane.read.connect(self.read_out.show_value)
+        pane.look_changed.connect(self._show_look)
         pane.failed.connect(self.show_error)
         self.values_pane.failed.connect(self.show_error)
         self.values_pane.typed.connect(self.cells.type)
         self.values_pane.read.connect(self.cells.read)
+        self.values_pane.filled.connect(self.blocks.fill)
+        self.where.closed.connect(self.focus_view)
+        self.read_out.where_asked.connect(self.where.open)
         self.read_out.region_typed.connect(self._reveal)
+        selection.view_changed.connect(self._show_view)
         selection.view_changed.connect(self._read_again)
         selection.changed.connect(self.notices.move_on)
         selection.changed.connect(self.selection_changed)
@@ -114,7 +128,7 @@ class TensorPage(QWidget):
         self.header.show_tensor(self.slot.name, self.slot.path, spec, self.document.storage_group(self.slot))
         if spec.shape != self.selection.shape:
             self.selection.set_shape(spec.shape)
-        self.look.show_view()
+        self._show_view()
         self.pinned = PinnedTensor.of(self.slot)
         self.lookup.show_pinned(self.pinned)
         if self.views.show_pinned(self.pinned):
@@ -124,6 +138,14 @@ class TensorPage(QWidget):
 
     def _take_statistics(self, found: Statistics) -> None:
         self.statistics_ready.emit(found)
+
+    def _show_view(self) -> None:
+        self.dims.show_view(self.selection.shape, self.selection.view)
+
+    def _show_look(self) -> None:
+        pane = self.heatmap_pane
+        self.dims.show_map(pane.map_name)
+        self.dims.show_levels(pane.levels, pane.offered_levels())
 
     def _view_chosen(self, title: str) -> None:
         self.set_view(next(name for name, shown in TITLES.items() if shown == title))
@@ -176,16 +198,17 @@ class TensorPage(QWidget):
 
     def copy(self) -> None:
         """Put the picked cells on the clipboard, as text that reads back to the same bits."""
-        self.cells.copy()
+        self.blocks.copy()
 
     def paste(self) -> None:
         """Set cells from the clipboard, from the first picked cell on."""
-        self.cells.paste()
+        self.blocks.paste()
 
     def close_work(self) -> None:
         """Stop what is under way for this page."""
         self.views.cancel()
         self.cells.cancel()
+        self.blocks.cancel()
         self.lookup.cancel()
         self.tinting.cancel()
         self._facts.release(self)

@@ -46,6 +46,7 @@ class Selection(QObject):
         super().__init__(parent)
         self.shape = shape
         self.view = SliceView.of(shape)
+        self._shown: Box | None = None
         self.picks = Picks(shape)
         self._before = Picks(shape)  # what was picked before the rectangle that grows now
         self._how: How = "replace"
@@ -57,6 +58,7 @@ class Selection(QObject):
         """Look at a tensor of another shape."""
         self.shape = shape
         self.view = SliceView.of(shape)
+        self._shown = None
         self.picks = self._before = Picks(shape)
         self._has_head = False
         self.view_changed.emit()
@@ -66,6 +68,13 @@ class Selection(QObject):
         """Show another slice; what is picked stays picked."""
         if view != self.view:
             self.view = view
+            self.view_changed.emit()
+            self.changed.emit()
+
+    def show_box(self, box: Box | None) -> None:
+        """Say that a box of the tensor is shown at once, as in tiles, instead of the slice."""
+        if box != self._shown:
+            self._shown = box
             self.view_changed.emit()
             self.changed.emit()
 
@@ -99,11 +108,15 @@ class Selection(QObject):
     @property
     def is_in_slice(self) -> bool:
         """Whether the slice that is shown goes through what is picked."""
+        if self._shown is not None:
+            return any(box.intersection(self._shown).numel for box in self.picks.boxes)
         return is_shown(self.picks, self.view)
 
     @property
     def slice_box(self) -> Box:
         """All of the slice, as a box of the tensor."""
+        if self._shown is not None:
+            return self._shown
         rows, columns = self.size
         return self.view.box(self.shape, range(rows), range(columns))
 

@@ -2,93 +2,191 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
-from weightedit.core.numbers import Number, NumberError, count_text, parse_number, value_texts
+import numpy as np
+
+from weightedit.core.blocks import Grid, filled, fit, in_order, repeated, series
+from weightedit.core.codes import Array
+from weightedit.core.dtypes import DTYPES
+from weightedit.core.errors import WeightEditError
+from weightedit.core.number_formats import NumberFormat
+from weightedit.core.numbers import NumberError, count_text, parse_number
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.reduction import SliceView, cells
-from weightedit.core.region import Box
-from weightedit.core.selecting import region_text
+from weightedit.core.stage import tensor_from
+from weightedit.ui.values.clipboard import Block
 
 MOST_COPIED = 1_000_000
+MOST_FILLED = 16_000_000
+"""Values that are copied or pasted, and filled, in one go."""
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 
 
 @dataclass(frozen=True)
 class CellEdit:
-    """Values for a rectangle of cells, as `set` takes them."""
+    """Values for a region, as `set` takes them.
 
-    region: str
+    Attributes
+    ----------
+    region, values
+        Of the edit.
+    said
+        What was done, for the status bar.
+    ask
+        What a person should agree to first; empty where nothing surprises.
+    """
+
+    region: Any
     values: Any
-    rows: range
-    columns: range
+    said: str
+    ask: str = ""
 
 
-def copied_text(pinned: PinnedTensor, view: SliceView, rows: range, columns: range) -> str:
-    """Return cells as lines of values parted by tabs, each reading back to the same bits."""
-    texts = value_texts(cells(pinned, view, rows, columns), pinned.spec.dtype)
-    width = max(len(columns), 1)
+def read_grid(pinned: PinnedTensor, view: SliceView, grid: Grid) -> Block:
+    """Return the stored values of a grid of cells."""
+    values = view.flat(pinned.read(view.box(pinned.spec.shape, grid.rows, grid.columns)))
+    return Block(np.ascontiguousarray(values), pinned.spec.dtype)
+
+
+def block_text(block: Block, shape: NumberFormat | None = None) -> str:
+    """Return a block as lines of values parted by tabs, each reading back to the same bits."""
+    texts = (shape or NumberFormat()).texts(block.values, block.dtype)
+    width = max(block.values.shape[1], 1)
     return "\n".join("\t".join(texts[start : start + width]) for start in range(0, len(texts), width))
 
 
-def parsed_block(text: str, dtype: str) -> list[list[Number]]:
-    """Return the numbers of a pasted block; raises `NumberError` naming the cell that does not read."""
-    lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
-    block: list[list[Number]] = []
-    for number, line in enumerate(lines):
-        parts = line.split("\t") if "\t" in line else line.replace(",", " ").split()
-        try:
-            block.append([parse_number(part, dtype) for part in parts])
-        except NumberError as error:
-            raise NumberError(f"Line {number + 1} of what was pasted does not read: {error}") from None
-    if not block or len({len(line) for line in block}) != 1:
-        widths = sorted({len(line) for line in block})
-        if not block:
-            raise NumberError("There are no values to paste.")
-        raise NumberError(f"The pasted lines have {widths[0]} to {widths[-1]} values; a block has as many in each.")
-    return block
-
-
-def paste_edit(block: list[list[Number]], at: tuple[int, int], picked: tuple[range, range] | None, view: SliceView,
-               shape: tuple[int, ...]) -> CellEdit:  # fmt: skip
-    """Return what pasting a block at a cell asks for; one value fills all that is picked.
+def parsed_block(text: str, dtype: str) -> Array:
+    """Return the numbers of a pasted block, an array of Python numbers, `(rows, columns)`.
 
     Raises
     ------
     NumberError
-        If the block reaches past the slice.
+        Naming the cell that does not read, or saying that lines differ in length.
     """
-    if len(block) == len(block[0]) == 1 and picked is not None:
-        rows, columns = picked
-        return CellEdit(_region(view, shape, rows, columns), block[0][0], rows, columns)
-    height, width = view.size(shape)
-    rows, columns = range(at[0], at[0] + len(block)), range(at[1], at[1] + len(block[0]))
-    if rows.stop > height or columns.stop > width:
-        raise NumberError(
-            f"The pasted block of {count_text(len(rows))} × {count_text(len(columns))} values reaches past the slice, "
-            f"which has {count_text(height - at[0])} rows and {count_text(width - at[1])} columns from here."
-        )
-    return CellEdit(_region(view, shape, rows, columns), _in_order(block, view), rows, columns)
+    lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip()]
+    if not lines:
+        raise NumberError("There are no values to paste.")
+    block: list[list[Any]] = []
+    for number, line in enumerate(lines):
+        block.append([])
+        for place, part in enumerate(_cells_of(line, number)):
+            try:
+                block[-1].append(parse_number(part, dtype))
+            except NumberError as error:
+                raise NumberError(f"Line {number + 1}, value {place + 1} of what was pasted does not read: {error}") \
+                    from None  # fmt: skip
+    widths = sorted({len(line) for line in block})
+    if len(widths) != 1:
+        raise NumberError(f"The pasted lines have {widths[0]} to {widths[-1]} values; a block has as many in each.")
+    made = np.empty((len(block), widths[0]), object)
+    for row, found in enumerate(block):
+        made[row, :] = found
+    if made.size > MOST_COPIED:
+        raise NumberError(f"Pasting takes up to {count_text(MOST_COPIED)} values; these are {count_text(made.size)}.")
+    return made
+
+
+def _cells_of(line: str, number: int) -> list[str]:
+    """Part a line at its tabs; without any, at commas or spaces where that cannot be read in two ways."""
+    if "\t" in line:
+        return line.split("\t")
+    odd = next((word for word in line.split() if _THOUSANDS.fullmatch(word)), None)
+    if odd is not None and ", " not in line:
+        raise NumberError(f"Line {number + 1}: {odd} may be one number or several; write {odd.replace(',', '')}, "
+                          "or part values with tabs.")  # fmt: skip
+    if "," in line:
+        return line.split(",")
+    return line.split()
+
+
+def paste_edit(block: Array | Block, at: tuple[int, int], picked: Grid | None, region: Any, view: SliceView,
+               shape: tuple[int, ...]) -> CellEdit:  # fmt: skip
+    """Return what pasting asks for; one value fills all that is picked, whatever its form.
+
+    Parameters
+    ----------
+    block
+        Numbers that were typed, or stored values.
+    at
+        Row and column of the first cell where one or none is picked.
+    picked
+        What is picked as a grid; None where nothing is, or it is none.
+    region
+        What is picked as a region; None where nothing is.
+    view, shape
+        The slice, and the shape of the tensor.
+
+    Raises
+    ------
+    WeightEditError
+        If the block reaches past the slice or does not divide what is picked.
+    """
+    values = block.values if isinstance(block, Block) else block
+    if values.size == 1 and region is not None:
+        return CellEdit(region, _given(values[0, 0] if not isinstance(block, Block) else values.reshape(()), block),
+                        "Pasted one value into what is selected.")  # fmt: skip
+    size: tuple[int, int] = (values.shape[0], values.shape[1])
+    target, times = fit(size, picked, at, view.size(shape))
+    if target.numel > MOST_COPIED:
+        raise WeightEditError(f"Pasting fills up to {count_text(MOST_COPIED)} values; {count_text(target.numel)} are "
+                              "selected.")  # fmt: skip
+    words = f"{count_text(size[0])} × {count_text(size[1])}"
+    whole = f"{count_text(target.shape[0])} × {count_text(target.shape[1])}"
+    ask = f"The block of {words} values repeats {count_text(times)} times over the {whole} that are selected" \
+        if times > 1 else ""  # fmt: skip
+    laid = in_order(repeated(values, target.shape), view)
+    return CellEdit(target.region(view, shape), _given(laid, block), f"Pasted {whole} values.", ask)
+
+
+def _given(values: Any, block: Array | Block) -> Any:
+    if isinstance(block, Block):
+        return tensor_from(np.ascontiguousarray(values), block.dtype)
+    return values.tolist() if isinstance(values, np.ndarray) else values
 
 
 def typed_edit(text: str, row: int, column: int, view: SliceView, pinned: PinnedTensor) -> CellEdit:
     """Return what typing into one cell asks for; raises `NumberError`."""
     value = parse_number(text, pinned.spec.dtype)
-    rows, columns = range(row, row + 1), range(column, column + 1)
-    return CellEdit(_region(view, pinned.spec.shape, rows, columns), value, rows, columns)
+    region = Grid(range(row, row + 1), range(column, column + 1)).region(view, pinned.spec.shape)
+    return CellEdit(region, value, f"Set {pinned.name} {region}.")
 
 
-def _region(view: SliceView, shape: tuple[int, ...], rows: range, columns: range) -> str:
-    box = view.box(shape, rows, columns)
-    if box.numel == 1:
-        box = Box(box.axes, tuple(range(len(shape))))
-    return region_text(box, shape)
+def fill_edit(pinned: PinnedTensor, view: SliceView, source: Grid, target: Grid, as_series: bool) -> CellEdit:
+    """Return what filling cells beside a block asks for: the block again, or its straight line continued.
+
+    Raises
+    ------
+    WeightEditError
+        If there are too many cells, or a series of values that are no numbers is asked for.
+    """
+    if target.numel > MOST_FILLED:
+        raise WeightEditError(f"Filling takes up to {count_text(MOST_FILLED)} values; these are "
+                              f"{count_text(target.numel)}. Use the fill operation instead.")  # fmt: skip
+    axis = 0 if source.columns == target.columns else 1
+    backwards = (target.rows[0] < source.rows[0]) if axis == 0 else (target.columns[0] < source.columns[0])
+    count = target.shape[axis]
+    block = view.flat(pinned.read(view.box(pinned.spec.shape, source.rows, source.columns)))
+    dtype = pinned.spec.dtype
+    facts = DTYPES[dtype]
+    given: Any
+    if as_series:
+        if facts.family in ("bool", "opaque"):
+            raise WeightEditError(f"Values of {dtype} have no series to continue; fill without Alt to repeat them.")
+        import torch
+
+        wide = torch.complex128 if facts.family == "complex" else torch.int64 if facts.is_integer else torch.float64
+        numbers = tensor_from(np.ascontiguousarray(block), dtype).to(wide).numpy()
+        given = torch.from_numpy(np.array(in_order(series(numbers, count, axis, backwards), view)))
+    else:
+        laid = in_order(filled(block, count, axis, backwards), view)
+        given = tensor_from(np.ascontiguousarray(laid), dtype)
+    done = f"Filled {count_text(target.shape[0])} × {count_text(target.shape[1])} values."
+    return CellEdit(target.region(view, pinned.spec.shape), given, done)
 
 
-def _in_order(block: list[list[Number]], view: SliceView) -> Any:
-    """Lay rows and columns out in the order of the tensor's dimensions."""
-    if view.rows_dim is None:
-        return block[0] if view.columns_dim is not None else block[0][0]
-    if view.columns_dim is not None and view.columns_dim < view.rows_dim:
-        return [list(line) for line in zip(*block, strict=True)]
-    return block
+def copied_text(pinned: PinnedTensor, view: SliceView, rows: range, columns: range) -> str:
+    """Return cells as lines of values parted by tabs, each reading back to the same bits."""
+    return block_text(Block(cells(pinned, view, rows, columns), pinned.spec.dtype))

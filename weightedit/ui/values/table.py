@@ -1,75 +1,26 @@
-"""The table of values: picks what the heatmap picks, takes typed and pasted numbers."""
+"""The table of values: picks what the heatmap picks, takes typed numbers and expressions, and fills."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import (
-    QEvent,
-    QItemSelection,
-    QItemSelectionModel,
-    QItemSelectionRange,
-    QModelIndex,
-    QPersistentModelIndex,
-    QRect,
-    Qt,
-    Signal,
-)
-from PySide6.QtGui import QKeyEvent, QPainter
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QFrame,
-    QHBoxLayout,
-    QHeaderView,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTableView,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QHeaderView, QVBoxLayout, QWidget
 
+from weightedit.core.matching import holds_line
+from weightedit.core.number_formats import NumberFormat
 from weightedit.core.numbers import count_text
 from weightedit.core.pinned import PinnedTensor
 from weightedit.ui.pieces import icon_button, label
 from weightedit.ui.tasks import Tasks
-from weightedit.ui.tensor_page.selection import Selection
+from weightedit.ui.tensor_page.lookup import Lookup
+from weightedit.ui.tensor_page.selection import How, Selection
 from weightedit.ui.theme import mono_font, ui_font
+from weightedit.ui.values.cell_view import CellView
+from weightedit.ui.values.delegate import CellDelegate, Check
 from weightedit.ui.values.model import MOST, ValuesModel
 
 ROW_HEIGHT, COLUMN_WIDTH = 24, 88
-
-
-class _View(QTableView):
-    """A table whose picked cells are always one rectangle."""
-
-    def event(self, event: QEvent) -> bool:
-        """Take what a number is typed with, nan and inf too, where the window has keys of one letter."""
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            plain = not event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
-            if plain and event.text().isprintable() and event.text().strip():
-                event.accept()
-                return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave copying and pasting to the window's actions; begin typing where a number begins."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_F2) and self.currentIndex().isValid() \
-                and self.state() != QAbstractItemView.State.EditingState:  # fmt: skip
-            self.edit(self.currentIndex())
-            return
-        super().keyPressEvent(event)
-
-
-class _Delegate(QStyledItemDelegate):
-    """Draws a number that the right edge cuts with … in place of what is cut."""
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem,
-              index: QModelIndex | QPersistentModelIndex) -> None:  # fmt: skip
-        """Draw a cell within what is seen of it."""
-        table = self.parent()
-        assert isinstance(table, QTableView)
-        rect: QRect = option.rect
-        rect.setRight(min(rect.right(), table.viewport().width() - 1))
-        option.rect = rect
-        super().paint(painter, option, index)
+NARROWEST, WIDEST, BESIDE = 56, 620, 18
+"""Pixels of a column, and of what lies beside its text."""
 
 
 class ValuesPane(QWidget):
@@ -81,22 +32,27 @@ class ValuesPane(QWidget):
         (row, column, text) in the slice.
     read
         (row, column) of the current cell.
+    filled
+        As of the fill handle.
+    format_chosen
+        The format of numbers is another one.
     """
 
     typed = Signal(int, int, str)
     read = Signal(int, int)
     failed = Signal(object)
+    filled = Signal(object, object, bool)
+    format_chosen = Signal()
 
-    def __init__(self, tasks: Tasks, selection: Selection, parent: QWidget | None = None) -> None:
+    def __init__(self, tasks: Tasks, selection: Selection, lookup: Lookup, check: Check,
+                 parent: QWidget | None = None) -> None:  # fmt: skip
         super().__init__(parent)
         self._selection = selection
-        self._syncing = False
         self._stale = True
         self.pinned: PinnedTensor | None = None
-        self.model = ValuesModel(tasks, self)
-        self.table = _View()
-        self.table.setModel(self.model)
-        self._set_up_table()
+        self.model = ValuesModel(tasks, self, lookup)
+        self.table = CellView(self.model)
+        self._set_up_table(check)
         self.where = label("", "caption")
         self.before, self.after = icon_button("chevron-up", "Earlier rows", 22, 12), \
             icon_button("chevron-down", "Later rows", 22, 12)  # fmt: skip
@@ -112,46 +68,61 @@ class ValuesPane(QWidget):
         column.setSpacing(0)
         column.addWidget(self.table, 1)
         column.addWidget(self.footer)
+        self._connect()
+
+    def _connect(self) -> None:
+        table, selection = self.table, self._selection
         self.before.clicked.connect(lambda: self._step(-1))
         self.after.clicked.connect(lambda: self._step(1))
         self.model.typed.connect(self.typed)
         self.model.failed.connect(self.failed)
         self.model.modelReset.connect(self._say_where)
-        self.table.selectionModel().selectionChanged.connect(self._picked)
-        self.table.selectionModel().currentChanged.connect(self._current)
+        self.model.modelReset.connect(self._mirror)
+        self.model.grown.connect(self._fit_columns)
+        table.selectionModel().currentChanged.connect(self._current)
+        table.pointed.connect(selection.point)
+        table.stretched.connect(selection.stretch)
+        table.lines_pointed.connect(self._point_lines)
+        table.lines_stretched.connect(selection.stretch_lines)
+        table.moved.connect(self._move)
+        table.lines_asked.connect(selection.widen)
+        table.all_asked.connect(selection.pick_all)
+        table.past_end.connect(self._go_past)
+        table.fill.filled.connect(self.filled)
         selection.changed.connect(self._follow)
         selection.view_changed.connect(self._show_slice)
 
-    def _set_up_table(self) -> None:
+    def _set_up_table(self, check: Check) -> None:
         table = self.table
-        table.setSelectionMode(QAbstractItemView.SelectionMode.ContiguousSelection)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         table.setFont(mono_font(12))
         table.setWordWrap(False)
         # whole columns at the left, and … at the right edge: half a number reads as another number
         table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerItem)
-        table.setItemDelegate(_Delegate(table))
+        table.setItemDelegate(CellDelegate(table, check))
         table.setTabKeyNavigation(False)
         table.setCornerButtonEnabled(True)
+        table.setMouseTracking(True)
         table.setAccessibleName("Values")
         table.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.AnyKeyPressed
                               | QAbstractItemView.EditTrigger.EditKeyPressed)  # fmt: skip
+        table.rows_header.is_picked = lambda at: self._has_line(True, at + self.model.window.row)
+        table.columns_header.is_picked = lambda at: self._has_line(False, at + self.model.window.column)
         for header, size in ((table.verticalHeader(), ROW_HEIGHT), (table.horizontalHeader(), COLUMN_WIDTH)):
             header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
             header.setMinimumSectionSize(8)
             header.setDefaultSectionSize(size)
             header.setFont(ui_font(10))
             header.setHighlightSections(False)
-        table.verticalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
     def show_pinned(self, pinned: PinnedTensor) -> None:
         """Show a state of the tensor."""
-        self.pinned = pinned
+        before, self.pinned = self.pinned, pinned
         self.model.is_editable = pinned.spec.encoding == "plain" and pinned.spec.type.family != "opaque"
-        widest = {"complex": 190, "int": 110, "bool": 70}.get(pinned.spec.type.family, COLUMN_WIDTH)
-        widest = 116 if pinned.spec.dtype == "float32" else widest  # nine digits, and a sign
-        wide = 170 if pinned.spec.dtype in ("float64", "int64", "uint64") else widest
-        self.table.horizontalHeader().setDefaultSectionSize(max(wide, widest))
+        if before is None or before.spec.dtype != pinned.spec.dtype:
+            self.model.longest = 0
+            self.table.horizontalHeader().setDefaultSectionSize(COLUMN_WIDTH)
         self._show_slice()
 
     def _show_slice(self) -> None:
@@ -168,6 +139,25 @@ class ValuesPane(QWidget):
         super().showEvent(event)  # type: ignore[arg-type]
         if self._stale:
             self._show_slice()
+
+    def _fit_columns(self, letters: int) -> None:
+        """Make columns as wide as the longest text seen in this slice; narrower only for another slice or format."""
+        header = self.table.horizontalHeader()
+        last = header.fontMetrics().horizontalAdvance(str(max(self.model.size[1] - 1, 0))) + BESIDE
+        text = self.table.fontMetrics().horizontalAdvance("0") * letters + BESIDE
+        width = min(max(text, last, NARROWEST), WIDEST)
+        if width != header.defaultSectionSize():
+            header.setDefaultSectionSize(width)
+
+    @property
+    def number_format(self) -> NumberFormat:
+        """How the values are shown."""
+        return self.model.format
+
+    def set_number_format(self, chosen: NumberFormat) -> None:
+        """Show the values in another way."""
+        self.model.set_format(chosen)
+        self.format_chosen.emit()
 
     # ---- more than a table can hold
 
@@ -186,53 +176,78 @@ class ValuesPane(QWidget):
         column = window.column + (0 if tall else window.columns // 2 + step * window.columns)
         self.model.show_window(row, column)
 
+    def _go_past(self, step: int) -> None:
+        """Bring rows past the end of the table into it, where the slice has more."""
+        window, (rows, _) = self.model.window, self.model.size
+        edge = window.row + window.rows if step > 0 else window.row - 1
+        if 0 <= edge < rows:
+            self.model.show_window(edge, window.column)
+            self.table.scrollTo(self.model.index_of(edge, self.model.window.column),
+                                QAbstractItemView.ScrollHint.PositionAtCenter)  # fmt: skip
+
     # ---- one selection with the heatmap
 
-    def _follow(self) -> None:
-        """Pick in the table what is picked elsewhere."""
-        if self._syncing or self._stale:
-            return
-        picked = self._selection.cells()
-        model = self.table.selectionModel()
-        self._syncing = True
-        try:
-            if picked is None:
-                model.clearSelection()
-                return
-            rows, columns = picked
-            self._bring(rows.start, columns.start)
-            window = self.model.window
-            last_row = min(rows.stop, window.row + window.rows) - 1
-            last_column = min(columns.stop, window.column + window.columns) - 1
-            first, last = self.model.index_of(rows.start, columns.start), self.model.index_of(last_row, last_column)
-            model.select(QItemSelection(first, last), QItemSelectionModel.SelectionFlag.ClearAndSelect)
-            if not QItemSelectionRange(first, last).contains(self.table.currentIndex()):
-                model.setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)
-                self.table.scrollTo(first)
-        finally:
-            self._syncing = False
+    def _point_lines(self, is_rows: bool, index: int, how: How) -> None:
+        self._selection.point_lines(is_rows, index, how)
 
-    def _bring(self, row: int, column: int) -> None:
+    def _move(self, down: int, right: int, extend: bool) -> None:
+        current = self.table.currentIndex()
+        if current.isValid() and not self._is_among(current):
+            self._selection.point(*self.model.cell(current))
+        at = self._selection.move(down, right, extend)
+        if at is not None:
+            self._go_to(at[0].start, at[1].start)
+
+    def _is_among(self, current: QModelIndex) -> bool:
+        """Whether arrow keys go on from what is picked: the current cell is in it, or cells show it."""
+        found = self._selection.rectangles()
+        if not found:
+            return found is None or not current.isValid()
+        if not current.isValid():
+            return False
+        row, column = self.model.cell(current)
+        return any(row in rows and column in columns for rows, columns in found)
+
+    def _go_to(self, row: int, column: int) -> None:
+        """Make a cell current and bring it into sight."""
         if not self.model.index_of(row, column).isValid():
             self.model.show_window(row, column)
+        index = self.model.index_of(row, column)
+        self.table.show_index(index)
+        self.table.scrollTo(index)
 
-    def _picked(self, *_: object) -> None:
-        """Pick elsewhere what is picked in the table."""
-        if self._syncing:
+    def _has_line(self, is_rows: bool, index: int) -> bool:
+        return holds_line(self._selection.picks, self._selection.view, is_rows, index)
+
+    def _follow(self) -> None:
+        """Show in the table what is picked."""
+        if self._stale:
             return
-        selection = self.table.selectionModel().selection()
-        ranges = [selection.at(place) for place in range(selection.count())]
-        if not ranges:
-            return
+        found = self._selection.rectangles()
+        self.model.show_picks()
+        only = found[0] if found and len(found) == 1 else None
+        if only is not None and not self.table.is_dragging and not self._is_among(self.table.currentIndex()):
+            self._go_to(only[0].start, only[1].start)
+        self.table.fill.show_block(only if self.model.is_editable else None)
+        self._mirror()
+
+    def _mirror(self) -> None:
+        """Have Qt's selection, which screen readers know, be what the table holds of the rectangles."""
+        chosen = QItemSelection()
+        for rows, columns in self._selection.rectangles() or ():
+            first, last = self._ends(rows, columns)
+            if first.isValid() and last.isValid():
+                chosen.select(first, last)
+        self.table.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        for part in (self.table.viewport(), self.table.rows_header.viewport(), self.table.columns_header.viewport()):
+            part.update()
+
+    def _ends(self, rows: range, columns: range) -> tuple[QModelIndex, QModelIndex]:
         window = self.model.window
-        top, left = min(part.top() for part in ranges), min(part.left() for part in ranges)
-        bottom, right = max(part.bottom() for part in ranges), max(part.right() for part in ranges)
-        self._syncing = True
-        try:
-            self._selection.pick(range(window.row + top, window.row + bottom + 1),
-                                 range(window.column + left, window.column + right + 1))  # fmt: skip
-        finally:
-            self._syncing = False
+        last_row = min(rows.stop, window.row + window.rows) - 1
+        last_column = min(columns.stop, window.column + window.columns) - 1
+        return (self.model.index_of(max(rows.start, window.row), max(columns.start, window.column)),
+                self.model.index_of(last_row, last_column))  # fmt: skip
 
     def _current(self, current: QModelIndex, _: QModelIndex) -> None:
         if current.isValid():
