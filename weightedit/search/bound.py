@@ -30,17 +30,16 @@ MOST_KEPT = 1 << 20
 
 @dataclass(slots=True)
 class Stored:
-    """A tensor as a leaf: without the dimensions that a region's integers dropped."""
+    """A tensor as a leaf."""
 
     readable: Readable
-    dropped: tuple[int, ...] = ()
     kept: Any = None
     is_stored: bool = True
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the dimensions that count."""
-        return tuple(size for dim, size in enumerate(self.readable.spec.shape) if dim not in self.dropped)
+        """Of the tensor; a region's dimension of a single index has size 1."""
+        return self.readable.spec.shape
 
     @property
     def dtype(self) -> torch.dtype:
@@ -48,36 +47,23 @@ class Stored:
         return torch_dtype(self.readable.spec.dtype)
 
     def part(self, box: Box) -> torch.Tensor:
-        """Return the values of a box as stored; of another tensor's, an independent copy."""
-        whole = self.whole(box)
-        array = self.readable.read(whole) if self.kept is None else self.kept[array_index(whole)]
-        return tensor_from(array, self.readable.spec.dtype).reshape(box.shape)
+        """Return an independent copy of the values of a box, as stored."""
+        array = self.readable.read(box) if self.kept is None else self.kept[array_index(box)]
+        return tensor_from(array, self.readable.spec.dtype)
 
     def keep(self, nbytes: int) -> None:
         """Keep the values in memory where they are few."""
         if self.readable.spec.nbytes <= min(nbytes, MOST_KEPT):
             self.kept = self.readable.read(Box.whole(self.readable.spec.shape))
 
-    def whole(self, box: Box) -> Box:
-        """Return a box with the dropped dimensions, which have size 1, put back."""
-        axes = iter(box.axes)
-        rank = len(self.readable.spec.shape)
-        return Box(tuple(range(1) if dim in self.dropped else next(axes) for dim in range(rank)))
-
-    def whole_layout(self) -> TensorSpec:
-        """Return all dimensions, with the strides in which values lie in storage."""
+    def layout(self) -> TensorSpec:
+        """Return the tensor with the strides in which its values lie in storage."""
         source, spec = self.readable, self.readable.spec
         stride = spec.stride
         if isinstance(source, PinnedRegion):
             steps = (axis.step if isinstance(axis, range) else 1 for axis in source.box.axes)
             stride = tuple(one * step for one, step in zip(source.whole.spec.stride, steps, strict=True))
         return replace(spec, stride=stride, offset=0)
-
-    def layout(self) -> TensorSpec:
-        """Return the dimensions that count, with the strides in which values lie in storage."""
-        spec = self.whole_layout()
-        counted = [dim for dim in range(len(spec.shape)) if dim not in self.dropped]
-        return replace(spec, shape=self.shape, stride=tuple(spec.stride[dim] for dim in counted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +104,10 @@ class Bound:
         ExpressionError
             If a whole number is divided by 0.
         """
-        counted = tuple(axis for dim, axis in enumerate(box.axes) if dim not in self.source.dropped)
-        own = values.reshape(tuple(len(axis) for axis in counted))
-        frame = Frame(self.expression.text, Box(counted), self.leaves, len(counted), values.device, own)
+        frame = Frame(self.expression.text, box, self.leaves, values.device, values)
         found = frame.value(self.expression.root)
         result = found if isinstance(found, torch.Tensor) else of_number(found).to(values.device)
-        return result.to(self.dtype).expand(tuple(len(axis) for axis in counted)).reshape(box.shape)
+        return result.to(self.dtype).expand(box.shape)
 
 
 def bind(expression: Expression, source: Readable, tensors: Mapping[str, Readable], nbytes: int,
@@ -132,8 +116,7 @@ def bind(expression: Expression, source: Readable, tensors: Mapping[str, Readabl
 
     `gives` is the dtype it must have, where that matters.
     """
-    dropped = source.box.dropped if isinstance(source, PinnedRegion) else ()
-    own = Stored(source, tuple(dropped))
+    own = Stored(source)
     stored: dict[Node, Stored] = {Own(0): own}
     for node in walk(expression.root):
         if isinstance(node, Named) and node not in stored:
@@ -151,7 +134,7 @@ def bind(expression: Expression, source: Readable, tensors: Mapping[str, Readabl
     check_fits(expression.text, expression.root, shapes, own.shape)
     leaves: dict[Node, Leaf] = dict(stored)
     pending = _pending(expression, shapes, leaves)
-    dtype = _dtype(expression, expression.root, leaves, len(own.shape))
+    dtype = _dtype(expression, expression.root, leaves)
     if gives is not None and dtype != gives:
         raise failure(expression.text, expression.root,
                       f"a condition is wanted, and this is {str(dtype)[6:]}; compare it, as in w != 0")  # fmt: skip
@@ -163,9 +146,9 @@ def bind(expression: Expression, source: Readable, tensors: Mapping[str, Readabl
     return Bound(expression, dtype, leaves, own)
 
 
-def _dtype(expression: Expression, node: Node, leaves: Mapping[Node, Leaf], rank: int) -> torch.dtype:
+def _dtype(expression: Expression, node: Node, leaves: Mapping[Node, Leaf]) -> torch.dtype:
     """Return the dtype a part gives, by working it out over no values at all."""
-    found = Frame(expression.text, None, leaves, rank).value(node)
+    found = Frame(expression.text, None, leaves).value(node)
     return found.dtype if isinstance(found, torch.Tensor) else of_number(found).dtype
 
 
@@ -180,7 +163,7 @@ def _pending(expression: Expression, shapes: Mapping[Node, tuple[int, ...]],
         level = 1 + max((levels[part] for part in walk(node.operand) if part in levels), default=-1)
         levels[node] = level
         shape = shapes[node.operand]
-        operand = _dtype(expression, node.operand, leaves, len(leaves[Own(0)].shape))
+        operand = _dtype(expression, node.operand, leaves)
         if operand.is_complex and node.name in ("std", "var", "min", "max", "median", "quantile", "finite_std"):
             name = node.name.removeprefix("finite_")
             raise failure(expression.text, node, f"{name} does not take complex values; give it abs(x)")
@@ -204,7 +187,7 @@ def _reduce(expression: Expression, level: list[Pending], own: Stored, leaves: d
         layout = own.layout() if shape == own.shape else TensorSpec.contiguous("float64", shape)
 
         def frame(box: Box) -> Frame:
-            return Frame(expression.text, box, leaves, len(own.shape))
+            return Frame(expression.text, box, leaves)
 
         for one, found in zip(group, work_out(group, layout, frame, check), strict=True):
             leaves[one.node] = found

@@ -42,7 +42,7 @@ def count_cells(readable: Readable, bound: Bound, check: Callable[[int], None] |
         Called after each block with its number of cells; raises `Cancelled` to stop.
     """
     count, first = 0, -1
-    for box in blocks(bound.source.whole_layout(), Box.whole(readable.spec.shape), BLOCK):
+    for box in blocks(bound.source.layout(), Box.whole(readable.spec.shape), BLOCK):
         held = _held(readable, bound, box)
         found = int(np.count_nonzero(held))
         if found:
@@ -79,7 +79,7 @@ def find_cells(readable: Readable, bound: Bound, start: Sequence[int] | None = N
         at = -1 if step > 0 else prod(shape)
     else:
         at = sum(index * stride for index, stride in zip(start, contiguous_stride(shape), strict=True))
-    layout = bound.source.whole_layout()
+    layout = bound.source.layout()
     in_order = _is_row_major(layout)
     pieces = _in_order(shape, at, step) if in_order else blocks(layout, Box.whole(shape), BLOCK)
     best: int | None = None

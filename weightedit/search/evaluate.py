@@ -59,8 +59,6 @@ class Frame:
         Within the space; None stands for values without elements, to learn dtypes before anything is read.
     leaves
         What each leaf of the expression is.
-    rank
-        Dimensions of the region, which `index` counts in.
     device
         Where to compute.
     given
@@ -70,7 +68,6 @@ class Frame:
     text: str
     box: Box | None
     leaves: Mapping[Node, Leaf]
-    rank: int
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     given: torch.Tensor | None = None
     parts: dict[Node, torch.Tensor] = field(default_factory=dict)
@@ -148,4 +145,4 @@ class Frame:
         after = len(shape) - 1 - dim
         axis = self.box.axes[len(self.box.axes) - 1 - after]
         positions = torch.tensor(list(axis), dtype=torch.int64, device=self.device)
-        return positions.reshape(-1, *(1 for _ in range(after)))
+        return positions.reshape((1,) * dim + (-1,) + (1,) * after)

@@ -69,7 +69,7 @@ class Expression:
         Parameters
         ----------
         source
-            The region that `w` is: any shape and dtype. Dimensions that a region's integers dropped do not count.
+            The region that `w` is: any shape and dtype. The dimension of a single index stays, with size 1.
         tensors
             What the names of `names` are; the result must broadcast to the region.
         nbytes

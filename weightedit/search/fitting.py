@@ -72,7 +72,7 @@ def _joined(text: str, node: Node, shapes: list[Shape], region: Shape, leaves: M
 def _extent(text: str, node: Extent, region: Shape) -> Shape:
     _check_dim(text, node, node.dim, region)
     dim = node.dim % len(region)
-    return (region[dim], *(1 for _ in region[dim + 1 :])) if node.name == "index" else ()
+    return tuple(size if at == dim else 1 for at, size in enumerate(region)) if node.name == "index" else ()
 
 
 def reduced_dims(text: str, node: Reduce, shape: Shape) -> tuple[int, ...]:

@@ -6,7 +6,21 @@ import math
 from collections.abc import Mapping
 
 from weightedit.search.functions import function
-from weightedit.search.nodes import Binary, Call, Constant, Extent, Named, Node, Own, Reduce, Unary, Value, kind_of
+from weightedit.search.nodes import (
+    Binary,
+    Call,
+    Constant,
+    Extent,
+    Named,
+    Node,
+    Own,
+    Reduce,
+    Unary,
+    Value,
+    kind_of,
+    walk,
+)
+from weightedit.search.parser import constant_of
 
 _TIGHTNESS = {
     "|": 5, "&": 6, "<": 4, "<=": 4, ">": 4, ">=": 4, "==": 4, "!=": 4, "+": 8, "-": 8, "*": 9, "/": 9, "//": 9,
@@ -38,14 +52,20 @@ class _Printer:
             return code, _WHOLE if _is_one_word(code) else 0
         if isinstance(node, Unary):
             op = "~" if node.op == "not" else node.op
-            if op == "~" and isinstance(node.operand, Constant):
-                return str(not node.operand.value), _WHOLE
-            return f"{op}{self.inside(node.operand, _SIGN)}", _SIGN
+            if op == "~" and _is_number(node.operand):  # to Python, ~True is -2
+                return f"(not {self.text(node.operand)[0]})", _WHOLE
+            operand = self.counted(node.operand) if op == "-" else None
+            return f"{op}{operand or self.inside(node.operand, _SIGN)}", _SIGN
         if isinstance(node, Binary):
+            folded = constant_of("", node)
+            if isinstance(folded, float) and not math.isfinite(folded):  # where Python raises, or gives complex
+                return _number(folded, ""), _WHOLE
             op = _JOIN.get(node.op, node.op)
             tight = _TIGHTNESS[op]
             left = self.inside(node.left, tight + (op == "**" or tight == 4))
             right = self.inside(node.right, _SIGN if op == "**" else tight + 1)
+            if tight > _TIGHTNESS["&"]:  # bool tensors are not added or subtracted
+                left, right = self.counted(node.left) or left, self.counted(node.right) or right
             return f"{left} {op} {right}", tight
         if isinstance(node, Extent):
             return self.extent(node), _WHOLE
@@ -55,8 +75,18 @@ class _Printer:
         code, own = self.text(node)
         return code if own >= tightness else f"({code})"
 
+    def counted(self, node: Node) -> str:
+        """Return a condition as the numbers 0 and 1; an empty text where a part is none."""
+        found = kind_of(node) == "condition" and not _is_number(node)
+        return f"{self.inside(node, _WHOLE)}.long()" if found else ""
+
     def call(self, node: Call) -> str:
         codes = [self.text(argument)[0] for argument in node.arguments]
+        if node.name != "where" and function(node.name).gives == "number":
+            codes = [self.counted(one) or code for one, code in zip(node.arguments, codes, strict=True)]
+        if (node.name == "where" and _is_number(node.arguments[0])) or all(map(_is_number, node.arguments)):
+            dtype = ", dtype=torch.float64" if function(node.name).whole == "float64" else ""
+            codes[0] = f"torch.tensor({codes[0]}{dtype})"  # torch's functions take no plain numbers
         if node.name == "clamp":
             bounds = node.arguments[1:]
             if all(_is_number(bound) for bound in bounds):
@@ -65,15 +95,15 @@ class _Printer:
         if node.name in ("minimum", "maximum"):
             first, second = node.arguments
             if _is_number(first) or _is_number(second):
-                values, bound = (codes[1], codes[0]) if _is_number(first) else (codes[0], codes[1])
+                values, bound = codes if _is_number(second) else codes[::-1]
                 return f"torch.clamp({values}, {'max' if node.name == 'minimum' else 'min'}={bound})"
             return f"torch.{node.name}({', '.join(codes)})"
-        code = function(node.name).code
-        return code.format(*(self.inside(one, _WHOLE) if code.startswith("{") else text
-                             for one, text in zip(node.arguments, codes, strict=True)))  # fmt: skip
+        return function(node.name).code.format(*codes)
 
     def reduce(self, node: Reduce) -> str:
         code = self.text(node.operand)[0]
+        if function(node.name).whole == "float64" and not _is_fractional(node.operand):
+            code = f"{self.inside(node.operand, _WHOLE)}.double()"  # torch has no mean of whole numbers
         if node.name == "quantile":
             return f"torch.quantile({code}, {node.quantile!r})"
         if node.name.startswith("finite_"):
@@ -102,9 +132,20 @@ class _Printer:
 
 
 def _is_number(node: Node) -> bool:
+    """Whether a part is one plain number, True or False in Python, not a tensor."""
     if isinstance(node, Unary):
         return _is_number(node.operand)
-    return isinstance(node, Constant) or (isinstance(node, Binary) and _is_number(node.left) and _is_number(node.right))
+    if isinstance(node, Binary):
+        return _is_number(node.left) and _is_number(node.right)
+    return isinstance(node, Constant) or (isinstance(node, Extent) and node.name == "size")
+
+
+def _is_fractional(node: Node) -> bool:
+    """Whether a part may hold fractions, as far as the text tells: not where it is counted or a condition."""
+    if kind_of(node) == "condition":
+        return False
+    return any(isinstance(part, Own | Named) or (isinstance(part, Constant) and part.type == "float")
+               for part in walk(node))  # fmt: skip
 
 
 def _is_one_word(code: str) -> bool:
