@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from weightedit.ui.tasks import Task, TaskProgress, Tasks
 if TYPE_CHECKING:
     from weightedit.core.document import Change, Document
     from weightedit.core.slots import Slot
+    from weightedit.core.source import Fingerprint
 
 MEASURED_SLOTS = 5_000
 """Tensors looked at to find how wide the tree's columns must be."""
@@ -35,6 +37,8 @@ class OpenDocument:
         Whether any tensor shares its storage, or has requires_grad.
     place
         (when it was asked for, which of the files asked for together), by which the open documents are in order.
+    real_path
+        Its file without links, by which a file opened twice is known; empty for a live object.
     """
 
     def __init__(self, document: Document, outline: Outline) -> None:
@@ -42,6 +46,7 @@ class OpenDocument:
         self.outline = outline
         self.stop_following: Callable[[], None] | None = None
         self.place = (0, 0)
+        self.real_path = "" if document.path is None else os.path.realpath(document.path)
         self.look()
 
     def look(self) -> None:
@@ -64,6 +69,13 @@ class OpenDocument:
         """How many tensors it has."""
         return len(self.document.slots)
 
+    def is_same_file(self, other: OpenDocument) -> bool:
+        """Whether two documents lie in one and the same file, by whatever paths they were opened."""
+        if not self.real_path or self.real_path == other.real_path:
+            return bool(self.real_path)
+        mine, others = self.document.files, other.document.files
+        return len(mine) == len(others) == 1 and _is_one(mine[0].fingerprint, others[0].fingerprint)
+
     def storage_group(self, slot: Slot) -> str | None:
         """Return the label of a slot's storage group."""
         return self.document.storage_group(slot)
@@ -75,6 +87,23 @@ class OpenDocument:
         if first is None and slots:
             first = slots[0]
         return None if first is None else first.name
+
+
+def _is_one(first: Fingerprint, second: Fingerprint) -> bool:
+    return first.inode > 0 and (first.device, first.inode) == (second.device, second.inode)
+
+
+def open_already(path: str, documents: Sequence[OpenDocument]) -> OpenDocument | None:
+    """Return the document that has this file open; called in a worker, for it asks the disk."""
+    real = os.path.realpath(path)
+    for found in documents:
+        own = found.document.path
+        try:
+            if own is not None and (real == found.real_path or Path(real).samefile(own)):
+                return found
+        except OSError:
+            continue  # one of them is gone
+    return None
 
 
 def opened(document: Document, progress: TaskProgress) -> OpenDocument:
@@ -95,6 +124,8 @@ class Documents(QObject):
         (OpenDocument)
     refused
         (path, exception): a file could not be opened; everything else is as it was.
+    already_open
+        (OpenDocument): its file was asked for once more.
     changed
         (OpenDocument, Change): an edit, an undo or a redo was applied, or the document was saved.
     outlined
@@ -107,6 +138,7 @@ class Documents(QObject):
     added = Signal(object)
     removed = Signal(object)
     refused = Signal(str, object)
+    already_open = Signal(object)
     changed = Signal(object, object)
     outlined = Signal(object)
     settled = Signal()
@@ -160,17 +192,19 @@ class Documents(QObject):
 
     def _start(self, target: Any, name: str, number: int, optimizer: Any = None) -> None:
         place = (self._times_asked, number)
+        before = self.all
 
         def work(progress: TaskProgress) -> OpenDocument:
             from weightedit.assembly import open_document
 
+            if isinstance(target, str) and (known := open_already(target, before)) is not None:
+                return known
             with paused():
                 return opened(open_document(target, optimizer=optimizer, progress=progress), progress)
 
         def done(result: OpenDocument) -> None:
             self._finished(task)
-            result.place = place
-            self.add(result)
+            self._take_in(result, place)
             self._settle()
 
         def failed(error: Exception) -> None:
@@ -185,6 +219,27 @@ class Documents(QObject):
         task = self._tasks.start(f"Opening {name}", work, on_result=done, on_error=failed, on_cancelled=cancelled)
         self._waiting.append(task)
         self.opening.emit(name)
+
+    def _take_in(self, result: OpenDocument, place: tuple[int, int]) -> None:
+        """Take a document in, unless its file is open already, perhaps since a moment ago."""
+        known = next((found for found in self._open if found is result or found.is_same_file(result)), None)
+        if known is None:
+            result.place = place
+            self.add(result)
+            return
+        if known is not result:
+            result.document.close()
+        self.already_open.emit(known)
+
+    def replace(self, old: OpenDocument, new: OpenDocument) -> None:
+        """Put another state of the same file where a document stood; the old one is closed."""
+        new.place = old.place
+        self._open.remove(old)
+        if old.stop_following is not None:
+            old.stop_following()
+        self.add(new)
+        self.removed.emit(old)
+        old.document.close()
 
     def _finished(self, task: Task[Any]) -> None:
         self._waiting.remove(task)

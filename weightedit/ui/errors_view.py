@@ -88,9 +88,12 @@ class ErrorCard(QFrame):
         self.title, self.body = wrapping(title), wrapping(body, "secondary")
         self.title.setFont(ui_font(13, QFont.Weight.DemiBold))
         self.title.setProperty("role", "strong")
-        self.body.setVisible(bool(body))
         self.doing = label(doing, "caption")
-        self.doing.setVisible(bool(doing) and not isinstance(error, WeightEditError))
+        # Shown before it has a parent, a label would be a window of its own for a moment, and take the focus.
+        if not body:
+            self.body.hide()
+        if not doing or isinstance(error, WeightEditError):
+            self.doing.hide()
         self.text = QPlainTextEdit(details(error))
         self.text.setReadOnly(True)
         self.text.setFont(mono_font(11))
@@ -159,7 +162,10 @@ class ErrorStrip(QWidget):
         return [widget for widget in found if isinstance(widget, ErrorCard)]
 
     def add(self, error: BaseException, doing: str = "") -> ErrorCard:
-        """Show an error; the oldest goes when there are too many."""
+        """Show an error; one that is shown already comes to the top, and the oldest goes when there are too many."""
+        for old in self.cards:
+            if type(old.error) is type(error) and str(old.error) == str(error):
+                self._remove(old)
         card = ErrorCard(error, doing)
         card.dismissed.connect(lambda: self._remove(card))
         self._column.insertWidget(0, card)
@@ -193,9 +199,11 @@ class Notice(QFrame):
         row.setContentsMargins(8, 8, 10, 8)
         row.setSpacing(8)
         row.addWidget(IconLabel(name, 16, token), 0, Qt.AlignmentFlag.AlignTop)
-        column = QVBoxLayout()
-        column.setSpacing(3)
-        column.addWidget(self.title)
-        if body:
-            column.addWidget(wrapping(body, "secondary"))
-        row.addLayout(column, 1)
+        self.column = QVBoxLayout()
+        self.column.setSpacing(3)
+        self.column.addWidget(self.title)
+        self.body = wrapping(body, "secondary")
+        self.column.addWidget(self.body)
+        if not body:
+            self.body.hide()
+        row.addLayout(self.column, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -11,7 +12,8 @@ from PySide6.QtWidgets import QComboBox, QDialog, QHBoxLayout, QLineEdit, QPushB
 
 from weightedit.core.errors import EditRefused, WeightEditError
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.numbers import count_text
+from weightedit.core.numbers import bytes_text, count_text, moment_text
+from weightedit.core.sizes import SizeError, parse_size
 from weightedit.ui.actions.action import plain
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.errors_view import Notice
@@ -51,10 +53,10 @@ class ExportDialog(QDialog):
     Signals
     -------
     chosen
-        (path, format or None, shared or None): the person pressed Export.
+        (path, format or None, shared or None, bytes per file or None): the person pressed Export.
     """
 
-    chosen = Signal(str, object, object)
+    chosen = Signal(str, object, object, object)
 
     def __init__(self, document: OpenDocument, formats: Formats, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -106,17 +108,11 @@ class ExportDialog(QDialog):
         for value, text in SHARING:
             self.sharing.addItem(text, value)
         self.sharing.currentIndexChanged.connect(self._check)
-        choices = QHBoxLayout()
-        choices.setSpacing(14)
-        for text, field in (("Format", self.format), ("Tensors that share storage", self.sharing)):
-            part = QVBoxLayout()
-            part.setSpacing(4)
-            heading = label(text, "section")
-            part.addWidget(heading)
-            part.addWidget(field)
-            choices.addLayout(part, 1)
-        self._sharing_label = heading
-        column.addLayout(choices)
+        self.shard_size = QLineEdit()
+        self.shard_size.setObjectName("shard-size")
+        self.shard_size.setPlaceholderText("one file, or 5 GB")
+        self.shard_size.textChanged.connect(self._typed)
+        column.addLayout(self._choice_row())
         column.addSpacing(8)
         self.notices = QVBoxLayout()
         self.notices.setSpacing(6)
@@ -136,6 +132,23 @@ class ExportDialog(QDialog):
         buttons.addWidget(self.cancel)
         buttons.addWidget(self.export)
         column.addLayout(buttons)
+
+    def _choice_row(self) -> QHBoxLayout:
+        choices = QHBoxLayout()
+        choices.setSpacing(14)
+        self._parts: dict[QWidget, QWidget] = {}
+        for text, field in (("Format", self.format), ("Tensors that share storage", self.sharing),
+                            ("Bytes per file", self.shard_size)):  # fmt: skip
+            holder = QWidget()
+            part = QVBoxLayout(holder)
+            part.setContentsMargins(0, 0, 0, 0)
+            part.setSpacing(4)
+            part.addWidget(label(text, "section"))
+            part.addWidget(field)
+            field.setAccessibleName(text)
+            choices.addWidget(holder, 1)
+            self._parts[field] = holder
+        return choices
 
     def _first_path(self) -> str:
         path = self._document.document.path
@@ -159,21 +172,29 @@ class ExportDialog(QDialog):
         self._pause.start()
 
     def _show_choices(self) -> None:
-        asks = self._document.has_groups and self.format_name == "safetensors"
-        self.sharing.setVisible(asks)
-        self._sharing_label.setVisible(asks)
+        safetensors = self.format_name == "safetensors"
+        for field, asks in ((self.sharing, self._document.has_groups and safetensors), (self.shard_size, safetensors)):
+            field.setVisible(asks)
+            self._parts[field].setVisible(asks)
 
-    def _choices(self) -> tuple[str, str | None, str | None]:
+    def _choices(self) -> tuple[str, str | None, str | None, int | None]:
+        """Return what is chosen; SizeError where the size of a file does not read."""
         # isHidden, not isVisible: the dialog itself may not be shown yet.
         shared = None if self.sharing.isHidden() else self.sharing.currentData()
-        return self.path.text().strip(), self.format.currentData(), shared
+        typed = "" if self.shard_size.isHidden() else self.shard_size.text().strip()
+        return self.path.text().strip(), self.format.currentData(), shared, parse_size(typed) if typed else None
 
     def _check(self) -> None:
         """Ask, in the background, what this export would leave behind."""
         self._pause.stop()
-        path, kind, shared = self._choices()
         self.export.setEnabled(False)
         document = self._document.document
+        try:
+            path, kind, shared, shard_size = self._choices()
+        except SizeError as error:
+            self._tasks.cancel_group(GROUP)
+            self._show([refusal("shard-size", str(error).rstrip("."))])
+            return
 
         def work(progress: TaskProgress) -> list[Hazard]:
             if not path:
@@ -186,7 +207,7 @@ class ExportDialog(QDialog):
                 found = document.export_hazards(Path(path).expanduser(), kind, shared)
             except EditRefused as error:
                 return list(error.hazards)
-            return found + _replaces(path, document.path)
+            return found + _parts_of(document.total_nbytes, shard_size) + _replaces(path, document.path)
 
         self._tasks.start("Export check", work, on_result=self._show, on_error=self._show_error, group=GROUP,
                           quiet=True)  # fmt: skip
@@ -210,6 +231,7 @@ class ExportDialog(QDialog):
         self.export.setText(self._verb(warned))
         restyle(self.export, "kind", "warning" if warned and not refused else "primary")
         restyle(self.path, "wrong", refused and any(hazard.kind == "argument" for hazard in hazards))
+        restyle(self.shard_size, "wrong", any(hazard.kind == "shard-size" for hazard in hazards))
         self._fit_height()
 
     def _fit_height(self) -> None:
@@ -229,8 +251,8 @@ class ExportDialog(QDialog):
         return f"Export {what} with the loss" if warned else f"Export {what}"
 
     def _accept(self) -> None:
-        path, kind, shared = self._choices()
-        self.chosen.emit(str(Path(path).expanduser()), kind, shared)
+        path, kind, shared, shard_size = self._choices()
+        self.chosen.emit(str(Path(path).expanduser()), kind, shared, shard_size)
         self.accept()
 
     def done(self, result: int) -> None:
@@ -254,4 +276,15 @@ def _replaces(path: str, own: Path | None) -> list[Hazard]:
         return []
     if own is not None and own.exists() and target.samefile(own):
         return [Hazard("saves", "notice", f"{target.name} is the file that is open", "This saves it.")]
-    return [Hazard("replaces-file", "warning", f"{target.name} is there already", "It is replaced by the export.")]
+    status = target.stat()
+    when = moment_text(datetime.fromtimestamp(status.st_mtime))
+    return [Hazard("replaces-file", "warning", f"Replaces {bytes_text(status.st_size)} from {when}",
+                   f"{target.name} is there already.")]  # fmt: skip
+
+
+def _parts_of(nbytes: int, shard_size: int | None) -> list[Hazard]:
+    """Say how many files come of a size; a tensor is never cut, so it may be one more or less."""
+    if shard_size is None or nbytes <= shard_size:
+        return []
+    count = -(-nbytes // shard_size)
+    return [Hazard("shards", "notice", f"About {count_text(count)} files and an index", "No tensor is cut in two.")]

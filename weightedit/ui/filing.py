@@ -37,6 +37,28 @@ class Filing(QObject):
         self._documents = documents
         self._tasks = tasks
         self._window = window
+        self._writing: list[OpenDocument] = []
+        self._asking: CloseDialog | None = None
+
+    def is_writing(self, document: OpenDocument) -> bool:
+        """Whether a document is being saved or exported at this moment."""
+        return document in self._writing
+
+    def _write(self, name: str, document: OpenDocument, work: Callable[[TaskProgress], Saved],
+               done: Callable[[Saved], None]) -> None:  # fmt: skip
+        """Write in the background; an error is shown in the window, and what was asked for next does not happen."""
+
+        def finished(result: Saved) -> None:
+            self._writing.remove(document)
+            done(result)
+
+        def failed(error: Exception) -> None:
+            self._writing.remove(document)
+            self._tasks.failed.emit(name, error)
+
+        self._writing.append(document)
+        self._tasks.start(name, work, on_result=finished, on_error=failed,
+                          on_cancelled=lambda: self._writing.remove(document))  # fmt: skip
 
     def save(self, document: OpenDocument, then: Callable[[], None] | None = None) -> None:
         """Save a document to its own file; a live object, which has none, is exported."""
@@ -53,47 +75,56 @@ class Filing(QObject):
             if then is not None:
                 then()
 
-        self._tasks.start(f"Saving {document.title}", work, on_result=done)
+        self._write(f"Saving {document.title}", document, work, done)
 
     def export(self, document: OpenDocument) -> ExportDialog:
         """Ask how to export a document, then do it."""
         dialog = ExportDialog(document, Formats.known(), self._tasks, self._window)
-        dialog.chosen.connect(lambda path, kind, shared: self.write(document, path, kind, shared))
+        dialog.chosen.connect(lambda path, kind, shared, size: self.write(document, path, kind, shared, size))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
         return dialog
 
-    def write(self, document: OpenDocument, path: str, kind: str | None, shared: str | None) -> None:
+    def write(self, document: OpenDocument, path: str, kind: str | None, shared: str | None,
+              shard_size: int | None = None) -> None:  # fmt: skip
         """Export a document to a file."""
 
         def work(progress: TaskProgress) -> Saved:
-            return document.document.export(path, kind, shared, progress=progress.report, cancel=progress.cancel)
+            return document.document.export(path, kind, shared, shard_size, progress=progress.report,
+                                            cancel=progress.cancel)  # fmt: skip
 
         def done(result: Saved) -> None:
-            self.said.emit(f"Exported and read back, {_what(result)}.")
+            files = f" in {count_text(len(result.files))} files" if len(result.files) > 1 else ""
+            self.said.emit(f"Exported and read back, {_what(result)}{files}.")
             self.saved.emit(document)
 
-        self._tasks.start(f"Exporting {document.title}", work, on_result=done)
+        self._write(f"Exporting {document.title}", document, work, done)
 
     def before_closing(self, documents: list[OpenDocument], then: Callable[[], None]) -> CloseDialog | None:
-        """Ask about unsaved edits, if there are any; `then` is called when nothing is left to lose."""
+        """Ask once about all unsaved edits, if there are any; `then` is called when nothing is left to lose."""
         unsaved = [document for document in documents if document in self._documents.unsaved]
         if not unsaved:
             then()
             return None
 
-        def save_all() -> None:
-            if not unsaved:
+        def save_next(left: list[OpenDocument]) -> None:
+            if left:
+                self.save(left[0], lambda: save_next(left[1:]))
+            else:
                 then()
-                return
-            self.save(unsaved.pop(0), save_all)
 
-        dialog = CloseDialog(unsaved, self._window)
-        dialog.save.connect(save_all)
-        dialog.discard.connect(then)
-        dialog.finished.connect(dialog.deleteLater)
+        if self._asking is not None:
+            return self._asking
+        self._asking = dialog = CloseDialog(unsaved, self._window)
+        dialog.decided.connect(save_next)
+        dialog.finished.connect(self._asked)
         dialog.open()
         return dialog
+
+    def _asked(self) -> None:
+        if self._asking is not None:
+            self._asking.deleteLater()
+        self._asking = None
 
 
 def _what(result: Saved) -> str:

@@ -1,60 +1,23 @@
-"""What is shown while no file is open: ways in, and the keys to know."""
+"""What is shown while no file is open: ways in, the files opened last, and the keys to know."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QEnterEvent, QKeyEvent, QMouseEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from weightedit.ui.actions import key_text
+from weightedit.ui.actions.action import key_text
+from weightedit.ui.choice import Choice
 from weightedit.ui.pieces import IconLabel, LogoLabel, label, restyle
+from weightedit.ui.recent import Recents
+from weightedit.ui.recent_list import RecentList
 
-WIDTH = 440
-
-
-class Choice(QFrame):
-    """A row that does something when it is pressed: icon, title, a line below, and an arrow."""
-
-    clicked = Signal()
-
-    def __init__(self, icon_name: str, title: str, below: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setProperty("surface", "card")
-        self.setProperty("pressable", True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setAccessibleName(title)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(14, 9, 14, 9)
-        row.setSpacing(12)
-        row.addWidget(IconLabel(icon_name, 18))
-        column = QVBoxLayout()
-        column.setSpacing(2)
-        self.below = label(below, "secondary")
-        column.addWidget(label(title, "name"))
-        column.addWidget(self.below)
-        row.addLayout(column, 1)
-        row.addWidget(IconLabel("chevron-right", 14))
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Press like a button."""
-        if event.button() == Qt.MouseButton.LeftButton:
-            self.clicked.emit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Press with Enter or Space."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.clicked.emit()
-            return
-        super().keyPressEvent(event)
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Show that the row can be pressed."""
-        restyle(self, "hovered", True)
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Show the row at rest."""
-        restyle(self, "hovered", False)
+WAYS_WIDTH, NARROW_WAYS = 372, 340
+"""Of the ways in, beside recent files."""
+ALONE_WIDTH = 440
+"""Of the ways in where there are no recent files."""
+WIDEST, MARGIN, GAP = 1040, 24, 24
+KEYS = (("Ctrl+O", "open"), ("Ctrl+Shift+P", "search everything"), ("F1", "keys"))
 
 
 class StartPage(QWidget):
@@ -62,40 +25,46 @@ class StartPage(QWidget):
 
     Signals
     -------
-    open_file, open_folder, open_demo
+    open_file, open_folder, open_demo, run_recipe
         A way in was pressed.
+    open_path
+        (path) of a recent file.
     """
 
     open_file = Signal()
     open_folder = Signal()
     open_demo = Signal()
+    run_recipe = Signal()
+    open_path = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, recents: Recents, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("start")
-        column = QVBoxLayout()
+        self._recents = recents
+        self._middle = QWidget()
+        column = QVBoxLayout(self._middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.addSpacing(MARGIN)
         column.addStretch(2)
         column.addLayout(self._head())
         column.addSpacing(24)
-        column.addWidget(self._drop_card())
-        column.addSpacing(16)
-        self.demo = Choice("graduation-cap", "Open the demo checkpoint", "A small network with something to find in it")
-        self.demo.setObjectName("demo")
-        self.demo.clicked.connect(self.open_demo)
-        column.addWidget(self.demo)
-        column.addStretch(4)
+        sides = QHBoxLayout()
+        sides.setSpacing(GAP)
+        sides.addWidget(self._ways(), 0, Qt.AlignmentFlag.AlignTop)
+        sides.addWidget(self._recent(), 1)
+        column.addLayout(sides, 8)
+        column.addSpacing(MARGIN)
+        column.addStretch(3)
         column.addLayout(self._keys())
         column.addSpacing(26)
-        middle = QWidget()
-        middle.setFixedWidth(WIDTH)
-        middle.setLayout(column)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addStretch(1)
-        row.addWidget(middle)
+        row.addWidget(self._middle)
         row.addStretch(1)
+        recents.changed.connect(self._fit)
+        self._fit()
 
     def _head(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -107,6 +76,25 @@ class StartPage(QWidget):
         words.addWidget(label("Open a model, see every weight, change it without surprises.", "secondary"))
         row.addLayout(words, 1)
         return row
+
+    def _ways(self) -> QWidget:
+        self._left = QWidget()
+        column = QVBoxLayout(self._left)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._drop_card())
+        column.addSpacing(16)
+        self.demo = Choice("graduation-cap", "Open the demo checkpoint", "A small network with damage to find")
+        self.demo.setObjectName("demo")
+        self.demo.clicked.connect(self.open_demo)
+        self.recipe = Choice("history", "Run a recipe", "Replay saved edits on another checkpoint")
+        self.recipe.setObjectName("recipe")
+        self.recipe.clicked.connect(self.run_recipe)
+        for number, choice in enumerate((self.demo, self.recipe)):
+            if number:
+                column.addSpacing(8)
+            column.addWidget(choice)
+        return self._left
 
     def _drop_card(self) -> QFrame:
         self.card = QFrame()
@@ -136,16 +124,63 @@ class StartPage(QWidget):
         column.addLayout(row)
         return self.card
 
+    def _recent(self) -> QWidget:
+        self.recent = RecentList(self._recents)
+        self.recent.opened.connect(self.open_path)
+        self.recent.removed.connect(self._recents.remove)
+        self.clear = QPushButton("Clear")
+        self.clear.setProperty("kind", "link")
+        self.clear.setToolTip("Forget every recent file")
+        self.clear.setAccessibleName("Clear the list of recent files")
+        self.clear.clicked.connect(self._recents.clear)
+        head = QHBoxLayout()
+        head.setContentsMargins(2, 0, 2, 0)
+        head.addWidget(label("Recent", "strong"))
+        head.addStretch(1)
+        head.addWidget(self.clear)
+        card = QFrame()
+        card.setObjectName("recents")
+        inner = QVBoxLayout(card)
+        inner.setContentsMargins(1, 1, 1, 1)
+        inner.addWidget(self.recent)
+        self._right = QWidget()
+        column = QVBoxLayout(self._right)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(head)
+        column.addWidget(card)
+        column.addStretch(1)
+        return self._right
+
     def _keys(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addStretch(1)
-        for keys, what in (("Ctrl+O", "open"), ("F1", "keys")):
+        for keys, what in KEYS:
             row.addWidget(label(key_text(keys), "key"))
             row.addWidget(label(what, "secondary"))
             row.addSpacing(14)
         row.addStretch(1)
         return row
+
+    def _fit(self) -> None:
+        """Put the recent files beside the ways in where there are any, and take the width that is there."""
+        beside = bool(self._recents.files)
+        self._right.setVisible(beside)
+        room = max(self.width() - 2 * MARGIN, ALONE_WIDTH)
+        self._middle.setFixedWidth(min(WIDEST, room) if beside else ALONE_WIDTH)
+        narrow = NARROW_WAYS if room < WIDEST else WAYS_WIDTH
+        self._left.setFixedWidth(narrow if beside else ALONE_WIDTH)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look for which recent files are still there."""
+        super().showEvent(event)
+        self._recents.look()
 
     def mark_drop(self, on: bool) -> None:
         """Show whether what is dragged over the window can be dropped."""

@@ -124,12 +124,15 @@ class Tasks(QObject):
         A task began, ended or moved on; at most ten times a second for progress.
     failed
         (name, exception) of a task that has no `on_error` of its own, or of a callback that raised.
+    raised
+        (exception) of any task, shown by whoever started it or not.
     idle
         The last task ended.
     """
 
     changed = Signal()
     failed = Signal(str, object)
+    raised = Signal(object)
     idle = Signal()
     _ended = Signal(object, str, object)
 
@@ -236,6 +239,8 @@ class Tasks(QObject):
                 self._call_back(task, outcome, value)
             except Exception as error:  # a callback's error is shown like the work's own
                 self.failed.emit(task.name, error)
+        if outcome == "error":
+            self.raised.emit(value)
         self.changed.emit()
         if not self._active:
             self._timer.stop()

@@ -18,10 +18,12 @@ from weightedit.ui.closing import Closing
 from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.dropping import Dropping
 from weightedit.ui.errors_view import ErrorStrip
+from weightedit.ui.file_work import FileWork
 from weightedit.ui.filing import Filing
 from weightedit.ui.palette.palette import Palette
 from weightedit.ui.pieces import line
 from weightedit.ui.rail import Rail
+from weightedit.ui.recent import Recents
 from weightedit.ui.settings import Settings
 from weightedit.ui.start_page import EmptyState, StartPage
 from weightedit.ui.status_bar import StatusBar
@@ -87,6 +89,8 @@ class MainWindow(QMainWindow):
     closed = Signal()
     filing: Filing
     steps: Steps
+    files: FileWork
+    recents: Recents
     tree: TreePanel
     actions_of: Bound
     search: Palette
@@ -101,12 +105,14 @@ class MainWindow(QMainWindow):
         self._make_workbench = make_workbench
         self._was_painted = False
         self.setMinimumSize(*SMALLEST)
+        self.recents = Recents(self.settings, self.tasks, self)
         self.filing = Filing(self.documents, self.tasks, self)
         self.steps = Steps(self)
         self.closing = Closing(self)
         self._offered: tuple[str, ...] = ()
         self._build()
         self._connect()
+        self.files = FileWork(self)
         self._show()
 
     # ---- layout
@@ -120,7 +126,7 @@ class MainWindow(QMainWindow):
         self.top = TopBar(self.actions_of)
         self.rail = Rail()
         self.status = StatusBar(self.tasks)
-        self.start = StartPage()
+        self.start = StartPage(self.recents)
         Dropping(self)
         self.opening = EmptyState("file", "Opening")
         self.errors = ErrorStrip()
@@ -249,6 +255,14 @@ class MainWindow(QMainWindow):
             self.current = opened
             if self.workbench is not None:
                 self.workbench.set_document(None if opened is None else opened.document)
+
+    def show_document(self, opened: OpenDocument) -> None:
+        """Go to a document: the tab it had last, or its first tensor."""
+        self._make_current(opened)
+        shown = None if self.workbench is None else self.workbench.current()
+        if self.workbench is not None and (shown is None or shown[0] is not opened.document):
+            self._show_first(opened)
+        self.refresh()
 
     def _show_first(self, opened: OpenDocument) -> None:
         if QApplication.focusWidget() in (None, self.centralWidget()):

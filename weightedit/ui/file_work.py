@@ -1,0 +1,80 @@
+"""What the window does with files beyond opening and saving: recent ones, ones changed outside, single tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QVBoxLayout
+
+from weightedit.ui.documents import OpenDocument
+from weightedit.ui.reload_notice import NoticeStrip
+from weightedit.ui.reloading import Reloading
+from weightedit.ui.watching import Watching
+
+if TYPE_CHECKING:
+    from weightedit.core.edit import Edit
+    from weightedit.ui.window import MainWindow
+
+
+class FileWork(QObject):
+    """Joins the parts to a window.
+
+    Attributes
+    ----------
+    strip
+        The notices above the tensors.
+    watching, reloading
+        What notices that a file changed, and what opens it again.
+    """
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._tabs: tuple[list[str], str | None] = ([], None)
+        self.strip = NoticeStrip()
+        centre = window.work.layout()
+        assert isinstance(centre, QVBoxLayout)
+        centre.insertWidget(1, self.strip)
+        self.watching = Watching(window.documents, window.tasks, window.filing.is_writing, window)
+        self.reloading = Reloading(window.documents, window.tasks, self.strip, self._save_recipe, self)
+        self._connect()
+
+    def _connect(self) -> None:
+        window = self._window
+        window.start.open_path.connect(lambda path: window.open([path]))
+        window.documents.added.connect(lambda found: window.recents.add(found.document))
+        window.documents.already_open.connect(self._show_again)
+        self.watching.changed.connect(self.reloading.tell)
+        self.reloading.said.connect(window.status.say_filed)
+        self.reloading.replacing.connect(self._note_tabs)
+        self.reloading.replaced.connect(self._open_tabs)
+        window.filing.saved.connect(lambda found: window.recents.add(found.document))
+
+    def _show_again(self, found: OpenDocument) -> None:
+        """Go to a document whose file was asked for once more."""
+        self._window.show_document(found)
+        self._window.status.say(f"{found.title} is open already; this is it.")
+        self.watching.look()
+
+    # ---- tabs of a document that is opened again
+
+    def _note_tabs(self, old: OpenDocument, new: OpenDocument) -> None:
+        work = self._window.workbench
+        if work is None:
+            return
+        shown = work.current()
+        names = [page.name for page in work.tabs.all if page.document is old.document]
+        self._tabs = names, shown[1] if shown is not None and shown[0] is old.document else None
+
+    def _open_tabs(self, new: OpenDocument) -> None:
+        work, (names, shown) = self._window.workbench, self._tabs
+        if work is None:
+            return
+        for name in [*(name for name in names if name != shown), *([] if shown is None else [shown])]:
+            if new.document.find(name) is not None:
+                work.open_tensor(new.document, name)
+                work.tabs.keep(work.page)
+
+    def _save_recipe(self, edits: tuple[Edit, ...], title: str) -> None:
+        """Ask where to keep edits."""
