@@ -52,10 +52,8 @@ class Profile:
     _square: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        for name in ("count", "zeros", "nonfinite"):
-            setattr(self, name, np.zeros(self.lines, np.int64))
-        for name in ("mean", "l1", "absmax", "_deviation", "_square"):
-            setattr(self, name, np.zeros(self.lines))
+        self.count, self.zeros, self.nonfinite = (np.zeros(self.lines, np.int64) for _ in range(3))
+        self.mean, self.l1, self.absmax, self._deviation, self._square = (np.zeros(self.lines) for _ in range(5))
 
     @property
     def l2(self) -> Array:
