@@ -17,12 +17,11 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
 from weightedit.core.operation import REQUIRED, Parameter
-from weightedit.ui.edit_panel.field import FieldError
 from weightedit.ui.edit_panel.form import REGION, SEVERAL, WHOLE
 from weightedit.ui.edit_panel.hazards_view import breakable
-from weightedit.ui.edit_panel.literals import integers, plain, plain_text
 from weightedit.ui.edit_panel.seed_field import SEED
 from weightedit.ui.edit_panel.text_field import TextField, stored_note
+from weightedit.ui.literals import FieldError, integers, plain, plain_text
 
 
 @pytest.fixture

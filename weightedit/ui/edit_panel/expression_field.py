@@ -11,7 +11,8 @@ from weightedit.core.errors import ExpressionError
 from weightedit.core.operation import REQUIRED, Parameter
 from weightedit.search.expression import parse
 from weightedit.search.functions import FUNCTIONS
-from weightedit.ui.edit_panel.field import Field, FieldError
+from weightedit.ui.edit_panel.field import Field
+from weightedit.ui.literals import FieldError
 from weightedit.ui.theme import mono_font
 
 

@@ -7,13 +7,9 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from weightedit.core.errors import WeightEditError
 from weightedit.core.operation import REQUIRED, Parameter
+from weightedit.ui.literals import FieldError
 from weightedit.ui.pieces import label, restyle
-
-
-class FieldError(WeightEditError):
-    """What is typed is no value of the parameter."""
 
 
 class Field(QWidget):

@@ -12,11 +12,12 @@ from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QScrollArea, QVBox
 from weightedit.core.document import Document
 from weightedit.core.edit import Edit, Region
 from weightedit.core.operation import Operation
-from weightedit.ui.edit_panel.field import Field, FieldError
+from weightedit.ui.edit_panel.field import Field
 from weightedit.ui.edit_panel.fields import NAMED, field_for
 from weightedit.ui.edit_panel.operation_choice import OperationChoice
 from weightedit.ui.edit_panel.seed_field import SeedField
 from weightedit.ui.edit_panel.text_field import TextField
+from weightedit.ui.literals import FieldError
 from weightedit.ui.pieces import label
 
 REGION, WHOLE, SEVERAL = "region", "whole", "several"

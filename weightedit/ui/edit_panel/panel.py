@@ -327,13 +327,6 @@ class EditPanel(QFrame):
         self._is_left = True
         self._form_changed(keep_done=True)
 
-    def propose(self, name: str, arguments: dict[str, object]) -> None:
-        """Choose an operation with arguments that another panel found; its preview says the rest."""
-        self.form.choose(name)
-        for made in self.form.fields:
-            if made.declared.name in arguments:
-                made.set_value(arguments[made.declared.name])
-
     def copy_as_pytorch(self) -> None:
         """Put the edit on the clipboard as lines of PyTorch."""
         document, request = self._document, self.form.request()

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QCompleter, QLineEdit, QWidget
 
 from weightedit.core.numbers import NumberError, parse_number
 from weightedit.core.operation import Parameter
-from weightedit.ui.edit_panel.field import Field, FieldError
-from weightedit.ui.edit_panel.literals import nested
+from weightedit.ui.edit_panel.field import Field
+from weightedit.ui.literals import FieldError, nested
 
 OF_FILE = "::"
 """Parts a file from a tensor's name in it."""

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.numbers import NumberError, parse_number, stored, value_text
 from weightedit.core.operation import REQUIRED, Parameter
-from weightedit.ui.edit_panel.field import Field, FieldError
-from weightedit.ui.edit_panel.literals import integers, kind_of, nested, plain, plain_text, whole
+from weightedit.ui.edit_panel.field import Field
+from weightedit.ui.literals import FieldError, integers, kind_of, nested, plain, plain_text, whole
 from weightedit.ui.pieces import restyle
 from weightedit.ui.theme import mono_font
 

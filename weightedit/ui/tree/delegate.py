@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOpti
 from weightedit.core.outline import Node, Outline
 from weightedit.ui.icons import paint_icon
 from weightedit.ui.theme import theme, ui_font
-from weightedit.ui.tree.model import Column, Index, TreeModel, slot_of
+from weightedit.ui.tree.model import Column, Index, TreeModel
+from weightedit.ui.tree.row_texts import detail, slot_of
 
 ROW = 24
 INDENT = 9
@@ -154,17 +155,17 @@ class TreeDelegate(QStyledItemDelegate):
         line = QRect(left, rect.y(), max(room, 0), rect.height())
         painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
         after = left + metrics.horizontalAdvance(shown)
-        detail = self._model.detail(node)
+        beside = detail(node)
         if modified:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.color("warn"))
             painter.drawEllipse(QPointF(after + 8.5, rect.center().y() + 0.5), 3, 3)
-        elif detail and after + 8 < right - 20:
+        elif beside and after + 8 < right - 20:
             painter.setFont(self._plain)
             painter.setPen(theme.color("text3"))
             room = right - after - 12
-            text = QFontMetrics(self._plain).elidedText(detail[:300], Qt.TextElideMode.ElideRight, room)
+            text = QFontMetrics(self._plain).elidedText(beside[:300], Qt.TextElideMode.ElideRight, room)
             painter.drawText(QRect(after + 8, rect.y(), room, rect.height()),
                              Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)  # fmt: skip
 

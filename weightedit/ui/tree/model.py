@@ -10,9 +10,11 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistent
 
 from weightedit.core.numbers import bytes_text, count_text, shape_text
 from weightedit.core.outline import Node, Outline
+from weightedit.ui.literals import FieldError, plain, plain_text
+from weightedit.ui.tree.row_texts import printable, slot_of, tooltip
 
 if TYPE_CHECKING:
-    from weightedit.core.slots import Slot
+    from weightedit.core.slots import Entry
     from weightedit.ui.documents import OpenDocument
 
 BATCH = 256
@@ -34,30 +36,21 @@ class Column(IntEnum):
 HEADERS = {Column.NAME: "Name", Column.SHAPE: "Shape", Column.DTYPE: "dtype", Column.SIZE: "Size"}
 
 
-def slot_of(node: Node) -> Slot | None:
-    """Return the slot of a tensor's row."""
-    return node.entry.slot if node.entry is not None else None
-
-
-def printable(label: str) -> str:
-    """Return a label on one line: an empty name as quotes, control characters as escapes."""
-    if label.isprintable():
-        return label or "''"
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in label)
-
-
 class TreeModel(QAbstractItemModel):
     """Documents as trees; one document's rows are at the top, several are one row each.
 
     Signals
     -------
     rename_requested
-        (OpenDocument, tensor name, new name) was typed into a row.
+        (OpenDocument, name of an entry, new name) was typed into a row.
+    value_requested
+        (OpenDocument, path of an entry, new value) was typed into the row of a value.
     sizes_wanted
         (Outline, Node) of a large group whose size somebody sees and nobody has measured.
     """
 
     rename_requested = Signal(object, str, str)
+    value_requested = Signal(object, object, object)
     sizes_wanted = Signal(object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -72,6 +65,8 @@ class TreeModel(QAbstractItemModel):
         self._documents: dict[Node, OpenDocument] = {}
         self._outlines: dict[Node, Outline] = {}
         self._asked: set[Node] = set()
+        self.edits_values = False
+        """Whether the field of a row holds the value of its entry, or its name."""
 
     # ---- what is shown
 
@@ -247,14 +242,14 @@ class TreeModel(QAbstractItemModel):
             self.endInsertRows()
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        """Say that tensors can be renamed and leaves have nothing below."""
+        """Say that entries can be renamed and leaves have nothing below."""
         node = self.node(index)
         if node is None:
             return Qt.ItemFlag.NoItemFlags
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         if node.is_leaf:
             flags |= Qt.ItemFlag.ItemNeverHasChildren
-        if node.kind == "tensor" and index.column() == Column.NAME:
+        if node.entry is not None and index.column() == Column.NAME:
             flags |= Qt.ItemFlag.ItemIsEditable
         return flags
 
@@ -280,21 +275,36 @@ class TreeModel(QAbstractItemModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self.text(node, Column(index.column()))
         if role == Qt.ItemDataRole.EditRole and index.column() == Column.NAME:
-            return node.entry.name if node.entry is not None else node.label
+            if node.entry is None:
+                return node.label
+            return plain_text(node.entry.value) if self.edits_values else node.entry.name
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self.tooltip(node)
+            slot = slot_of(node)
+            group = "" if slot is None else self._documents[self.root_of(node)].storage_group(slot) or ""
+            return tooltip(node, group)
         if role == Qt.ItemDataRole.AccessibleTextRole and index.column() == Column.NAME:
             return f"{self.text(node, Column.NAME)}, modified" if self.is_modified(node) else None
         return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        """Ask for a rename; the row changes once the document says so."""
+        """Ask for a rename or another value; the row changes once the document says so."""
         node, document = self.node(index), self.document(index)
         if role != Qt.ItemDataRole.EditRole or node is None or document is None or node.entry is None:
             return False
-        if str(value) != node.entry.name:
+        if self.edits_values:
+            self._ask_for_value(document, node.entry, str(value))
+        elif str(value) != node.entry.name:
             self.rename_requested.emit(document, node.entry.name, str(value))
         return False
+
+    def _ask_for_value(self, document: OpenDocument, entry: Entry, text: str) -> None:
+        try:
+            value = plain(text)
+        except FieldError as error:
+            self.value_requested.emit(document, entry.path, error)
+            return
+        if repr(value) != repr(entry.value):
+            self.value_requested.emit(document, entry.path, value)
 
     # ---- what a row says
 
@@ -332,40 +342,10 @@ class TreeModel(QAbstractItemModel):
             return "…"
         return bytes_text(nbytes)
 
-    def detail(self, node: Node) -> str:
-        """Return what stands beside a row's name in a dimmer colour: a value, or the type of a container."""
-        if node.entry is None or node.kind == "tensor":
-            return ""
-        return printable(node.entry.text)
-
     def is_modified(self, node: Node) -> bool:
         """Whether a tensor's row differs from the saved point."""
         slot = slot_of(node)
         return slot is not None and slot.is_modified
-
-    def tooltip(self, node: Node) -> str:
-        """Return the full name of a row and what its columns shorten, as plain text."""
-        name = printable(node.entry.name if node.entry is not None else node.label)
-        lines = [name if len(name) <= 400 else f"{name[:200]} … {name[-200:]}"]
-        slot = slot_of(node)
-        if slot is not None:
-            spec = slot.spec
-            lines.append(f"{spec.kind}, {shape_text(spec.shape)}, {spec.dtype}, {count_text(spec.nbytes)} bytes")
-            if group := self._documents[self.root_of(node)].storage_group(slot):
-                lines.append(f"shares storage {group}")
-            if spec.requires_grad:
-                lines.append("requires_grad")
-            if slot.is_modified:
-                lines.append("modified since the last save")
-        elif node.kind == "value":
-            lines.append(self.detail(node))
-        else:
-            tensors = "1 tensor" if node.tensors == 1 else f"{count_text(node.tensors)} tensors"
-            size = "" if node.nbytes is None else f", {count_text(node.nbytes)} bytes"
-            lines.append(f"{tensors}{size}")
-            if detail := self.detail(node):
-                lines.append(detail)
-        return "\n".join(lines)
 
     # ---- what changed
 

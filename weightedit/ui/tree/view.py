@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
+    QAction,
     QContextMenuEvent,
     QFontMetrics,
     QGuiApplication,
@@ -18,11 +19,14 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyleOptionViewItem, QTreeView, QWidget
 
 from weightedit.core.outline import Node
+from weightedit.core.slots import Entry
 from weightedit.ui.actions.action import plain
 from weightedit.ui.documents import OpenDocument
+from weightedit.ui.literals import can_be_typed
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.delegate import CHEVRON, TreeDelegate
-from weightedit.ui.tree.model import Column, Index, TreeModel, slot_of
+from weightedit.ui.tree.model import Column, Index, TreeModel
+from weightedit.ui.tree.row_texts import slot_of
 
 OPENED_ROWS = 24
 """A new tree is opened level by level while it has fewer rows than this."""
@@ -51,6 +55,8 @@ class TreeView(QTreeView):
         self.setObjectName("tree")
         self.setAccessibleName("Tensors")
         self.rows = TreeModel(self)
+        self.entry_actions: list[QAction] = []
+        """What the menu of a row offers; the window's own actions."""
         self._hovered = QPersistentModelIndex()
         self._expanded: set[tuple[int, tuple[str, ...]]] = set()
         self._filling: list[QPersistentModelIndex] = []
@@ -204,6 +210,15 @@ class TreeView(QTreeView):
                 found.append((document, node.entry.name))
         return found
 
+    def selected_entries(self) -> list[tuple[OpenDocument, Entry]]:
+        """Return the selected tensors, values and containers, in the order of the tree."""
+        found: list[tuple[OpenDocument, Entry]] = []
+        for index in sorted(self.selectionModel().selectedRows(), key=lambda index: self.visualRect(index).top()):
+            node, document = self.rows.node(index), self.rows.document(index)
+            if node is not None and document is not None and node.entry is not None:
+                found.append((document, node.entry))
+        return found
+
     # ---- more rows
 
     def _fill_later(self, index: QModelIndex) -> None:
@@ -254,6 +269,9 @@ class TreeView(QTreeView):
             return
         super().mouseDoubleClickEvent(event)
         self._emit(self.opened, index)
+        node = self.rows.node(index)
+        if node is not None and node.kind == "value":
+            self.edit_value()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Follow the pointer for the hovered row."""
@@ -278,12 +296,31 @@ class TreeView(QTreeView):
             if self.state() != QAbstractItemView.State.EditingState and index.isValid():
                 if self.rows.hasChildren(index.siblingAtColumn(0)):
                     self.setExpanded(index.siblingAtColumn(0), not self.isExpanded(index.siblingAtColumn(0)))
+                else:
+                    self.edit_value()
                 self._emit(self.opened, index)
             return
         super().keyPressEvent(event)
 
     def edit_current(self) -> None:
-        """Open the field that renames the current tensor."""
+        """Open the field that renames the current entry."""
+        self.rows.edits_values = False
+        self._edit_name()
+
+    def value_can_be_typed(self) -> bool:
+        """Whether the current row is a value, or a list or dict of values, that can be typed."""
+        node = self.rows.node(self.currentIndex())
+        if node is None or node.entry is None or node.kind == "tensor" or node.tensors:
+            return False
+        return node.kind in ("value", "list", "tuple", "dict") and can_be_typed(node.entry.value)
+
+    def edit_value(self) -> None:
+        """Open the field that sets the value of the current row."""
+        if self.value_can_be_typed():
+            self.rows.edits_values = True
+            self._edit_name()
+
+    def _edit_name(self) -> None:
         index = self.currentIndex().siblingAtColumn(Column.NAME)
         if self.rows.flags(index) & Qt.ItemFlag.ItemIsEditable:
             self.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -309,9 +346,10 @@ class TreeView(QTreeView):
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        if slot_of(node) is not None:
-            menu.addAction("&Rename…", self.edit_current)
+        for action in self.entry_actions if node.entry is not None else ():
+            menu.addAction(action)
         if node.entry is not None:
+            menu.addSeparator()
             name = node.entry.name
             menu.addAction("&Copy name", lambda: QGuiApplication.clipboard().setText(name))
         if not node.is_leaf:

@@ -7,12 +7,16 @@ import json
 import re
 from typing import Any
 
-from weightedit.ui.edit_panel.field import FieldError
+from weightedit.core.errors import WeightEditError
 
 _SPECIAL = re.compile(r"(?<![\w.])(-?)(nan|inf|infinity)(?![\w.])", re.IGNORECASE)
 _NUMBERS = re.compile(r"[\[(]?\s*(-?\d+(\s*,\s*-?\d+)*\s*,?)?\s*[\])]?")
 LONGEST = 100_000
 """Characters of a value that is no tensor."""
+
+
+class FieldError(WeightEditError):
+    """What is typed is no value of the kind that is wanted."""
 
 
 def whole(text: str) -> int:
@@ -72,6 +76,15 @@ def plain_text(value: Any) -> str:
     except FieldError:
         same = False
     return value if same and value else repr(value)
+
+
+def can_be_typed(value: Any) -> bool:
+    """Whether a value can be typed: what is shown for it reads back as the same."""
+    text = plain_text(value)
+    try:
+        return len(text) <= LONGEST and repr(plain(text)) == repr(value)
+    except FieldError:
+        return False
 
 
 def kind_of(value: Any) -> str:

@@ -1,0 +1,55 @@
+"""What a row of the tree says beside its columns: a value's text, and the tooltip with what the columns shorten."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weightedit.core.numbers import count_text, shape_text
+from weightedit.core.outline import Node
+
+if TYPE_CHECKING:
+    from weightedit.core.slots import Slot
+
+
+def slot_of(node: Node) -> Slot | None:
+    """Return the slot of a tensor's row."""
+    return node.entry.slot if node.entry is not None else None
+
+
+def printable(label: str) -> str:
+    """Return a label on one line: an empty name as quotes, control characters as escapes."""
+    if label.isprintable():
+        return label or "''"
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in label)
+
+
+def detail(node: Node) -> str:
+    """Return what stands beside a row's name in a dimmer colour: a value, or the type of a container."""
+    if node.entry is None or node.kind == "tensor":
+        return ""
+    return printable(node.entry.text)
+
+
+def tooltip(node: Node, group: str) -> str:
+    """Return the full name of a row and what its columns shorten, as plain text; `group` is its storage's label."""
+    name = printable(node.entry.name if node.entry is not None else node.label)
+    lines = [name if len(name) <= 400 else f"{name[:200]} … {name[-200:]}"]
+    slot = slot_of(node)
+    if slot is not None:
+        spec = slot.spec
+        lines.append(f"{spec.kind}, {shape_text(spec.shape)}, {spec.dtype}, {count_text(spec.nbytes)} bytes")
+        if group:
+            lines.append(f"shares storage {group}")
+        if spec.requires_grad:
+            lines.append("requires_grad")
+        if slot.is_modified:
+            lines.append("modified since the last save")
+    elif node.kind == "value":
+        lines.append(detail(node))
+    else:
+        tensors = "1 tensor" if node.tensors == 1 else f"{count_text(node.tensors)} tensors"
+        size = "" if node.nbytes is None else f", {count_text(node.nbytes)} bytes"
+        lines.append(f"{tensors}{size}")
+        if said := detail(node):
+            lines.append(said)
+    return "\n".join(lines)
