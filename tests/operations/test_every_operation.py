@@ -153,12 +153,11 @@ def test_empty_and_single(case):
     """A tensor without values, and one of a single number, give a result or one sentence."""
     for tensor in (torch.empty(0, 8), torch.empty(0), torch.tensor(2.0), torch.ones(1, 1, 1, 1)):
         with weightedit.open({"w": tensor}) as doc:
+            before, refused = tensor.clone(), None
             try:
                 doc.apply(case.operation, "w", accept="all", **case.arguments)
             except weightedit.EditRefused as error:
-                assert len(error.hazards) == 1
-                assert error.hazards[0].title
-                assert oracle.same_bits(doc.read("w"), tensor)
-            else:
-                doc.undo()
-                assert oracle.same_bits(doc.read("w"), tensor)
+                refused = error
+            doc.undo()
+            assert oracle.same_bits(doc.read("w"), before)
+            assert refused is None or (len(refused.hazards) == 1 and 10 < len(str(refused)) < 200)
