@@ -6,6 +6,7 @@ wrote them: `little_endian` in the third pickle tells of the machine only, and t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,10 +173,11 @@ def _locate(reader: LegacyReader, keys: Any, stream: PickleStream) -> int:
     file, at = reader.file, stream.at
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise wrong(file, "is damaged: its list of storages is no list of keys.")
-    if len(set(keys)) != len(keys):
-        twice = next(key for key in keys if keys.count(key) > 1)
+    listed = set(keys)
+    if len(listed) != len(keys):
+        twice = next(key for key, count in Counter(keys).items() if count > 1)
         raise wrong(file, f"is damaged: its list of storages names {twice[:40]} twice.", twice)
-    missing = [key for key in reader.stored if key not in set(keys)]
+    missing = [key for key in reader.stored if key not in listed]
     if missing:
         raise wrong(file, f"is damaged: it lacks storage {missing[0]}, which a tensor lies in.", missing[0])
     for key in keys:
