@@ -250,3 +250,17 @@ def test_extract_says_what_is_wrong_in_one_line(tmp_path, capsys):
     assert run_here(capsys, "extract", path, name, tmp_path / "a.npy", "--dtype", "float32")[0] == 0
     assert np.load(tmp_path / "a.npy").dtype == np.float32
     assert call("extract", "--help").returncode == 0
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "csv", "tsv", "pt", "safetensors"])
+def test_the_printed_code_reads_the_same_file(suffix, document, tmp_path):
+    """Copy as PyTorch names the library that reads what the tensor was taken from."""
+    from weightedit.core.as_pytorch import as_pytorch
+
+    path = tmp_path / f"other.{suffix}"
+    document.export_tensor("transposed", path)
+    name = "array" if suffix in ("npy", "csv", "tsv") else "transposed"
+    edit = document.apply("set", "transposed", values=(str(path), name), accept="all")
+    by_hand = {"transposed": torch.zeros(7, 4)}
+    exec(as_pytorch(document, edit), {"checkpoint": by_hand})
+    assert bits(by_hand["transposed"]) == bits(TENSORS["transposed"].contiguous())

@@ -211,7 +211,7 @@ def _code(document: Document, value: Any) -> tuple[str, str]:
         return f"[{', '.join(code for code, _ in parts)}]", next((note for _, note in parts if note), "")
     if isinstance(value, TensorName):
         if value.file is not None:
-            return f"torch.load({value.file!r})[{value.tensor!r}]", ""
+            return _from_file(value.file, value.tensor)
         found = document.find(value.tensor)
         return (access(document, found.path) if found is not None else repr(value.tensor)), ""
     if isinstance(value, TensorValue):
@@ -223,3 +223,17 @@ def _code(document: Document, value: Any) -> tuple[str, str]:
         text = _NOT_FINITE.sub(r'float("\1")', str(tensor.tolist()))
         return f"torch.tensor({text}, dtype=torch.{value.dtype})", ""
     return (f'float("{value}")' if isinstance(value, float) and value - value != 0 else str(value)), ""
+
+
+def _from_file(file: str, tensor: str) -> tuple[str, str]:
+    """Return the expression that reads a tensor of another file, and the import it needs besides torch."""
+    suffix = file.lower().rpartition(".")[2]
+    if suffix == "safetensors":
+        return f"load_file({file!r})[{tensor!r}]", "from safetensors.torch import load_file"
+    if suffix in ("npy", "npz"):
+        key = f"[{tensor!r}]" if suffix == "npz" else ""
+        return f"torch.from_numpy(numpy.load({file!r}){key})", "import numpy"
+    if suffix in ("csv", "tsv"):
+        delimiter = "," if suffix == "csv" else "\t"
+        return f"torch.from_numpy(numpy.loadtxt({file!r}, delimiter={delimiter!r}, ndmin=2))", "import numpy"
+    return f"torch.load({file!r})[{tensor!r}]", ""
