@@ -77,7 +77,8 @@ def rebind(operation: str, reference: Callable[[torch.Tensor], torch.Tensor] | N
 
 CASES = [
     write("multiply", lambda w: w * 1.5, other=1.5),
-    write("expression", lambda w: torch.where(w.abs() < 0.5, 0.0, w * 2 - 1), formula="where(abs(w) < 0.5, 0, w * 2 - 1)"),
+    write("expression", lambda w: torch.where(w.abs() < 0.5, 0.0, w * 2 - 1),
+          formula="where(abs(w) < 0.5, 0, w * 2 - 1)"),
     write("clamp", lambda w: w.clamp(-0.5, 0.25), min=-0.5, max=0.25),
     write("clamp", lambda w: w.clamp(max=0), max=0),
     write("replace_nonfinite", torch.nan_to_num),

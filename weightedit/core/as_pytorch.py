@@ -49,13 +49,15 @@ def _lines(document: Document, operation: Operation, edit: Edit, slots: Sequence
     if operation.effect == "flag":
         yield f"{place}.requires_grad_({edit.arguments['value']})"
         return
-    arguments = {}
+    arguments: dict[str, Any] = {}
     for name, value in edit.arguments.items():
         arguments[name], note = _code(document, value)
         yield from (note,) if note else ()
     if operation.effect == "write" and overlaps_itself(slots[0].spec):
         yield from _rebound(document, slots, edit, f"{place}.clone()")
     code = operation.code(slots[0].spec, edit.arguments) if callable(operation.code) else operation.code
+    mentioned = operation.mentions(**edit.arguments) if operation.mentions is not None else ()
+    arguments["at"] = [_mentioned(document, name) for name in mentioned]
     if is_conditional(edit.region):
         yield from _masked(document, edit, place, slots[0].spec, code, arguments)
         return
@@ -69,15 +71,25 @@ def _lines(document: Document, operation: Operation, edit: Edit, slots: Sequence
             yield from _rebound(document, slots, edit, values)
 
 
+def _mentioned(document: Document, name: str) -> str:
+    """Return the tensor that a formula names, in the dtype that formulas compute in."""
+    code, found = _code(document, TensorName(name))[0], document.find(name)
+    if found is None or found.spec.encoding != "plain":
+        return code
+    if found.spec.type.is_integer:
+        return f"{code}.double()"
+    return f"{code}.float()" if found.spec.type.is_floating and found.spec.type.itemsize < 4 else code
+
+
 def _masked(document: Document, edit: Edit, place: str, spec: TensorSpec, code: str,
-            arguments: dict[str, str]) -> Iterator[str]:  # fmt: skip
+            arguments: dict[str, Any]) -> Iterator[str]:  # fmt: skip
     """Yield a write of the cells where a condition holds."""
     assert document.conditions is not None
     text, condition = document.conditions(str(edit.region))
     box = parse_region(text, spec.shape)
     index = "" if text is None else str(Box(box.axes))
     current = f"{place}{index}"
-    names = {name: _code(document, TensorName(name))[0] for name in condition.names}
+    names = {name: _mentioned(document, name) for name in condition.names}
     yield f"mask = {condition.to_pytorch(current, names)}"
     new = code.format(current=current, kept=current, tensor=place, region=index, **arguments)
     values = f"torch.where(mask, {new}, {current})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NewType, get_args
 
@@ -119,6 +119,8 @@ class Operation:
         What it is applied to: tensors, or for a restructure any `entry` of the tree, or only a `value`.
     takes_place
         Whether `compute` wants to know its place.
+    mentions
+        `(**arguments) → names` of tensors that its arguments name within a text; `code` has them as `{at[0]}`, ….
     """
 
     name: str
@@ -142,6 +144,7 @@ class Operation:
     random: bool
     subject: Subject
     takes_place: bool
+    mentions: Callable[..., Sequence[str]] | None
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter called `name`, or None."""
@@ -153,6 +156,7 @@ def operation(effect: Effect, *, title: str, group: str = "Values", locality: Lo
               result: Callable[..., TensorSpec] | None = None, inputs: Callable[..., Box | None] | None = None,
               label: str | Label = "", code: str | Code = "", fits: Callable[..., tuple[int, int]] | None = None,
               prepare: Callable[..., Any] | None = None, random: bool = False, subject: Subject = "tensor",
+              mentions: Callable[..., Sequence[str]] | None = None,
               ) -> Callable[[Callable[..., Any]], Operation]:  # fmt: skip
     """Declare a function as an operation; a signature or docstring that cannot make a form fails at import."""
 
@@ -167,7 +171,7 @@ def operation(effect: Effect, *, title: str, group: str = "Values", locality: Lo
         region = effect == "write" if takes_region is None else takes_region
         return Operation(function.__name__.rstrip("_"), title, doc.splitlines()[0], doc, parameters, locality, effect,
                          region, converts, scales, function, result, inputs, label, code, fits, group, prepare, random,
-                         subject, takes_place)  # fmt: skip
+                         subject, takes_place, mentions)  # fmt: skip
 
     return declare
 

@@ -3,6 +3,7 @@
 from weightedit.core.operation import Operation
 from weightedit.operations.arithmetic import add, fill, multiply, scale, set_
 from weightedit.operations.enlarge import concat, pad, repeat
+from weightedit.operations.expressions import expression
 from weightedit.operations.initialize import initialize
 from weightedit.operations.limits import clamp, replace_nonfinite, round_, zero_small
 from weightedit.operations.low_rank import low_rank
@@ -16,7 +17,7 @@ from weightedit.operations.structure import add_tensor, delete, duplicate, move,
 from weightedit.operations.tensor import replace, requires_grad
 
 OPERATIONS: tuple[Operation, ...] = (
-    set_, fill, scale, multiply, add,
+    set_, fill, scale, multiply, add, expression,
     clamp, replace_nonfinite, round_, zero_small, normalize, prune, low_rank, initialize,
     flip, roll, permute_rows, insert_rows, delete_rows,
     slice_, transpose, permute, reshape, pad, concat, repeat,

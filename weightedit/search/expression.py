@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weightedit.core.pinned import CHUNK, Readable
-from weightedit.search.nodes import Extent, Named, Node, Reduce, kind_of, walk
+from weightedit.search.nodes import Extent, Named, Node, Reduce, kind_of, makes_fractions, walk
 from weightedit.search.parser import parse_nodes
-from weightedit.search.printing import printed
+from weightedit.search.printing import is_number, printed
 
 if TYPE_CHECKING:
     from weightedit.search.bound import Bound
@@ -49,6 +49,16 @@ class Expression:
     def looks_around(self) -> bool:
         """Whether a value depends on other cells or on where it is: it reduces, or uses index or size."""
         return any(isinstance(node, Reduce | Extent) for node in walk(self.root))
+
+    @property
+    def is_tensor(self) -> bool:
+        """Whether the printed code gives a tensor, not one plain number."""
+        return not is_number(self.root)
+
+    @property
+    def is_fractional(self) -> bool:
+        """Whether whole numbers give fractions: it divides, or has a fraction or a function that makes them."""
+        return any(makes_fractions(node) for node in walk(self.root))
 
     def to_pytorch(self, current: str, names: Mapping[str, str]) -> str:
         """Return the same in PyTorch.

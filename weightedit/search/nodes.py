@@ -128,3 +128,14 @@ def kind_of(node: Node) -> Kind:
         kinds = {kind_of(branch) for branch in node.arguments[1:]}
         return "condition" if kinds == {"condition"} else "number" if "number" in kinds else "unknown"
     return "condition" if function(node.name).gives == "condition" else "number"
+
+
+def makes_fractions(node: Node) -> bool:
+    """Whether a part, on its own, makes fractions of whole numbers."""
+    from weightedit.search.functions import function
+
+    if isinstance(node, Constant):
+        return node.type == "float"
+    if isinstance(node, Binary):
+        return node.op == "/" or (node.op == "**" and isinstance(node.right, Unary))
+    return isinstance(node, Call | Reduce) and function(node.name).whole == "float64"

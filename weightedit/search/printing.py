@@ -52,7 +52,7 @@ class _Printer:
             return code, _WHOLE if _is_one_word(code) else 0
         if isinstance(node, Unary):
             op = "~" if node.op == "not" else node.op
-            if op == "~" and _is_number(node.operand):  # to Python, ~True is -2
+            if op == "~" and is_number(node.operand):  # to Python, ~True is -2
                 return f"(not {self.text(node.operand)[0]})", _WHOLE
             operand = self.counted(node.operand) if op == "-" else None
             return f"{op}{operand or self.inside(node.operand, _SIGN)}", _SIGN
@@ -77,25 +77,25 @@ class _Printer:
 
     def counted(self, node: Node) -> str:
         """Return a condition as the numbers 0 and 1; an empty text where a part is none."""
-        found = kind_of(node) == "condition" and not _is_number(node)
+        found = kind_of(node) == "condition" and not is_number(node)
         return f"{self.inside(node, _WHOLE)}.long()" if found else ""
 
     def call(self, node: Call) -> str:
         codes = [self.text(argument)[0] for argument in node.arguments]
         if node.name != "where" and function(node.name).gives == "number":
             codes = [self.counted(one) or code for one, code in zip(node.arguments, codes, strict=True)]
-        if (node.name == "where" and _is_number(node.arguments[0])) or all(map(_is_number, node.arguments)):
+        if (node.name == "where" and is_number(node.arguments[0])) or all(map(is_number, node.arguments)):
             dtype = ", dtype=torch.float64" if function(node.name).whole == "float64" else ""
             codes[0] = f"torch.tensor({codes[0]}{dtype})"  # torch's functions take no plain numbers
         if node.name == "clamp":
             bounds = node.arguments[1:]
-            if all(_is_number(bound) for bound in bounds):
+            if all(is_number(bound) for bound in bounds):
                 return f"torch.clamp({', '.join(codes)})"
             return f"torch.clamp(torch.clamp({codes[0]}, min={codes[1]}), max={codes[2]})"
         if node.name in ("minimum", "maximum"):
             first, second = node.arguments
-            if _is_number(first) or _is_number(second):
-                values, bound = codes if _is_number(second) else codes[::-1]
+            if is_number(first) or is_number(second):
+                values, bound = codes if is_number(second) else codes[::-1]
                 return f"torch.clamp({values}, {'max' if node.name == 'minimum' else 'min'}={bound})"
             return f"torch.{node.name}({', '.join(codes)})"
         return function(node.name).code.format(*codes)
@@ -131,12 +131,12 @@ class _Printer:
         return f"torch.arange({size}).view([-1 if dim == {dim} else 1 for dim in range({current}.dim())])"
 
 
-def _is_number(node: Node) -> bool:
+def is_number(node: Node) -> bool:
     """Whether a part is one plain number, True or False in Python, not a tensor."""
     if isinstance(node, Unary):
-        return _is_number(node.operand)
+        return is_number(node.operand)
     if isinstance(node, Binary):
-        return _is_number(node.left) and _is_number(node.right)
+        return is_number(node.left) and is_number(node.right)
     return isinstance(node, Constant) or (isinstance(node, Extent) and node.name == "size")
 
 
