@@ -86,6 +86,12 @@ class Tiling:
         return down * rows, across * columns
 
     @property
+    def shown(self) -> Box:
+        """What of the tensor the tiles show: all but other indices of the fixed dimensions."""
+        return Box(tuple(range(self.fixed.get(dim, 0), self.fixed[dim] + 1 if dim in self.fixed else size)
+                         for dim, size in enumerate(self.shape)))  # fmt: skip
+
+    @property
     def missing(self) -> tuple[range, range]:
         """Rows and columns at the end of the last line that are no values."""
         rows, columns = self.size
@@ -135,6 +141,14 @@ class Tiling:
         """Return what a tile is called: `out 12 · in 0`."""
         first = f"{self.words[0]} {group}"
         return first if self.across is None else f"{first} · {self.words[1]} {tile}"
+
+    def names(self, row: int, column: int) -> tuple[str, str]:
+        """Return what the row and the column of a cell are called: `out 12` and `in 0`, or an index inside the tile."""
+        found, inner = self.tile_at(row, column), column % self.tile[1]
+        if found is None:
+            return "", ""
+        first = f"{self.words[0]} {found[0]}"
+        return first, str(inner) if self.across is None else f"{self.words[1]} {found[1]}"
 
     # ---- regions
 

@@ -1,4 +1,4 @@
-"""Keeps the heatmap's one-letter keys to the heatmap: elsewhere N, +, − and 0 are what is typed."""
+"""Keeps the heatmap's one-letter keys to the heatmap: elsewhere N, T, +, − and 0 are what is typed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from weightedit.ui.plots.heatmap import Heatmap
 
-KEYS = "+=-0nN"
+KEYS = "+=-0nNtTcCdDlLmM"
 _PLAIN = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
 
 

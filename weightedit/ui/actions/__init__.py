@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weightedit.ui.actions import edit, file, select, tree, view, window
+from weightedit.ui.actions import edit, file, heatmap, select, tree, view, window
 from weightedit.ui.actions.action import MENUS, Action, Reach, key_text, lettered, plain
 from weightedit.ui.actions.bound import Bound
 from weightedit.ui.actions.needs import NEEDS, Need
@@ -13,6 +13,7 @@ ACTIONS: tuple[Action, ...] = (
     *edit.ACTIONS,
     *select.ACTIONS,
     *view.ACTIONS,
+    *heatmap.ACTIONS,
     *tree.ACTIONS,
     *window.ACTIONS,
 )

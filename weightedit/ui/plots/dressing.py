@@ -114,4 +114,5 @@ class Dressing(QObject):
         if self.crosshair and cell is not None:
             at = heatmap.point_of(cell[0] + 0.5, cell[1] + 0.5)
             if overlay.frame.contains(at):
-                overlay.crosshair = Crosshair(at, str(cell[0]), str(cell[1]))
+                names = None if self.tiles is None else self.tiles.cell_names
+                overlay.crosshair = Crosshair(at, *((str(cell[0]), str(cell[1])) if names is None else names(*cell)))

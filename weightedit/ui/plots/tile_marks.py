@@ -36,6 +36,8 @@ class TileGrid:
         The name of line i of tiles, and of column i of groups; None where an axis has indices.
     label_width
         Columns between two column names.
+    cell_names
+        What the crosshair calls the row and the column of a cell; their numbers where there is none.
     dead
         (line, column) of tiles to mark, int64 `(n, 2)`.
     """
@@ -46,6 +48,7 @@ class TileGrid:
     row_label: Callable[[int], str] | None = None
     column_label: Callable[[int], str] | None = None
     label_width: int = 1
+    cell_names: Callable[[int, int], tuple[str, str]] | None = None
     dead: Array = field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
 

@@ -124,7 +124,7 @@ class DimsBar(QFrame):
         row.setSpacing(4)
         for widget in (self.rows_label, self.rows, self.columns_label, self.columns):
             row.addWidget(widget)
-        row.addWidget(self.dead)
+        row.addWidget(self.dead, 20)
         row.addWidget(self.next_dead)
         row.addWidget(self.pick_dead)
         row.addStretch(1)
@@ -242,7 +242,11 @@ class DimsBar(QFrame):
             place = 0
         self.levels.setCurrentIndex(place)
         # the style sheet's padding is not in the size Qt works out from the contents
-        self.levels.setMinimumWidth(self.levels.fontMetrics().horizontalAdvance(self.levels.currentText()) + 44)
+        metrics = self.levels.fontMetrics()
+        self.levels.setFixedWidth(metrics.horizontalAdvance(self.levels.currentText()) + 44)
+        texts = [self.levels.itemText(at) for at in range(self.levels.count())]
+        widest = max((metrics.horizontalAdvance(text) for text in texts), default=0)
+        self.levels.view().setMinimumWidth(widest + 32)
 
     def show_picture_controls(self, shown: bool) -> None:
         """Hide what only a picture needs while the table is shown."""

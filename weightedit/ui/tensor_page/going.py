@@ -50,6 +50,8 @@ class Going(QObject):
         super().__init__(pane)
         self._pane, self._selection, self._tasks = pane, selection, tasks
         self._last: tuple[Extreme, PinnedTensor, Found] | None = None
+        self._shown: Index | None = None
+        self._shown_of: Picks | None = None
 
     @property
     def _group(self) -> str:
@@ -57,13 +59,18 @@ class Going(QObject):
 
     def to_index(self, index: Index, *, closer: bool = False) -> None:
         """Pick a cell and show it; `closer` zooms in until it can be told apart."""
-        shape, view = self._selection.shape, self._selection.view
+        shape = self._selection.shape
+        box = Box(tuple(range(at, at + 1) for at in index), tuple(range(len(shape))))
+        self._selection.pick_picks(Picks(shape, (box,)))
+        self._show(index, closer=closer)
+
+    def _show(self, index: Index, *, closer: bool) -> None:
+        """Make the slice, or the tiles, follow to a cell, and scroll to it."""
+        view = self._selection.view
         self._pane.show_index(index)
         fixed = {dim: index[dim] for dim in view.fixed}
         if fixed != view.fixed:
             self._selection.set_view(type(view)(view.rows_dim, view.columns_dim, fixed))
-        box = Box(tuple(range(at, at + 1) for at in index), tuple(range(len(shape))))
-        self._selection.pick_picks(Picks(shape, (box,)))
         self._pane.reveal_index(index, closer=closer)
 
     def _start(self, step: int) -> Index:
@@ -120,9 +127,10 @@ class Going(QObject):
         self._tasks.start(f"Looking for the {WORDS[kind].lower()}", work, on_result=done,
                           on_error=self._pane.failed.emit, group=self._group)  # fmt: skip
 
-    def to_picked(self, step: int, matcher: Callable[[Progress], Match], start: Index | None, say: Say) -> None:
+    def to_picked(self, step: int, matcher: Callable[[Progress], Match], say: Say) -> None:
         """Show the next cell that meets the condition or lies in the region which is picked; the selection stays."""
         picks = self._selection.picks
+        start = self._shown if self._shown_of is picks else None
 
         def work(progress: TaskProgress) -> Index | None:
             return _next_match(matcher(progress), start, step, progress)
@@ -133,8 +141,8 @@ class Going(QObject):
             if found is None:
                 say("No value is selected here.")
             else:
-                self._pane.show_index(found)
-                self._pane.reveal_index(found, closer=True)
+                self._shown, self._shown_of = found, picks
+                self._show(found, closer=True)
 
         self._tasks.start("Looking for selected cells", work, on_result=done, on_error=lambda error: say(str(error)),
                           group=self._group)  # fmt: skip

@@ -128,7 +128,7 @@ class HeatmapPane(QWidget):
             self._relevel()
 
     def _follow_view(self) -> None:
-        if self.tiling is None:
+        if self.tiling is None and self.heatmap.dressing.tiles is None:
             self._show_slice()
 
     def _show_slice(self) -> None:
@@ -144,6 +144,8 @@ class HeatmapPane(QWidget):
         self.picking.forget()
         self._show_slice()
         self._relevel()
+        if self.isVisible():
+            self._selection.show_box(None if self.tiling is None else self.tiling.shown)
 
     # ---- levels and map
 
@@ -235,7 +237,13 @@ class HeatmapPane(QWidget):
     def showEvent(self, event: object) -> None:
         """Ask for the picture that was put off while nobody looked."""
         super().showEvent(event)  # type: ignore[arg-type]
+        self._selection.show_box(None if self.tiling is None else self.tiling.shown)
         self._request()
+
+    def hideEvent(self, event: object) -> None:
+        """Leave the slice to whatever is shown instead."""
+        super().hideEvent(event)  # type: ignore[arg-type]
+        self._selection.show_box(None)
 
     def picture(self) -> QImage:
         """Return the heatmap as it is shown, with axes and colour bar, without the card at the pointer."""

@@ -17,8 +17,10 @@ from weightedit.ui.tensor_page.block_work import BlockWork
 from weightedit.ui.tensor_page.cell_work import CellWork, check_formula
 from weightedit.ui.tensor_page.dims_bar import DimsBar
 from weightedit.ui.tensor_page.facts import Facts
+from weightedit.ui.tensor_page.go_to import GoTo
 from weightedit.ui.tensor_page.header import Header
 from weightedit.ui.tensor_page.heatmap_pane import HeatmapPane
+from weightedit.ui.tensor_page.look import Look
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.notice_bar import NoticeBar
 from weightedit.ui.tensor_page.read_out import ReadOut
@@ -57,6 +59,8 @@ class TensorPage(QWidget):
         self.header = Header()
         self.dims = DimsBar()
         self.heatmap_pane = HeatmapPane(tasks, facts, self.selection, maps)
+        self.go_to = GoTo(self.heatmap_pane.going, self.selection)
+        self.look = Look(self.dims, self.heatmap_pane, self.selection)
         self.values_pane = ValuesPane(tasks, self.selection, self.lookup, check_formula)
         self.tinting = Tinting(self.heatmap_pane, self.lookup, self.selection, tasks)
         self.read_out = ReadOut(self.selection, self.lookup, document.conditions)
@@ -74,7 +78,7 @@ class TensorPage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for part in (self.header, line(), self.dims, line(), self.where, self.notices):
+        for part in (self.header, line(), self.dims, line(), self.where, self.notices, self.go_to):
             column.addWidget(part)
         column.addWidget(self.views, 1)
         column.addWidget(self.read_out)
@@ -82,16 +86,9 @@ class TensorPage(QWidget):
     def _connect(self) -> None:
         selection, pane = self.selection, self.heatmap_pane
         self.header.views.chosen.connect(self._view_chosen)
-        self.dims.view_chosen.connect(selection.set_view)
-        self.dims.map_chosen.connect(pane.choose_map)
-        self.dims.levels_chosen.connect(pane.choose_levels)
-        self.dims.zoom_in.clicked.connect(pane.heatmap.zoom_in)
-        self.dims.zoom_out.clicked.connect(pane.heatmap.zoom_out)
-        self.dims.fit.clicked.connect(pane.heatmap.fit)
-        self.dims.square.toggled.connect(pane.heatmap.canvas.set_square)
         pane.read.connect(self.read_out.show_value)
-        pane.look_changed.connect(self._show_look)
         pane.failed.connect(self.show_error)
+        self.go_to.left.connect(self.focus_view)
         self.values_pane.failed.connect(self.show_error)
         self.values_pane.typed.connect(self.cells.type)
         self.values_pane.read.connect(self.cells.read)
@@ -99,7 +96,6 @@ class TensorPage(QWidget):
         self.where.closed.connect(self.focus_view)
         self.read_out.where_asked.connect(self.where.open)
         self.read_out.region_typed.connect(self._reveal)
-        selection.view_changed.connect(self._show_view)
         selection.view_changed.connect(self._read_again)
         selection.changed.connect(self.notices.move_on)
         selection.changed.connect(self.selection_changed)
@@ -128,7 +124,7 @@ class TensorPage(QWidget):
         self.header.show_tensor(self.slot.name, self.slot.path, spec, self.document.storage_group(self.slot))
         if spec.shape != self.selection.shape:
             self.selection.set_shape(spec.shape)
-        self._show_view()
+        self.look.show_view()
         self.pinned = PinnedTensor.of(self.slot)
         self.lookup.show_pinned(self.pinned)
         if self.views.show_pinned(self.pinned):
@@ -138,14 +134,6 @@ class TensorPage(QWidget):
 
     def _take_statistics(self, found: Statistics) -> None:
         self.statistics_ready.emit(found)
-
-    def _show_view(self) -> None:
-        self.dims.show_view(self.selection.shape, self.selection.view)
-
-    def _show_look(self) -> None:
-        pane = self.heatmap_pane
-        self.dims.show_map(pane.map_name)
-        self.dims.show_levels(pane.levels, pane.offered_levels())
 
     def _view_chosen(self, title: str) -> None:
         self.set_view(next(name for name, shown in TITLES.items() if shown == title))

@@ -196,7 +196,7 @@ class Tiles(QObject):
         elif tiling.across is not None:
             column_label = _named(second)
         return TileGrid(height, width, tiling.in_group if per_line > 1 else 1, row_label, column_label, label_width,
-                        np.array(dead, np.int64).reshape(-1, 2))  # fmt: skip
+                        tiling.names, np.array(dead, np.int64).reshape(-1, 2))  # fmt: skip
 
 
 def _named(word: str, step: int = 1) -> Callable[[int], str] | None:
