@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weightedit.ui.actions import edit, file, heatmap, select, tree, view, window
+from weightedit.ui.actions import cells, edit, file, heatmap, select, tree, view, window
 from weightedit.ui.actions.action import MENUS, Action, Reach, key_text, lettered, plain
 from weightedit.ui.actions.bound import Bound
 from weightedit.ui.actions.needs import NEEDS, Need
@@ -11,6 +11,7 @@ from weightedit.ui.actions.operations import operation_actions
 ACTIONS: tuple[Action, ...] = (
     *file.ACTIONS,
     *edit.ACTIONS,
+    *cells.ACTIONS,
     *select.ACTIONS,
     *view.ACTIONS,
     *heatmap.ACTIONS,

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QHeaderView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from weightedit.core.matching import holds_line
-from weightedit.core.number_formats import NumberFormat
+from weightedit.core.number_formats import KINDS, NumberFormat
 from weightedit.core.numbers import count_text
 from weightedit.core.pinned import PinnedTensor
-from weightedit.ui.pieces import icon_button, label
+from weightedit.ui.pieces import icon_button, label, line
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.selection import How, Selection
@@ -56,19 +67,36 @@ class ValuesPane(QWidget):
         self.where = label("", "caption")
         self.before, self.after = icon_button("chevron-up", "Earlier rows", 22, 12), \
             icon_button("chevron-down", "Later rows", 22, 12)  # fmt: skip
+        self.formats = QPushButton()
         self.footer = QFrame()
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        menu = QMenu(self.formats)
+        for kind, title in KINDS.items():
+            menu.addAction(title).setData(kind)
+        menu.triggered.connect(lambda action: self.set_number_format(replace(self.number_format, kind=action.data())))
+        self.formats.setMenu(menu)
+        self.formats.setProperty("kind", "quiet")
+        self.formats.setProperty("size", "small")
+        self.formats.setAccessibleName("Number format")
+        self.formats.setToolTip("How numbers are shown; copying keeps every bit in any format")
+        self._say_format()
         row = QHBoxLayout(self.footer)
         row.setContentsMargins(14, 2, 14, 2)
+        row.setSpacing(6)
         row.addWidget(self.where)
-        row.addStretch(1)
         row.addWidget(self.before)
         row.addWidget(self.after)
+        row.addStretch(1)
+        row.addWidget(self.formats)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.table, 1)
+        column.addWidget(line())
         column.addWidget(self.footer)
-        self._connect()
 
     def _connect(self) -> None:
         table, selection = self.table, self._selection
@@ -157,13 +185,20 @@ class ValuesPane(QWidget):
     def set_number_format(self, chosen: NumberFormat) -> None:
         """Show the values in another way."""
         self.model.set_format(chosen)
+        self._say_format()
         self.format_chosen.emit()
+
+    def _say_format(self) -> None:
+        shown = self.number_format
+        digits = "" if shown.is_exact else f", {shown.digits} {'digit' if shown.digits == 1 else 'digits'}"
+        self.formats.setText(KINDS[shown.kind] + digits)
 
     # ---- more than a table can hold
 
     def _say_where(self) -> None:
         window, (rows, columns) = self.model.window, self.model.size
-        self.footer.setVisible(max(rows, columns) > MOST)
+        for part in (self.where, self.before, self.after):
+            part.setVisible(max(rows, columns) > MOST)
         down = f"rows {count_text(window.row)} to {count_text(window.row + window.rows - 1)} of {count_text(rows)}"
         across = f"columns {count_text(window.column)} to {count_text(window.column + window.columns - 1)} " \
                  f"of {count_text(columns)}"  # fmt: skip
