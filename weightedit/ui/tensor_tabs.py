@@ -35,6 +35,7 @@ class TensorTabs(QWidget):
         super().__init__(parent)
         self._tasks, self._facts, self._maps = tasks, facts, maps
         self._passing: TensorPage | None = None
+        self._view = "heatmap"  # of the tab that was shown last: a new one opens in it
         self.strip, self.pages = TabStrip(), QStackedWidget()
         self.nothing = empty_state("grid", "No tensor selected",
                                    "Pick one in the tree, or press Ctrl+F and type its name.")  # fmt: skip
@@ -89,8 +90,9 @@ class TensorTabs(QWidget):
     def _add(self, document: Document, slot: Slot) -> None:
         page = TensorPage(document, slot, self._tasks, self._facts, self._maps)
         before, passing = self.page, self._passing
-        if before is not None and before.view_name == "values":
-            page.set_view("values")
+        self._view = self._view if before is None else before.view_name
+        if self._view != page.view_name:
+            page.set_view(self._view)
         self.added.emit(page)
         self.pages.addWidget(page)
         self.strip.blockSignals(True)
@@ -109,6 +111,8 @@ class TensorTabs(QWidget):
 
     def _remove(self, place: int) -> None:
         page = self.at(place)
+        if place == self.strip.currentIndex():
+            self._view = page.view_name
         self.strip.removeTab(place)
         self.pages.removeWidget(page)
         page.close_work()

@@ -23,6 +23,9 @@ from weightedit.ui.tensor_page.facts import Facts
 from weightedit.ui.tensor_page.page import TensorPage
 from weightedit.ui.tensor_tabs import TensorTabs
 
+HOW_SHOWN = {"heatmap": "as a heatmap", "values": "as values", "histogram": "as a histogram",
+             "profiles": "by rows and columns", "spectrum": "by singular values"}  # fmt: skip
+
 
 class Workbench(QWidget):
     """Tensors in tabs, and what belongs to the one that is shown.
@@ -132,8 +135,17 @@ class Workbench(QWidget):
         page.selection_changed.connect(self._selection_changed)
         page.statistics_ready.connect(self._statistics_ready)
         page.status.connect(self.status)
+        page.proposed.connect(self._propose)
         page.heatmap_pane.look_changed.connect(self._look_changed)
         page.read_out.field.textChanged.connect(self._region_checked)
+
+    def _propose(self, name: str, arguments: dict[str, object]) -> None:
+        """Choose an operation with arguments that a view found; its preview says the rest."""
+        form = self.edit_panel.form
+        form.choose(name)
+        for made in form.fields:
+            if made.declared.name in arguments:
+                made.set_value(arguments[made.declared.name])
 
     def _turned(self) -> None:
         if self.page is not None:
@@ -148,7 +160,7 @@ class Workbench(QWidget):
 
     def how_shown(self) -> str:
         """Return how it is shown: `as a heatmap`, `as values`."""
-        return "as values" if self.page is not None and self.page.view_name == "values" else "as a heatmap"
+        return HOW_SHOWN["heatmap" if self.page is None else self.page.view_name]
 
     # ---- what belongs to the page
 
@@ -203,6 +215,8 @@ class Workbench(QWidget):
 
     def _show_preview(self, shown: Shown | None) -> None:
         self.inspector.show_preview(shown)
+        for page in self.tabs.all:
+            page.show_preview(shown if page is self.page else None)
         self._steps.show_preview(shown)
 
     def _show_place(self, name: str, region: str) -> None:

@@ -65,6 +65,13 @@ class Content:
 class Chart(QWidget):
     """Draws a `Content`; pointer and arrow keys move the cursor from stop to stop.
 
+    Attributes
+    ----------
+    cursor_at
+        The stop the cursor is on, or -1.
+    marks_press
+        Whether a press on a mark is one.
+
     Signals
     -------
     cursor_moved
@@ -88,6 +95,7 @@ class Chart(QWidget):
         self.setMinimumSize(160, 90)
         self.content: Content | None = None
         self.cursor_at = -1
+        self.marks_press = False
         self._pressed = -1
         self._still: QPixmap | None = None
         theme.changed.connect(self._redraw)
@@ -168,7 +176,7 @@ class Chart(QWidget):
             self._move_to(self._stop_at(at.x()))
         else:
             self._move_to(-1)
-        over = self._mark_at(at.x()) >= 0 and self.receivers("2mark_pressed(int)") > 0
+        over = self._mark_at(at.x()) >= 0 and self.marks_press
         self.setCursor(Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.ArrowCursor)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -185,7 +193,7 @@ class Chart(QWidget):
         released = self._stop_at(event.position().x())
         mark = self._mark_at(event.position().x())
         self.update()
-        if mark >= 0 and pressed == released and self.receivers("2mark_pressed(int)") > 0:
+        if mark >= 0 and pressed == released and self.marks_press:
             self.mark_pressed.emit(mark)
         else:
             self.picked.emit(min(pressed, released), max(pressed, released))
@@ -285,13 +293,14 @@ class Chart(QWidget):
             y = area.bottom() - float(scale.place(value)) * area.height()
             painter.drawText(QRectF(area.right() + GAP, y - 8, self.width() - area.right() - GAP, 16),
                              Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)  # fmt: skip
-        painter.drawText(QRectF(area.left(), 4, self.width() - area.left() - 14, 16), Qt.AlignmentFlag.AlignRight, title)
+        painter.drawText(QRectF(area.left(), 4, self.width() - area.left() - 14, 16), Qt.AlignmentFlag.AlignRight,
+                         title)  # fmt: skip
 
     def _draw_bottom(self, painter: QPainter, content: Content, area: QRectF) -> None:
         metrics = painter.fontMetrics()
         painter.setPen(theme.color("text3"))
         after = -1e9
-        for value, text in content.x.ticks(max(2, int(area.width() // 80))):
+        for value, text in content.x.ticks(max(2, int(area.width() // 56))):
             x = area.left() + float(content.x.place(value)) * area.width()
             width = metrics.horizontalAdvance(text)
             left = min(max(x - width / 2, 2), self.width() - width - 4)
@@ -305,8 +314,8 @@ class Chart(QWidget):
 
     def _draw_marks(self, painter: QPainter, content: Content, area: QRectF) -> None:
         metrics = painter.fontMetrics()
-        taken: list[tuple[float, float]] = []
-        for mark in content.marks:
+        named: list[tuple[float, str, str]] = []  # marks close together share a label
+        for mark in sorted(content.marks, key=lambda mark: mark.at):
             place = float(content.x.place(mark.at))
             if not -0.001 <= place <= 1.001:
                 continue
@@ -314,9 +323,13 @@ class Chart(QWidget):
             painter.setPen(QPen(theme.color(mark.token), 1.0, Qt.PenStyle.DashLine))
             painter.drawLine(QPointF(x, area.top() - 4), QPointF(x, area.bottom()))
             width = metrics.horizontalAdvance(mark.text)
+            if named and x - named[-1][0] < (width + metrics.horizontalAdvance(named[-1][1])) / 2 + 8:
+                first, text, token = named[-1]
+                named[-1] = first, f"{text}, {mark.text}", token
+            else:
+                named.append((x, mark.text, mark.token))
+        for x, text, token in named:
+            width = metrics.horizontalAdvance(text)
             left = min(max(x - width / 2, 4), self.width() - width - 6)
-            if any(left < end + 8 and begin - 8 < left + width for begin, end in taken):
-                continue
-            taken.append((left, left + width))
-            painter.setPen(theme.color(mark.token))
-            painter.drawText(QRectF(left, area.top() - 19, width + 2, 14), 0, mark.text)
+            painter.setPen(theme.color(token))
+            painter.drawText(QRectF(left, area.top() - 19, width + 2, 14), 0, text)

@@ -67,14 +67,14 @@ class Steps:
 
 @dataclass(frozen=True, eq=False)
 class Along:
-    """A value at each index 0, 1, 2 …, as dots where there is room for them, else as a band from low to high."""
+    """A value at each index from `start` on: a line, dots where there is room, a band where many share a pixel."""
 
     values: Array
     token: str
-    joined: bool = True
+    start: int = 0
 
     def draw(self, painter: QPainter, area: QRectF, x: Scale, y: Scale) -> None:
-        """Draw a line, or dots, or for each pixel all that falls on it."""
+        """Draw a line and dots, or for each pixel all that falls on it."""
         size = len(self.values)
         if not size:
             return
@@ -93,12 +93,11 @@ class Along:
                 if np.isfinite(top):
                     painter.drawLine(QPointF(at, bottom + 0.5), QPointF(at, top - 0.5))
             return
-        xs, ys = across(area, x.place(np.arange(size))), up(area, y.place(self.values))
+        xs, ys = across(area, x.place(self.start + np.arange(size))), up(area, y.place(self.values))
         known = np.isfinite(self.values)
-        if self.joined:
-            painter.setPen(QPen(color, 1.5))
-            painter.drawPolyline(polygon(xs[known], ys[known]))
-        if size * 5 < area.width() or not self.joined:
+        painter.setPen(QPen(color, 1.5))
+        painter.drawPolyline(polygon(xs[known], ys[known]))
+        if size * 5 < area.width():
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(color)
             for at, level in zip(xs[known].tolist(), ys[known].tolist(), strict=True):

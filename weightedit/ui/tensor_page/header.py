@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from weightedit.core.numbers import shape_text
 from weightedit.core.spec import TensorSpec
+from weightedit.ui.icons import icon
 from weightedit.ui.pieces import label
 from weightedit.ui.theme import theme, ui_font
 
 HEIGHT = 40
+TITLES = {"heatmap": "Heatmap", "values": "Values", "histogram": "Histogram", "profiles": "Rows and columns",
+          "spectrum": "Singular values"}  # fmt: skip
+"""Each view of a tensor and what the switch calls it."""
+ICONS = {"heatmap": "grid", "values": "table", "histogram": "histogram", "profiles": "profiles", "spectrum": "spectrum"}
+"""The icon of each view, where there is no room for its name."""
 
 
 class PathLabel(QWidget):
@@ -139,6 +145,45 @@ class Segments(QFrame):
         self.buttons[name].setChecked(True)
 
 
+class ViewSwitch(Segments):
+    """The choice between views; where there is little room, icons, and the name of the one that is on."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(tuple(TITLES.values()), parent)
+        self._is_compact = False
+        for number, (name, title) in enumerate(TITLES.items(), start=1):
+            button = self.buttons[title]
+            button.setIcon(icon(ICONS[name], 14))
+            button.setIconSize(QSize(14, 14))
+            button.setAccessibleName(title)
+            button.setToolTip(f"{title}  Ctrl+{number}")
+            button.toggled.connect(self._restyle)
+        self._restyle()
+
+    @property
+    def full_width(self) -> int:
+        """How wide all names are together."""
+        return sum(self.fontMetrics().horizontalAdvance(title) + 24 for title in self.buttons) + 12
+
+    def set_compact(self, on: bool) -> None:
+        """Show icons, or names."""
+        if on != self._is_compact:
+            self._is_compact = on
+            self._restyle()
+
+    def _restyle(self) -> None:
+        bold = QFontMetrics(ui_font(12, QFont.Weight.DemiBold))
+        for title, button in self.buttons.items():
+            shows = not self._is_compact or button.isChecked()
+            style = Qt.ToolButtonStyle.ToolButtonTextOnly if not self._is_compact else \
+                Qt.ToolButtonStyle.ToolButtonTextBesideIcon if shows else \
+                Qt.ToolButtonStyle.ToolButtonIconOnly  # fmt: skip
+            button.setText(f" {title}" if self._is_compact else title)  # away from its icon
+            button.setToolButtonStyle(style)
+            with_icon = 20 if self._is_compact else 0
+            button.setFixedWidth(bold.horizontalAdvance(title) + 22 + with_icon if shows else 34)
+
+
 class Header(QFrame):
     """Path, chips and view switch."""
 
@@ -150,7 +195,7 @@ class Header(QFrame):
         self.chip = label("", "chip")
         self.chip.setFixedHeight(18)
         self.storage = StorageChip()
-        self.views = Segments(("Heatmap", "Values"))
+        self.views = ViewSwitch()
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 0, 12, 0)
         row.setSpacing(8)
@@ -160,9 +205,19 @@ class Header(QFrame):
         row.addStretch(1)
         row.addWidget(self.views)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the names of views out before the tensor's."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        wanted = self.path.sizeHint().width() + self.chip.sizeHint().width() + self.storage.width() + 58
+        self.views.set_compact(wanted + self.views.full_width > self.width())
+
     def show_tensor(self, name: str, path: tuple[object, ...], spec: TensorSpec, group: str | None) -> None:
         """Show what the tensor is."""
         self.path.show_name(name, path)
         self.chip.setText(f"{shape_text(spec.shape)} · {spec.type.short}")
         self.chip.setToolTip(f"{spec.dtype}, {spec.numel:,} values")
         self.storage.show_group(group)
+        self._make_room()

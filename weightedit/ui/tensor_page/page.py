@@ -11,22 +11,27 @@ from weightedit.core.pinned import PinnedTensor
 from weightedit.core.region import parse_region
 from weightedit.core.slots import Slot
 from weightedit.core.statistics import Statistics
+from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.pieces import line
 from weightedit.ui.tasks import Tasks
+from weightedit.ui.tensor_page.analysis_pane import AnalysisPane
 from weightedit.ui.tensor_page.block_work import BlockWork
 from weightedit.ui.tensor_page.cell_work import CellWork, check_formula
 from weightedit.ui.tensor_page.dims_bar import DimsBar
 from weightedit.ui.tensor_page.facts import Facts
 from weightedit.ui.tensor_page.go_to import GoTo
-from weightedit.ui.tensor_page.header import Header
+from weightedit.ui.tensor_page.header import TITLES, Header
 from weightedit.ui.tensor_page.heatmap_pane import HeatmapPane
+from weightedit.ui.tensor_page.histogram_pane import HistogramPane
 from weightedit.ui.tensor_page.look import Look
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.notice_bar import NoticeBar
+from weightedit.ui.tensor_page.profiles_pane import ProfilesPane
 from weightedit.ui.tensor_page.read_out import ReadOut
 from weightedit.ui.tensor_page.selection import Selection
+from weightedit.ui.tensor_page.spectrum_pane import SpectrumPane
 from weightedit.ui.tensor_page.tinting import Tinting
-from weightedit.ui.tensor_page.views import TITLES, Views
+from weightedit.ui.tensor_page.views import Views
 from weightedit.ui.tensor_page.where_bar import WhereBar
 from weightedit.ui.values.table import ValuesPane
 
@@ -42,17 +47,20 @@ class TensorPage(QWidget):
         (Statistics) of the state that is shown.
     status
         A sentence for the status bar.
+    proposed
+        (operation, arguments) for the edit panel to show.
     """
 
     selection_changed = Signal()
     statistics_ready = Signal(object)
     status = Signal(str)
+    proposed = Signal(str, object)
 
     def __init__(self, document: Document, slot: Slot, tasks: Tasks, facts: Facts, maps: dict[str, str],
                  parent: QWidget | None = None) -> None:  # fmt: skip
         super().__init__(parent)
         self.document, self.slot = document, slot
-        self._facts = facts
+        self._tasks, self._facts = tasks, facts
         self.device = "cpu"
         self.selection = Selection(slot.spec.shape, self)
         self.lookup = Lookup(document, self.selection, tasks, self)
@@ -66,7 +74,8 @@ class TensorPage(QWidget):
         self.read_out = ReadOut(self.selection, self.lookup, document.conditions)
         self.where = WhereBar(self.selection, self.lookup, document.conditions)
         self.notices = NoticeBar()
-        self.views = Views(self.heatmap_pane, self.values_pane)
+        self.views = Views(self.heatmap_pane, self.values_pane,
+                           {"histogram": self._histogram, "profiles": self._profiles, "spectrum": self._spectrum})
         self.cells = CellWork(self, tasks)
         self.blocks = BlockWork(self, self.cells, tasks)
         self.pinned: PinnedTensor | None = None
@@ -78,7 +87,8 @@ class TensorPage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for part in (self.header, line(), self.dims, line(), self.where, self.notices, self.go_to):
+        self._dims_line = line()
+        for part in (self.header, line(), self.dims, self._dims_line, self.where, self.notices, self.go_to):
             column.addWidget(part)
         column.addWidget(self.views, 1)
         column.addWidget(self.read_out)
@@ -110,7 +120,7 @@ class TensorPage(QWidget):
 
     @property
     def view_name(self) -> str:
-        """The view that is chosen: `heatmap` or `values`."""
+        """The view that is chosen, a key of `header.TITLES`."""
         return self.views.name
 
     @property
@@ -139,10 +149,12 @@ class TensorPage(QWidget):
         self.set_view(next(name for name, shown in TITLES.items() if shown == title))
 
     def set_view(self, name: str) -> None:
-        """Show the tensor as `heatmap` or `values`."""
+        """Show the tensor as `heatmap`, `values` or another of `header.TITLES`."""
         self.views.choose(name)
         self.header.views.choose(TITLES[name])
         self.dims.show_picture_controls(name == "heatmap")
+        for part in (self.dims, self._dims_line):  # a histogram counts all of the tensor, or what is selected
+            part.setVisible(name != "histogram")
         self._read_again()
         if self.isVisible():
             self.focus_view()
@@ -183,10 +195,39 @@ class TensorPage(QWidget):
                 self.cells.read(*self.values_pane.model.cell(current))
             else:
                 self.read_out.show_value("", "", "")
+        elif self.views.analysis is not None:
+            self.read_out.show_value("", "", "")
+
+    # ---- the views that compute something
+
+    def _histogram(self) -> AnalysisPane:
+        return self._connected(HistogramPane(self._tasks, self._facts, self.selection, self.lookup))
+
+    def _profiles(self) -> AnalysisPane:
+        return self._connected(ProfilesPane(self._tasks, self.selection, self.lookup))
+
+    def _spectrum(self) -> AnalysisPane:
+        offers = "low_rank" in self.document.operations
+        made = SpectrumPane(self._tasks, self.selection, self.lookup, offers_rank=offers)
+        made.rank_chosen.connect(lambda rank: self.proposed.emit("low_rank", {"rank": rank}))
+        return self._connected(made)
+
+    def _connected(self, made: AnalysisPane) -> AnalysisPane:
+        made.failed.connect(self.show_error)
+        made.status.connect(self.status)
+        return made
+
+    def show_preview(self, shown: Shown | None) -> None:
+        """Take the preview of an edit, where it is of this tensor first."""
+        mine = shown is not None and shown.preview.targets[:1] == [self.name]
+        self.views.show_preview(shown if mine else None)
 
     def copy(self) -> None:
-        """Put the picked cells on the clipboard, as text that reads back to the same bits."""
-        self.blocks.copy()
+        """Put the picked cells on the clipboard, as text that reads back to the same bits; or what a view computed."""
+        if self.views.analysis is not None:
+            self.views.analysis.copy()
+        else:
+            self.blocks.copy()
 
     def paste(self) -> None:
         """Set cells from the clipboard, from the first picked cell on."""

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from weightedit.core.pinned import PinnedTensor
+from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.pieces import empty_state
+from weightedit.ui.tensor_page.analysis_pane import AnalysisPane
 from weightedit.ui.tensor_page.heatmap_pane import HeatmapPane
 from weightedit.ui.values.table import ValuesPane
 
-TITLES = {"heatmap": "Heatmap", "values": "Values"}
-"""Each view's name and what the switch calls it."""
-
 
 class Views(QStackedWidget):
-    """Heatmap and table.
+    """Heatmap, table, and the views that compute something, each of which is made when it is first looked at.
+
+    Parameters
+    ----------
+    heatmap, values
+        The views that are always there.
+    makers
+        What makes each other view.
 
     Attributes
     ----------
     name
-        The view that is chosen, a key of `TITLES`, also while nothing can be shown.
+        The view that is chosen, a key of `header.TITLES`, also while nothing can be shown.
     nothing
         What stands in place of every view where the tensor cannot be shown.
     """
 
-    def __init__(self, heatmap: HeatmapPane, values: ValuesPane, parent: QWidget | None = None) -> None:
+    def __init__(self, heatmap: HeatmapPane, values: ValuesPane, makers: Mapping[str, Callable[[], AnalysisPane]],
+                 parent: QWidget | None = None) -> None:  # fmt: skip
         super().__init__(parent)
-        self._heatmap, self._values = heatmap, values
+        self._heatmap, self._values, self._makers = heatmap, values, makers
+        self.analyses: dict[str, AnalysisPane] = {}
+        self._pinned: PinnedTensor | None = None
+        self._preview: Shown | None = None
         self.name = "heatmap"
         self.nothing: QWidget | None = None
         self.addWidget(heatmap)
@@ -35,8 +47,11 @@ class Views(QStackedWidget):
     def show_pinned(self, pinned: PinnedTensor) -> bool:
         """Show a state of the tensor, or why it is not shown; returns whether it is."""
         reason = _why_not_shown(pinned)
+        self._pinned = pinned if reason is None else None
         self._show_nothing(reason)
         if reason is None:
+            for pane in self.analyses.values():
+                pane.show_pinned(pinned)
             self._values.show_pinned(pinned)
             self._heatmap.show_pinned(pinned)
         return reason is None
@@ -54,18 +69,41 @@ class Views(QStackedWidget):
             self.choose(self.name)
 
     def choose(self, name: str) -> None:
-        """Show the tensor as one of `TITLES`."""
+        """Show the tensor as one of `header.TITLES`."""
         self.name = name
-        if self.nothing is None:
-            self.setCurrentWidget(self._heatmap if name == "heatmap" else self._values)
+        if self.nothing is not None:
+            return
+        if name in self._makers and name not in self.analyses:
+            made = self.analyses[name] = self._makers[name]()
+            made.show_preview(self._preview)
+            if self._pinned is not None:
+                made.show_pinned(self._pinned)
+            self.addWidget(made)
+        self.setCurrentWidget(self.analyses.get(name, self._heatmap if name == "heatmap" else self._values))
+
+    @property
+    def analysis(self) -> AnalysisPane | None:
+        """The view that is shown, if it computes something."""
+        return self.analyses.get(self.name) if self.nothing is None else None
+
+    def show_preview(self, shown: Shown | None) -> None:
+        """Take the preview of an edit of this tensor, or that there is none."""
+        self._preview = shown
+        for pane in self.analyses.values():
+            pane.show_preview(shown)
 
     def focus_view(self) -> None:
         """Put the keys on what is shown."""
-        (self._heatmap.heatmap if self.name == "heatmap" else self._values.table).setFocus()
+        if self.analysis is not None:
+            self.analysis.focus_view()
+        else:
+            (self._heatmap.heatmap if self.name == "heatmap" else self._values.table).setFocus()
 
     def cancel(self) -> None:
         """Stop what is under way for the views."""
         self._heatmap.cancel()
+        for pane in self.analyses.values():
+            pane.cancel()
 
 
 def _why_not_shown(pinned: PinnedTensor) -> tuple[str, str] | None:
