@@ -14,7 +14,7 @@ import weightedit
 from tests import checkpoints
 from tests.formats.documents import TORCH_LEGACY, Held, bits, fill, rebind, same
 from tests.formats.test_torch_zip_open import assert_alike
-from tests.formats.torch_files import Tensor, floats, legacy_file, storage
+from tests.formats.torch_files import Old, Tensor, floats, legacy_file, storage
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.placeholder import Placeholder
 from weightedit.core.progress import Progress
@@ -120,6 +120,30 @@ def test_views_of_storages_share_the_whole_one(tmp_path):
     document.apply("rename", "whole", to="all")
     document.save()
     assert load(path)["again"].tolist() == [[3, 9], [9, 9]]
+
+
+def test_parameters_of_the_first_versions_are_parameters(tmp_path):
+    """torch before 0.4 pickled a call of the class and a state, where later versions call a function."""
+    root = {"weight": Old(over()["a"]), "frozen": Old(over(offset=1, size=(2,))["a"], False)}
+    path = legacy_file(tmp_path / "old.pt", root, DATA[:1])
+    theirs = load(path)
+    held = Held.open(path)
+    assert_alike(held.opened.root, theirs)
+    assert {name: (slot.spec.kind, slot.spec.requires_grad) for name, slot in held.slots.items()} == {
+        "weight": ("parameter", True), "frozen": ("parameter", False),
+    }  # fmt: skip
+    held.opened.root["one more"] = 1
+    held.write(tmp_path / "out.pt")
+    again = load(tmp_path / "out.pt")
+    assert again.pop("one more") == 1
+    same(again, theirs)
+
+
+def test_a_state_that_is_none_changes_nothing(tmp_path):
+    """Only whether a gradient is wanted, and hooks, may follow; not any attribute."""
+    path = legacy_file(tmp_path / "odd.pt", {"weight": Old(over()["a"], {"storage": 1})}, DATA[:1])
+    with pytest.raises(CheckpointError, match="sets attributes"):
+        Held.open(path)
 
 
 # ---------------------------------------------------------------- writing

@@ -34,6 +34,16 @@ class Tensor:
         return torch._utils._rebuild_tensor_v2, self.args
 
 
+class Old:
+    """Pickles as torch before 0.4 did a parameter: a call of its class, and its state."""
+
+    def __init__(self, data: Tensor, requires_grad: Any = True, kind: Any = torch.nn.Parameter) -> None:
+        self.parts = kind, (data,), (requires_grad, False, OrderedDict())
+
+    def __reduce__(self) -> Any:
+        return self.parts
+
+
 class _Pickler(pickle.Pickler):
     def persistent_id(self, obj: Any) -> Any:
         return obj.pid if isinstance(obj, Pid) else None

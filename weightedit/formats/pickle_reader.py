@@ -10,6 +10,7 @@ import copyreg
 import io
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from weightedit.core.dtypes import DTYPES
@@ -22,6 +23,7 @@ from weightedit.formats.pickle_settle import settle
 from weightedit.formats.pickle_values import (
     Extras,
     Known,
+    OldTensor,
     PickledTensor,
     SizeValue,
     StorageRef,
@@ -69,6 +71,9 @@ class PickleReader:
         }  # fmt: skip
         for name, call in builders.items():
             self._globals["torch._utils", name] = Known("torch._utils", name, call)
+        for owner in ("torch.nn.parameter.Parameter", "torch.autograd.variable.Variable"):
+            module, _, name = owner.rpartition(".")
+            self._globals[module, name] = Known(module, name, partial(self._old, GlobalName(module, name)))
         self._globals[FROM_TYPE] = Known(*FROM_TYPE, self._from_type)
 
     def read(self, data: bytes) -> Any:
@@ -172,6 +177,16 @@ class PickleReader:
         if hooks or state:
             extras = data.extras = data.extras or Extras()
             extras.hooks, extras.state = hooks or extras.hooks, state
+        return data
+
+    def _old(self, name: GlobalName, *args: Any) -> Any:
+        """Build what torch before 0.4 pickled as a call of its class."""
+        if len(args) != 1 or type(args[0]) is not PickledTensor:
+            self._stand_ins += 1
+            return constructed(name, args, None, "reduce")
+        data: PickledTensor = args[0]
+        data.parameter = name.name == "Parameter"
+        data.__class__ = OldTensor
         return data
 
     def _quantized(self, ref: Any, offset: Any, size: Any, stride: Any, quantizer: Any, requires_grad: Any,

@@ -180,6 +180,22 @@ class PickledTensor(Guarded, HeldTensor):
         return "conjugated" if flags.get("conj") else "negated" if flags.get("neg") else "plain"
 
 
+class OldTensor(PickledTensor):
+    """A parameter or variable as torch before 0.4 pickled it: its state follows, once, and then it is any tensor."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: object) -> None:
+        if type(state) is not tuple or len(state) != 3 or not isinstance(state[0], bool):
+            super().__setstate__(state)
+            return
+        self.requires_grad = state[0]
+        if state[2]:
+            self.extras = self.extras or Extras()
+            self.extras.hooks = state[2]
+        self.__class__ = PickledTensor  # type: ignore[assignment]  # what it is from now on
+
+
 class Made(type):
     """The type of the classes that stand for those a pickle names, so that it can ask for an object of one."""
 
