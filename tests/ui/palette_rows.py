@@ -330,17 +330,11 @@ def _(desk: Desk) -> None:
     assert desk.window.tree.filter.hasFocus()
 
 
-@row("tree")
-def _(desk: Desk) -> None:
-    desk.do()
-    assert not desk.window.tree.isVisible()
-    assert not desk.window.actions_of["tree"].isChecked()
-
-
 @row("inspector")
 def _(desk: Desk) -> None:
     desk.do()
     assert not desk.work.inspector.isVisible()
+    assert not desk.work.history.isVisible()
 
 
 @row("next-tab")

@@ -32,6 +32,8 @@ class StandIn(QWidget):
         super().__init__()
         self.calls: list[tuple[Any, ...]] = []
         self.shown: tuple[Any, str] | None = None
+        self.places: dict[str, Any] = {}
+        self.panels = ()
         for part in ("tabs", "body", "edit_panel", "inspector", "history"):
             setattr(self, part, Remembering(self.calls))
 

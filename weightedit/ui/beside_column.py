@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QSplitter, QVBoxLayout, QWidget
 
+from weightedit.ui.panels.place import Place
 from weightedit.ui.settings import Settings
 
 WIDTH, LEAST, MOST = 282, 240, 420
@@ -13,19 +14,19 @@ LEFT_LEAST = 540
 
 
 class BesideColumn(QWidget):
-    """What is worked on at the left, and a column of panels one above the other at the right.
+    """What is worked on at the left, and a place for panels one above the other at the right.
 
     Parameters
     ----------
     left
         What takes the room.
-    panels
-        The column's panels, from the top.
+    place
+        Where the column's panels stand; without any that is shown there is no column.
     settings
         Where its width is kept, and whether it is shown.
     """
 
-    def __init__(self, left: QWidget, panels: list[QWidget], settings: Settings, parent: QWidget | None = None) -> None:
+    def __init__(self, left: QWidget, place: Place, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._settings = settings
         self._is_drawer = False
@@ -34,16 +35,10 @@ class BesideColumn(QWidget):
         self.side.setProperty("surface", "panel")
         self.side.setMinimumWidth(LEAST)
         self.side.setMaximumWidth(MOST)
-        stack = QSplitter(Qt.Orientation.Vertical)
-        stack.setHandleWidth(1)
-        stack.setChildrenCollapsible(False)
-        for place, panel in enumerate(panels):
-            stack.addWidget(panel)
-            stack.setStretchFactor(place, 3 if place == 0 else 2)
-        stack.setSizes([520, 260])
+        self._place = place
         inside = QVBoxLayout(self.side)
         inside.setContentsMargins(0, 0, 0, 0)
-        inside.addWidget(stack)
+        inside.addWidget(place)
         left.setMinimumWidth(LEFT_LEAST)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setHandleWidth(1)
@@ -55,12 +50,22 @@ class BesideColumn(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self.splitter)
-        self.side.setVisible(settings.flag("inspector/shown", True))
+        place.filled.connect(lambda _: self._show_side())
+        self._show_side()
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the column is in sight."""
+        return not self.side.isHidden()
+
+    def _show_side(self) -> None:
+        shown = not self._is_drawer and self._settings.flag("inspector/shown", True)
+        self.side.setVisible(self._place.is_filled and (shown or (self._is_drawer and self.is_shown)))
 
     def toggle(self) -> None:
         """Show or hide the column."""
         shown = self.side.isHidden()
-        self.side.setVisible(shown)
+        self.side.setVisible(shown and self._place.is_filled)
         if self._is_drawer:
             self._place_drawer()
         else:
@@ -76,7 +81,7 @@ class BesideColumn(QWidget):
             else:
                 self.splitter.addWidget(self.side)
                 self._fit()
-            self.side.setVisible(not on and self._settings.flag("inspector/shown", True))
+            self.side.setVisible(not on and self._settings.flag("inspector/shown", True) and self._place.is_filled)
 
     def _place_drawer(self) -> None:
         self.side.setGeometry(self.width() - WIDTH, 0, WIDTH, self.height())

@@ -35,8 +35,8 @@ class Closing:
         """Remember where the window was, stop every task and close the files."""
         window = self._window
         window.settings.set("window/geometry", window.saveGeometry())
-        if window.tree.isVisible():  # beside the start page it has no width of its own
-            window.settings.set("window/tree", window.tree.width())
+        if window.left.isVisible():  # beside the start page it has no width of its own
+            window.settings.set("window/tree", window.left.width())
         window.tasks.shutdown()
         for opened in window.documents.all:
             opened.document.close()

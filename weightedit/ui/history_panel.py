@@ -220,7 +220,7 @@ class HistoryPanel(QWidget):
         self.show_document(None)
 
     def _lay_out(self) -> None:
-        head = QHBoxLayout()
+        self.head = head = QHBoxLayout()
         head.setContentsMargins(14, 6, 10, 2)
         head.setSpacing(2)
         head.addWidget(label("History", "section"))

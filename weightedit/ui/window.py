@@ -21,6 +21,8 @@ from weightedit.ui.errors_view import ErrorStrip
 from weightedit.ui.file_work import FileWork
 from weightedit.ui.filing import Filing
 from weightedit.ui.palette.palette import Palette
+from weightedit.ui.panels.panels import Panels
+from weightedit.ui.panels.place import Panel, Place
 from weightedit.ui.pieces import line
 from weightedit.ui.rail import Rail
 from weightedit.ui.recent import Recents
@@ -41,7 +43,7 @@ MakeWorkbench = Callable[[Tasks, Settings], "Workbench"]
 SMALLEST = (1024, 640)
 DRAWER_BELOW = 1200
 """Narrower than this, the inspector stays out of sight until it is asked for."""
-TREE_WIDTH = 400
+TREE_WIDTH, TREE_MOST = 400, 560
 
 
 def warm_up(progress: TaskProgress) -> tuple[str, list[str]]:
@@ -94,6 +96,7 @@ class MainWindow(QMainWindow):
     tree: TreePanel
     actions_of: Bound
     search: Palette
+    panels: Panels
 
     def __init__(self, settings: Settings, make_workbench: MakeWorkbench = real_workbench) -> None:
         super().__init__()
@@ -141,8 +144,12 @@ class MainWindow(QMainWindow):
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setHandleWidth(1)
         self.splitter.setChildrenCollapsible(False)
-        self.splitter.addWidget(self.tree)
+        self.left = Place("left")
+        self.left.setMaximumWidth(TREE_MOST)
+        self.splitter.addWidget(self.left)
         self.splitter.addWidget(self.work)
+        self.panels = Panels(self.settings, self)
+        self.panels.take([self.left], [Panel("tree", self.tree, self.tree.head)])
         self.splitter.setStretchFactor(1, 1)
         self.splitter.setSizes([self.settings.number("window/tree", TREE_WIDTH), 900])
         body = QHBoxLayout()
@@ -187,6 +194,7 @@ class MainWindow(QMainWindow):
         self.documents.changed.connect(self._changed)
         self.filing.said.connect(self.status.say_filed)
         self.filing.saved.connect(self._saved)
+        self.panels.changed.connect(self.refresh)
         self.tasks.failed.connect(lambda name, error: self.show_error(error, name))
         self.painted.connect(self._after_first_paint, Qt.ConnectionType.QueuedConnection)
 
@@ -216,6 +224,7 @@ class MainWindow(QMainWindow):
         self.workbench.status.connect(self.status.say)
         self.status.device_chosen.connect(self.workbench.set_device)
         self.pages.addWidget(self.workbench)
+        self.panels.take(self.workbench.places.values(), self.workbench.panels)
         self._fit_inspector()
         self.ready.emit()
         if self.current is not None:
@@ -325,7 +334,7 @@ class MainWindow(QMainWindow):
         names = self.documents.names_being_opened
         self.opening.say(f"Opening {', '.join(names)}" if names else "Starting torch")
         self.pages.setCurrentWidget(page)
-        self.tree.setVisible(present and self.settings.flag("window/tree-shown", True))
+        self.tree.setVisible(present)
         self.top.show_document_buttons(present)
         self.rail.set_room("edit" if present else "")
         self.refresh()
@@ -344,12 +353,6 @@ class MainWindow(QMainWindow):
         self.errors.add(error, doing)
         print(f"weightedit: {one_line(str(error) or type(error).__name__)}", file=sys.stderr, flush=True)
         self.failed.emit(error)
-
-    def toggle_tree(self) -> None:
-        """Show or hide the tree."""
-        shown = not self.tree.isVisible()
-        self.settings.set("window/tree-shown", shown)
-        self._show()
 
     def choose_theme(self, name: str) -> None:
         """Turn a theme on and keep it; an empty name follows the system."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from weightedit.core.document import Change, Document
 from weightedit.core.errors import RegionError
@@ -15,7 +15,7 @@ from weightedit.ui.heatmap_keys import HeatmapKeys
 from weightedit.ui.history_panel import HistoryPanel
 from weightedit.ui.history_steps import HistorySteps
 from weightedit.ui.inspector.inspector import Inspector
-from weightedit.ui.pieces import line
+from weightedit.ui.panels.place import Panel, Place
 from weightedit.ui.plots.colormaps import DEFAULT_MAPS
 from weightedit.ui.settings import Settings
 from weightedit.ui.tasks import Tasks
@@ -60,15 +60,19 @@ class Workbench(QWidget):
         self._show_current()
 
     def _build(self) -> None:
-        left = QWidget()
-        column = QVBoxLayout(left)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.tabs, 1)
-        self._parting = line()
-        column.addWidget(self._parting)
-        column.addWidget(self.edit_panel)
-        self.body = BesideColumn(left, [self.inspector, self.history], self._settings)
+        self.places = {name: Place(name) for name in ("top", "bottom", "right")}
+        self.panels = (Panel("inspector", self.inspector, self.inspector.head),
+                       Panel("history", self.history, self.history.head),
+                       Panel("edit", self.edit_panel, self.edit_panel.head))  # fmt: skip
+        middle = QSplitter(Qt.Orientation.Vertical)
+        middle.setHandleWidth(1)
+        middle.setChildrenCollapsible(False)
+        for part in (self.places["top"], self.tabs, self.places["bottom"]):
+            middle.addWidget(part)
+        middle.setStretchFactor(1, 1)
+        self.body = BesideColumn(middle, self.places["right"], self._settings)
+        for panel in self.panels:
+            self.places[panel.declared.places[0]].put(panel)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self.body)
@@ -168,7 +172,6 @@ class Workbench(QWidget):
         page = self.page
         has_page = page is not None
         self.edit_panel.setVisible(has_page)
-        self._parting.setVisible(has_page)
         self.inspector.setVisible(has_page)
         if page is not None:
             self.inspector.show_tensor(page.document, page.slot)

@@ -7,8 +7,7 @@ from weightedit.ui.actions.action import Action, Reach
 
 def go_to_filter(at: Reach) -> None:
     """Go to the filter of the tree, showing the tree first."""
-    if not at.window.tree.isVisible():
-        at.window.toggle_tree()
+    at.window.panels.show("tree")
     at.window.tree.focus_filter()
 
 

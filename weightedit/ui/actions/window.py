@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from weightedit.ui.actions.action import Action, Reach
+from weightedit.ui.actions.panels import panel_actions
 from weightedit.ui.theme import theme
 
 
@@ -20,11 +21,10 @@ ACTIONS = (
            "Find any action, open or recent file, and tensor by a few letters.", ("Ctrl+Shift+P",), "View", rule=True),
     Action("go-to-tensor", "Go to tensor", lambda at: at.window.search.open("tensors"),
            "Find a tensor by a few letters of its name.", ("Ctrl+P",), "View", "document"),
-    Action("tree", "Show the tree", lambda at: at.window.toggle_tree(), "Show or hide the tree of tensors.",
-           ("Ctrl+B",), "View", "document", checked=lambda at: at.window.tree.isVisible()),
-    Action("inspector", "Show the inspector", lambda at: at.work.body.toggle(),
-           "Show or hide the column of inspector and history.", ("Ctrl+I",), "View", "work",
-           checked=lambda at: at.work.body.side.isVisible()),
+    *panel_actions(),
+    Action("inspector", "Show the right column", lambda at: at.work.body.toggle(),
+           "Show or hide the column at the right, where inspector and history begin.", ("Ctrl+I",), "View", "work",
+           checked=lambda at: at.work.body.is_shown),
     Action("next-tab", "Next tab", lambda at: at.work.tabs.show_next(), "Show the tensor of the next tab.",
            ("Ctrl+Tab",), "View", "tensor"),
     Action("theme", "Dark or light", lambda at: at.window.choose_theme("light" if theme.name == "dark" else "dark"),

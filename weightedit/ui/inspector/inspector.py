@@ -134,7 +134,7 @@ class Inspector(QWidget):
 
     def _lay_out(self) -> None:
         top = QFrame()
-        row = QHBoxLayout(top)
+        self.head = row = QHBoxLayout(top)
         row.setContentsMargins(12, 6, 10, 6)
         row.addWidget(self.tabs)
         row.addStretch(1)
