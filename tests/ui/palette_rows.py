@@ -59,6 +59,8 @@ class Desk:
         """Type the action's title into the palette and press Enter."""
         name = name or self.name
         title = self.window.actions_of.declared[name].title.removesuffix("…")
+        self.window.activateWindow()
+        self.qtbot.waitUntil(self.window.isActiveWindow)
         QTest.keyClick(self.window, Qt.Key.Key_P, CTRL | SHIFT)
         palette = self.window.search
         assert palette.isVisible()

@@ -27,6 +27,8 @@ def checkpoint(tmp_path):
 
 
 def open_palette(qtbot, window, typed="", keys=(Qt.Key.Key_P, CTRL | SHIFT)):
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
     qtbot.keyClick(window, *keys)
     palette = window.search
     assert palette.isVisible()

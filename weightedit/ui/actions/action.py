@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow
     from weightedit.ui.workbench import Workbench
 
-MENUS = ("File", "Edit", "Select", "View", "Operations", "Help")
+MENUS = ("File", "Edit", "Select", "Go", "View", "Operations", "Help")
 
 
 @dataclass(frozen=True, slots=True)

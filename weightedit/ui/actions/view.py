@@ -26,8 +26,8 @@ ACTIONS = (
            "Fit the slice that is shown into the picture.", ("0",), "View", "tensor", "work"),
     Action("next-nonfinite", "Next NaN or Inf",
            lambda at: at.page.heatmap_pane.go_to_nonfinite(1, at.work.status.emit),
-           "Go to the next value that is not finite, in any slice.", ("N",), "View", "tensor", "work", rule=True),
+           "Go to the next value that is not finite, in any slice.", ("N",), "Go", "tensor", "work", rule=True),
     Action("previous-nonfinite", "Previous NaN or Inf",
            lambda at: at.page.heatmap_pane.go_to_nonfinite(-1, at.work.status.emit),
-           "Go to the value before that is not finite, in any slice.", ("Shift+N",), "View", "tensor", "work"),
+           "Go to the value before that is not finite, in any slice.", ("Shift+N",), "Go", "tensor", "work"),
 )  # fmt: skip

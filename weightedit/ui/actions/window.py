@@ -18,15 +18,15 @@ def show_keys(at: Reach) -> None:
 
 ACTIONS = (
     Action("palette", "Search everything", lambda at: at.window.search.open(),
-           "Find any action, open or recent file, and tensor by a few letters.", ("Ctrl+Shift+P",), "View", rule=True),
+           "Find any action, open or recent file, and tensor by a few letters.", ("Ctrl+Shift+P",), "Go"),
     Action("go-to-tensor", "Go to tensor", lambda at: at.window.search.open("tensors"),
-           "Find a tensor by a few letters of its name.", ("Ctrl+P",), "View", "document"),
+           "Find a tensor by a few letters of its name.", ("Ctrl+P",), "Go", "document"),
     *panel_actions(),
     Action("inspector", "Show the right column", lambda at: at.work.body.toggle(),
            "Show or hide the column at the right, where inspector and history begin.", ("Ctrl+I",), "View", "work",
            checked=lambda at: at.work.body.is_shown),
     Action("next-tab", "Next tab", lambda at: at.work.tabs.show_next(), "Show the tensor of the next tab.",
-           ("Ctrl+Tab",), "View", "tensor"),
+           ("Ctrl+Tab",), "Go", "tensor", rule=True),
     Action("theme", "Dark or light", lambda at: at.window.choose_theme("light" if theme.name == "dark" else "dark"),
            "Switch between the dark and the light theme.", ("Ctrl+Shift+L",), "View", rule=True),
     Action("keys", "Keys", show_keys, "Show every key and what it does.", ("F1",), "Help"),

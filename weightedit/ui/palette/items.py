@@ -15,7 +15,7 @@ from weightedit.ui.settings import Settings
 if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow
 
-ICONS = {"File": "file", "Edit": "sliders", "Select": "region", "View": "grid", "Operations": "braces", "Help": "help"}
+ICONS = {"File": "file", "Edit": "sliders", "Select": "region", "Go": "arrow-right", "View": "grid", "Operations": "braces", "Help": "help"}
 USED, USED_KEPT = "palette/used", 40
 
 
