@@ -176,3 +176,18 @@ def check_against(operation: str, reference: Any, found: torch.Tensor, original:
         assert np.allclose(found, reference(original), atol=CLOSE[operation])
     else:
         assert same_bits(found, reference(original).contiguous())
+
+
+def test_only_the_arguments_that_matter_are_asked_for(bench: Bench) -> None:
+    bench.open("w")
+    fill_in(bench, "initialize", {"method": "normal", "std": "3"})
+
+    def asked() -> set[str]:
+        return {one.declared.name for one in bench.panel.form.fields if one.isVisible()}
+
+    assert asked() == {"method", "mean", "std", "seed"}
+    fill_in(bench, "initialize", {"method": "constant"})
+    assert asked() == {"method", "value", "seed"}
+    assert bench.panel.form.request().arguments["std"] == 1
+    fill_in(bench, "prune", {"by": "n:m"})
+    assert asked() == {"by", "n", "m"}

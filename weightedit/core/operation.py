@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, NewType, get_args
 
 from weightedit.core.region import Box
@@ -37,6 +38,7 @@ _TYPES = {
 }  # fmt: skip
 Subject = Literal["tensor", "entry", "value"]
 Code = Callable[[TensorSpec, Mapping[str, Any]], str]
+Uses = Mapping[str, Mapping[str, Sequence[str]]]
 Label = Callable[[Mapping[str, str]], str]
 REQUIRED = inspect.Parameter.empty
 
@@ -119,6 +121,8 @@ class Operation:
         What it is applied to: tensors, or for a restructure any `entry` of the tree, or only a `value`.
     takes_place
         Whether `compute` wants to know its place.
+    uses
+        What a choice decides on: `{"method": {"constant": ("value",)}}` says that `value` matters for `constant` alone.
     mentions
         `(**arguments) → names` of tensors that its arguments name within a text; `code` has them as `{at[0]}`, ….
     """
@@ -145,10 +149,19 @@ class Operation:
     subject: Subject
     takes_place: bool
     mentions: Callable[..., Sequence[str]] | None
+    uses: Uses
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter called `name`, or None."""
         return next((parameter for parameter in self.parameters if parameter.name == name), None)
+
+    def matters(self, name: str, arguments: Mapping[str, Any]) -> bool:
+        """Whether a parameter matters, given what was chosen for the others."""
+        for choice, by_value in self.uses.items():
+            mentioned = any(name in names for names in by_value.values())
+            if mentioned and name not in by_value.get(arguments.get(choice, ""), ()):
+                return False
+        return True
 
 
 def operation(effect: Effect, *, title: str, group: str = "Values", locality: Locality = "elementwise",
@@ -156,7 +169,7 @@ def operation(effect: Effect, *, title: str, group: str = "Values", locality: Lo
               result: Callable[..., TensorSpec] | None = None, inputs: Callable[..., Box | None] | None = None,
               label: str | Label = "", code: str | Code = "", fits: Callable[..., tuple[int, int]] | None = None,
               prepare: Callable[..., Any] | None = None, random: bool = False, subject: Subject = "tensor",
-              mentions: Callable[..., Sequence[str]] | None = None,
+              mentions: Callable[..., Sequence[str]] | None = None, uses: Uses = MappingProxyType({}),
               ) -> Callable[[Callable[..., Any]], Operation]:  # fmt: skip
     """Declare a function as an operation; a signature or docstring that cannot make a form fails at import."""
 
@@ -171,7 +184,7 @@ def operation(effect: Effect, *, title: str, group: str = "Values", locality: Lo
         region = effect == "write" if takes_region is None else takes_region
         return Operation(function.__name__.rstrip("_"), title, doc.splitlines()[0], doc, parameters, locality, effect,
                          region, converts, scales, function, result, inputs, label, code, fits, group, prepare, random,
-                         subject, takes_place, mentions)  # fmt: skip
+                         subject, takes_place, mentions, uses)  # fmt: skip
 
     return declare
 

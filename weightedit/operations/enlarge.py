@@ -72,7 +72,7 @@ def _pad_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
 
 
 @operation("rebind", title="Pad", group="Shape", locality="whole", result=_pad_result, inputs=_pad_inputs,
-           label="{pad} {mode}", code=_pad_code)  # fmt: skip
+           label="{pad} {mode}", code=_pad_code, uses={"mode": {"constant": ["value"]}})  # fmt: skip
 def pad(current: Tensor | None, pad: Ints, mode: Mode = "constant", value: Number = 0, *,
         place: Place) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
     """Add indices before and after those of a dimension, or take some away with negative numbers.

@@ -19,6 +19,12 @@ Method = Literal["zeros", "ones", "constant", "uniform", "normal", "trunc_normal
                  "kaiming_uniform", "kaiming_normal", "orthogonal", "eye", "dirac"]  # fmt: skip
 Mode = Literal["fan_in", "fan_out"]
 Nonlinearity = Literal["linear", "conv1d", "conv2d", "conv3d", "sigmoid", "tanh", "relu", "leaky_relu", "selu"]
+ARGUMENTS = {
+    "constant": ("value",), "normal": ("mean", "std"), "uniform": ("a", "b"), "trunc_normal": ("mean", "std", "a", "b"),
+    "xavier_uniform": ("gain",), "xavier_normal": ("gain",), "orthogonal": ("gain",), "dirac": ("groups",),
+    "kaiming_uniform": ("a", "mode", "nonlinearity"), "kaiming_normal": ("a", "mode", "nonlinearity"),
+}  # fmt: skip
+"""What each of torch.nn.init's functions takes."""
 
 
 def _fresh(**given: Any) -> Fresh:
@@ -44,13 +50,8 @@ def _prepare(survey: Survey, **given: Any) -> tuple[Fresh, Tensor | None]:
 
 def code_of(given: Mapping[str, Any], like: str) -> str:
     """Return the call of torch.nn.init that does the same to a fresh tensor; random values come from torch's seed."""
-    names = {
-        "constant": ["value"], "normal": ["mean", "std"], "uniform": ["a", "b"],
-        "trunc_normal": ["mean", "std", "a", "b"], "xavier_uniform": ["gain"], "xavier_normal": ["gain"],
-        "orthogonal": ["gain"], "dirac": ["groups"],
-        "kaiming_uniform": ["a", "mode", "nonlinearity"], "kaiming_normal": ["a", "mode", "nonlinearity"],
-    }.get(given["method"], [])  # fmt: skip
-    positional = "value" if names == ["value"] else ""
+    names = ARGUMENTS.get(given["method"], ())
+    positional = "value" if names == ("value",) else ""
     arguments = [_code_value(given["value"])] if positional else [
         f"{name}={_code_value(given[name])}" for name in names if name in given and given[name] is not None]
     return f"torch.nn.init.{given['method']}_({', '.join([like, *arguments])})"
@@ -61,7 +62,7 @@ def _code_value(value: Any) -> str:
 
 
 @operation("write", title="Initialize", group="Initialize", locality="whole", random=True, prepare=_prepare,
-           label="{method}",
+           label="{method}", uses={"method": ARGUMENTS},
            code=lambda spec, given: code_of(given, "torch.empty_like({tensor})") + "{region}")  # fmt: skip
 def initialize(current: Tensor, method: Method = "kaiming_uniform", value: Number = 0, mean: Number = 0,
                std: Number = 1, a: Number | None = None, b: Number | None = None, gain: Number = 1,

@@ -95,7 +95,8 @@ def _label(given: Mapping[str, str]) -> str:
     return text if given["per"] == "tensor" else f"{text} per {given['per']}"
 
 
-@operation("write", title="Normalize", locality="whole", prepare=_prepare, label=_label, code=_code)
+@operation("write", title="Normalize", locality="whole", prepare=_prepare, label=_label, code=_code,
+           uses={"to": {"norm": ["ord"]}})  # fmt: skip
 def normalize(current: Tensor, to: Quantity = "norm", value: Number | None = None, ord: Number = 2,
               per: Per = "tensor", *, place: Place) -> Tensor:  # fmt: skip
     """Bring the norm, the mean or the standard deviation of the region, or of each row or column, to a value.

@@ -43,7 +43,9 @@ def _label(given: Mapping[str, str]) -> str:
     return f"{given['amount']} by {given['by']}"
 
 
-@operation("write", title="Prune", locality="whole", prepare=_prepare, label=_label, code=_code)
+@operation("write", title="Prune", locality="whole", prepare=_prepare, label=_label, code=_code,
+           uses={"by": {"magnitude": ["amount"], "row": ["amount", "ord"], "column": ["amount", "ord"],
+                        "n:m": ["n", "m"]}})  # fmt: skip
 def prune(current: Tensor, amount: Number = 0.5, by: By = "magnitude", n: int = 2, m: int = 4, ord: Number = 2, *,
           place: Place) -> Tensor:  # fmt: skip
     """Set the least values of the region to 0: single ones, whole rows or columns, or all but n of every m.

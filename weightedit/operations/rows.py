@@ -11,7 +11,7 @@ from weightedit.core.operation import Number, operation
 from weightedit.core.place import Place, Survey
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
-from weightedit.operations.initialize import code_of
+from weightedit.operations.initialize import ARGUMENTS, code_of
 from weightedit.operations.refusing import dimension, refuse
 
 if TYPE_CHECKING:
@@ -76,13 +76,18 @@ def _insert_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
     return f"torch.cat([{{current}}[{before}:{index}], {rows}, {{current}}[{before}{index}:]], {at})"
 
 
+_ARGUMENTS = {method: [name for name in names if name in ("value", "mean", "std", "a", "b")]
+              for method, names in ARGUMENTS.items()} | {"copy": ["row"]}  # fmt: skip
+
+
 def _insert_label(given: Mapping[str, str]) -> str:
     where = "at the end" if given["index"] == "None" else f"at {given['index']}"
     return f"{given['count']} × {given['method']} {where}"
 
 
 @operation("rebind", title="Insert rows", group="Rows", locality="row", random=True, result=_insert_result,
-           inputs=_insert_inputs, prepare=_insert_prepare, label=_insert_label, code=_insert_code)  # fmt: skip
+           inputs=_insert_inputs, prepare=_insert_prepare, label=_insert_label, code=_insert_code,
+           uses={"method": _ARGUMENTS})  # fmt: skip
 def insert_rows(current: Tensor | None, index: int | None = None, count: int = 1, method: RowMethod = "kaiming_uniform",
                 dim: int = 0, value: Number = 0, mean: Number = 0, std: Number = 1, a: Number | None = None,
                 b: Number | None = None, row: int = 0, *, place: Place) -> tuple[Tensor, Tensor]:  # fmt: skip

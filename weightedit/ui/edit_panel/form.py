@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QScrollArea, QVBox
 from weightedit.core.document import Document
 from weightedit.core.edit import Edit, Region
 from weightedit.core.operation import Operation
+from weightedit.ui.edit_panel.choice_field import ChoiceField
 from weightedit.ui.edit_panel.field import Field
 from weightedit.ui.edit_panel.fields import NAMED, field_for
 from weightedit.ui.edit_panel.operation_choice import OperationChoice
@@ -182,7 +183,7 @@ class Form(QWidget):
         narrow = len(operation.parameters) > 1 and all(p.type in ("number", "integer") for p in operation.parameters)
         for number, parameter in enumerate(operation.parameters):
             made = field_for(parameter, names)
-            made.changed.connect(self.changed)
+            made.changed.connect(self._field_changed)
             at = divmod(number, 2) if narrow else (number, 0)
             self._grid.addWidget(made, *at, 1, 1 if narrow else 2)
             self.fields.append(made)
@@ -193,7 +194,23 @@ class Form(QWidget):
             self._grid.addWidget(self.seed, len(self.fields), 0, 1, 2)
             self.fields.append(self.seed)
         self._tell_fields()
+        self._show_what_matters()
         self.fields_made.emit()
+
+    def _field_changed(self) -> None:
+        self._show_what_matters()
+        self.changed.emit()
+
+    def _show_what_matters(self) -> None:
+        """Hide the fields that the choices made in others leave without meaning; they keep their defaults."""
+        operation = self.operation
+        chosen = {made.declared.name: made.value() for made in self.fields if isinstance(made, ChoiceField)}
+        for made in self.fields if operation is not None and operation.uses else ():
+            matters = operation is None or operation.matters(made.declared.name, chosen)
+            was_asked = not made.isHidden()
+            made.setHidden(not matters)
+            if was_asked and not matters:
+                made.clear()
 
     def _tell_fields(self) -> None:
         operation = self.operation

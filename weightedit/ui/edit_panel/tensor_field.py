@@ -7,9 +7,11 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCompleter, QLineEdit, QWidget
 
+from weightedit.core.edit import TensorValue
 from weightedit.core.numbers import NumberError, parse_number
 from weightedit.core.operation import Parameter
 from weightedit.ui.edit_panel.field import Field
+from weightedit.ui.edit_panel.held import Held
 from weightedit.ui.literals import FieldError, nested
 
 OF_FILE = "::"
@@ -22,6 +24,7 @@ class TensorField(Field):
     def __init__(self, parameter: Parameter, names: list[str], parent: QWidget | None = None) -> None:
         super().__init__(parameter, parent)
         self.edit = QLineEdit()
+        self._held = Held()
         operand = parameter.type == "operand"
         self.edit.setPlaceholderText("Number, or a tensor's name" if operand else "Name, or file::name")
         self._names = set(names)
@@ -38,8 +41,10 @@ class TensorField(Field):
         return not self.edit.text().strip()
 
     def value(self) -> Any:
-        """Return the name, or (file, name)."""
-        return self._meant(self.edit.text().strip())
+        """Return the name, (file, name), or the values that were put here."""
+        text = self.edit.text().strip()
+        held = self._held.meant_by(text)
+        return self._meant(text) if held is None else held
 
     def _meant(self, text: str) -> Any:
         if text in self._names:
@@ -57,7 +62,10 @@ class TensorField(Field):
         raise FieldError(f"There is no tensor {text} here; a tensor of another file is written file{OF_FILE}name.")
 
     def set_value(self, value: Any) -> None:
-        """Show a name."""
+        """Show a name, or what values were put here."""
+        if isinstance(value, TensorValue):
+            self.edit.setText(self._held.hold(value))
+            return
         file, name = getattr(value, "file", None), getattr(value, "tensor", None)
         if isinstance(value, tuple):
             file, name = value

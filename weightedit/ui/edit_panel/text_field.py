@@ -7,9 +7,11 @@ from typing import Any
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from weightedit.core.dtypes import DTYPES
+from weightedit.core.edit import TensorName, TensorValue
 from weightedit.core.numbers import NumberError, parse_number, stored, value_text
 from weightedit.core.operation import REQUIRED, Parameter
 from weightedit.ui.edit_panel.field import Field
+from weightedit.ui.edit_panel.held import Held
 from weightedit.ui.literals import FieldError, integers, kind_of, nested, plain, plain_text, whole
 from weightedit.ui.pieces import restyle
 from weightedit.ui.theme import mono_font
@@ -24,6 +26,7 @@ class TextField(Field):
     def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
         super().__init__(parameter, parent)
         self.edit = QLineEdit()
+        self._held = Held()
         mono = parameter.type != "text"
         self.edit.setProperty("mono", mono)
         if mono:
@@ -47,6 +50,8 @@ class TextField(Field):
     def value(self) -> Any:
         """Return what is typed as the parameter's type."""
         text = self.edit.text().strip()
+        if (held := self._held.meant_by(text)) is not None:
+            return held
         if not text and self.declared.optional:
             return None
         if self.declared.type == "text":
@@ -64,9 +69,8 @@ class TextField(Field):
 
     def set_value(self, value: Any) -> None:
         """Show an argument."""
-        shape = getattr(value, "shape", None)
-        if shape is not None and hasattr(value, "digest"):
-            self.edit.setPlaceholderText(f"{list(shape)} values")
+        if isinstance(value, TensorValue | TensorName):
+            self.edit.setText(self._held.hold(value))
             return
         if self.declared.type == "plain" and value != "":
             self.edit.setText(plain_text(value))
