@@ -54,7 +54,7 @@ class Workbench(QWidget):
         self._device = "cpu"
         self.tabs = TensorTabs(tasks, self._facts, self._maps)
         self.edit_panel = EditPanel(tasks)
-        self.inspector, self.history = Inspector(tasks), HistoryPanel()
+        self.inspector, self.history = Inspector(tasks, self._settings), HistoryPanel()
         self._build()
         self._connect()
         self._show_current()
@@ -175,7 +175,7 @@ class Workbench(QWidget):
         self.inspector.setVisible(has_page)
         if page is not None:
             self.inspector.show_tensor(page.document, page.slot)
-            self.inspector.show_statistics(None if page.pinned is None else self._facts.known(page.pinned))
+            self.inspector.show_statistics(None if page.pinned is None else self._facts.known(page.pinned), page.pinned)
             self._look_changed()
             self.edit_panel.order_tabs(page.read_out.field)
         self._retarget()
@@ -206,7 +206,7 @@ class Workbench(QWidget):
     def _statistics_ready(self, found: object) -> None:
         page = self.page
         if page is not None and page.pinned is not None and self.sender() is page:
-            self.inspector.show_statistics(self._facts.known(page.pinned))
+            self.inspector.show_statistics(self._facts.known(page.pinned), page.pinned)
 
     def _look_changed(self) -> None:
         if self.page is not None:

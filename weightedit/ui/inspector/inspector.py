@@ -16,11 +16,14 @@ from PySide6.QtWidgets import (
 
 from weightedit.core.document import Document
 from weightedit.core.numbers import bytes_text, count_text, shape_text, statistic_text
+from weightedit.core.pinned import PinnedTensor
 from weightedit.core.slots import Slot
 from weightedit.core.statistics import Statistics
 from weightedit.ui.edit_panel.preview_work import Shown
+from weightedit.ui.inspector.quantiles import QuantilesSection
 from weightedit.ui.inspector.rows import Columns, Facts, Pairs, Section, Wrapped, value_label
 from weightedit.ui.pieces import label
+from weightedit.ui.settings import Settings
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.header import Segments, StorageChip
 from weightedit.ui.theme import ui_font
@@ -113,7 +116,7 @@ class Inspector(QWidget):
 
     chosen = Signal(str)
 
-    def __init__(self, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, tasks: Tasks, settings: Settings | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tasks = tasks
         self.tabs = Segments(("Inspect", "Place in file"))
@@ -121,6 +124,7 @@ class Inspector(QWidget):
         self.facts = Facts("Tensor", TENSOR)
         self.statistics = Pairs("Statistics", PAIRS)
         self.statistics.note.setText("whole tensor")
+        self.quantiles = QuantilesSection(tasks, settings or Settings())
         self.storage = StorageSection()
         self.place = Facts("Place in file", ("File", "Format", "State"))
         self.bytes_ = Wrapped("Bytes")
@@ -143,7 +147,7 @@ class Inspector(QWidget):
         column.setSpacing(0)
         column.addWidget(top)
         column.addWidget(self.pages, 1)
-        for sections in ((self.preview, self.facts, self.statistics, self.storage),
+        for sections in ((self.preview, self.facts, self.statistics, self.quantiles, self.storage),
                          (self.path, self.place, self.bytes_, self.metadata)):  # fmt: skip
             inner = QWidget()
             inside = QVBoxLayout(inner)
@@ -186,9 +190,10 @@ class Inspector(QWidget):
                  document.metadata.items()]  # fmt: skip
         self.metadata.show_text("\n".join(lines) or "The file carries none.")
 
-    def show_statistics(self, found: Statistics | None) -> None:
-        """Show statistics, or that they are on their way."""
+    def show_statistics(self, found: Statistics | None, pinned: PinnedTensor | None = None) -> None:
+        """Show statistics of a state of the tensor, or that they are on their way."""
         section = self.statistics
+        self.quantiles.show_statistics(found, pinned)
         if found is None:
             for name in section.values:
                 section.show_value(name, "…")
@@ -215,6 +220,7 @@ class Inspector(QWidget):
         self.preview.setVisible(rebinds)
         self.facts.setVisible(not rebinds)
         self.statistics.setVisible(not rebinds)
+        self.quantiles.setVisible(not rebinds)
         if shown is None or not rebinds:
             return
         before, after = shown.preview.spec_before, shown.preview.spec_after

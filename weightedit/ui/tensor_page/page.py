@@ -72,7 +72,7 @@ class TensorPage(QWidget):
         self.values_pane = ValuesPane(tasks, self.selection, self.lookup, check_formula)
         self.tinting = Tinting(self.heatmap_pane, self.lookup, self.selection, tasks)
         self.read_out = ReadOut(self.selection, self.lookup, document.conditions)
-        self.where = WhereBar(self.selection, self.lookup, document.conditions)
+        self.where = WhereBar(self.selection, self.lookup)
         self.notices = NoticeBar()
         self.views = Views(self.heatmap_pane, self.values_pane,
                            {"histogram": self._histogram, "profiles": self._profiles, "spectrum": self._spectrum})
@@ -90,6 +90,8 @@ class TensorPage(QWidget):
         self._dims_line = line()
         for part in (self.header, line(), self.dims, self._dims_line, self.where, self.notices, self.go_to):
             column.addWidget(part)
+        self.dims.add_control(self.values_pane.formats)
+        self.values_pane.formats.hide()
         column.addWidget(self.views, 1)
         column.addWidget(self.read_out)
 
@@ -153,6 +155,7 @@ class TensorPage(QWidget):
         self.views.choose(name)
         self.header.views.choose(TITLES[name])
         self.dims.show_picture_controls(name == "heatmap")
+        self.values_pane.formats.setVisible(name == "values")
         for part in (self.dims, self._dims_line):  # a histogram counts all of the tensor, or what is selected
             part.setVisible(name != "histogram")
         self._read_again()

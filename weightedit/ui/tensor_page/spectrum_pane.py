@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import count_text, percent_text, shape_text, statistic_text
+from weightedit.core.selecting import Picks
 from weightedit.core.spectrum import ENERGIES, Matrix, Spectrum, spectrum
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.inspector.rows import Facts
@@ -207,6 +208,14 @@ class SpectrumPane(AnalysisPane):
         return at + 1 if at >= 0 else max(self.found.rank_holding(ENERGIES[-1]), 1)
 
     def _choose(self, rank: int) -> None:
+        """Propose a rank for what the matrix is: the slice, which is selected then, or the whole tensor."""
+        selection = self._selection
+        if self.found is None:
+            return
+        if self.found.matrix.view is None or len(selection.shape) < 3:
+            selection.clear()
+        else:
+            selection.pick_picks(Picks(selection.shape, (selection.slice_box,)))
         self.rank_chosen.emit(rank)
 
     # ---- for the page
