@@ -25,6 +25,7 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
     "scale a list of columns": ("scale", {"factor": 0.5, "region": "[:, [5, 4000, 3]]"}),
     "scale a union": ("scale", {"factor": 0.5, "region": ["[10:20, :]", "[::2, ::3]", "[:, 8:16]"]}),
     "add to rows": ("add", {"value": 1.0, "region": "[4000:8000, :]"}),
+    "expression": ("expression", {"formula": "(w - mean(w, 0)) / std(w) * quantile(abs(w), 0.9)"}),
     "fill every fourth row": ("fill", {"value": 0.1, "region": "[::4, :]"}),
     "set a number": ("set", {"values": 3.0, "region": "[:, 100:1100]"}),
     "set a row": ("set", {"values": torch.arange(COLUMNS), "region": "[:4000, :]"}),
@@ -39,6 +40,17 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
     "replace by one here": ("replace", {"source": "small"}),
     "requires_grad": ("requires_grad", {"value": True}),
     "rename": ("rename", {"to": "renamed"}),
+    "normalize each row": ("normalize", {"per": "row", "region": "[100:1100, :]"}),
+    "standardize each column": ("normalize", {"per": "column", "to": "mean and std", "region": "[::16, :]"}),
+    "prune": ("prune", {"amount": 0.3, "region": "[::16, :]"}),
+    "prune rows": ("prune", {"amount": 0.3, "by": "row", "region": "[100:1100, :]"}),
+    "prune 2:4 of rows": ("prune", {"by": "n:m", "region": "[100:1100, :]"}),
+    "initialize": ("initialize", {"method": "normal", "region": "[::16, :]"}),
+    "flip rows": ("flip", {"dims": [0, 1], "region": "[100:1100, :]"}),
+    "roll rows": ("roll", {"shifts": [5, -7], "dims": [0, 1], "region": "[100:1100, :]"}),
+    "pad": ("pad", {"pad": [3, 2, 1, 1]}),
+    "reshape": ("reshape", {"shape": [-1, 128, 64]}),
+    "delete a row": ("delete_rows", {"rows": "3, 5:900:2"}),
 }
 SMALL_CASES = {name: case for name, case in CASES.items() if "big" not in name and "row" not in name}
 

@@ -206,12 +206,21 @@ def surrounded(current: Tensor | None, old: Sequence[Array], place: Place,
     stored = staged(exact, place.spec.dtype)
     if current is None or not all(part.any() for part in old):
         return exact, stored
-    kept = np.zeros(shape, bool)
-    kept[np.ix_(*old)] = True
-    as_bits(stored)[torch.from_numpy(kept)] = as_bits(current.cpu()).reshape(-1)
+    index = _index(old)
+    as_bits(stored).numpy()[index] = as_bits(current.cpu()).numpy().reshape([int(part.sum()) for part in old])
     if exact.dtype == stored.dtype:
         return stored, stored
     if stored.is_floating_point() or stored.is_complex():
         exact = wide(exact).to(torch.complex128) if stored.is_complex() else wide(exact)
-    holds = exact.is_floating_point() or exact.is_complex()  # whole numbers are only asked whether they fit, and 0 does
-    return torch.where(torch.from_numpy(kept), wide(stored).to(exact.dtype) if holds else 0, exact), stored
+    # Whole numbers are only asked whether they fit, and 0 does.
+    holds = exact.is_floating_point() or exact.is_complex()
+    exact.numpy()[index] = wide(stored).to(exact.dtype).numpy()[index] if holds else 0
+    return exact, stored
+
+
+def _index(old: Sequence[Array]) -> tuple[Any, ...]:
+    """Return the index of cells that are old along every dimension: slices where they follow each other."""
+    places = [np.flatnonzero(part) for part in old]
+    if all(part[-1] - part[0] == len(part) - 1 for part in places):
+        return tuple(slice(part[0], part[-1] + 1) for part in places)
+    return np.ix_(*places)
