@@ -104,7 +104,7 @@ def match(readable: Readable, picks: Picks, conditions: Conditions | None,
     if conditions is None:
         raise RegionError("This document was opened without the language of conditions.")
     box = picks.boxes[0]
-    _, condition = conditions(f"where {picks.condition}")
+    _, condition = conditions(str(picks.region))
     named = {name: resolve(TensorName(name)) for name in condition.names}
     bound = condition.bind(PinnedRegion(readable, box), named, nbytes=NBYTES,
                            check=lambda: None if progress is None else progress.advance(0))  # fmt: skip

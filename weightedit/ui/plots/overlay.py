@@ -48,7 +48,7 @@ class Tint:
         """Return it in the colour of what is picked, elsewhere clear."""
         height, width = self.mask.shape
         color = theme.color("accent")
-        color.setAlphaF(0.6)
+        color.setAlphaF(0.85)
         made = np.where(self.mask, np.uint32(color.rgba()), np.uint32(0)).astype(np.uint32)
         return QImage(made.tobytes(), width, height, 4 * width, QImage.Format.Format_ARGB32).copy()
 

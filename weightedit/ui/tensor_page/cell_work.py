@@ -89,7 +89,7 @@ class CellWork(QObject):
         if not edit.ask:
             go()
             return
-        page.notices.say("notice", edit.ask, "One edit, taken back by one undo.", "Paste all the same", passing=True)
+        page.notices.say("notice", edit.ask, "One edit, which one undo takes back.", edit.button, passing=True)
         assert page.notices.confirm is not None
         page.notices.confirm.clicked.connect(go)
 

@@ -130,11 +130,12 @@ class DimsBar(QFrame):
         row.addStretch(1)
         for widget in (self.parts, self.maps, self.levels):
             row.addWidget(widget)
-        parting = line(vertical=True)
-        parting.setFixedHeight(16)
-        row.addWidget(parting)
+        self._parting = line(vertical=True)
+        self._parting.setFixedHeight(16)
+        row.addWidget(self._parting)
         for button in (self.tiles, self.crosshair, self.square, self.zoom_out, self.fit, self.zoom_in):
             row.addWidget(button)
+        self._row = row
         self._sliders = QHBoxLayout()
         self._sliders.setContentsMargins(14, 0, 12, 4)
         self._sliders.setSpacing(18)
@@ -248,10 +249,14 @@ class DimsBar(QFrame):
         widest = max((metrics.horizontalAdvance(text) for text in texts), default=0)
         self.levels.view().setMinimumWidth(widest + 32)
 
+    def add_control(self, control: QWidget) -> None:
+        """Take in at the right end what belongs to another view, which shows and hides it."""
+        self._row.addWidget(control)
+
     def show_picture_controls(self, shown: bool) -> None:
         """Hide what only a picture needs while the table is shown."""
         self._is_picture = shown
-        for widget in self.picture_controls:
+        for widget in (*self.picture_controls, self._parting):
             widget.setVisible(shown)
         self._make_room()
         self._fit_height()

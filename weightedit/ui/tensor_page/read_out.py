@@ -9,6 +9,7 @@ from weightedit.core.conditions import Conditions
 from weightedit.core.errors import RegionError
 from weightedit.core.numbers import count_text, shape_text
 from weightedit.core.selecting import Picks
+from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import IconLabel, icon_button, label, restyle
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.selection import Selection
@@ -56,7 +57,7 @@ class ReadOut(QFrame):
         self.field.setToolTip("Integers, slices, ... and one list, such as [3, 10:20, :]; several parted by ;\n"
                               "or a condition, such as where abs(w) < 1e-4  Ctrl+G")  # fmt: skip
         self.where = icon_button("filter", "Select by condition (Ctrl+Shift+F)", 22, 14)
-        self.size_text, self.problem = label("", "caption"), label("", "bad")
+        self.size_text, self.problem = ElidedLabel("", "caption"), ElidedLabel("", "bad")
         self.index, self.value, self.bits = (label("", "mono") for _ in range(3))
         restyle(self.index, "tone", "")
         self.bits.setProperty("role", "caption")

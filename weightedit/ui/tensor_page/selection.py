@@ -228,10 +228,10 @@ class Selection(QObject):
     def pick_text(self, text: str) -> None:
         """Pick what a typed region selects; the slice follows where it can. Raises `RegionError`."""
         picks = Picks.parse(text, self.shape)
-        box = picks.boxes[0] if len(picks.boxes) == 1 else None
-        fixed = {} if box is None else {dim: axis[0] for dim, axis in enumerate(box.axes)
-                                        if len(axis) == 1 and dim in self.view.fixed}  # fmt: skip
-        if fixed:
+        if picks and (len(picks.boxes) == 1 or not is_shown(picks, self.view)):
+            first = picks.boxes[0]
+            fixed = {dim: first.axes[dim][0] for dim, at in self.view.fixed.items()
+                     if len(first.axes[dim]) and (at not in first.axes[dim] or len(first.axes[dim]) == 1)}  # fmt: skip
             self.set_view(SliceView(self.view.rows_dim, self.view.columns_dim, {**self.view.fixed, **fixed}))
         self.pick_picks(picks)
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLineEdit, QMenu, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
-from weightedit.core.conditions import Conditions
-from weightedit.core.errors import RegionError
+from weightedit.core.errors import ExpressionError
 from weightedit.core.numbers import count_text
 from weightedit.core.selecting import Picks, region_text
+from weightedit.search.condition import parse_condition
+from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import IconLabel, icon_button, label, restyle
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.selection import Selection
@@ -34,12 +45,10 @@ class WhereBar(QFrame):
 
     closed = Signal()
 
-    def __init__(self, selection: Selection, lookup: Lookup, conditions: Conditions | None,
-                 parent: QWidget | None = None) -> None:  # fmt: skip
+    def __init__(self, selection: Selection, lookup: Lookup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("surface", "panel")
-        self.setFixedHeight(HEIGHT)
-        self._selection, self._lookup, self._conditions = selection, lookup, conditions
+        self._selection, self._lookup = selection, lookup
         self._before = Picks(selection.shape)
         self.field = _Field()
         self.field.setProperty("mono", True)
@@ -50,7 +59,7 @@ class WhereBar(QFrame):
         self.choices.setProperty("kind", "quiet")
         self.choices.setAccessibleName("Ready-made conditions")
         self.within = QCheckBox()
-        self.said, self.problem = label("", "caption"), label("", "bad")
+        self.said, self.problem = ElidedLabel("", "caption"), label("", "bad")
         self.leave = icon_button("close", "Close (Esc)", 22, 12)
         self._lay_out()
         self._soon = QTimer(self)
@@ -71,7 +80,9 @@ class WhereBar(QFrame):
             menu.addAction(title).setData(condition)
         menu.triggered.connect(lambda action: self.choose(action.data()))
         self.choices.setMenu(menu)
-        row = QHBoxLayout(self)
+        holder = QWidget()
+        holder.setFixedHeight(HEIGHT)
+        row = QHBoxLayout(holder)
         row.setContentsMargins(14, 0, 10, 0)
         row.setSpacing(8)
         row.addWidget(IconLabel("filter", 14))
@@ -79,11 +90,17 @@ class WhereBar(QFrame):
         row.addWidget(self.field, 3)
         row.addWidget(self.choices)
         row.addWidget(self.within)
-        for said in (self.said, self.problem):
-            said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-            row.addWidget(said, 2)
-        self.problem.hide()
+        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        row.addWidget(self.said, 2)
         row.addWidget(self.leave)
+        self.problem.setWordWrap(True)
+        self.problem.setContentsMargins(14, 0, 14, 8)
+        self.problem.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(holder)
+        column.addWidget(self.problem)
 
     # ---- open and closed
 
@@ -145,12 +162,10 @@ class WhereBar(QFrame):
             self._say("", "")
             return False
         try:
-            if self._conditions is None:
-                raise RegionError("This document was opened without the language of conditions.")
-            self._conditions(f"where {self.text}")
-        except RegionError as error:
+            parse_condition(self.text)
+        except ExpressionError as error:
             self._say("", str(error))
-            self.field.setProperty("column", max(error.column - len("where "), 0))
+            self.field.setProperty("column", error.column)
             return False
         self._say("counting…", "")
         return True
@@ -196,7 +211,6 @@ class WhereBar(QFrame):
         self.problem.setText(problem)
         self.problem.setToolTip(problem)
         self.problem.setVisible(bool(problem))
-        self.said.setVisible(not problem)
 
 
 class _Field(QLineEdit):

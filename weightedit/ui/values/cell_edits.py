@@ -37,12 +37,15 @@ class CellEdit:
         What was done, for the status bar.
     ask
         What a person should agree to first; empty where nothing surprises.
+    button
+        What agreeing is called.
     """
 
     region: Any
     values: Any
     said: str
     ask: str = ""
+    button: str = ""
 
 
 def read_grid(pinned: PinnedTensor, view: SliceView, grid: Grid) -> Block:
@@ -138,7 +141,8 @@ def paste_edit(block: Array | Block, at: tuple[int, int], picked: Grid | None, r
     ask = f"The block of {words} values repeats {count_text(times)} times over the {whole} that are selected" \
         if times > 1 else ""  # fmt: skip
     laid = in_order(repeated(values, target.shape), view)
-    return CellEdit(target.region(view, shape), _given(laid, block), f"Pasted {whole} values.", ask)
+    return CellEdit(target.region(view, shape), _given(laid, block), f"Pasted {whole} values.", ask,
+                    f"Paste {count_text(target.numel)} values")
 
 
 def _given(values: Any, block: Array | Block) -> Any:

@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeyEvent, QPainter
 from PySide6.QtWidgets import QLabel, QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
 from weightedit.ui.pieces import restyle
-from weightedit.ui.theme import mono_font
+from weightedit.ui.theme import mono_font, ui_font
 from weightedit.ui.values.model import PICKED
 
 if TYPE_CHECKING:
@@ -34,11 +34,8 @@ class CellEditor(QLineEdit):
         self.setAccessibleName("Cell")
         self.problem = QLabel(viewport)
         self.problem.setObjectName("cellProblem")
-        self.problem.setProperty("role", "bad")
-        self.problem.setProperty("surface", "raised")
-        self.problem.setContentsMargins(8, 4, 8, 4)
+        self.problem.setFont(ui_font(11))
         self.problem.setWordWrap(True)
-        self.problem.setAutoFillBackground(True)
         self.problem.hide()
         self.textChanged.connect(self._look)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QRect, QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QPainter
+from PySide6.QtGui import QFont, QFontMetrics, QMouseEvent, QPainter
 from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
-from weightedit.ui.theme import theme
+from weightedit.ui.theme import theme, ui_font
 
 EDGE = 2
 """Pixels of the bar beside a row or column that is picked."""
@@ -83,5 +83,6 @@ class LineHeader(QHeaderView):
         hint = super().sizeHint()
         if self.orientation() == Qt.Orientation.Vertical and self.model() is not None and self.count():
             last = self.model().headerData(self.count() - 1, self.orientation())
-            hint.setWidth(max(hint.width(), self.fontMetrics().horizontalAdvance(str(last)) + 18))
+            digits = "0" * max(len(str(last)), 2)
+            hint.setWidth(QFontMetrics(ui_font(11, QFont.Weight.Medium)).horizontalAdvance(digits) + 16)
         return hint

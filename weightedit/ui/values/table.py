@@ -20,7 +20,7 @@ from weightedit.core.matching import holds_line
 from weightedit.core.number_formats import KINDS, NumberFormat
 from weightedit.core.numbers import count_text
 from weightedit.core.pinned import PinnedTensor
-from weightedit.ui.pieces import icon_button, label, line
+from weightedit.ui.pieces import icon_button, label
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.selection import How, Selection
@@ -67,7 +67,7 @@ class ValuesPane(QWidget):
         self.where = label("", "caption")
         self.before, self.after = icon_button("chevron-up", "Earlier rows", 22, 12), \
             icon_button("chevron-down", "Later rows", 22, 12)  # fmt: skip
-        self.formats = QPushButton()
+        self.formats = QPushButton()  # in the bar above, where the picture has its map
         self.footer = QFrame()
         self._lay_out()
         self._connect()
@@ -88,14 +88,12 @@ class ValuesPane(QWidget):
         row.setSpacing(6)
         row.addWidget(self.where)
         row.addWidget(self.before)
-        row.addWidget(self.after)
         row.addStretch(1)
-        row.addWidget(self.formats)
+        row.addWidget(self.after)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.table, 1)
-        column.addWidget(line())
         column.addWidget(self.footer)
 
     def _connect(self) -> None:
@@ -197,8 +195,7 @@ class ValuesPane(QWidget):
 
     def _say_where(self) -> None:
         window, (rows, columns) = self.model.window, self.model.size
-        for part in (self.where, self.before, self.after):
-            part.setVisible(max(rows, columns) > MOST)
+        self.footer.setVisible(max(rows, columns) > MOST)
         down = f"rows {count_text(window.row)} to {count_text(window.row + window.rows - 1)} of {count_text(rows)}"
         across = f"columns {count_text(window.column)} to {count_text(window.column + window.columns - 1)} " \
                  f"of {count_text(columns)}"  # fmt: skip
@@ -252,7 +249,8 @@ class ValuesPane(QWidget):
         self.table.scrollTo(index)
 
     def _has_line(self, is_rows: bool, index: int) -> bool:
-        return holds_line(self._selection.picks, self._selection.view, is_rows, index)
+        picks = self._selection.picks
+        return not picks.condition and holds_line(picks, self._selection.view, is_rows, index)
 
     def _follow(self) -> None:
         """Show in the table what is picked."""
