@@ -22,6 +22,8 @@ from weightedit.ui.literals import FieldError
 from weightedit.ui.pieces import label
 
 REGION, WHOLE, SEVERAL = "region", "whole", "several"
+SHORT = ("number", "integer")
+"""Types whose fields need half the form's width."""
 FIRST = "scale"
 """The operation a fresh form shows."""
 
@@ -67,6 +69,7 @@ class Form(QWidget):
         self.device = "cpu"
         self.tied = "all"
         self.fields: list[Field] = []
+        self._asked: list[Field] = []
         self.seed: SeedField | None = None
         self._dtype = "float32"
         self.operations = OperationChoice()
@@ -174,25 +177,19 @@ class Form(QWidget):
             self._grid.removeWidget(old)
             old.hide()
             old.deleteLater()
-        self.fields = []
+        self.fields, self._asked = [], []
         operation = self.operation
         if operation is None or self.document is None:
             return
         self.operations.setToolTip(operation.summary)
         names = list(self.document.tensors) if any(p.type in NAMED for p in operation.parameters) else []
-        narrow = len(operation.parameters) > 1 and all(p.type in ("number", "integer") for p in operation.parameters)
-        for number, parameter in enumerate(operation.parameters):
-            made = field_for(parameter, names)
+        for parameter in operation.parameters:
+            self.fields.append(field_for(parameter, names))
+        self.seed = SeedField() if operation.random else None
+        self.fields += [self.seed] if self.seed is not None else []
+        for made in self.fields:
+            made.setParent(self._grid.parentWidget())
             made.changed.connect(self._field_changed)
-            at = divmod(number, 2) if narrow else (number, 0)
-            self._grid.addWidget(made, *at, 1, 1 if narrow else 2)
-            self.fields.append(made)
-        self.seed = None
-        if operation.random:
-            self.seed = SeedField()
-            self.seed.changed.connect(self.changed)
-            self._grid.addWidget(self.seed, len(self.fields), 0, 1, 2)
-            self.fields.append(self.seed)
         self._tell_fields()
         self._show_what_matters()
         self.fields_made.emit()
@@ -205,12 +202,27 @@ class Form(QWidget):
         """Hide the fields that the choices made in others leave without meaning; they keep their defaults."""
         operation = self.operation
         chosen = {made.declared.name: made.value() for made in self.fields if isinstance(made, ChoiceField)}
-        for made in self.fields if operation is not None and operation.uses else ():
-            matters = operation is None or operation.matters(made.declared.name, chosen)
-            was_asked = not made.isHidden()
-            made.setHidden(not matters)
-            if was_asked and not matters:
-                made.clear()
+        asked = [made for made in self.fields if operation is None or operation.matters(made.declared.name, chosen)]
+        if asked == self._asked:
+            return
+        for made in self._asked:
+            self._grid.removeWidget(made)
+        self._asked, unasked = asked, [made for made in self.fields if made not in asked]
+        for made in unasked:
+            made.hide()
+            made.clear()
+        self._place_fields()
+
+    def _place_fields(self) -> None:
+        """Put the fields that are asked for below each other, two short ones that follow each other side by side."""
+        row, place = 0, 0
+        while place < len(self._asked):
+            pair = self._asked[place : place + 2]
+            both = len(pair) == 2 and all(made.declared.type in SHORT and made is not self.seed for made in pair)
+            for column, made in enumerate(pair if both else pair[:1]):
+                self._grid.addWidget(made, row, column, 1, 1 if both else 2)
+                made.show()
+            row, place = row + 1, place + (2 if both else 1)
 
     def _tell_fields(self) -> None:
         operation = self.operation
