@@ -151,3 +151,11 @@ def picked_row(name: str, wanted: list[tuple[int, int]]) -> None:
 
 picked_row("next-picked", [(2, 5), (3, 5), (7, 9), (2, 5)])
 picked_row("previous-picked", [(3, 5), (2, 5), (7, 9), (3, 5)])
+
+
+@row("thumbnails")
+def _(desk: Desk) -> None:
+    assert desk.window.tree.thumbnails.is_on
+    desk.do()
+    assert not desk.window.tree.thumbnails.is_on
+    assert desk.window.settings.flag("thumbnails", True) is False

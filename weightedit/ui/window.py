@@ -226,6 +226,7 @@ class MainWindow(QMainWindow):
         self.pages.addWidget(self.workbench)
         self.panels.take(self.workbench.places.values(), self.workbench.panels)
         self._fit_inspector()
+        self.tree.thumbnails.turn(self.settings.flag("thumbnails", True))
         self.ready.emit()
         if self.current is not None:
             self.workbench.set_document(self.current.document)

@@ -101,6 +101,12 @@ def _choose_levels(at: Reach, choice: str) -> None:
         at.work.status.emit("These values have no such levels.")
 
 
+def _turn_thumbnails(at: Reach) -> None:
+    thumbnails = at.window.tree.thumbnails
+    thumbnails.turn(not thumbnails.is_on)
+    at.window.settings.set("thumbnails", thumbnails.is_on)
+
+
 ACTIONS = (
     Action("tiles", "Tiles", _turn_tiles,
            "Show kernels, heads or experts side by side, and mark the dead ones.", ("T",), "View", "tensor", "work",
@@ -131,4 +137,6 @@ ACTIONS = (
            "Show the next cell that is selected, as by a condition; the selection stays.", ("F3",), "Go", "tensor"),
     Action("previous-picked", "Previous selected cell", _picked(-1),
            "Show the cell before that is selected; the selection stays.", ("Shift+F3",), "Go", "tensor"),
+    Action("thumbnails", "Thumbnails in the tree", _turn_thumbnails, "Show a small picture of each tensor in the tree.",
+           (), "View", rule=True, checked=lambda at: at.window.tree.thumbnails.is_on),
 )  # fmt: skip

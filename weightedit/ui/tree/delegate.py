@@ -11,6 +11,7 @@ from weightedit.ui.icons import paint_icon
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.model import Column, Index, TreeModel
 from weightedit.ui.tree.row_texts import detail, slot_of
+from weightedit.ui.tree.thumbnails import HEIGHT, WIDTH, Thumbnails
 
 ROW = 24
 INDENT = 9
@@ -64,6 +65,7 @@ class TreeDelegate(QStyledItemDelegate):
         super().__init__(view)
         self._view = view
         self._model = model
+        self.thumbnails: Thumbnails | None = None
         self.fonts_changed()
 
     def fonts_changed(self) -> None:
@@ -118,12 +120,19 @@ class TreeDelegate(QStyledItemDelegate):
             icon_left = left + CHEVRON + 1
         tensor = slot_of(node) is not None
         on = "accent" if selected and tensor else "text2" if not node.is_leaf else "text3"
-        width = 18 if tensor else ICON
-        drawn = icon_name(node, self._model.outline_of(node))
-        paint_icon(painter, QRectF(icon_left, middle - width / 2 + 0.5, width, width), drawn, on)
+        width = WIDTH if tensor else ICON
+        if not self._paint_thumbnail(painter, QRectF(icon_left, middle - HEIGHT // 2, WIDTH, HEIGHT), node):
+            size = 18 if tensor else ICON
+            drawn = icon_name(node, self._model.outline_of(node))
+            place = QRectF(icon_left + (width - size) / 2, middle - size / 2 + 0.5, size, size)
+            paint_icon(painter, place, drawn, on)
         text_left = icon_left + width + 6
         font = self._strong if selected else self._plain
         self._paint_label(painter, rect, node, text_left, font)
+
+    def _paint_thumbnail(self, painter: QPainter, place: QRectF, node: Node) -> bool:
+        slot = slot_of(node)
+        return slot is not None and self.thumbnails is not None and self.thumbnails.paint(painter, place, slot)
 
     def _free_beside(self, node: Node) -> int:
         """Return how far a long name may run into the columns beside it, which are empty or wider than their text."""

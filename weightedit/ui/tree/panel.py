@@ -24,6 +24,8 @@ from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.icons import icon, icon_pixmap
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.tree.delegate import TreeDelegate
+from weightedit.ui.tree.thumbnails import Thumbnails
 from weightedit.ui.tree.view import TreeView
 
 TYPING_PAUSE = 120
@@ -69,8 +71,13 @@ class TreePanel(QWidget):
         self._matched: list[tuple[OpenDocument, Outline]] = []
         self._then: Callable[[], None] | None = None
         self._build()
+        self.thumbnails = Thumbnails(self.tree, self.tree.rows, tasks)
+        delegate = self.tree.itemDelegate()
+        assert isinstance(delegate, TreeDelegate)
+        delegate.thumbnails = self.thumbnails
         documents.added.connect(self._added)
         documents.removed.connect(self._removed)
+        documents.removed.connect(self.thumbnails.forget)
         documents.outlined.connect(self._outlined)
         documents.changed.connect(lambda document, change: self.tree.rows.announce(document, change.names))
         theme.changed.connect(self._paint_icons)
