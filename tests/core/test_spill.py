@@ -300,3 +300,21 @@ def test_nothing_is_left_in_the_persons_cache(end, folders, tmp_path):
     assert tmp_path in folder.parents
     assert folder.exists() == bool(folders)
     assert not [found for found in tmp_path.rglob("*") if found.is_file() and found != path]
+
+
+def test_the_spill_says_what_it_keeps_where(tmp_path):
+    spill = Spill(tmp_path / "here", in_memory=1000)
+    assert (spill.memory_nbytes, spill.disk_nbytes, spill.place) == (0, 0, tmp_path / "here")
+    assert not (tmp_path / "here").exists()  # asking makes nothing
+    small, large = spill.allocate(600), spill.allocate(5000)
+    assert (spill.memory_nbytes, spill.disk_nbytes) == (600, 5000)
+    assert spill.place == spill.folder
+    more = [spill.allocate(1000) for _ in range(9)]
+    assert spill.memory_nbytes == 7600
+    assert spill.disk_nbytes == 5000 + 2000
+    del small, large, more
+    gc.collect()
+    assert (spill.memory_nbytes, spill.disk_nbytes) == (0, 1000)  # the file that small ones share goes on
+    spill.close()
+    gc.collect()
+    assert spill.disk_nbytes == 0

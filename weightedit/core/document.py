@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.arrange import Arrange, walk_again
-from weightedit.core.commands import changed_since_undo, do_all, undo_all
-from weightedit.core.consent import changed_elsewhere, check_hazards
+from weightedit.core.commands import do_all
 from weightedit.core.edit import Edit, TensorName
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
@@ -22,10 +21,12 @@ from weightedit.core.preview import Preview
 from weightedit.core.progress import CancelFlag, Progress, Report
 from weightedit.core.reader import Origin, Reader
 from weightedit.core.spill import Spill
+from weightedit.core.stepping import joined, move, names_of, with_layout
 
 if TYPE_CHECKING:
     from weightedit.core.conditions import Conditions
     from weightedit.core.contents import Inventory
+    from weightedit.core.history_compare import State
     from weightedit.core.recipe import Recipe
     from weightedit.core.saving import Saved, Writer
 
@@ -152,12 +153,15 @@ class Document(Reader):
 
         with self._lock:
             step = carry_out(self, declared, edit, accept, progress)
+            before = names_of(self) if step.structure else {}
             do_all(step.commands)
-            self.history.push(step)
-            self._changed(step)
+            self.settle(step)
+            self.history.push(with_layout(step, before, names_of(self)) if step.structure else step)
+            self._tell([step])
             return step.edit
 
-    def _changed(self, step: Step) -> None:
+    def settle(self, step: Step) -> None:
+        """Look at slots and names again after a step was done or undone; the one who moved tells subscribers."""
         self.version += 1
         if any(isinstance(command, Arrange) for command in step.commands):
             walk_again(self)
@@ -166,9 +170,12 @@ class Document(Reader):
             for entry in self.entries:
                 if entry.slot is not None and entry.name != entry.slot.name:
                     entry.name, entry.path, entry.key = entry.slot.name, entry.slot.path, entry.slot.key
-        change = Change(step.names, step.regions, step.structure)
-        for callback in tuple(self._subscribers):
-            callback(change)
+
+    def _tell(self, steps: Sequence[Step]) -> None:
+        if steps:
+            change = Change(*joined(steps))
+            for callback in tuple(self._subscribers):
+                callback(change)
 
     def resolve(self, name: TensorName) -> PinnedTensor:
         """Find a tensor argument: in this document, or in the file it names."""
@@ -188,45 +195,75 @@ class Document(Reader):
         """Whether there is a step ahead."""
         return self.history.ahead() is not None
 
-    def undo(self, accept: Collection[str] | str = ()) -> None:
+    def undo(self, accept: Collection[str] | str = (), *, whole: bool = True) -> None:
         """Take the last step back, to the same bytes and objects; nothing happens where there is none.
+
+        Parameters
+        ----------
+        accept
+            Kinds of warnings that are fine, or `"all"`.
+        whole
+            Whether a step that was applied in a group takes the rest of its group along.
 
         Raises
         ------
         ConfirmationNeeded
-            With `changed-elsewhere` if other code changed a live tensor since.
+            With `changed-elsewhere` if other code changed a live tensor since; nothing was taken back then.
         """
         with self._lock:
-            step = self.history.behind()
-            if step is None:
-                return
-            if any(command.was_changed_elsewhere() for command in step.commands):
-                check_hazards([changed_elsewhere(step, "Undo puts the values before the edit back")], accept)
-            undo_all(step.commands)
-            self.history.position -= 1
-            self._changed(step)
+            position = self.history.position
+            if position:
+                self.go_to(self.history.start_of(position) if whole else position - 1, accept)
 
-    def redo(self, accept: Collection[str] | str = ()) -> None:
+    def redo(self, accept: Collection[str] | str = (), *, whole: bool = True) -> None:
         """Apply the step that was undone last again, as `undo` takes it back."""
         with self._lock:
-            step = self.history.ahead()
-            if step is None:
-                return
-            if any(changed_since_undo(command) for command in step.commands):
-                check_hazards([changed_elsewhere(step, "Redo writes over it")], accept)
-            do_all(step.commands)
-            self.history.position += 1
-            self._changed(step)
+            position = self.history.position
+            if position < len(self.history):
+                self.go_to(self.history.end_of(position) if whole else position + 1, accept)
 
     def go_to(self, position: int, accept: Collection[str] | str = ()) -> None:
-        """Undo or redo until `position` steps are applied."""
+        """Undo or redo until `position` steps are applied; all of it or nothing."""
         if not 0 <= position <= len(self.history):
             raise EditRefused([refusal("argument", f"There is no step {position}", f"There are {len(self.history)}.")])
         with self._lock:
-            while self.history.position > position:
-                self.undo(accept)
-            while self.history.position < position:
-                self.redo(accept)
+            self._tell(move(self, position, accept))
+
+    @contextmanager
+    def grouped(self, label: str, key: Hashable = None, within: float = 0.0) -> Iterator[None]:
+        """Make one group of the edits applied inside, which one `undo` takes back.
+
+        Parameters
+        ----------
+        label
+            What the history calls them together.
+        key, within
+            The edits go on with the last group where that has the same key, is at most `within` seconds old, and
+            nothing was undone or saved since: cells typed one after the other.
+        """
+        with self._lock, self.history.grouping(label, key, within):
+            yield
+
+    def state_at(self, position: int) -> State:
+        """Return every tensor as it is after `position` steps, without going there.
+
+        Raises
+        ------
+        EditRefused
+            If there is no such point.
+        """
+        from weightedit.core.history_compare import state_at
+
+        with self._lock:
+            if not 0 <= position <= len(self.history):
+                have = f"There are {len(self.history)}."
+                raise EditRefused([refusal("argument", f"There is no step {position}", have)])
+            return state_at(self, position)
+
+    def set_undo_budget(self, nbytes: int) -> None:
+        """Keep at most this many bytes for undo from now on; the oldest steps go at once where there are more."""
+        with self._lock:
+            self.history.set_budget(nbytes)
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:

@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from weightedit.core.commands import Command
 from weightedit.core.edit import Edit
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
+from weightedit.core.slots import Slot
 
 DEFAULT_BUDGET = 64 << 30
 """Bytes undo may keep, most of them in the spill; the oldest steps go first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Steps that one press takes back together, such as cells typed one after the other.
+
+    Attributes
+    ----------
+    label
+        What they are together.
+    key
+        Says which later steps belong to it; None for those of one `with` alone.
+    """
+
+    label: str
+    key: Hashable = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which slots a step added, removed and renamed, so that an earlier point can be seen without going there.
+
+    Attributes
+    ----------
+    came, gone
+        (slot, its name)
+    renamed
+        (slot, name before, name after)
+    """
+
+    came: tuple[tuple[Slot, str], ...] = ()
+    gone: tuple[tuple[Slot, str], ...] = ()
+    renamed: tuple[tuple[Slot, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +66,10 @@ class Step:
         When it was applied.
     structure
         Whether it changed slots' names, shapes or sharing.
+    group
+        The group it belongs to, or None.
+    layout
+        The slots that came, went and were renamed.
     """
 
     edit: Edit
@@ -42,6 +80,8 @@ class Step:
     regions: dict[str, list[str] | None]
     time: datetime
     structure: bool
+    group: Group | None = None
+    layout: Layout = Layout()
 
     @property
     def nbytes(self) -> int:
@@ -69,6 +109,7 @@ class History:
         self.saved_position: int | None = 0
         self.forgotten = 0
         self._holding = 0
+        self._group: Group | None = None
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -100,9 +141,56 @@ class History:
         del self._steps[self.position :]
         if self.saved_position is not None and self.saved_position > self.position:
             self.saved_position = None
-        self._steps.append(step)
+        self._steps.append(step if self._group is None else replace(step, group=self._group))
         self.position += 1
         self._trim()
+
+    def set_budget(self, nbytes: int) -> None:
+        """Keep at most this many bytes from now on; the oldest steps are let go at once where there are more."""
+        self.budget = nbytes
+        self._trim()
+
+    @contextmanager
+    def grouping(self, label: str, key: Hashable = None, within: float = 0.0) -> Iterator[None]:
+        """Put the steps pushed inside into one group.
+
+        Parameters
+        ----------
+        label
+            What they are together.
+        key, within
+            Steps go on with the group of the last applied step where that has the same key, is at most `within`
+            seconds old, and nothing was undone since.
+        """
+        outer = self._group
+        self._group = outer or self._going_on(key, within) or Group(label, key)
+        try:
+            yield
+        finally:
+            self._group = outer
+
+    def _going_on(self, key: Hashable, within: float) -> Group | None:
+        last = self.behind()
+        if key is None or last is None or last.group is None or self.ahead() is not None or self.is_saved:
+            return None
+        fresh = (datetime.now() - last.time).total_seconds() <= within
+        return last.group if fresh and last.group.key == key else None
+
+    def start_of(self, position: int) -> int:
+        """Return where the group that ends at `position` begins; one less where the step has no group."""
+        group = self._steps[position - 1].group
+        start = position - 1
+        while group is not None and start and self._steps[start - 1].group is group:
+            start -= 1
+        return start
+
+    def end_of(self, position: int) -> int:
+        """Return where the group that begins at `position` ends; one more where the step has no group."""
+        group = self._steps[position].group
+        end = position + 1
+        while group is not None and end < len(self._steps) and self._steps[end].group is group:
+            end += 1
+        return end
 
     @contextmanager
     def kept_whole(self) -> Iterator[tuple[list[Step], int, int | None]]:

@@ -51,7 +51,7 @@ class Spill:
         self._folder: Path | None = None
         self._finalizer: weakref.finalize[..., Spill] | None = None
         self._lock = threading.RLock()  # the collector may end a buffer while one is made
-        self._held = [0]
+        self._held, self._spilled = [0], [0]
         self._shared = memoryview(b"")
 
     @property
@@ -63,6 +63,21 @@ class Spill:
             self._folder = Path(tempfile.mkdtemp(prefix="weightedit-spill-", dir=self._parent))
             self._finalizer = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         return self._folder
+
+    @property
+    def memory_nbytes(self) -> int:
+        """Bytes of small buffers that are in memory."""
+        return self._held[0]
+
+    @property
+    def disk_nbytes(self) -> int:
+        """Bytes of the spill files."""
+        return self._spilled[0]
+
+    @property
+    def place(self) -> Path:
+        """Where the spill files are or would be, without making their folder."""
+        return self._folder or self._parent or Path(tempfile.gettempdir())
 
     def allocate(self, nbytes: int) -> memoryview:
         """Return a writable buffer of `nbytes` zero bytes.
@@ -107,7 +122,11 @@ class Spill:
                 os.posix_fallocate(handle, 0, nbytes)
             else:
                 _write_zeros(handle, nbytes)
-            return memoryview(mmap.mmap(handle, nbytes))
+            mapped = mmap.mmap(handle, nbytes)
+            with self._lock:
+                self._spilled[0] += nbytes
+            weakref.finalize(mapped, _release, self._lock, self._spilled, nbytes).atexit = False
+            return memoryview(mapped)
         finally:
             os.close(handle)
             if os.name == "posix":  # the mapping keeps the file alive, and a crash leaves nothing behind
