@@ -60,7 +60,7 @@ def test_functions_of_each_value_are_those_of_torch(facts):
 def test_functions_of_whole_numbers_keep_them_or_compute_in_float64(facts):
     tensor = torch.arange(-6, 9, dtype=torch.int16).reshape(3, 5)
     got = worked_out(f"{facts.name}(w)", tensor)
-    wide = tensor.to(torch.int64 if facts.whole == "keep" and facts.name not in ("frac",) else torch.float64)
+    wide = tensor.to(torch.int64 if facts.whole == "keep" else torch.float64)
     expected = by_torch(f"{facts.name}(w)", wide)
     kept = torch.bool if facts.gives == "condition" else torch.int64 if facts.whole == "keep" else torch.float64
     assert got.dtype == kept
@@ -138,6 +138,8 @@ def test_a_number_is_compared_as_the_dtype_holds_it():
     assert worked_out("w < 1e-30", half).tolist() == [False, True, False, False, False]
     assert worked_out("w == 1e30", half).tolist() == [False] * 5
     assert worked_out("w > 1e30", half).tolist() == [False, False, False, True, False]
+    exponents = torch.tensor([2.0**-127, 1.0]).to(torch.float8_e8m0fnu)  # which holds no 0
+    assert worked_out("w > 0", exponents).tolist() == [True, True]
     single = torch.tensor([0.0, 1.0, math.inf])
     assert worked_out("abs(w) < 1e-60", single).tolist() == [True, False, False]
     assert worked_out("w == 1e60", single).tolist() == [False] * 3

@@ -213,8 +213,6 @@ def call(name: str, arguments: list[Values], device: torch.device) -> Values:
         raise MeaningError("real values have no imaginary part")
     if name in ("floor", "ceil", "round", "trunc") and kind == torch.int64:
         return values
-    if name == "frac" and kind == torch.int64:
-        return torch.zeros_like(values)
     kernel = _FUNCTIONS.get(name) or getattr(torch, name)
     exact = facts.exact and not (name == "abs" and kind.is_complex)
     return kernel(values) if exact else steady(kernel, values)
@@ -233,10 +231,10 @@ def rounded_bound(value: float, dtype: torch.dtype) -> float:
 
     Where it would become 0 or infinite it stays as it is, and all values of the dtype lie on the right side of it.
     """
-    if not math.isfinite(value) or not dtype.is_floating_point:
+    if value == 0 or not math.isfinite(value) or not dtype.is_floating_point:
         return value
     found = _held(value, dtype)
-    return found if math.isfinite(found) and (found != 0 or value == 0) else value
+    return found if math.isfinite(found) and found != 0 else value
 
 
 def fits(value: float, dtype: torch.dtype) -> bool:

@@ -93,7 +93,7 @@ _ALL = (
     _plain("ceil", "The next whole number up."),
     _plain("round", "The nearest whole number; halves go to the even one."),
     _plain("trunc", "The whole part, towards 0."),
-    _plain("frac", "x - trunc(x)."),
+    Function("frac", "frac(x)", "x - trunc(x).", "Each value", whole="float64", exact=True, code="torch.frac({0})"),
     Function("square", "square(x)", "x * x.", "Each value", complex=True, code="torch.square({0})"),
     Function("reciprocal", "reciprocal(x)", "1 / x.", "Each value", whole="float64", complex=True,
              code="torch.reciprocal({0})"),

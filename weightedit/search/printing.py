@@ -84,7 +84,7 @@ class _Printer:
         codes = [self.text(argument)[0] for argument in node.arguments]
         if node.name != "where" and function(node.name).gives == "number":
             codes = [self.counted(one) or code for one, code in zip(node.arguments, codes, strict=True)]
-        if (node.name == "where" and is_number(node.arguments[0])) or all(map(is_number, node.arguments)):
+        if all(map(is_number, node.arguments[: 1 if node.name in ("where", "clamp") else None])):
             dtype = ", dtype=torch.float64" if function(node.name).whole == "float64" else ""
             codes[0] = f"torch.tensor({codes[0]}{dtype})"  # torch's functions take no plain numbers
         if node.name == "clamp":
