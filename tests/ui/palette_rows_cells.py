@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
 
 from tests.ui.palette_rows import Desk, row
 from weightedit.core.number_formats import KINDS
@@ -54,6 +56,15 @@ def _(desk: Desk) -> None:
     desk.do()
     assert desk.page.where.isVisible()
     assert desk.page.where.field.hasFocus()
+    for view in ("heatmap", "values"):
+        desk.page.where.close_bar()
+        desk.page.set_view(view)
+        shown = desk.page.heatmap_pane.heatmap if view == "heatmap" else desk.page.values_pane.table
+        shown.setFocus()
+        QTest.keyClick(shown, Qt.Key.Key_Slash)
+        assert desk.page.where.isVisible()
+    QTest.keyClicks(desk.page.where.field, "w/2 > 1")
+    assert desk.page.where.text == "w/2 > 1"
 
 
 def selects(desk: Desk, expected: torch.Tensor) -> None:

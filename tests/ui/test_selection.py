@@ -91,6 +91,22 @@ def test_an_edit_takes_all_that_is_selected(bench: Bench, tensors: dict[str, tor
     assert torch.equal(bench.values("w").nan_to_num(), expected.nan_to_num())
 
 
+@pytest.mark.parametrize("text", ["where abs(w) > 1", "[0:12, :] where w > 0.5", "[1:3, :]; [5, 2:4]"])
+def test_the_edit_panel_edits_what_is_selected(bench: Bench, tensors: dict[str, torch.Tensor], text: str) -> None:
+    bench.open("w")
+    bench.type(bench.page.read_out.field, text, enter=True)
+    bench.fill_form("fill", "9")
+    bench.press(bench.panel.apply_button)
+    w = tensors["w"]
+    mask = torch.zeros(w.shape, dtype=torch.bool)
+    if ";" in text:
+        mask[1:3], mask[5, 2:4] = True, True
+    else:
+        mask[:] = w.abs() > 1 if "abs" in text else (w > 0.5) & (torch.arange(24)[:, None] < 12)
+    assert torch.equal(bench.values("w").nan_to_num(), torch.where(mask, 9.0, w).nan_to_num())
+    assert bench.page.selection.text == text
+
+
 def test_rows_and_columns_are_picked_on_the_axes(bench: Bench) -> None:
     bench.open("w")
     target = bench.heatmap.graphics.viewport()

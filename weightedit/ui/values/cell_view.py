@@ -56,6 +56,8 @@ class CellView(QTableView):
         self.setVerticalHeader(self.rows_header)
         self.setHorizontalHeader(self.columns_header)
         for header, is_rows in ((self.rows_header, True), (self.columns_header, False)):
+            # with the table's own, a header asks the model about every cell of a row or column it draws
+            header.setSelectionModel(QItemSelectionModel(model, header))
             header.line_pressed.connect(lambda at, keys, is_rows=is_rows: self._press_line(is_rows, at, keys))
             header.line_dragged.connect(lambda at, is_rows=is_rows: self._drag_line(is_rows, at))
         self.fill = FillHandle(self)

@@ -33,6 +33,9 @@ ROW_HEIGHT, COLUMN_WIDTH = 24, 88
 NARROWEST, WIDEST, BESIDE = 56, 620, 18
 """Pixels of a column, and of what lies beside its text."""
 
+BESIDE_SIGHT = 64
+"""Rows and columns around those in sight that are kept selected in Qt's sense."""
+
 
 class ValuesPane(QWidget):
     """The table and, for slices of more than a million rows or columns, where in them it stands.
@@ -104,6 +107,8 @@ class ValuesPane(QWidget):
         self.model.failed.connect(self.failed)
         self.model.modelReset.connect(self._say_where)
         self.model.modelReset.connect(self._mirror)
+        for bar in (table.verticalScrollBar(), table.horizontalScrollBar()):
+            bar.valueChanged.connect(self._mirror)
         self.model.grown.connect(self._fit_columns)
         table.selectionModel().currentChanged.connect(self._current)
         table.pointed.connect(selection.point)
@@ -264,23 +269,31 @@ class ValuesPane(QWidget):
         self.table.fill.show_block(only if self.model.is_editable else None)
         self._mirror()
 
-    def _mirror(self) -> None:
-        """Have Qt's selection, which screen readers know, be what the table holds of the rectangles."""
-        chosen = QItemSelection()
+    def _mirror(self, *_: object) -> None:
+        """Have Qt's selection, which paints cells and which screen readers know, be what is picked near those in sight.
+
+        Qt asks the model about each cell of it, and a column may have a million.
+        """
+        chosen, (high, wide) = QItemSelection(), self._near()
+        window = self.model.window
         for rows, columns in self._selection.rectangles() or ():
-            first, last = self._ends(rows, columns)
-            if first.isValid() and last.isValid():
-                chosen.select(first, last)
+            down = range(max(rows.start - window.row, high.start), min(rows.stop - window.row, high.stop))
+            across = range(max(columns.start - window.column, wide.start), min(columns.stop - window.column, wide.stop))
+            if down and across:
+                chosen.select(self.model.index(down[0], across[0]), self.model.index(down[-1], across[-1]))
         self.table.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
         for part in (self.table.viewport(), self.table.rows_header.viewport(), self.table.columns_header.viewport()):
             part.update()
 
-    def _ends(self, rows: range, columns: range) -> tuple[QModelIndex, QModelIndex]:
-        window = self.model.window
-        last_row = min(rows.stop, window.row + window.rows) - 1
-        last_column = min(columns.stop, window.column + window.columns) - 1
-        return (self.model.index_of(max(rows.start, window.row), max(columns.start, window.column)),
-                self.model.index_of(last_row, last_column))  # fmt: skip
+    def _near(self) -> tuple[range, range]:
+        """Return the table's rows and columns in sight, and a few more on each side."""
+        table, found = self.table, []
+        for first, last, count in ((table.rowAt(0), table.rowAt(table.viewport().height() - 1), self.model.rowCount()),
+                                   (table.columnAt(0), table.columnAt(table.viewport().width() - 1),
+                                    self.model.columnCount())):  # fmt: skip
+            end = last if last >= 0 else count - 1 if count < 4 * BESIDE_SIGHT else max(first, 0) + BESIDE_SIGHT
+            found.append(range(max(max(first, 0) - BESIDE_SIGHT, 0), min(end + BESIDE_SIGHT, count - 1) + 1))
+        return found[0], found[1]
 
     def _current(self, current: QModelIndex, _: QModelIndex) -> None:
         if current.isValid():
