@@ -216,6 +216,10 @@ def test_a_header_sorts_the_table_and_picked_rows_are_selected_in_the_tensor(
     QTest.mouseClick(header.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, at)
     bench.wait()
     norms = tensors["even"].double().norm(dim=1)
+    assert pane.model.order.tolist() == norms.argsort(descending=True).tolist()
+    assert pane.model.headerData(1, Qt.Orientation.Horizontal) == "▾ L2 norm"
+    QTest.mouseClick(header.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, at)
+    bench.wait()
     assert pane.model.order.tolist() == norms.argsort().tolist()
     first = table.visualRect(pane.model.index(0, 0)).center()
     third = table.visualRect(pane.model.index(2, 0)).center()

@@ -31,7 +31,7 @@ class QuantilesSection(Pairs):
         self._pinned: PinnedTensor | None = None
         self.fold = icon_button("chevron-right", "Show quantiles", 22, 12)
         self.fold.setIconSize(QSize(12, 12))
-        self.head.insertWidget(0, self.fold)
+        self.head.addWidget(self.fold)
         self.is_open = False
         self.fold.clicked.connect(lambda: self.set_open(not self.is_open))
         self.set_open(settings.flag(KEY, False))

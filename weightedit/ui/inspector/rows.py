@@ -102,7 +102,7 @@ class Pairs(Section):
         super().__init__(title, parent)
         self.values: dict[str, QLabel] = {}
         grid = QGridLayout()
-        grid.setHorizontalSpacing(8)
+        grid.setHorizontalSpacing(6)
         grid.setVerticalSpacing(6)
         self._grid, self._pairs, self.is_wide = grid, names, True
         self._names: dict[str, QLabel] = {}

@@ -29,6 +29,8 @@ GAP = 6
 NEAR = 5.0
 """Pixels from a mark within which a press is on it."""
 PAGE = 10
+LOW = 130
+"""Pixels of height below which the axes go without titles."""
 KEYS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_PageUp: -PAGE, Qt.Key.Key_PageDown: PAGE}
 
 
@@ -92,7 +94,7 @@ class Chart(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(160, 90)
+        self.setMinimumSize(160, 48)
         self.content: Content | None = None
         self.cursor_at = -1
         self.marks_press = False
@@ -127,8 +129,14 @@ class Chart(QWidget):
             left += GAP + max((metrics.horizontalAdvance(text) for _, text in content.y.ticks(self._rows)), default=0)
             if content.right is not None:
                 right += GAP + max(metrics.horizontalAdvance(text) for _, text in content.right.ticks(self._rows))
-        top = 24 + (14 if content is not None and content.marks else 0)
-        return QRectF(left, top, max(self.width() - left - right, 10), max(self.height() - top - 36, 10))
+        top = (8 if self._is_low else 24) + (14 if content is not None and content.marks else 0)
+        below = 20 if self._is_low else 36
+        return QRectF(left, top, max(self.width() - left - right, 10), max(self.height() - top - below, 10))
+
+    @property
+    def _is_low(self) -> bool:
+        """Whether there is no room for the axes' titles."""
+        return self.height() < LOW
 
     @property
     def _rows(self) -> int:
@@ -284,8 +292,9 @@ class Chart(QWidget):
             painter.setPen(theme.color("text3"))
             painter.drawText(QRectF(0, y - 8, area.left() - GAP, 16),
                              Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)  # fmt: skip
-        painter.setPen(theme.color("text3"))
-        painter.drawText(QRectF(14, 4, area.width(), 16), Qt.AlignmentFlag.AlignLeft, content.y_title)
+        if not self._is_low:
+            painter.setPen(theme.color("text3"))
+            painter.drawText(QRectF(14, 4, area.width(), 16), Qt.AlignmentFlag.AlignLeft, content.y_title)
 
     def _draw_right(self, painter: QPainter, scale: Scale, title: str, area: QRectF) -> None:
         painter.setPen(theme.color("text3"))
@@ -293,8 +302,9 @@ class Chart(QWidget):
             y = area.bottom() - float(scale.place(value)) * area.height()
             painter.drawText(QRectF(area.right() + GAP, y - 8, self.width() - area.right() - GAP, 16),
                              Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)  # fmt: skip
-        painter.drawText(QRectF(area.left(), 4, self.width() - area.left() - 14, 16), Qt.AlignmentFlag.AlignRight,
-                         title)  # fmt: skip
+        if not self._is_low:
+            painter.drawText(QRectF(area.left(), 4, self.width() - area.left() - 14, 16), Qt.AlignmentFlag.AlignRight,
+                             title)  # fmt: skip
 
     def _draw_bottom(self, painter: QPainter, content: Content, area: QRectF) -> None:
         metrics = painter.fontMetrics()
@@ -309,8 +319,9 @@ class Chart(QWidget):
             painter.drawLine(QPointF(round(x) + 0.5, area.bottom()), QPointF(round(x) + 0.5, area.bottom() + 3))
             painter.drawText(QRectF(left, area.bottom() + 3, width + 2, 15), 0, text)
             after = left + width
-        painter.drawText(QRectF(area.left(), area.bottom() + 18, area.width(), 15),
-                         Qt.AlignmentFlag.AlignRight, content.x_title)  # fmt: skip
+        if not self._is_low:
+            painter.drawText(QRectF(area.left(), area.bottom() + 18, area.width(), 15),
+                             Qt.AlignmentFlag.AlignRight, content.x_title)  # fmt: skip
 
     def _draw_marks(self, painter: QPainter, content: Content, area: QRectF) -> None:
         metrics = painter.fontMetrics()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication, QShowEvent
+from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from weightedit.core.errors import CheckpointError, WeightEditError
@@ -19,6 +19,7 @@ from weightedit.ui.tensor_page.selection import Selection
 
 T = TypeVar("T")
 TOOLS = 36
+ROOM = 200
 
 
 def quiet_combo(name: str, entries: tuple[tuple[str, object], ...]) -> QComboBox:
@@ -72,6 +73,7 @@ class AnalysisPane(QWidget):
         self.stack.addWidget(self.body)
         self.said: QWidget | None = None
         self.go: QPushButton | None = None
+        self.hint: QWidget | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -129,6 +131,12 @@ class AnalysisPane(QWidget):
             self._tasks.cancel_group(group)
 
     # ---- what is shown
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the line under the cursor out where there is hardly room for a chart."""
+        super().resizeEvent(event)
+        if self.hint is not None:
+            self.hint.setVisible(self.height() >= ROOM)
 
     def say(self, title: str, body: str, button: str = "") -> None:
         """Show a sentence in place of the body, and a button `go` that is named."""

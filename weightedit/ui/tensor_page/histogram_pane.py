@@ -47,6 +47,7 @@ class HistogramPane(AnalysisPane):
         self.chart = Chart("Histogram")
         self.chart.setToolTip("Press a bin, or drag across several, to select their values.")
         self.totals, self.bin = ElidedLabel("", "secondary"), ElidedLabel("", "caption")
+        self.hint = self.bin
         self._lay_out()
         self.scope.chosen.connect(lambda _: self.ask())
         for combo in (self.axis, self.range):

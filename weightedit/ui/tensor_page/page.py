@@ -136,6 +136,7 @@ class TensorPage(QWidget):
         self.header.show_tensor(self.slot.name, self.slot.path, spec, self.document.storage_group(self.slot))
         if spec.shape != self.selection.shape:
             self.selection.set_shape(spec.shape)
+            self._show_dims()
         self.look.show_view()
         self.pinned = PinnedTensor.of(self.slot)
         self.lookup.show_pinned(self.pinned)
@@ -156,11 +157,17 @@ class TensorPage(QWidget):
         self.header.views.choose(TITLES[name])
         self.dims.show_picture_controls(name == "heatmap")
         self.values_pane.formats.setVisible(name == "values")
-        for part in (self.dims, self._dims_line):  # a histogram counts all of the tensor, or what is selected
-            part.setVisible(name != "histogram")
+        self._show_dims()
         self._read_again()
         if self.isVisible():
             self.focus_view()
+
+    def _show_dims(self) -> None:
+        """Leave the dims out where they say nothing: what is computed of a matrix is so either way round."""
+        shows = self.view_name in ("heatmap", "values") or \
+            (self.view_name != "histogram" and len(self.selection.shape) > 2)  # fmt: skip
+        for part in (self.dims, self._dims_line):
+            part.setVisible(shows)
 
     def focus_view(self) -> None:
         """Put the keys on the view that is shown."""

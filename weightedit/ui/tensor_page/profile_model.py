@@ -28,6 +28,7 @@ class ProfileModel(QAbstractTableModel):
     def __init__(self) -> None:
         super().__init__()
         self.order: Array = np.zeros(0, np.int64)
+        self.sorted_by = (0, False)
         self.measures: dict[str, Array] = {}
         self._dead: set[int] = set()
         self._outliers: set[int] = set()
@@ -40,11 +41,12 @@ class ProfileModel(QAbstractTableModel):
         self.order = order
         self.endResetModel()
 
-    def show_order(self, order: Array) -> None:
-        """Show the same lines in another order."""
+    def show_order(self, order: Array, column: int, descending: bool) -> None:
+        """Show the same lines in another order, which the title of a column says."""
         self.layoutAboutToBeChanged.emit()
-        self.order = order
+        self.order, self.sorted_by = order, (column, descending)
         self.layoutChanged.emit()
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(COLUMNS))
 
     def order_by(self, column: int, descending: bool) -> Array:
         """Return the lines in the order of a column, 0 for their index."""
@@ -93,7 +95,9 @@ class ProfileModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return "Index" if section == 0 else COLUMNS[section - 1][1]
+            title = "Index" if section == 0 else COLUMNS[section - 1][1]
+            column, descending = self.sorted_by
+            return f"{'▾' if descending else '▴'} {title}" if section == column else title
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None

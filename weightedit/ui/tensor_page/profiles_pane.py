@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QItemSelection, Qt
+from PySide6.QtCore import QItemSelection
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QPushButton, QTableView, QVBoxLayout, QWidget
 
 from weightedit.core.codes import Array
@@ -67,6 +67,7 @@ class ProfilesPane(AnalysisPane):
         self.dead, self.outliers = QPushButton(), QPushButton()
         if len(selection.shape) == 1:
             self.axis.choose(COLUMNS_)
+        self.hint = self.line_text
         self._set_up_table()
         self._lay_out()
         self._connect()
@@ -88,8 +89,6 @@ class ProfilesPane(AnalysisPane):
         header.setDefaultSectionSize(WIDTH)
         header.resizeSection(0, INDEX)
         header.setSectionsClickable(True)
-        header.setSortIndicatorShown(True)
-        header.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
         header.setHighlightSections(False)
         header.setFixedHeight(26)
         table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerItem)
@@ -137,7 +136,7 @@ class ProfilesPane(AnalysisPane):
         self.chart.picked.connect(self._pick_stops)
         self.dead.clicked.connect(lambda: self._pick_found("dead"))
         self.outliers.clicked.connect(lambda: self._pick_found("outliers"))
-        self.table.horizontalHeader().sortIndicatorChanged.connect(self._sort)
+        self.table.horizontalHeader().sectionClicked.connect(self._header_pressed)
         self.table.selectionModel().selectionChanged.connect(self._table_picked)
         self._selection.view_changed.connect(self.ask)
         self._selection.changed.connect(self._selection_changed)
@@ -179,9 +178,8 @@ class ProfilesPane(AnalysisPane):
 
     def _take(self, found: Found, key: object) -> None:
         self.found, self._key = found, key
-        header = self.table.horizontalHeader()
         self.model.show_profile(found.profile, found.dead, found.outliers, np.arange(found.profile.lines))
-        self._sort(header.sortIndicatorSection(), header.sortIndicatorOrder())
+        self._sort(*self.model.sorted_by)
         noun = "row" if self.axis.current == ROWS else "column"
         size = found.profile.lines
         nothing = " · none dead, no outliers" if not len(found.dead) + len(found.outliers) else ""
@@ -236,14 +234,18 @@ class ProfilesPane(AnalysisPane):
 
     # ---- the table
 
-    def _sort(self, column: int, order: Qt.SortOrder) -> None:
-        descending = order == Qt.SortOrder.DescendingOrder
+    def _header_pressed(self, column: int) -> None:
+        """Sort by a column: measures from the largest on, the other way round when pressed again."""
+        before, descending = self.model.sorted_by
+        self._sort(column, not descending if column == before else column > 0)
+
+    def _sort(self, column: int, descending: bool) -> None:
         if self.found is None:
             return
 
         def done(lines_: Array) -> None:
             self.table.clearSelection()
-            self.model.show_order(lines_)
+            self.model.show_order(lines_, column, descending)
             self.table.scrollToTop()
 
         model = self.model
