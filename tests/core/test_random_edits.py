@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import weightedit
+from tests.core.random_operations import CHOICES, MOVES, chosen, moved
 from tests.operations import oracle
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard
@@ -121,13 +122,16 @@ def regions(draw: st.DrawFn, shape: tuple[int, ...]) -> str | None:
     return f"[{', '.join(parts)}]" if parts else "[...]"
 
 
-EDITS = ("set", "fill", "scale", "add", "cast", "slice", "transpose", "replace", "requires_grad")
+EDITS = ("set", "fill", "scale", "add", "cast", "slice", "transpose", "replace", "requires_grad", *MOVES, *CHOICES)
 
 
 def edit_both(data: st.DataObject, doc: weightedit.Document, twin: Twin, name: str, what: str) -> None:
     """Apply one random edit to the document and to its twin."""
     before = twin.tensors[name].detach()
     shape = tuple(before.shape)
+    if what in (*MOVES, *CHOICES):
+        choose_both(data, doc, twin, name, what)
+        return
     region = data.draw(regions(shape), "region") if what in ("set", "fill", "scale", "add", "slice") else None
     chosen = twin.selected(name, region)
     undefined = torch.ones(chosen.shape, dtype=torch.bool)
@@ -157,6 +161,21 @@ def edit_both(data: st.DataObject, doc: weightedit.Document, twin: Twin, name: s
         undefined |= torch.ones_like(undefined) if not values.numel() else undefined
     twin.write(name, region, values)
     adopt(doc, twin, name, region, undefined)
+
+
+def choose_both(data: st.DataObject, doc: weightedit.Document, twin: Twin, name: str, what: str) -> None:
+    """Apply one random edit that moves, takes, adds or chooses cells."""
+    before = twin.tensors[name].detach()
+    region = data.draw(regions(tuple(before.shape)), "region") if what in CHOICES else None
+    found = chosen(data, what, twin.selected(name, region)) if what in CHOICES else moved(data, what, before)
+    if found is None:
+        return
+    arguments, after = found
+    doc.apply(what, name, region=region, accept="all", **arguments)
+    if doc.operations[what].effect == "write":
+        twin.write(name, region, after)
+    else:
+        twin.rebind(twin.tied_with(name), after.contiguous())
 
 
 def rebind_both(data: st.DataObject, doc: weightedit.Document, twin: Twin, name: str, what: str,
