@@ -154,6 +154,9 @@ def test_a_tile_is_one_region() -> None:
     assert str(head_tiling((768, 768), 12).region(range(2, 3), range(1))) == "[128:192, 0:768]"
     assert default_tiling((16, 3, 3, 3)).name(12, 0) == "out 12 · in 0"
     assert default_tiling((4, 4)) is None
+    assert default_tiling((258, 1, 256), "stft_conv.weight").name(129, 0) == "out 129 · in 0"
+    assert default_tiling((8, 256, 512), "experts.gate").name(3, 0) == "expert 3"
+    assert default_tiling((8, 256, 512)).name(3, 0) == "dim 0 3"
     with pytest.raises(ValueError, match="768 does not divide into 7 heads"):
         head_tiling((768, 768), 7)
 

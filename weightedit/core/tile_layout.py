@@ -19,12 +19,12 @@ def default_tiling(shape: tuple[int, ...], name: str = "", fixed: Mapping[int, i
     """Return how a tensor of three or more dimensions lies in tiles by default; None for fewer.
 
     `(out, in, …, kernel rows, kernel columns)` has a tile for each pair of out and in, `(out, in, kernel)` likewise
-    with one row; `(expert, out, in)` a tile for each expert.
+    with one row; `(expert, out, in)` a tile for each expert. The name tells a long kernel from an expert.
     """
     if len(shape) < 3:
         return None
     last = len(shape) - 1
-    is_experts = "expert" in name or (len(shape) == 3 and shape[2] > SMALL_KERNEL)
+    is_experts = "expert" in name or (len(shape) == 3 and shape[2] > SMALL_KERNEL and "conv" not in name)
     if len(shape) == 3 and is_experts:
         made = Tiling(shape, 1, 2, 0, words=("expert" if "expert" in name else "dim 0", ""))
     elif len(shape) == 3:

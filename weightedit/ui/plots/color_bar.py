@@ -20,6 +20,8 @@ from weightedit.ui.theme import theme, ui_font
 WIDTH = 96
 BAR_LEFT, BAR_WIDTH = 34, 11
 LEGEND = 48
+SHORTEST = 70
+"""Pixels the bar keeps for itself; where they are not left, the legend goes."""
 
 
 def level_text(value: float, signed: bool = True) -> str:
@@ -37,6 +39,11 @@ def level_text(value: float, signed: bool = True) -> str:
         digits, _, power = f"{size:.1e}".partition("e")
         text = f"{digits}e{'−' if int(power) < 0 else ''}{abs(int(power))}"
     return ("−" if value < 0 else "+" if signed else "") + text
+
+
+def phase_text(value: float) -> str:
+    """Return a quarter of a turn as `−π`, `−π/2`, `0`, `π/2` or `π`."""
+    return {-2: "−π", -1: "−π/2", 0: "0", 1: "π/2", 2: "π"}[round(2 * value / math.pi)]
 
 
 class ColorBar(QWidget):
@@ -65,6 +72,7 @@ class ColorBar(QWidget):
         self.map_name = "Tide"
         self.counts: tuple[int, int, int] | None = None
         self.is_signed = True
+        self.has_legend = True
         self._statistics: Statistics | None = None
         self._histogram: Any = None
         self._held: str | None = None
@@ -76,7 +84,9 @@ class ColorBar(QWidget):
 
     def place(self, top: float, bottom: float) -> None:
         """Line the bar up with the picture."""
-        self.top, self.bottom = top, max(top + 40, bottom - LEGEND + 12)
+        room = self.height() - 6
+        self.has_legend = room - top > SHORTEST + LEGEND
+        self.top, self.bottom = top, max(top + 40, min(bottom - LEGEND + 12, room - (LEGEND if self.has_legend else 4)))
         self.update()
 
     def show_levels(self, levels: Levels, name: str, *, keep_span: bool = False) -> None:
@@ -129,7 +139,8 @@ class ColorBar(QWidget):
         for value in (self.levels.low, self.levels.high):
             painter.drawPolygon(self._triangle(self._y(value)))
         self._draw_labels(painter)
-        self._draw_legend(painter)
+        if self.has_legend:
+            self._draw_legend(painter)
 
     def _triangle(self, y: float) -> QPolygonF:
         return QPolygonF([QPointF(BAR_LEFT - 8, y - 4.5), QPointF(BAR_LEFT - 1, y), QPointF(BAR_LEFT - 8, y + 4.5)])
@@ -159,7 +170,7 @@ class ColorBar(QWidget):
         for value in self.span.labels(int((self.bottom - self.top) / 18)):
             y = self._y(value)
             painter.drawLine(QPointF(BAR_LEFT + BAR_WIDTH, y), QPointF(BAR_LEFT + BAR_WIDTH + 3, y))
-            text = level_text(value, self.is_signed)
+            text = level_text(value, self.is_signed) if self.levels.source != "phase" else phase_text(value)
             rect = QRectF(BAR_LEFT + BAR_WIDTH + 5, y - 8, WIDTH - BAR_LEFT - BAR_WIDTH - 5, 16)
             painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, text)
         painter.setPen(theme.color("text3"))

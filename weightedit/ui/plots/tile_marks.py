@@ -154,7 +154,7 @@ def draw_crosshair(painter: QPainter, cross: Crosshair, frame: QRectF) -> None:
     metrics = painter.fontMetrics()
     height = metrics.height()
     for text, is_row in ((cross.row, True), (cross.column, False)):
-        width = metrics.horizontalAdvance(text) + 8
+        width = metrics.horizontalAdvance(text) + 14
         x = frame.left() - width - 1 if is_row else min(at.x() - width / 2, frame.right() - width)
         y = at.y() - height / 2 if is_row else frame.top() - height - 2
         tag = QRectF(max(x, 0.0), y, width, height)

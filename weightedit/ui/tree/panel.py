@@ -71,7 +71,7 @@ class TreePanel(QWidget):
         self._matched: list[tuple[OpenDocument, Outline]] = []
         self._then: Callable[[], None] | None = None
         self._build()
-        self.thumbnails = Thumbnails(self.tree, self.tree.rows, tasks)
+        self.thumbnails: Thumbnails = Thumbnails(self.tree, self.tree.rows, tasks)
         delegate = self.tree.itemDelegate()
         assert isinstance(delegate, TreeDelegate)
         delegate.thumbnails = self.thumbnails
