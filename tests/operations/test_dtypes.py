@@ -235,3 +235,27 @@ def test_global_pruning_is_torch_prunes():
     for amount in (0.0, 0.01, 1 / 3, 0.999, 1.0):
         want = torch_prune.L1Unstructured(amount).prune(tensor) + 0.0
         assert oracle.same_bits(result(tensor, "prune", amount=amount), want)
+
+
+@pytest.mark.parametrize("dtype", WHOLE, ids=oracle.name_of)
+@pytest.mark.parametrize("second", [torch.int8, torch.int64, torch.uint64], ids=oracle.name_of)
+def test_whole_numbers_that_wrap_are_counted(dtype, second):
+    """Arithmetic with a tensor says how many results leave the range of the dtype, against Python's integers."""
+    if dtype == torch.bool:
+        pytest.skip("has no range to leave")
+    info, edges = torch.iinfo(dtype), torch.iinfo(second)
+    numbers = [0, 1, 2, 3, 5, info.max // 3, info.max // 2, info.max // 2 + 1, info.max - 1, info.max, info.min,
+               info.min + 1]  # fmt: skip
+    others = [0, 1, 2, 3, 7, edges.max // 2, edges.max, edges.min, -1 if edges.min else 4]
+    tensor = torch.tensor([[one] * len(others) for one in numbers], dtype=dtype)
+    given = torch.tensor([others] * len(numbers), dtype=second)
+    for operation, name, results in (("multiply", "other", [a * b for a in numbers for b in others]),
+                                     ("add", "value", [a + b for a in numbers for b in others])):  # fmt: skip
+        wanted = [(one - info.min) % (info.max - info.min + 1) + info.min for one in results]
+        wraps = sum(not info.min <= one <= info.max for one in results)
+        with weightedit.open({"w": tensor.clone()}) as doc:
+            hazards = doc.preflight(operation, "w", **{name: given})
+            assert [hazard.count for hazard in hazards if hazard.kind in ("overflow", "truncation")] == \
+                ([wraps] if wraps else [])  # fmt: skip
+            doc.apply(operation, "w", accept="all", **{name: given})
+            assert doc.read("w").reshape(-1).tolist() == wanted

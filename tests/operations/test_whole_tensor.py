@@ -22,7 +22,8 @@ def test_the_smallest_are_found_exactly(data):
     """Against a full sort by (key, offset), however the keys are cut into pieces and in whatever order they come."""
     width = data.draw(st.sampled_from([np.uint32, np.uint64]))
     pool = [0, 1, 2**16 - 1, 2**16, 2**31, int(np.iinfo(width).max)]
-    keys = data.draw(st.lists(st.sampled_from(pool) | st.integers(0, int(np.iinfo(width).max)), min_size=1, max_size=60))
+    key = st.sampled_from(pool) | st.integers(0, int(np.iinfo(width).max))
+    keys = data.draw(st.lists(key, min_size=1, max_size=60))
     spread = data.draw(st.sampled_from([1, 7, 2**20, 2**40]))
     cells = [(key, place * spread) for place, key in enumerate(keys)]
     count = data.draw(st.integers(0, len(cells)))

@@ -51,6 +51,31 @@ def together(values: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, t
     return first, second
 
 
+def unless_wrapped(exact: torch.Tensor, wide: torch.Tensor,
+                   dtype: torch.dtype) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Return int64 results of arithmetic, and where some of them left its range the true values beside the stored.
+
+    Parameters
+    ----------
+    exact
+        The results as int64 has them, wrapped around; for uint64 their bits.
+    wide
+        The same in float64, right to 53 bits.
+    dtype
+        Of the tensor they are stored in.
+    """
+    negative = exact < 0
+    if dtype == torch.uint64:  # whose upper half are the negative numbers of int64
+        out = (wide <= -(2.0**62)) | (wide > 2.0**64) | torch.where(
+            wide < 2.0**62, negative, (wide >= 2.0**63 + 2.0**12) & ~negative)  # fmt: skip
+    else:
+        out = (wide.abs() > 2.0**63) | ((wide.abs() >= 2.0**62) & (negative != (wide < 0)))
+    if not bool(out.any()):
+        return exact.view(dtype) if dtype == torch.uint64 else exact
+    own = exact.view(dtype) if dtype == torch.uint64 else exact
+    return torch.where(out, wide, own.to(torch.float64)), own.to(dtype)
+
+
 def operand(values: torch.Tensor, number: complex) -> complex:
     """Return `number` as arithmetic with widened `values` takes it: torch has no operand past int64."""
     if isinstance(number, int) and not -(2**63) <= number < 2**63:

@@ -60,7 +60,7 @@ def scale(current: Tensor, factor: Number) -> Tensor:
 
 @operation("write", title="Multiply", scales=True, fits=lambda low, high, other: _scale_fits(low, high, other),
            label="× {other}", code="{current} * {other}")  # fmt: skip
-def multiply(current: Tensor, other: Operand) -> Tensor:
+def multiply(current: Tensor, other: Operand) -> Tensor | tuple[Tensor, Tensor]:
     """Multiply every value of the region by a number, or by a tensor that broadcasts to it.
 
     Parameters
@@ -75,11 +75,13 @@ def multiply(current: Tensor, other: Operand) -> Tensor:
     """
     import torch
 
-    from weightedit.core.precision import operand, together, widened
+    from weightedit.core.precision import operand, together, unless_wrapped, widened
 
     if isinstance(other, torch.Tensor):
         first, second = together(current, other)
-        return first * second
+        if first.dtype != torch.int64:
+            return first * second
+        return unless_wrapped(first * second, current.to(torch.float64) * other.to(torch.float64), current.dtype)
     wide = widened(current, other)
     return wide * operand(wide, other)
 
@@ -89,7 +91,7 @@ def _add_fits(low: int, high: int, value: int) -> tuple[int, int]:
 
 
 @operation("write", title="Add", fits=_add_fits, label="+ {value}", code="{current} + {value}")
-def add(current: Tensor, value: Operand) -> Tensor:
+def add(current: Tensor, value: Operand) -> Tensor | tuple[Tensor, Tensor]:
     """Add a number, or a tensor that broadcasts to the region, to every value of the region.
 
     Parameters
@@ -104,10 +106,12 @@ def add(current: Tensor, value: Operand) -> Tensor:
     """
     import torch
 
-    from weightedit.core.precision import operand, together, widened
+    from weightedit.core.precision import operand, together, unless_wrapped, widened
 
     if isinstance(value, torch.Tensor):
         first, second = together(current, value)
-        return first + second
+        if first.dtype != torch.int64:
+            return first + second
+        return unless_wrapped(first + second, current.to(torch.float64) + value.to(torch.float64), current.dtype)
     wide = widened(current, value)
     return wide + operand(wide, value)
