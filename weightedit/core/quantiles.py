@@ -17,9 +17,11 @@ from weightedit.core.codes import Array, is_exact, numbers
 from weightedit.core.dtypes import numpy_dtype
 from weightedit.core.progress import Progress
 from weightedit.core.spec import TensorSpec
-from weightedit.core.statistics import CHUNK, Pinned, Statistics, between
+from weightedit.core.statistics import Pinned, Statistics, between
 
 SHOWN = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
+CHUNK = 1 << 20
+"""Bytes of a chunk; telling buckets apart needs about ten times as much for a moment."""
 DIGIT = 16
 FEW = 1 << 18
 """Values that are sorted instead of counted once more."""
