@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.core.test_statistics import pin
-from weightedit.core.reduction import SliceView, cells, find_nonfinite, preview, reduce
+from weightedit.core.reduction import SliceView, cells, preview, reduce
 
 
 def reference(values: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -121,22 +121,3 @@ def test_the_slice_knows_its_cells() -> None:
     tensor = torch.randn(shape)
     got = cells(pin(tensor), view, range(1, 3), range(5))
     assert np.array_equal(got, tensor[0:5, 3, 1:3].t().numpy())
-
-
-@pytest.mark.parametrize("transposed", [False, True])
-def test_stepping_through_nonfinite_cells(transposed: bool) -> None:
-    tensor = torch.randn(300, 50)
-    bad = [(0, 7), (120, 0), (120, 49), (299, 49)]
-    for row, column in bad:
-        tensor[row, column] = float("nan") if row else float("inf")
-    pinned = pin(tensor.t().contiguous().t() if transposed else tensor)
-    view = SliceView(0, 1)
-    found, at = [], (0, 0)
-    for _ in range(5):
-        at = find_nonfinite(pinned, view, at, 1)
-        found.append(at)
-    assert found == [*bad, bad[0]]
-    for expected in (bad[3], bad[2], bad[1], bad[0]):
-        at = find_nonfinite(pinned, view, at, -1)
-        assert at == expected
-    assert find_nonfinite(pin(torch.zeros(3, 3)), view, (1, 1), 1) is None

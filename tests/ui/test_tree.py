@@ -124,7 +124,7 @@ def test_a_collapsed_level_is_not_fetched(open_window, tmp_path):
     torch.save({name: torch.zeros(1) for name in names}, tmp_path / "two.pt")
     window = open_window(tmp_path / "two.pt")
     model = window.tree.tree.rows
-    window.tree.tree.collapse_all()
+    window.tree.tree.levels.close_all()
     window.documents.outlined.emit(window.current)
     assert [model.rowCount(model.index(row, 0)) for row in (0, 1)].count(0) >= 1
 
@@ -132,7 +132,7 @@ def test_a_collapsed_level_is_not_fetched(open_window, tmp_path):
 def test_the_keyboard_reaches_a_tensor(qtbot, open_window, checkpoint):
     window = open_window(checkpoint)
     view = window.tree.tree
-    view.collapse_all()
+    view.levels.close_all()
     view.setFocus()
     view.setCurrentIndex(view.rows.index(0, 0))
     for key in (Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Down):
@@ -148,7 +148,7 @@ def test_the_keyboard_reaches_a_tensor(qtbot, open_window, checkpoint):
 def test_the_chevron_opens_and_closes_by_mouse(qtbot, open_window, checkpoint):
     window = open_window(checkpoint)
     view = window.tree.tree
-    view.collapse_all()
+    view.levels.close_all()
     rect = view.visualRect(view.rows.index(0, 0))
     qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(rect.x() + 13, rect.center().y()))
     assert view.isExpanded(view.rows.index(0, 0))
@@ -210,7 +210,7 @@ def test_a_filter_that_matches_nothing_offers_what_was_meant(qtbot, open_window,
 def test_the_filter_leaves_the_expanded_rows_as_they_were(qtbot, open_window, checkpoint):
     window = open_window(checkpoint)
     panel = window.tree
-    panel.tree.collapse_all()
+    panel.tree.levels.close_all()
     panel.tree.expand(panel.tree.rows.index(0, 0))
     before = visible(panel.tree)
     panel.filter.setText("layers.2")

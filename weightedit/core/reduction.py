@@ -319,64 +319,6 @@ def _place(part: Box, dim: int | None, read: range) -> int:
     return (axis[0] - read.start) // read.step
 
 
-def find_nonfinite(pinned: Pinned, view: SliceView, start: tuple[int, int], step: int,
-                   progress: Progress | None = None) -> tuple[int, int] | None:  # fmt: skip
-    """Return the next cell of a slice, row by row after (or before) `start`, that is NaN or infinite.
-
-    The search goes around the end; None where every cell is finite.
-
-    Parameters
-    ----------
-    pinned, view
-        The slice.
-    start
-        Row and column of the cell the search starts after; it is looked at last.
-    step
-        1 for the next, -1 for the one before.
-    progress
-        Cancelling it raises `Cancelled`.
-    """
-    shape = pinned.spec.shape
-    height, width = view.size(shape)
-    if not height or not width or pinned.spec.type.family not in ("float", "complex"):
-        return None
-    row, column = start
-    spans: list[tuple[range, range]] = [(range(row, row + 1), range(column + 1, width)),
-                                        (range(row + 1, height), range(width)), (range(row), range(width)),
-                                        (range(row, row + 1), range(column + 1))]  # fmt: skip
-    if step < 0:
-        spans = [(range(row, row + 1), range(column)), (range(row), range(width)),
-                 (range(row + 1, height), range(width)), (range(row, row + 1), range(column, width))]  # fmt: skip
-    if progress is not None:
-        progress.begin("Looking for NaN and Inf", height * width)
-    for rows, columns in spans:
-        band = max(1, CHUNK // max(1, width * pinned.spec.type.itemsize))
-        starts = range(rows.start, rows.stop, band)
-        for first in starts if step > 0 else reversed(starts):
-            found = _nonfinite_in(pinned, view, range(first, min(first + band, rows.stop)), columns, step)
-            if found is not None:
-                return found
-            if progress is not None:
-                progress.advance(min(band, rows.stop - first) * len(columns))
-    return None
-
-
-def _nonfinite_in(pinned: Pinned, view: SliceView, rows: range, columns: range, step: int) -> tuple[int, int] | None:
-    """Look through one band of rows; chunks may come in any order, so the best of all is kept."""
-    best: tuple[int, int] | None = None
-    box = view.box(pinned.spec.shape, rows, columns)
-    if not box.numel:
-        return None
-    for part, array in pinned.chunks(box, CHUNK):
-        bad = np.argwhere(~np.isfinite(numbers(view.flat(array), pinned.spec.dtype)))
-        if len(bad):
-            top, left = (bad[0] if step > 0 else bad[-1]).tolist()
-            place = rows.start + top + _place(part, view.rows_dim, rows), left
-            place = place[0], columns.start + left + _place(part, view.columns_dim, columns)
-            best = place if best is None else (min if step > 0 else max)(best, place)
-    return best
-
-
 def cells(pinned: Any, view: SliceView, rows: range, columns: range) -> Array:
     """Return stored values of rows and columns of a slice, a copy, 2-D; for windows that fit a screen."""
     return view.flat(pinned.read(view.box(pinned.spec.shape, rows, columns)))

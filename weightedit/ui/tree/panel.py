@@ -124,7 +124,7 @@ class TreePanel(QWidget):
         self.tree.close_requested.connect(self.close_requested)
         self.tree.rows.rename_requested.connect(self.rename_requested)
         self.tree.rows.sizes_wanted.connect(self._measure)
-        self.collapse.clicked.connect(self.tree.collapse_all)
+        self.collapse.clicked.connect(self.tree.levels.close_all)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.tree)
         self.stack.addWidget(self._build_nothing())
@@ -199,7 +199,7 @@ class TreePanel(QWidget):
               text: str = "", meant: str | None = None) -> None:  # fmt: skip
         current = self.tree.selected_tensors()[:1]
         if not self._is_filtered:
-            self.tree.remember()
+            self.tree.levels.remember()
         self._is_filtered, self._is_filtering = bool(text), False
         self._matched = list(zip(documents, outlines, strict=True))
         self.tree.fit_columns(documents)
@@ -215,11 +215,11 @@ class TreePanel(QWidget):
         self.meant.setText(f"Did you mean {plain(meant or '')}?")
         self.meant.setVisible(meant is not None)
         if text:
-            self.tree.open_first_levels(FEW_MATCHES * 2 if found <= FEW_MATCHES else 40)
+            self.tree.levels.open_first(FEW_MATCHES * 2 if found <= FEW_MATCHES else 40)
         else:
-            self.tree.restore()
+            self.tree.levels.restore()
             if new is not None:
-                self.tree.open_first_levels()
+                self.tree.levels.open_first()
         for document, name in current:
             self.tree.select(document, name)
         if (then := self._then) is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QAction,
     QContextMenuEvent,
@@ -18,18 +18,16 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyleOptionViewItem, QTreeView, QWidget
 
-from weightedit.core.outline import Node
 from weightedit.core.slots import Entry
 from weightedit.ui.actions.action import plain
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.literals import can_be_typed
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.delegate import CHEVRON, TreeDelegate
+from weightedit.ui.tree.expansion import Expansion
 from weightedit.ui.tree.model import Column, Index, TreeModel
 from weightedit.ui.tree.row_texts import slot_of
 
-OPENED_ROWS = 24
-"""A new tree is opened level by level while it has fewer rows than this."""
 ROOM_FOR_NAMES = 110
 
 
@@ -58,11 +56,6 @@ class TreeView(QTreeView):
         self.entry_actions: list[QAction] = []
         """What the menu of a row offers; the window's own actions."""
         self._hovered = QPersistentModelIndex()
-        self._expanded: set[tuple[int, tuple[str, ...]]] = set()
-        self._filling: list[QPersistentModelIndex] = []
-        self._filler = QTimer(self)
-        self._filler.setInterval(0)
-        self._filler.timeout.connect(self._fill)
         self.setModel(self.rows)
         self._delegate = TreeDelegate(self, self.rows)
         self.setItemDelegate(self._delegate)
@@ -90,8 +83,7 @@ class TreeView(QTreeView):
                 column, QHeaderView.ResizeMode.Stretch if stretch else QHeaderView.ResizeMode.Fixed
             )
         self.fit_columns([])
-        self.rows.rowsInserted.connect(self._rows_came)
-        self.expanded.connect(self._fill_later)
+        self.levels = Expansion(self, self.rows)
         theme.changed.connect(self._theme_changed)
 
     def _theme_changed(self) -> None:
@@ -129,64 +121,6 @@ class TreeView(QTreeView):
         super().resizeEvent(event)
         self._apply_widths()
 
-    def remember(self) -> None:
-        """Note which rows are expanded, before the rows are made anew."""
-        self._expanded = {self.rows.key(node) for node in self._expanded_nodes()}
-
-    def _expanded_nodes(self) -> list[Node]:
-        found: list[Node] = []
-        stack = [QModelIndex()]
-        while stack:
-            parent = stack.pop()
-            for row in range(self.rows.rowCount(parent)):
-                index = self.rows.index(row, 0, parent)
-                node = self.rows.node(index)
-                if node is not None and self.isExpanded(index):
-                    found.append(node)
-                    stack.append(index)
-        return found
-
-    def restore(self) -> None:
-        """Expand the rows that were expanded before."""
-        stack = [QModelIndex()]
-        while stack:
-            parent = stack.pop()
-            for row in range(self.rows.rowCount(parent)):
-                index = self.rows.index(row, 0, parent)
-                node = self.rows.node(index)
-                if node is not None and not node.is_leaf and self.rows.key(node) in self._expanded:
-                    self._open(index)
-                    stack.append(index)
-
-    def _open(self, index: QModelIndex) -> None:
-        """Expand a row and have its first rows at once; the rest comes batch by batch."""
-        if not self.rows.rowCount(index):
-            self.rows.fetchMore(index)
-        self.expand(index)
-
-    def open_first_levels(self, most: int = OPENED_ROWS) -> None:
-        """Expand rows from the top, level by level, while there are not too many of them."""
-        level = [self.rows.index(row, 0) for row in range(self.rows.rowCount())]
-        shown = len(level)
-        while level:
-            below: list[QModelIndex] = []
-            for index in level:
-                node = self.rows.node(index)
-                if node is None or not node.tensors or not self.rows.hasChildren(index):
-                    continue
-                count = self.rows.size(node)
-                if shown + count > most:
-                    continue
-                self._open(index)
-                shown += count
-                below += [self.rows.index(row, 0, index) for row in range(self.rows.rowCount(index))]
-            level = below
-
-    def collapse_all(self) -> None:
-        """Close every row."""
-        self._expanded.clear()
-        self.collapseAll()
-
     def select(self, document: OpenDocument, name: str) -> bool:
         """Make a tensor the current row, expanding what it lies in; False if it is not shown."""
         index = self.rows.find(document, name)
@@ -218,30 +152,6 @@ class TreeView(QTreeView):
             if node is not None and document is not None and node.entry is not None:
                 found.append((document, node.entry))
         return found
-
-    # ---- more rows
-
-    def _fill_later(self, index: QModelIndex) -> None:
-        self._filling.append(QPersistentModelIndex(index))
-        self._filler.start()
-
-    def _fill(self) -> None:
-        """Fetch one more batch of a level that is open; Qt asks for the rest of the top level alone."""
-        level = self._filling[-1] if self._filling else None
-        if level is None:
-            self._filler.stop()
-        elif level.isValid() and self.isExpanded(level) and self.rows.canFetchMore(level):
-            self.rows.fetchMore(level)
-        else:
-            self._filling.pop()
-
-    def _rows_came(self, parent: QModelIndex, first: int, last: int) -> None:
-        if self._expanded:
-            for row in range(first, last + 1):
-                index = self.rows.index(row, 0, parent)
-                node = self.rows.node(index)
-                if node is not None and not node.is_leaf and self.rows.key(node) in self._expanded:
-                    self.expand(index)
 
     # ---- mouse and keyboard
 
