@@ -34,7 +34,8 @@ def tensors() -> dict[str, torch.Tensor]:
     shared = torch.randn(4, 4)
     return {"w": torch.randn(40, 30), "v": torch.zeros(40, 30), "bf": bf, "bg": torch.zeros(6, 5).bfloat16(),
             "half": torch.zeros(6, 5).half(), "ids": torch.arange(24).reshape(6, 4), "tied": shared,
-            "tied2": shared, "wide": torch.randn(3, 5000)}  # fmt: skip
+            "tied2": shared, "wide": torch.randn(3, 5000), "one": torch.tensor(0.0).bfloat16(),
+            "row": torch.zeros(6)}  # fmt: skip
 
 
 @pytest.fixture
@@ -137,6 +138,29 @@ def test_another_tensor_gets_every_bit(bench: Bench, tensors: dict[str, torch.Te
     paste(bench)
     assert same(bench.values("bg"), tensors["bf"])
     assert len(bench.document.history) == 1
+
+
+def test_one_copied_cell_fills_what_is_selected(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    open_table(bench, "bf")
+    bench.page.selection.pick(range(1), range(1))  # the NaN with a payload
+    bench.page.copy()
+    bench.wait()
+    bench.open("bg")
+    bench.page.set_view("values")
+    bench.page.selection.pick(range(2, 4), range(1, 5))
+    paste(bench)
+    expected = tensors["bg"].clone()
+    expected.view(torch.int16)[2:4, 1:5] = tensors["bf"].view(torch.int16)[0, 0]
+    assert same(bench.values("bg"), expected)
+    bench.open("one")
+    bench.page.set_view("values")
+    paste(bench)
+    assert same(bench.values("one").reshape(1), tensors["bf"][0, :1])
+    bench.open("row")
+    bench.page.set_view("values")
+    bench.page.selection.pick(range(1), range(2, 3))
+    paste(bench, "1\t2\t3")
+    assert bench.values("row").tolist() == [0, 0, 1, 2, 3, 0]
 
 
 def test_another_dtype_says_what_is_lost_first(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
@@ -331,6 +355,18 @@ def test_formats_show_the_same_values(
     model = pane.model
     assert np.float32(model.data(model.index(1, 1), Qt.ItemDataRole.EditRole)) == value.numpy()
     qtmodeltester.check(model)
+
+
+def test_a_format_is_kept_for_other_tensors_and_other_days(
+    bench: Bench, tensors: dict[str, torch.Tensor]
+) -> None:
+    open_table(bench, "w")
+    bench.page.values_pane.set_number_format(NumberFormat("scientific", 2))
+    bench.open("v")
+    assert bench.page.values_pane.number_format == NumberFormat("scientific", 2)
+    assert bench.page.values_pane.formats.text() == "Scientific, 2 digits"
+    assert NumberFormat.parse(bench.workbench._settings.text("values/format", "")) == NumberFormat("scientific", 2)
+    assert NumberFormat.parse("nonsense") == NumberFormat()
 
 
 def test_columns_fit_what_is_in_them(bench: Bench) -> None:

@@ -18,6 +18,8 @@ KINDS: dict[Kind, str] = {
     "binary": "Binary bits", "signed": "Bits as signed integer", "unsigned": "Bits as unsigned integer",
 }  # fmt: skip
 """Each kind and what menus call it."""
+MOST_DIGITS = 17
+"""Digits after the point at most; a float64 has no more to tell."""
 _EXPONENT_BITS = {"float16": 5, "bfloat16": 8, "float32": 8, "float64": 11, "float8_e4m3fn": 4, "float8_e4m3fnuz": 4,
                   "float8_e5m2": 5, "float8_e5m2fnuz": 5}  # fmt: skip
 
@@ -36,6 +38,20 @@ class NumberFormat:
 
     kind: Kind = "shortest"
     digits: int = 4
+
+    @classmethod
+    def parse(cls, text: str) -> NumberFormat:
+        """Read what `text` wrote; the shortest decimal for anything else."""
+        kind, _, digits = text.partition(":")
+        found = next((known for known in KINDS if known == kind), None)
+        if found is None or not (digits.isdecimal() and int(digits) <= MOST_DIGITS):
+            return cls()
+        return cls(found, int(digits))
+
+    @property
+    def text(self) -> str:
+        """As settings keep it: `fixed:4`."""
+        return f"{self.kind}:{self.digits}"
 
     @property
     def is_exact(self) -> bool:

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from weightedit.core.document import Change, Document
 from weightedit.core.errors import RegionError
+from weightedit.core.number_formats import NumberFormat
 from weightedit.ui.beside_column import BesideColumn
 from weightedit.ui.edit_panel.panel import EditPanel
 from weightedit.ui.edit_panel.preview_work import Shown
@@ -142,6 +143,14 @@ class Workbench(QWidget):
         page.proposed.connect(self._propose)
         page.heatmap_pane.look_changed.connect(self._look_changed)
         page.read_out.field.textChanged.connect(self._region_checked)
+        page.values_pane.set_number_format(NumberFormat.parse(self._settings.text("values/format", "")))
+        page.values_pane.format_chosen.connect(self._format_chosen)
+
+    def _format_chosen(self, chosen: NumberFormat) -> None:
+        """Keep a format of numbers, and show every other table in it."""
+        self._settings.set("values/format", chosen.text)
+        for page in self.tabs.all:
+            page.values_pane.set_number_format(chosen)
 
     def _propose(self, name: str, arguments: dict[str, object]) -> None:
         """Choose an operation with arguments that a view found; its preview says the rest."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from weightedit.core.number_formats import KINDS, Kind, NumberFormat
+from weightedit.core.number_formats import KINDS, MOST_DIGITS, Kind, NumberFormat
 from weightedit.ui.actions.action import Action, Reach
 
-MOST_DIGITS = 17
 _HELP: dict[Kind, str] = {
     "shortest": "Show the shortest decimal that reads back to the same bits.",
     "fixed": "Show as many digits after the point in each cell.",

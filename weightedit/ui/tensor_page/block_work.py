@@ -11,6 +11,7 @@ from weightedit.core.blocks import Grid, grid_of
 from weightedit.core.errors import RegionError, WeightEditError
 from weightedit.core.number_formats import NumberFormat
 from weightedit.core.numbers import count_text
+from weightedit.ui.clipboard import put
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tensor_page.cell_work import CellWork
 from weightedit.ui.values.cell_edits import (
@@ -65,7 +66,7 @@ class BlockWork(QObject):
             return block_text(block, shape), block
 
         def done(found: tuple[str, Block]) -> None:
-            QGuiApplication.clipboard().setMimeData(mime_of(*found))
+            put(mime_of(*found))
             page.status.emit(f"Copied {count_text(grid.numel)} {'value' if grid.numel == 1 else 'values'}.")
 
         self._tasks.start("Copying", work, on_result=done, on_error=page.show_error, group=self._group)

@@ -147,7 +147,7 @@ def paste_edit(block: Array | Block, at: tuple[int, int], picked: Grid | None, r
 
 def _given(values: Any, block: Array | Block) -> Any:
     if isinstance(block, Block):
-        return tensor_from(np.ascontiguousarray(values), block.dtype)
+        return tensor_from(np.array(values, order="C"), block.dtype)  # a copy that may have no dimensions
     return values.tolist() if isinstance(values, np.ndarray) else values
 
 

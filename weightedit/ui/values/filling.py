@@ -67,8 +67,10 @@ class FillHandle(QObject):
         if not self._dragging:
             if self._is_on(event):
                 viewport.setCursor(Qt.CursorShape.CrossCursor)
+                viewport.setToolTip("Drag to repeat these cells; with Alt, to continue their series.")
             else:
                 viewport.unsetCursor()
+                viewport.setToolTip("")
             return False
         place = event.position().toPoint()
         row, column = self._table.cell_at(place)

@@ -49,14 +49,14 @@ class ValuesPane(QWidget):
     filled
         As of the fill handle.
     format_chosen
-        The format of numbers is another one.
+        (NumberFormat): numbers are shown in another one.
     """
 
     typed = Signal(int, int, str)
     read = Signal(int, int)
     failed = Signal(object)
     filled = Signal(object, object, bool)
-    format_chosen = Signal()
+    format_chosen = Signal(object)
 
     def __init__(self, tasks: Tasks, selection: Selection, lookup: Lookup, check: Check,
                  parent: QWidget | None = None) -> None:  # fmt: skip
@@ -187,9 +187,11 @@ class ValuesPane(QWidget):
 
     def set_number_format(self, chosen: NumberFormat) -> None:
         """Show the values in another way."""
+        if chosen == self.number_format:
+            return
         self.model.set_format(chosen)
         self._say_format()
-        self.format_chosen.emit()
+        self.format_chosen.emit(chosen)
 
     def _say_format(self) -> None:
         shown = self.number_format
