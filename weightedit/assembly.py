@@ -129,6 +129,17 @@ class FileWriter:
     def export_tensor(self, document: Document, name: object, path: Path, region: str | None, format: str | None,
                       dtype: object, progress: Progress) -> Saved:  # fmt: skip
         """Write one tensor, or a region of it, to a file of its own; the document may be edited meanwhile."""
+        kind, contents = self._alone(document, name, path, region, format, dtype)
+        return self._committed(kind, contents, path, progress)
+
+    def tensor_hazards(self, document: Document, name: object, path: Path, region: str | None, format: str | None,
+                       dtype: object) -> list[Hazard]:  # fmt: skip
+        """Say what the destination's format cannot hold of one tensor."""
+        kind, contents = self._alone(document, name, path, region, format, dtype)
+        return kind.hazards(contents, None)
+
+    def _alone(self, document: Document, name: object, path: Path, region: str | None, format: str | None,
+               dtype: object) -> tuple[Format, Contents]:  # fmt: skip
         from weightedit.core.alone import alone
 
         pinned = document.pin(name)
@@ -140,7 +151,7 @@ class FileWriter:
             raise self._unknown(path, format)
         root = {pinned.name: alone(pinned, region, dtype)}
         inventory = file_inventory(root)
-        return self._committed(kind, Contents(root, inventory.slots, inventory.entries), path, progress)
+        return kind, Contents(root, inventory.slots, inventory.entries)
 
     def _committed(self, kind: Format, contents: Contents, path: Path, progress: Progress) -> Saved:
         """Write contents that belong to no document, read them back, and put them in their place."""

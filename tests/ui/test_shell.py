@@ -332,8 +332,10 @@ def test_f1_lists_every_key(qtbot, open_window):
 
 
 def test_no_two_actions_have_the_same_key():
-    keys = [QKeySequence(key).toString() for action in ACTIONS for key in action.keys]
+    keys = [(action.scope, QKeySequence(key).toString()) for action in ACTIONS for key in action.keys]
     assert len(keys) == len(set(keys))
+    everywhere = {key for scope, key in keys if scope == "window"}
+    assert not everywhere & {key for scope, key in keys if scope != "window"}
     assert all(action.needs in ("", *NEEDS) for action in ACTIONS)
 
 

@@ -356,6 +356,11 @@ class Document(Reader):
         """
         return self._writer.export_tensor(self, name, Path(path), region, format, dtype, Progress(progress, cancel))
 
+    def export_tensor_hazards(self, name: object, path: str | Path, region: str | None = None,
+                              format: str | None = None, *, dtype: object = None) -> list[Hazard]:  # fmt: skip
+        """Return what `export_tensor` would leave behind; raises EditRefused where it does."""
+        return self._writer.tensor_hazards(self, name, Path(path), region, format, dtype)
+
     def export_hazards(self, path: str | Path, format: str | None = None, shared: str | None = None) -> list[Hazard]:
         """Return what an export would leave behind."""
         return self._writer.hazards(self, Path(path), format, shared)

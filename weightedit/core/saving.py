@@ -58,6 +58,11 @@ class Writer(Protocol):
         """Write one tensor, or a region of it, to a file of its own."""
         ...
 
+    def tensor_hazards(self, document: Document, name: object, path: Path, region: str | None, format: str | None,
+                       dtype: object) -> list[Hazard]:  # fmt: skip
+        """Say what the destination cannot hold of one tensor, or of a region of it."""
+        ...
+
     def hazards(self, document: Document, path: Path, format: str | None, shared: str | None) -> list[Hazard]:
         """Say what the destination cannot hold."""
         ...

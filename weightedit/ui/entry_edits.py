@@ -28,7 +28,7 @@ class EntryEdits(QObject):
         self._window = window
         tree = window.tree.tree
         tree.rows.value_requested.connect(self.set_value)
-        tree.entry_actions = [window.actions_of[name] for name in ACTIONS]
+        tree.entry_actions += [window.actions_of[name] for name in ACTIONS]
 
     def _run(self, name: str, document: Document, work: Callable[[TaskProgress], Any],
              then: Callable[[Any], None] | None = None) -> None:  # fmt: skip

@@ -12,6 +12,8 @@ FOLDER = "files/folder"
 OPEN_FILTER = ("Checkpoints and arrays (*.safetensors *.pt *.pth *.bin *.ckpt *.index.json *.npy *.npz *.csv *.tsv)"
                ";;Every file (*)")  # fmt: skip
 
+RECIPE_FILTER = "Recipes (*.json);;Every file (*)"
+
 
 def ask_files(parent: QWidget, settings: Settings) -> list[str]:
     """Ask which files to open; an empty list if the person thought better of it."""
@@ -24,6 +26,31 @@ def ask_files(parent: QWidget, settings: Settings) -> list[str]:
 def ask_folder(parent: QWidget, settings: Settings) -> str:
     """Ask which folder of shards to open; empty if the person thought better of it."""
     chosen = QFileDialog.getExistingDirectory(parent, "Open a folder of shards", settings.text(FOLDER))
+    if chosen:
+        settings.set(FOLDER, str(Path(chosen).parent))
+    return chosen
+
+
+def ask_tensor_file(parent: QWidget, settings: Settings) -> str:
+    """Ask which file to take a tensor from; empty if the person thought better of it."""
+    chosen, _ = QFileDialog.getOpenFileName(parent, "Take a tensor from", settings.text(FOLDER), OPEN_FILTER)
+    if chosen:
+        settings.set(FOLDER, str(Path(chosen).parent))
+    return chosen
+
+
+def ask_recipe(parent: QWidget, settings: Settings) -> str:
+    """Ask which recipe to apply; empty if the person thought better of it."""
+    chosen, _ = QFileDialog.getOpenFileName(parent, "Apply a recipe", settings.text(FOLDER), RECIPE_FILTER)
+    if chosen:
+        settings.set(FOLDER, str(Path(chosen).parent))
+    return chosen
+
+
+def ask_recipe_destination(parent: QWidget, settings: Settings, name: str) -> str:
+    """Ask where to save a recipe; empty if the person thought better of it."""
+    start = str(Path(settings.text(FOLDER), name))
+    chosen, _ = QFileDialog.getSaveFileName(parent, "Save the recipe", start, RECIPE_FILTER)
     if chosen:
         settings.set(FOLDER, str(Path(chosen).parent))
     return chosen

@@ -8,13 +8,20 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QVBoxLayout
 
 from weightedit.ui.documents import OpenDocument
+from weightedit.ui.importing import Importing
+from weightedit.ui.recent_menu import RecentMenu
+from weightedit.ui.recipes import Recipes
 from weightedit.ui.reload_notice import NoticeStrip
 from weightedit.ui.reloading import Reloading
+from weightedit.ui.tensor_exporting import TensorExporting
+from weightedit.ui.tree.dragging import Dragging
 from weightedit.ui.watching import Watching
 
 if TYPE_CHECKING:
-    from weightedit.core.edit import Edit
     from weightedit.ui.window import MainWindow
+
+ROW_ACTIONS = ("export-tensor", "replace-with-file", "copy-tensor", "paste-tensor")
+"""What the menu of a tensor's row offers besides its edits."""
 
 
 class FileWork(QObject):
@@ -26,7 +33,15 @@ class FileWork(QObject):
         The notices above the tensors.
     watching, reloading
         What notices that a file changed, and what opens it again.
+    importing, exporting
+        Tensors out of files and into them.
+    recipes
+        Edits out of files and into them.
     """
+
+    importing: Importing
+    exporting: TensorExporting
+    recipes: Recipes
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
@@ -37,19 +52,29 @@ class FileWork(QObject):
         assert isinstance(centre, QVBoxLayout)
         centre.insertWidget(1, self.strip)
         self.watching = Watching(window.documents, window.tasks, window.filing.is_writing, window)
-        self.reloading = Reloading(window.documents, window.tasks, self.strip, self._save_recipe, self)
+        self.recipes = Recipes(window, self.strip)
+        self.importing, self.exporting = Importing(window, self.strip), TensorExporting(window)
+        self.reloading = Reloading(window.documents, window.tasks, self.strip, self.recipes.save, self)
+        RecentMenu(window)
+        Dragging(window.tree.tree)
+        window.tree.tree.entry_actions += [window.actions_of[name] for name in ROW_ACTIONS]
         self._connect()
 
     def _connect(self) -> None:
         window = self._window
         window.start.open_path.connect(lambda path: window.open([path]))
-        window.documents.added.connect(lambda found: window.recents.add(found.document))
+        window.start.run_recipe.connect(self.recipes.run_on_another)
+        window.documents.added.connect(self._remember)
         window.documents.already_open.connect(self._show_again)
         self.watching.changed.connect(self.reloading.tell)
         self.reloading.said.connect(window.status.say_filed)
         self.reloading.replacing.connect(self._note_tabs)
         self.reloading.replaced.connect(self._open_tabs)
-        window.filing.saved.connect(lambda found: window.recents.add(found.document))
+        window.filing.saved.connect(self._remember)
+
+    def _remember(self, found: OpenDocument) -> None:
+        """Put a document's file on top of the recent ones."""
+        self._window.recents.add(found.document)
 
     def _show_again(self, found: OpenDocument) -> None:
         """Go to a document whose file was asked for once more."""
@@ -75,6 +100,3 @@ class FileWork(QObject):
             if new.document.find(name) is not None:
                 work.open_tensor(new.document, name)
                 work.tabs.keep(work.page)
-
-    def _save_recipe(self, edits: tuple[Edit, ...], title: str) -> None:
-        """Ask where to keep edits."""

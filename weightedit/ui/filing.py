@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QWidget
 from weightedit.core.numbers import bytes_text, count_text
 from weightedit.ui.close_dialog import CloseDialog
 from weightedit.ui.documents import Documents, OpenDocument
-from weightedit.ui.export_dialog import ExportDialog, Formats
+from weightedit.ui.export_dialog import ExportDialog
+from weightedit.ui.export_sheet import Formats
 from weightedit.ui.tasks import TaskProgress, Tasks
 
 if TYPE_CHECKING:

@@ -36,6 +36,11 @@ def _has_tensor(at: Reach) -> bool:
     return at.window.workbench is not None and at.window.workbench.current() is not None
 
 
+def _has_closed(at: Reach) -> bool:
+    shown = {found.real_path for found in at.window.documents.all}
+    return any(file.path not in shown for file in at.window.recents.files)
+
+
 NEEDS = {
     "document": Need("Needs an open file", _has_document),
     "work": Need("Needs an open file", _has_work),
@@ -49,6 +54,10 @@ NEEDS = {
     "value": Need("Needs a value that can be typed, selected in the tree",
                   lambda at: at.window.tree.tree.value_can_be_typed()),
     "selected": Need("Needs a tensor selected in the tree", lambda at: bool(at.window.tree.tree.selected_tensors())),
+    "any-tensor": Need("Needs a tensor that is shown, or selected in the tree",
+                       lambda at: _has_tensor(at) or bool(at.window.tree.tree.selected_tensors())),
+    "recent": Need("Needs a recent file", lambda at: bool(at.window.recents.files)),
+    "closed": Need("Needs a recent file that is not open", _has_closed),
 }
 
 

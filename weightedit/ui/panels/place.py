@@ -69,6 +69,8 @@ class Panel(QFrame):
 
     def _follow(self) -> None:
         shown = self._is_wanted and not self.content.isHidden()
+        if shown and self.parentWidget() is None:
+            return  # a place shows it; without one it would be a window of its own, and take the focus
         if shown == self.isHidden():
             self.setVisible(shown)
             self.turned.emit()
@@ -106,6 +108,7 @@ class Place(QSplitter):
         before = sum(order.index(other.declared.name) < turn for other in self.panels)
         self.insertWidget(before, panel)
         self.setStretchFactor(before, 2 if panel.declared.name == "history" else 3)
+        panel.want(panel.is_wanted)
         panel.turned.connect(self.follow)
         self.follow()
 

@@ -144,6 +144,13 @@ class TreeView(QTreeView):
                 found.append((document, node.entry.name))
         return found
 
+    def tensor_at(self, index: QModelIndex) -> tuple[OpenDocument, str] | None:
+        """Return the tensor whose row this is."""
+        node, document = self.rows.node(index), self.rows.document(index)
+        if node is None or document is None or slot_of(node) is None or node.entry is None:
+            return None
+        return document, node.entry.name
+
     def selected_entries(self) -> list[tuple[OpenDocument, Entry]]:
         """Return the selected tensors, values and containers, in the order of the tree."""
         found: list[tuple[OpenDocument, Entry]] = []

@@ -1,0 +1,115 @@
+"""What the actions on files, single tensors and recipes are seen to do."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+
+from tests.ui.palette_rows import Desk, row
+from weightedit.core.recipe import Recipe
+from weightedit.ui.export_tensor_dialog import ExportTensorDialog
+from weightedit.ui.tensor_mime import carried_by
+
+
+def ask(desk: Desk, dialog: str, answer: str) -> None:
+    """Answer the system's dialog that is about to be shown."""
+    desk.monkeypatch.setattr(f"weightedit.ui.{dialog}", lambda *_: answer)
+
+
+def in_tree(desk: Desk, name: str) -> None:
+    assert desk.window.tree.tree.select(desk.window.current, name)
+    desk.window.tree.tree.setFocus()
+    desk.wait()
+
+
+@row("open-last")
+def _open_last(desk: Desk) -> None:
+    desk.window.close_document(desk.window.current)
+    desk.wait()
+    assert desk.window.current is None
+    desk.do()
+    desk.wait()
+    assert desk.window.current.title == "net.pt"
+
+
+@row("clear-recent")
+def _clear_recent(desk: Desk) -> None:
+    assert [file.name for file in desk.window.recents.files] == ["net.pt"]
+    desk.do()
+    assert desk.window.recents.files == ()
+
+
+@row("export-tensor")
+def _export_tensor(desk: Desk) -> None:
+    desk.window.show_tensor(desk.window.current, "head.weight")
+    desk.wait()
+    desk.do()
+    (dialog,) = desk.window.findChildren(ExportTensorDialog)
+    desk.qtbot.waitUntil(dialog.export.isEnabled)
+    dialog.export.click()
+    desk.wait()
+    assert np.array_equal(np.load(desk.path.with_name("head.weight.npy")), desk.values("head.weight").numpy())
+
+
+@row("replace-with-file")
+def _replace_with_file(desk: Desk) -> None:
+    other = desk.path.with_name("bias.npy")
+    np.save(other, np.arange(8, dtype=np.float32))
+    desk.window.show_tensor(desk.window.current, "enc.bias")
+    desk.wait()
+    ask(desk, "importing.ask_tensor_file", str(other))
+    desk.do()
+    desk.qtbot.waitUntil(desk.work.edit_panel.apply_button.isEnabled)
+    desk.wait()
+    desk.work.edit_panel.apply()
+    desk.wait()
+    assert torch.equal(desk.values("enc.bias"), torch.arange(8.0))
+
+
+@row("copy-tensor")
+def _copy_tensor(desk: Desk) -> None:
+    in_tree(desk, "enc.weight")
+    desk.do()
+    desk.wait()
+    found = carried_by(QGuiApplication.clipboard().mimeData())
+    assert found.name == "enc.weight"
+    assert found.value == bytes(desk.document.read("enc.weight", raw=True).numpy())
+
+
+@row("paste-tensor")
+def _paste_tensor(desk: Desk) -> None:
+    in_tree(desk, "enc.weight")
+    desk.do("copy-tensor")
+    desk.wait()
+    in_tree(desk, "head.weight")
+    desk.do()
+    desk.qtbot.waitUntil(desk.work.edit_panel.apply_button.isEnabled)
+    assert desk.work.edit_panel.form.request().arguments == {"source": "enc.weight"}
+    assert desk.page.name == "head.weight"
+
+
+@row("save-recipe")
+def _save_recipe(desk: Desk) -> None:
+    desk.apply("scale", "enc.bias", factor=3.0)
+    ask(desk, "recipes.ask_recipe_destination", str(desk.path.with_name("fix.json")))
+    desk.do()
+    desk.wait()
+    (edit,) = Recipe.load(desk.path.with_name("fix.json")).edits
+    assert (edit.operation, edit.targets, dict(edit.arguments)) == ("scale", ("enc.bias",), {"factor": 3.0})
+
+
+@row("apply-recipe")
+def _apply_recipe(desk: Desk) -> None:
+    before = desk.values("enc.bias")
+    desk.apply("scale", "enc.bias", factor=3.0)
+    desk.document.recipe.save(desk.path.with_name("fix.json"))
+    desk.document.undo()
+    desk.wait()
+    ask(desk, "recipes.ask_recipe", str(desk.path.with_name("fix.json")))
+    desk.do()
+    desk.qtbot.waitUntil(lambda: desk.window.files.recipes._card is not None)
+    QTest.keyClick(desk.window.files.recipes._card.apply_button, " ")
+    desk.wait()
+    assert torch.equal(desk.values("enc.bias"), before * 3)

@@ -1,0 +1,143 @@
+"""The question which tensor of a file takes another one's place: a list with shapes, the fitting ones first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout
+
+from weightedit.core.numbers import count_text, shape_text
+from weightedit.ui.pieces import IconLabel, label
+
+TALLEST = 190
+MOST_LISTED = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """One tensor of a file."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    short: str
+
+    def fit(self, shape: tuple[int, ...], dtype: str) -> int:
+        """Return how well it fits: 0 the same shape and dtype, 1 the shape, 2 as many values, 3 neither."""
+        if self.shape == shape:
+            return 0 if self.dtype == dtype else 1
+        mine = theirs = 1
+        for size in self.shape:
+            mine *= size
+        for size in shape:
+            theirs *= size
+        return 2 if mine == theirs else 3
+
+
+class SourceCard(QFrame):
+    """The list, above the tensors.
+
+    Parameters
+    ----------
+    title
+        What is asked.
+    offered
+        The tensors of the file.
+    shape, dtype
+        Of the tensor whose place is taken.
+    choose
+        Called with the name that was chosen.
+    leave
+        Called when nothing is to be done.
+    """
+
+    def __init__(self, title: str, offered: Sequence[Offered], shape: tuple[int, ...], dtype: str,
+                 choose: Callable[[str], None], leave: Callable[[], None]) -> None:  # fmt: skip
+        super().__init__()
+        self.setProperty("surface", "card")
+        self.setObjectName("source")
+        self._choose, self._leave = choose, leave
+        self._offered = sorted(offered, key=lambda one: one.fit(shape, dtype))
+        self._shape, self._dtype = shape, dtype
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter by name")
+        self.filter.setAccessibleName("Filter the tensors of the file")
+        self.filter.textChanged.connect(self._fill)
+        self.filter.installEventFilter(self)
+        self.list = QListWidget()
+        self.list.setObjectName("offered")
+        self.list.setAccessibleName(title)
+        self.list.setFixedHeight(TALLEST)
+        self.list.itemActivated.connect(lambda _: self._take())
+        self.list.installEventFilter(self)
+        self.use = QPushButton("Preview the replacement")
+        self.list.currentRowChanged.connect(lambda row: self.use.setEnabled(row >= 0))
+        self.use.setProperty("kind", "primary")
+        self.use.clicked.connect(self._take)
+        self.cancel = QPushButton("Leave it as it is")
+        self.cancel.setProperty("kind", "quiet")
+        self.cancel.clicked.connect(leave)
+        self._lay_out(title)
+        self._fill("")
+
+    def _lay_out(self, title: str) -> None:
+        head = QHBoxLayout()
+        head.setSpacing(8)
+        head.addWidget(IconLabel("file", 16, "accent"))
+        head.addWidget(label(title, "strong"), 1)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        for button in (self.use, self.cancel):
+            button.setProperty("small", True)
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 10, 12, 10)
+        column.setSpacing(8)
+        column.addLayout(head)
+        column.addWidget(self.filter)
+        column.addWidget(self.list)
+        column.addLayout(buttons)
+
+    def _fill(self, text: str) -> None:
+        self.list.clear()
+        found = [one for one in self._offered if text.strip().lower() in one.name.lower()]
+        for one in found[:MOST_LISTED]:
+            fit = ("same shape and dtype", "same shape", "as many values", "")[one.fit(self._shape, self._dtype)]
+            item = QListWidgetItem("  ·  ".join(filter(None, (one.name, shape_text(one.shape), one.short, fit))))
+            item.setData(Qt.ItemDataRole.UserRole, one.name)
+            self.list.addItem(item)
+        if len(found) > MOST_LISTED:
+            more = QListWidgetItem(f"and {count_text(len(found) - MOST_LISTED)} more: type a part of the name")
+            more.setFlags(Qt.ItemFlag.NoItemFlags)
+            self.list.addItem(more)
+        self.list.setCurrentRow(0 if found else -1)
+        self.use.setEnabled(bool(found))
+
+    def _take(self) -> None:
+        item = self.list.currentItem()
+        name = "" if self.list.currentRow() < 0 else str(item.data(Qt.ItemDataRole.UserRole) or "")
+        if name:
+            self._choose(name)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Choose with Enter, leave with Esc, go from the field to the list with Down."""
+        if not isinstance(event, QKeyEvent):
+            return super().eventFilter(watched, event)
+        if event.type() == QEvent.Type.ShortcutOverride:
+            if event.key() == Qt.Key.Key_Escape:
+                event.accept()  # it means this list, not the preview below
+        elif event.type() == QEvent.Type.KeyPress:
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self._take()
+                return True
+            if event.key() == Qt.Key.Key_Escape:
+                self._leave()
+                return True
+            if event.key() == Qt.Key.Key_Down and watched is self.filter:
+                self.list.setFocus()
+                return True
+        return super().eventFilter(watched, event)
