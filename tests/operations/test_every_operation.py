@@ -161,3 +161,18 @@ def test_empty_and_single(case):
             doc.undo()
             assert oracle.same_bits(doc.read("w"), before)
             assert refused is None or (len(refused.hazards) == 1 and 10 < len(str(refused)) < 200)
+
+
+@pytest.mark.parametrize("region", ["where w > 0.3", "[1:5, [2, 0, 7]] where w > 0.3"])
+def test_the_code_under_a_condition(region):
+    """What looks at all cells together looks at those that meet the condition, in the edit as in the code."""
+    for case in CASES:
+        along = {"row", "column", "n:m"} & {str(one) for one in case.arguments.values()}
+        moves = case.operation in ("flip", "roll", "permute_rows", "low_rank")
+        if not case.region or case.reference is None or along or moves:
+            continue
+        by_hand = {"w": values()}
+        with weightedit.open({"w": values()}) as doc:
+            edit = doc.apply(case.operation, "w", accept="all", region=region, **case.arguments)
+            exec(as_pytorch(doc, edit), {"checkpoint": by_hand})
+            torch.testing.assert_close(doc.read("w"), by_hand["w"], rtol=1e-5, atol=1e-6)

@@ -64,7 +64,7 @@ def _lines(document: Document, operation: Operation, edit: Edit, slots: Sequence
     for region in _regions(edit, slots[0].spec, keeps="{kept}" in code):
         index = "" if region is None else _bracketed(region)
         current = f"{place}{index}"
-        values = code.format(current=current, kept=current, tensor=place, region=index, **arguments)
+        values = code.format(current=current, kept=current, cells=current, tensor=place, region=index, **arguments)
         if operation.effect == "write":
             yield f"{place}.copy_({values})" if region is None else f"{current} = {values}"
         else:
@@ -91,6 +91,13 @@ def _masked(document: Document, edit: Edit, place: str, spec: TensorSpec, code: 
     current = f"{place}{index}"
     names = {name: _mentioned(document, name) for name in condition.names}
     yield f"mask = {condition.to_pytorch(current, names)}"
+    if "{cells}" in code:  # which looks at all of its cells together, and these are those that meet the condition
+        yield f"cells = {current}.clone()"
+        yield f"cells[mask] = {code.format(cells='cells[mask]', **arguments)}"
+        yield f"{place}.copy_(cells)" if text is None else f"{current} = cells"
+        return
+    if "{kept}" in code:
+        yield "# What is measured along a dimension is measured here of all cells; the edit leaves out the others."
     new = code.format(current=current, kept=current, tensor=place, region=index, **arguments)
     values = f"torch.where(mask, {new}, {current})"
     yield f"{place}.copy_({values})" if text is None else f"{current} = {values}"

@@ -107,7 +107,8 @@ class Operation:
     code
         The new values as a PyTorch expression: `{current} * {factor}`; or a function of the spec and the arguments
         that returns one. `{current}` is what the region selects; `{kept}` the same with the dimensions of single
-        indices kept, for expressions that name dimensions; `{tensor}` the whole and `{region}` the index alone.
+        indices kept, for expressions that name dimensions; `{cells}` the same, but flat where a condition chooses, for
+        expressions that look at all cells together; `{tensor}` the whole and `{region}` the index alone.
     fits
         `(lowest, highest, **whole numbers) → (lowest, highest)`: which integers give one in the dtype's range.
     inputs

@@ -68,21 +68,24 @@ def _prepare(survey: Survey, to: str, value: Number | None, ord: Number, per: st
 
 def _code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
     if given["per"] == "tensor":
-        dims = "None"
-    else:
-        kept = 0 if given["per"] == "row" else 1
-        dims = str(tuple(dim for dim in range(len(spec.shape)) if dim != kept))
-        dims = "()" if dims == "()" else dims
-    mean = f"{{kept}}.mean({dims}, keepdim=True)" if dims not in ("None", "()") else "{kept}.mean()"
-    std = f"{{kept}}.std({dims}, keepdim=True)" if dims not in ("None", "()") else "{kept}.std()"
-    value = _target(given["to"], given["value"])
+        return _formula("{cells}", "", given)
+    if len(spec.shape) == 1:
+        return f"({_formula('{kept}[:, None]', '(1,)', given)})[:, 0]"
+    kept = 0 if given["per"] == "row" else 1
+    return _formula("{kept}", str(tuple(dim for dim in range(len(spec.shape)) if dim != kept)), given)
+
+
+def _formula(values: str, dims: str, given: Mapping[str, Any]) -> str:
+    along, target = f"{dims}, keepdim=True" if dims else "", _target(given["to"], given["value"])
+    tiny = f"clamp_min(torch.finfo({values}.dtype).tiny)"  # so that zeros stay zeros
     if given["to"] == "norm":
         order = repr(given["ord"]).replace("inf", 'float("inf")')
-        norm = f"torch.linalg.vector_norm({{kept}}, {order}, {dims}, keepdim=True)"
-        return f"{{kept}} / {norm} * {value}" if dims != "()" else f"{{kept}} / {{kept}}.abs() * {value}"
+        norm = f"torch.linalg.vector_norm({values}, {order}{along and f', {along}'})"
+        return f"{values} / {norm}.{tiny} * {target}"
+    mean, std = f"{values}.mean({along})", f"{values}.std({along})"
     if given["to"] == "mean":
-        return f"{{kept}} - {mean} + {value}"
-    shifted = f"({{kept}} - {mean}) / {std} * {value}"
+        return f"{values} - {mean} + {target}"
+    shifted = f"({values} - {mean}) / {std}.{tiny} * {target}"
     return shifted if given["to"] == "mean and std" else f"{shifted} + {mean}"
 
 

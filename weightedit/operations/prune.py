@@ -26,8 +26,8 @@ def _code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
         return ("{kept}.masked_fill({kept}.abs().unflatten(-1, (-1, {m})).argsort(dim=-1, stable=True).argsort(-1)"
                 ".flatten(-2) < {m} - {n}, 0)")  # fmt: skip
     if given["by"] == "magnitude":
-        return ("{kept}.masked_fill({kept}.abs().flatten().argsort(stable=True).argsort().view({kept}.shape)"
-                " < round({amount} * {kept}.numel()), 0)")  # fmt: skip
+        return ("{cells}.masked_fill({cells}.abs().flatten().argsort(stable=True).argsort().view({cells}.shape)"
+                " < round({amount} * {cells}.numel()), 0)")  # fmt: skip
     kept = 0 if given["by"] == "row" else 1
     dims = tuple(dim for dim in range(len(spec.shape)) if dim != kept)
     shape = [-1 if dim == kept else 1 for dim in range(len(spec.shape))]
