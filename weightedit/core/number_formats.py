@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from weightedit.core.codes import Array
 from weightedit.core.dtypes import DTYPES, numpy_dtype
 from weightedit.core.numbers import bits_text, value_texts
+
+if TYPE_CHECKING:
+    from weightedit.core.codes import Array
 
 Kind = Literal["shortest", "fixed", "scientific", "hex", "binary", "signed", "unsigned"]
 KINDS: dict[Kind, str] = {
@@ -60,6 +60,8 @@ class NumberFormat:
 
     def texts(self, values: Array, dtype: str) -> list[str]:
         """Return the text of every element of a stored array, in row-major order."""
+        import numpy as np
+
         facts = DTYPES[dtype]
         flat = np.ascontiguousarray(values).reshape(-1)
         if self.kind == "hex":
@@ -82,6 +84,8 @@ class NumberFormat:
         return f"{value:.{self.digits}{'f' if self.kind == 'fixed' else 'e'}}"
 
     def _bits(self, value: Any, dtype: str) -> str:
+        import numpy as np
+
         facts = DTYPES[dtype]
         halves = 2 if facts.family == "complex" else 1
         width = facts.itemsize // halves

@@ -91,11 +91,6 @@ class Selection(QObject):
         return not self.picks
 
     @property
-    def box(self) -> Box | None:
-        """The box that is picked, where it is one, and all of it."""
-        return self.picks.box
-
-    @property
     def region(self) -> Region:
         """What an edit takes as region: a text, several, or None where nothing is picked."""
         return self.picks.region
@@ -197,11 +192,6 @@ class Selection(QObject):
         if cells is not None:
             rows, columns = self.size
             self.pick(*((cells[0], range(columns)) if is_rows else (range(rows), cells[1])))
-
-    @property
-    def has_head(self) -> bool:
-        """Whether there is a cell that arrow keys move on from."""
-        return self._has_head
 
     def _grow(self, rows: range, columns: range) -> None:
         box = self.view.box(self.shape, rows, columns)

@@ -15,7 +15,7 @@ from weightedit.core.errors import WeightEditError
 from weightedit.core.number_formats import NumberFormat
 from weightedit.core.numbers import NumberError, count_text, parse_number
 from weightedit.core.pinned import PinnedTensor
-from weightedit.core.reduction import SliceView, cells
+from weightedit.core.reduction import SliceView
 from weightedit.core.stage import tensor_from
 from weightedit.ui.values.clipboard import Block
 
@@ -189,8 +189,3 @@ def fill_edit(pinned: PinnedTensor, view: SliceView, source: Grid, target: Grid,
         given = tensor_from(np.ascontiguousarray(laid), dtype)
     done = f"Filled {count_text(target.shape[0])} × {count_text(target.shape[1])} values."
     return CellEdit(target.region(view, pinned.spec.shape), given, done)
-
-
-def copied_text(pinned: PinnedTensor, view: SliceView, rows: range, columns: range) -> str:
-    """Return cells as lines of values parted by tabs, each reading back to the same bits."""
-    return block_text(Block(cells(pinned, view, rows, columns), pinned.spec.dtype))
