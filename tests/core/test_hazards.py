@@ -551,3 +551,13 @@ def test_nonsense_is_refused_in_one_sentence(operation, targets, arguments):
         assert str(caught.value).endswith(".")
         assert len(str(caught.value)) < 300
         assert not doc.history
+
+
+def test_a_row_that_scales_every_row_is_noticed_and_not_asked_about(tmp_path):
+    """`w * row` broadcasts in torch too, and is meant; `copy_` of a row into a matrix is asked about."""
+    torch.save({"w": torch.ones(4, 3), "row": torch.arange(3.0)}, tmp_path / "a.pt")
+    with weightedit.open(tmp_path / "a.pt") as document:
+        found = document.preflight("multiply", "w", other="row")
+        assert [(hazard.kind, hazard.level) for hazard in found] == [("broadcast", "notice")]
+        found = document.preflight("set", "w", values=[0.0, 1.0, 2.0])
+        assert ("broadcast", "warning") in [(hazard.kind, hazard.level) for hazard in found]

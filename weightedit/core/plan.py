@@ -177,7 +177,7 @@ def make_plan(index: SlotIndex, operation: Operation, edit: Edit, bench: Bench) 
     refused += [] if refused else _overlapping_targets(operation, targets)
     if refused:
         raise EditRefused(refused)
-    hazards = [hazard for target in targets for hazard in argument_hazards(target, edit)]
+    hazards = [hazard for target in targets for hazard in argument_hazards(target, operation, edit)]
     return Plan(edit, operation, targets, hazards, bench)
 
 

@@ -11,6 +11,7 @@ from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.region import shape_text
 
 if TYPE_CHECKING:
+    from weightedit.core.operation import Operation
     from weightedit.core.plan import Target
 
 
@@ -21,7 +22,7 @@ def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     return all(size in (1, wanted) for size, wanted in zip(reversed(shape), reversed(target), strict=False))
 
 
-def argument_hazards(target: Target, edit: Edit) -> list[Hazard]:
+def argument_hazards(target: Target, operation: Operation, edit: Edit) -> list[Hazard]:
     """Return the hazards of tensor arguments of a write: `shape-mismatch` and `broadcast`."""
     from weightedit.core.plan import overlaps_itself
 
@@ -35,8 +36,10 @@ def argument_hazards(target: Target, edit: Edit) -> list[Hazard]:
             found.append(_mismatch(name, shape, region, target, edit))
         elif shape != region and shape and prod(shape) < prod(region):
             times = prod(region) // max(prod(shape), 1)
+            declared = operation.parameter(name)
+            meant = declared is not None and declared.type == "operand"  # as a row that scales every row is
             title = f"{shape_text(shape)} fills {shape_text(region)} {times:,} times"
-            found.append(Hazard("broadcast", "warning", title,
+            found.append(Hazard("broadcast", "notice" if meant else "warning", title,
                                 f"{target.name} takes the same values again and again; torch would not say so.",
                                 (target.name,), times))  # fmt: skip
     if target.result is target.spec and overlaps_itself(target.spec):
