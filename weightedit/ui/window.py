@@ -17,6 +17,7 @@ from weightedit.ui.actions.operations import operation_actions
 from weightedit.ui.closing import Closing
 from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.dropping import Dropping
+from weightedit.ui.entry_edits import EntryEdits
 from weightedit.ui.errors_view import ErrorStrip
 from weightedit.ui.file_work import FileWork
 from weightedit.ui.filing import Filing
@@ -92,6 +93,7 @@ class MainWindow(QMainWindow):
     filing: Filing
     steps: Steps
     files: FileWork
+    entry_edits: EntryEdits
     recents: Recents
     tree: TreePanel
     actions_of: Bound
@@ -116,6 +118,7 @@ class MainWindow(QMainWindow):
         self._build()
         self._connect()
         self.files = FileWork(self)
+        self.entry_edits = EntryEdits(self)
         self._show()
 
     # ---- layout
