@@ -84,6 +84,9 @@ class _Printer:
         codes = [self.text(argument)[0] for argument in node.arguments]
         if node.name != "where" and function(node.name).gives == "number":
             codes = [self.counted(one) or code for one, code in zip(node.arguments, codes, strict=True)]
+        first = node.arguments[0]
+        if function(node.name).whole == "float64" and not is_number(first) and not _is_fractional(first):
+            codes[0] = f"{self.inside(first, _WHOLE)}.double()"  # some functions take no whole numbers
         if all(map(is_number, node.arguments[: 1 if node.name in ("where", "clamp") else None])):
             dtype = ", dtype=torch.float64" if function(node.name).whole == "float64" else ""
             codes[0] = f"torch.tensor({codes[0]}{dtype})"  # torch's functions take no plain numbers
