@@ -115,6 +115,7 @@ class CloseDialog(QDialog):
         for row in self.rows:
             row.choice.chosen.connect(lambda _: self._name_buttons())
         self._name_buttons()
+        self.save_button.setFocus()
 
     def _list(self) -> QWidget:
         inner = QWidget()

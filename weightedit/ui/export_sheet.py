@@ -177,7 +177,7 @@ class ExportSheet(QDialog):
             ask = self.hazards_of(path)
         except WeightEditError as error:
             self._tasks.cancel_group(GROUP)
-            self._show([refusal("choice", str(error).rstrip("."))])
+            self.say([refusal("choice", str(error).rstrip("."))])
             return
 
         def work(progress: TaskProgress) -> list[Hazard]:
@@ -192,14 +192,15 @@ class ExportSheet(QDialog):
             except EditRefused as error:
                 return list(error.hazards)
 
-        self._tasks.start("Export check", work, on_result=self._show, on_error=self._show_error, group=GROUP,
+        self._tasks.start("Export check", work, on_result=self.say, on_error=self._show_error, group=GROUP,
                           quiet=True)  # fmt: skip
 
     def _show_error(self, error: Exception) -> None:
         text = str(error) if isinstance(error, WeightEditError) else f"{type(error).__name__}: {error}"
-        self._show([refusal("argument", text.rstrip("."))])
+        self.say([refusal("argument", text.rstrip("."))])
 
-    def _show(self, hazards: list[Hazard]) -> None:
+    def say(self, hazards: list[Hazard]) -> None:
+        """Show what the export would leave behind, and name the button after it."""
         for notice in self._notices:
             self.notices.removeWidget(notice)
             notice.hide()

@@ -79,6 +79,8 @@ class ExportTensorDialog(ExportSheet):
         for text, field in (("What", self.part), ("dtype", self.dtype), ("Picture", self.look)):
             self.add_choice(text, field)
             field.currentIndexChanged.connect(self.check)
+        self._dtype_chosen = False
+        self.dtype.activated.connect(self._choose_dtype)
         self.show_choices()
         self.check()
 
@@ -96,6 +98,7 @@ class ExportTensorDialog(ExportSheet):
         """Ask what the format cannot hold."""
         document, name = self._page.document, self._page.name
         region, dtype = self.part.currentData(), None if self.dtype.isHidden() else self.dtype.currentData()
+        present = self._page.slot.spec.dtype
         picture = self._picture_problem() if self.is_picture else None
 
         def ask(progress: TaskProgress) -> list[Hazard]:
@@ -104,9 +107,22 @@ class ExportTensorDialog(ExportSheet):
             found = replaces(path, None)
             if picture is not None:
                 return [*picture, *found]
+            if dtype is not None:
+                found.append(Hazard("dtype", "notice", f"Written as {dtype}", f"It holds every value of {present}."))
             return [*document.export_tensor_hazards(name, path, region, dtype=dtype), *found]
 
         return ask
+
+    def _choose_dtype(self) -> None:
+        self._dtype_chosen = True
+
+    def say(self, hazards: list[Hazard]) -> None:
+        """Take a wider dtype where the format lacks the present one, unless the person chose it; then say so."""
+        refused = any(hazard.level == "refusal" and "no dtype" in hazard.title for hazard in hazards)
+        if refused and not self._dtype_chosen and self.dtype.currentIndex() == 0 and self.dtype.count() > 1:
+            self.dtype.setCurrentIndex(1)
+            return
+        super().say(hazards)
 
     def _picture_problem(self) -> list[Hazard]:
         """Return what keeps the slice from being drawn pixel by pixel."""

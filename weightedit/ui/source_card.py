@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QListWidget, QList
 from weightedit.core.numbers import count_text, shape_text
 from weightedit.ui.pieces import IconLabel, label
 
-TALLEST = 190
+TALLEST, LOWEST = 190, 48
 MOST_LISTED = 2_000
 
 
@@ -70,7 +70,6 @@ class SourceCard(QFrame):
         self.list = QListWidget()
         self.list.setObjectName("offered")
         self.list.setAccessibleName(title)
-        self.list.setFixedHeight(TALLEST)
         self.list.itemActivated.connect(lambda _: self._take())
         self.list.installEventFilter(self)
         self.use = QPushButton("Preview the replacement")
@@ -114,6 +113,8 @@ class SourceCard(QFrame):
             more = QListWidgetItem(f"and {count_text(len(found) - MOST_LISTED)} more: type a part of the name")
             more.setFlags(Qt.ItemFlag.NoItemFlags)
             self.list.addItem(more)
+        row = self.list.sizeHintForRow(0) if self.list.count() else 0
+        self.list.setFixedHeight(max(min(row * self.list.count() + 6, TALLEST), LOWEST))
         self.list.setCurrentRow(0 if found else -1)
         self.use.setEnabled(bool(found))
 

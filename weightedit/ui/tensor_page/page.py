@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from weightedit.core.document import Change, Document
-from weightedit.core.errors import CheckpointError, RegionError
+from weightedit.core.errors import CheckpointError, RegionError, SourceChanged
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.region import parse_region
 from weightedit.core.slots import Slot
@@ -188,6 +188,10 @@ class TensorPage(QWidget):
         """Say what is wrong with the tensor; the rest of the window stays as it is."""
         if self.pinned is not None and self.pinned.content is not self.slot.storage.content:
             self.refresh()  # a save moved the document onto another file while this was read
+            return
+        if isinstance(error, SourceChanged):  # what to do about it is asked once for the whole document, above
+            self.notices.say("refusal", f"{self.slot.name} could not be read",
+                             "Its file is no longer the one that was opened.")  # fmt: skip
             return
         place = error.file if isinstance(error, CheckpointError) else None
         self.notices.say("refusal", str(error), "" if place is None else f"{self.slot.name} could not be read.")
