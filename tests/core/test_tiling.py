@@ -9,11 +9,14 @@ import pytest
 import torch
 
 from tests.core.test_statistics import pin
+from weightedit.core.matching import Match
 from weightedit.core.phase import reduce_phase
 from weightedit.core.reduction import SliceView, reduce
 from weightedit.core.region import Box, parse_region
 from weightedit.core.scaling import row_scale, tile_scale
+from weightedit.core.selecting import Picks
 from weightedit.core.tile_layout import default_tiling, head_tiling, wrapped
+from weightedit.core.tile_matching import picked_pixels
 from weightedit.core.tile_reading import blocks, dead_groups, dead_tiles, reduce_tiles, tile_peaks
 from weightedit.core.tiling import Tiling
 
@@ -240,3 +243,17 @@ def test_the_phase_of_pixels_is_that_of_their_directions(dtype: torch.dtype) -> 
     assert np.isnan(exact.low[0, 0])
     pairs = reduce_phase(pin(tensor), lambda source, _: reduce(source, view, range(6), range(8), 3, 4))
     assert (np.abs(pairs.typical(100)) > 3.05).all()
+
+
+def test_picked_cells_are_found_among_the_tiles() -> None:
+    tensor = torch.randn(7, 3, 3, 2)
+    tiling = replace(default_tiling((7, 3, 3, 2)), per_line=3)
+    rows, columns = tiling.size
+    inside = torch.zeros(tensor.shape)
+    inside[[1, 4], :, 1] = 1
+    picks = Picks.parse("[[1, 4], :, 1]", tuple(tensor.shape))
+    plain = picked_pixels(Match(pin(tensor), picks, None), tiling, range(rows), range(columns), rows, columns)
+    assert np.array_equal(plain, np.nan_to_num(table_of(inside, tiling)) > 0)
+    holds = Match(pin(tensor), picks, lambda values, box: values > 0)
+    found = picked_pixels(holds, tiling, range(rows), range(columns), rows, columns)
+    assert np.array_equal(found, np.nan_to_num(table_of(inside * (tensor > 0), tiling)) > 0)

@@ -283,6 +283,16 @@ def test_the_picture_has_its_axes_and_the_pixels_are_the_values(bench: Bench, te
         assert [color.red(), color.green(), color.blue()] == wanted[row, column, :3].tolist()
 
 
+def test_a_condition_tints_its_cells_among_the_tiles(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
+    tiled(bench, "conv2.weight")
+    bench.page.selection.pick_text("where w > 1.5")
+    bench.wait()
+    mask = bench.heatmap.dressing.tint.mask
+    wanted = tensors["conv2.weight"].numpy().transpose(0, 2, 1, 3).reshape(24, 12) > 1.5
+    assert np.array_equal(mask, wanted)
+    assert bench.heatmap.dressing.others == []
+
+
 def test_only_what_is_shown_is_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     tiled(bench, "conv2.weight")
     read: list[int] = []

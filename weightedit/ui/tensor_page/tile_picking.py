@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from weightedit.ui.tensor_page.selection import How, Selection
 
 Cells = tuple[range, range]
+MOST_DRAWN = 600
+"""Rectangles that are drawn as such."""
 
 
 class TilePicking:
@@ -46,10 +48,15 @@ class TilePicking:
         self.at = last if first == self._anchor else first
         self._selection.pick_boxes(tiling.regions(rows, columns), how, continues=continues)
 
-    def rectangles(self, tiling: Tiling) -> list[Cells]:
-        """Return where what is picked lies among the tiles."""
+    def rectangles(self, tiling: Tiling) -> list[Cells] | None:
+        """Return where what is picked lies among the tiles; None where only single cells can show it."""
         picks = self._selection.picks
-        return [] if picks.condition else [cells for box in picks.boxes for cells in tiling.rectangles(box)]
+        found = [tiling.rectangles(box, MOST_DRAWN) for box in picks.boxes]
+        crowded = any(not cells and box.intersection(tiling.shown).numel
+                      for box, cells in zip(picks.boxes, found, strict=True))  # fmt: skip
+        if picks.condition or crowded:
+            return None
+        return [cells for some in found for cells in some]
 
     def move(self, down: int, right: int, extend: bool) -> Cells | None:
         """Go to the tile beside the one the keyboard is at; from the last one of a line to none beyond."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject
 
+from weightedit.core.tile_matching import picked_pixels
+from weightedit.core.tiling import Tiling
 from weightedit.ui.plots.overlay import Tint
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tensor_page.heatmap_pane import HeatmapPane
@@ -32,22 +34,25 @@ class Tinting(QObject):
     def _request(self, _: object = None) -> None:
         heatmap, selection, lookup = self._pane.heatmap, self._selection, self._lookup
         make = lookup.matcher()
-        is_tiled = self._pane.tiling is not None  # the slice's cells are elsewhere then
-        if make is None or is_tiled or selection.rectangles() is not None or not selection.is_in_slice:
+        tiling = self._pane.tiling
+        shown = selection.rectangles() if tiling is None else self._pane.picking.rectangles(tiling)
+        if make is None or shown is not None or not selection.is_in_slice:
             self._tasks.cancel_group(self._group)
             self._asked = None
             heatmap.show_tint(None)
             return
         (rows, columns), (height, width) = heatmap.visible(), heatmap.wanted_pixels()
-        view = selection.view
+        view = tiling or selection.view
         asked = (lookup.pinned, selection.picks, view, rows, columns, height, width)
         if not heatmap.isVisible() or not rows or not columns or asked == self._asked:
             return
         self._asked = asked
 
         def work(progress: TaskProgress) -> Tint:
-            found = make(progress).pixels(view, rows, columns, max(height // DOT, 1), max(width // DOT, 1), progress)
-            return Tint(found, rows, columns)
+            size = max(height // DOT, 1), max(width // DOT, 1)
+            if isinstance(view, Tiling):
+                return Tint(picked_pixels(make(progress), view, rows, columns, *size, progress), rows, columns)
+            return Tint(make(progress).pixels(view, rows, columns, *size, progress), rows, columns)
 
         self._tasks.start("Selected cells", work, on_result=heatmap.show_tint, on_error=lambda _: None,
                           group=self._group, quiet=True)  # fmt: skip
