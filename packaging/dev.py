@@ -283,7 +283,9 @@ def test(arguments: Sequence[str]) -> int:
         failed.append("window tests")
     # Pytest's own closing line is the last one, so what failed before is handed on to stand above it.
     say("all other tests, Qt offscreen:")
-    tests = pytest("-m", "not window", WEIGHTEDIT_FAILED_BEFORE=", ".join(failed))
+    # A process for each core, and one thread of torch in each: more would only wait for one another.
+    tests = pytest("-m", "not window", "-n", "auto", "--dist", "worksteal", OMP_NUM_THREADS="1",
+                   WEIGHTEDIT_FAILED_BEFORE=", ".join(failed))  # fmt: skip
     return tests or int(bool(failed))
 
 
