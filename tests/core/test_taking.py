@@ -55,3 +55,17 @@ def test_a_tensor_of_another_file_is_set_into_a_region(tmp_path):
         document.apply("set", "a", region="[1, :]", values=(str(tmp_path / "row.pt"), "row"))
         assert torch.equal(document.read("a")[1], torch.arange(4.0))
         assert torch.equal(document.read("a")[0], torch.zeros(4))
+
+
+def test_a_file_written_anew_is_taken_as_it_is_now(tmp_path):
+    source = tmp_path / "part.pt"
+    torch.save({"x": torch.ones(3)}, source)
+    torch.save({"a": torch.zeros(3)}, tmp_path / "net.pt")
+    with open_document(tmp_path / "net.pt") as document:
+        document.apply("replace", "a", source=(str(source), "x"))
+        torch.save({"x": torch.full((5,), 2.0)}, tmp_path / "other.pt")
+        (tmp_path / "other.pt").replace(source)
+        document.apply("replace", "a", source=(str(source), "x"))
+        assert torch.equal(document.read("a"), torch.full((5,), 2.0))
+        document.undo()
+        assert torch.equal(document.read("a"), torch.ones(3))

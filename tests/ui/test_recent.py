@@ -100,6 +100,19 @@ def test_clear_forgets_every_file(qtbot, open_window, files, settings):
     assert Recents(settings, window.tasks).files == ()
 
 
+def test_the_menu_offers_the_recent_files(qtbot, open_window, files):
+    window = opened_once(qtbot, open_window, files)
+    path = "File/Open recent"
+    qtbot.waitUntil(lambda: len(window.top.menus[path].actions()) == 6)  # with the line above Clear
+    listed = [action for action in window.top.menus[path].actions() if action.text()]
+    assert [action.text().replace("&", "").partition(" — ")[0] for action in listed] == [
+        "Open the last file again", *names(window), "Clear the list of recent files"]  # fmt: skip
+    first = names(window)[1]
+    listed[2].trigger()
+    wait_ready(qtbot, window)
+    assert window.current.title == first
+
+
 def test_the_list_of_recent_files_is_a_sound_model(qtmodeltester, open_window, files):
     window = open_window(*files)
     qtmodeltester.check(window.start.recent.rows)

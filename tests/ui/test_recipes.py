@@ -46,6 +46,9 @@ def test_a_recipe_is_shown_and_then_applied_as_a_whole(qtbot, open_window, files
     assert torch.equal(window.current.document.read("b"), torch.full((3,), 2.0))
     assert window.status.message.text() == "Applied fix.json, 2 edits, to net.pt."
     assert not window.files.strip.isVisible()
+    with qtbot.waitSignal(window.documents.changed):
+        QTest.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert not window.current.document.is_modified  # both at once
 
 
 def test_a_warning_is_shown_and_pressing_is_the_answer(qtbot, open_window, files):

@@ -179,11 +179,14 @@ class Document(Reader):
 
     def resolve(self, name: TensorName) -> PinnedTensor:
         """Find a tensor argument: in this document, or in the file it names."""
+        from weightedit.core.reloading import changed_files
+
         if name.file is None:
             return self.pin(name.tensor)
-        if name.file not in self._others:
-            self._others[name.file] = self._resolve_file(name.file)
-        return self._others[name.file].pin(name.tensor)
+        other = self._others.get(name.file)
+        if other is None or changed_files(other.files):  # written anew since an edit took something of it
+            other = self._others[name.file] = self._resolve_file(name.file)
+        return other.pin(name.tensor)
 
     @property
     def can_undo(self) -> bool:

@@ -27,9 +27,15 @@ SAVE, DISCARD = "Save", "Discard"
 def edit_lines(opened: OpenDocument) -> list[tuple[str, str]]:
     """Return what was done and where, for each edit since the last save, the latest first."""
     history = opened.document.history
-    saved = history.saved_position or 0
-    steps = history.steps[saved : history.position]
-    return [(step.label, step.where) for step in reversed(steps)]
+    steps = history.steps[history.saved_position or 0 : history.position]
+    lines, last = [], None
+    for step in reversed(steps):
+        if step.group is None:
+            lines.append((step.label, step.where))
+        elif step.group is not last:  # edits made as one are named as one
+            lines.append((step.group.label, step.where))
+        last = step.group
+    return lines
 
 
 class UnsavedRow(QFrame):

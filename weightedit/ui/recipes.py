@@ -122,8 +122,9 @@ class Recipes(QObject):
             from weightedit.core.recipe import Recipe
 
             recipe = Recipe(tuple(one.edit for one in checked))
-            return len(recipe.apply(document, accept="all" if accept_all else shown, progress=progress.report,
-                                    cancel=progress.cancel))  # fmt: skip
+            accept = "all" if accept_all else shown
+            with document.grouped(name):  # one step back takes all of it back
+                return len(recipe.apply(document, accept=accept, progress=progress.report, cancel=progress.cancel))
 
         def done(count: int) -> None:
             window.status.say(f"Applied {name}, {edits_text(count)}, to {found.title}.")

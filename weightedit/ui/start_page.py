@@ -106,8 +106,8 @@ class StartPage(QWidget):
         column.addSpacing(12)
         column.addWidget(label("Drop a checkpoint here", "title"))
         column.addSpacing(6)
-        text = label("safetensors, .pt, .pth, .bin, .ckpt, or a folder of shards. Nothing inside a file is run.",
-                     "secondary")  # fmt: skip
+        text = label("safetensors, .pt, .pth, .bin, .ckpt, .npy, .npz, .csv, or a folder of shards. "
+                     "Nothing inside a file is run.", "secondary")  # fmt: skip
         text.setWordWrap(True)
         column.addWidget(text)
         column.addSpacing(18)
