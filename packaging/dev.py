@@ -256,6 +256,12 @@ def pictures() -> int:
     return subprocess.run([str(PYTHON), str(ROOT / "packaging" / "pictures.py")], check=False).returncode
 
 
+def docs() -> int:
+    """Write docs/operations.md and the table of operations in README.md anew."""
+    setup()
+    return subprocess.run([str(PYTHON), str(ROOT / "packaging" / "docs.py")], check=False).returncode
+
+
 def make_demo() -> int:
     """Train the demo network anew and write its checkpoint."""
     setup()
@@ -339,6 +345,7 @@ def main(arguments: Sequence[str]) -> int:
     one.add_argument("--dark", dest="theme", action="store_const", const="dark")
     one.add_argument("--size", default="1400x900", metavar="WIDTHxHEIGHT")
     commands.add_parser("pictures", help="take the pictures of resources/screenshots anew")
+    commands.add_parser("docs", help="write docs/operations.md and the table in README.md anew")
     commands.add_parser("demo", help="train the demo network anew and write its checkpoint")
     if arguments[:1] == ["test"]:  # everything after it is pytest's
         return test(arguments[1:])
@@ -349,6 +356,8 @@ def main(arguments: Sequence[str]) -> int:
         return shot(chosen.out, chosen.file, chosen.theme, chosen.size)
     if chosen.command == "pictures":
         return pictures()
+    if chosen.command == "docs":
+        return docs()
     if chosen.command == "demo":
         return make_demo()
     setup(chosen.torch_index)

@@ -12,6 +12,7 @@ from weightedit.core.document import DEFAULT_MEMORY, Document
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import DEFAULT_BUDGET
+from weightedit.core.operation import Operation
 from weightedit.core.progress import Progress
 from weightedit.core.reader import Origin
 from weightedit.core.saving import Rebase, Saved, mark_saved
@@ -24,6 +25,12 @@ from weightedit.formats import FORMATS, Contents, Format, Opened, detect, format
 from weightedit.formats.collector import collector_paused
 from weightedit.operations import OPERATIONS
 from weightedit.search.condition import split_region
+
+
+
+def declared_operations() -> tuple[Operation, ...]:
+    """Return every operation there is, in the order of the menus."""
+    return OPERATIONS
 
 
 def open_document(source: Any, *, optimizer: Any = None, progress: Progress | None = None,

@@ -377,3 +377,21 @@ def _(desk: Desk) -> None:
     sheet = desk.window.findChild(KeysSheet)
     assert sheet is not None
     sheet.reject()
+
+
+@row("settings")
+def _(desk: Desk) -> None:
+    desk.do()
+    assert desk.window.aside.is_open("settings")
+
+
+@row("about")
+def _(desk: Desk) -> None:
+    desk.do()
+    assert desk.window.aside.is_open("about")
+
+
+@row("operations-help")
+def _(desk: Desk) -> None:
+    desk.do()
+    assert desk.window.aside.is_open("operations")

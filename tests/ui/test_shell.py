@@ -14,11 +14,11 @@ from tests.ui.conftest import wait_ready
 from weightedit.resources import resource
 from weightedit.ui.actions import ACTIONS, NEEDS
 from weightedit.ui.close_dialog import CloseDialog
+from weightedit.ui.described import described
 from weightedit.ui.errors_view import ErrorCard
 from weightedit.ui.export_dialog import ExportDialog
 from weightedit.ui.keys_sheet import KeysSheet
 from weightedit.ui.theme import theme
-from weightedit.ui.window import described
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier

@@ -14,10 +14,11 @@ from PySide6.QtWidgets import QApplication
 
 from weightedit.core.errors import WeightEditError
 from weightedit.ui import collecting
+from weightedit.ui.described import described
 from weightedit.ui.icons import app_icon
 from weightedit.ui.settings import Settings
 from weightedit.ui.theme import system_theme, theme
-from weightedit.ui.window import MainWindow, described
+from weightedit.ui.window import MainWindow
 
 SETTLED_AFTER = 300
 """Milliseconds without any task after which the window shows all it will show by itself."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QActionGroup
-from PySide6.QtWidgets import QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
 
 from weightedit.ui.icons import icon
 
@@ -17,14 +16,12 @@ class Rail(QWidget):
 
     Signals
     -------
-    edit_pressed, help_pressed
-    theme_chosen
-        `dark`, `light`, or empty for the system's choice.
+    edit_pressed, help_pressed, settings_pressed
     """
 
     edit_pressed = Signal()
     help_pressed = Signal()
-    theme_chosen = Signal(str)
+    settings_pressed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,9 +33,8 @@ class Rail(QWidget):
         self.edit.clicked.connect(self._edit)
         self.help = self._button("help", "Keys and help (F1)")
         self.help.clicked.connect(self.help_pressed)
-        self.settings = self._button("settings", "Appearance")
-        self.settings.clicked.connect(self._show_settings)
-        self._chosen = ""
+        self.settings = self._button("settings", "Settings (Ctrl+,)")
+        self.settings.clicked.connect(self.settings_pressed)
         column = QVBoxLayout(self)
         column.setContentsMargins(5, 8, 5, 8)
         column.setSpacing(4)
@@ -63,20 +59,3 @@ class Rail(QWidget):
     def set_room(self, name: str) -> None:
         """Mark the room that is shown, or none with an empty name."""
         self.edit.setChecked(name == "edit")
-
-    def set_theme_choice(self, chosen: str) -> None:
-        """Tell what the person chose: `dark`, `light`, or nothing."""
-        self._chosen = chosen
-
-    def _show_settings(self) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        group = QActionGroup(menu)
-        for name, title in THEMES:
-            action = menu.addAction(title)
-            action.setCheckable(True)
-            action.setChecked(name == self._chosen)
-            action.triggered.connect(lambda _=False, name=name: self.theme_chosen.emit(name))
-            group.addAction(action)
-        corner = self.settings.mapToGlobal(QPoint(self.settings.width() + 6, 0))
-        menu.popup(QPoint(corner.x(), corner.y() + self.settings.height() - menu.sizeHint().height()))

@@ -105,7 +105,7 @@ class StatusBar(QWidget):
         self.setProperty("surface", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._tasks = tasks
-        self._devices: list[str] = ["cpu"]
+        self.devices: list[str] = ["cpu"]
         self.device = "cpu"
         self._filed = ""
         self._there_is = memory_there_is()
@@ -251,7 +251,7 @@ class StatusBar(QWidget):
         self.torch.setToolTip(version)
         self._set_torch_visible(True)
         self._show_memory()
-        self._devices = devices
+        self.devices = devices
         several = len(devices) > 1
         self.device_button.setIcon(icon("chevron-up", 12) if several else icon("cpu", 0))
         self.device_button.setToolButtonStyle(
@@ -264,12 +264,12 @@ class StatusBar(QWidget):
         self._torch_line.setVisible(shown)
 
     def _choose_device(self) -> None:
-        if len(self._devices) < 2:
+        if len(self.devices) < 2:
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         group = QActionGroup(menu)
-        for name in self._devices:
+        for name in self.devices:
             action = menu.addAction(name.upper())
             action.setCheckable(True)
             action.setChecked(name == self.device)

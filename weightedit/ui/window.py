@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QSplitter,
 from weightedit.core.errors import one_line
 from weightedit.ui.actions import ACTIONS, Bound, Reach
 from weightedit.ui.actions.operations import operation_actions
+from weightedit.ui.aside import Aside
 from weightedit.ui.closing import Closing
 from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.dropping import Dropping
@@ -25,6 +26,7 @@ from weightedit.ui.palette.palette import Palette
 from weightedit.ui.panels.panels import Panels
 from weightedit.ui.panels.place import Panel, Place
 from weightedit.ui.pieces import line
+from weightedit.ui.preferences import Preferences
 from weightedit.ui.rail import Rail
 from weightedit.ui.recent import Recents
 from weightedit.ui.settings import Settings
@@ -99,6 +101,8 @@ class MainWindow(QMainWindow):
     actions_of: Bound
     search: Palette
     panels: Panels
+    preferences: Preferences
+    aside: Aside
 
     def __init__(self, settings: Settings, make_workbench: MakeWorkbench = real_workbench) -> None:
         super().__init__()
@@ -119,7 +123,9 @@ class MainWindow(QMainWindow):
         self._connect()
         self.files = FileWork(self)
         self.entry_edits = EntryEdits(self)
-        self._show()
+        self.preferences = Preferences(self)
+        self.aside = Aside(self)
+        self.show_pages()
 
     # ---- layout
 
@@ -180,20 +186,19 @@ class MainWindow(QMainWindow):
         self.start.open_file.connect(actions["open-file"].trigger)
         self.start.open_folder.connect(actions["open-folder"].trigger)
         self.start.open_demo.connect(actions["open-demo"].trigger)
-        self.rail.edit_pressed.connect(self._show)
+        self.rail.edit_pressed.connect(lambda: self.aside.close())
         self.rail.help_pressed.connect(actions["keys"].trigger)
-        self.rail.theme_chosen.connect(self.choose_theme)
-        self.rail.set_theme_choice(self.settings.text("theme"))
+        self.rail.settings_pressed.connect(actions["settings"].trigger)
         self.tree.chosen.connect(self.show_tensor)
         self.tree.opened.connect(self.show_tensor)
         self.tree.rename_requested.connect(self.steps.rename)
         self.tree.close_requested.connect(self.close_document)
         self.tree.tree.selectionModel().selectionChanged.connect(self._tree_selected)
-        self.documents.opening.connect(lambda _: self._show())
+        self.documents.opening.connect(lambda _: self.show_pages())
         self.documents.added.connect(self._added)
         self.documents.removed.connect(self._removed)
         self.documents.refused.connect(lambda _, error: self.show_error(error))
-        self.documents.settled.connect(self._show)
+        self.documents.settled.connect(self.show_pages)
         self.documents.changed.connect(self._changed)
         self.filing.said.connect(self.status.say_filed)
         self.filing.saved.connect(self._saved)
@@ -234,7 +239,7 @@ class MainWindow(QMainWindow):
         if self.current is not None:
             self.workbench.set_document(self.current.document)
             self._show_first(self.current)
-        self._show()
+        self.show_pages()
 
     # ---- documents
 
@@ -248,7 +253,7 @@ class MainWindow(QMainWindow):
         if leads:
             self._make_current(opened)
         self._offer_operations(opened)
-        self._show()
+        self.show_pages()
         if leads and self.workbench is not None:
             self._show_first(opened)
 
@@ -286,6 +291,7 @@ class MainWindow(QMainWindow):
 
     def show_tensor(self, opened: OpenDocument, name: str) -> None:
         """Show a tensor in the area of tensors."""
+        self.aside.close()
         self._make_current(opened)
         if self.workbench is not None:
             self.workbench.open_tensor(opened.document, name)
@@ -315,7 +321,7 @@ class MainWindow(QMainWindow):
             self.workbench.forget(opened.document)
         if opened is self.current:
             self._make_current(left[-1] if left else None)
-        self._show()
+        self.show_pages()
 
     def _changed(self, opened: OpenDocument, change: Change) -> None:
         if opened.document.is_modified:
@@ -328,19 +334,20 @@ class MainWindow(QMainWindow):
 
     # ---- what is shown where
 
-    def _show(self) -> None:
+    def show_pages(self) -> None:
         """Show the start page, that a file is being opened, or the document."""
         present = len(self.documents) > 0
         if not present:
             page: QWidget = self.opening if self.documents.is_opening else self.start
         else:
             page = self.workbench or self.opening
+        page = self.aside.current or page
         names = self.documents.names_being_opened
         self.opening.say(f"Opening {', '.join(names)}" if names else "Starting torch")
         self.pages.setCurrentWidget(page)
         self.tree.setVisible(present)
         self.top.show_document_buttons(present)
-        self.rail.set_room("edit" if present else "")
+        self.rail.set_room("" if self.aside.current else "edit" if present else "")
         self.refresh()
 
     def refresh(self) -> None:
@@ -361,8 +368,8 @@ class MainWindow(QMainWindow):
     def choose_theme(self, name: str) -> None:
         """Turn a theme on and keep it; an empty name follows the system."""
         self.settings.set("theme", name or None)
-        self.rail.set_theme_choice(name)
         theme.switch(name or system_theme())
+        self.preferences.changed.emit("theme")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the inspector away where there is little room."""
@@ -381,17 +388,3 @@ class MainWindow(QMainWindow):
         self.closing.leave()
         super().closeEvent(event)
         self.closed.emit()
-
-
-def described(window: MainWindow) -> str:
-    """Return in one line what a window shows."""
-    from weightedit import __version__
-    from weightedit.core.numbers import bytes_text, count_text
-
-    found: Any = window.current
-    if found is None:
-        return f"weightedit {__version__} showed the start page"
-    count = f"{count_text(found.tensors)} {'tensor' if found.tensors == 1 else 'tensors'}"
-    line_ = f"weightedit {__version__} showed {found.title}: {count}, {bytes_text(found.document.total_nbytes)}"
-    shown = None if window.workbench is None else window.workbench.current()
-    return line_ if window.workbench is None or shown is None else f"{line_}, {shown[1]} {window.workbench.how_shown()}"

@@ -17,7 +17,7 @@ from weightedit.ui.history_panel import HistoryPanel
 from weightedit.ui.history_steps import HistorySteps
 from weightedit.ui.inspector.inspector import Inspector
 from weightedit.ui.panels.place import Panel, Place
-from weightedit.ui.plots.colormaps import DEFAULT_MAPS
+from weightedit.ui.plots.colormaps import DEFAULT_MAPS, FIXED, NAMES
 from weightedit.ui.settings import Settings
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.facts import Facts
@@ -39,17 +39,22 @@ class Workbench(QWidget):
         A sentence for the status bar.
     selection_changed
         Other cells are selected in the tensor that is shown, so other actions may be on.
+    page_added
+        (TensorPage): a tensor has a tab now.
     """
 
     current_changed = Signal()
     status = Signal(str)
     selection_changed = Signal()
+    page_added = Signal(object)
 
     def __init__(self, tasks: Tasks, settings: Settings | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tasks, self._settings = tasks, settings or Settings()
         self._facts = Facts(tasks, self)
-        self._maps = {kind: self._settings.text(f"map/{kind}", name) for kind, name in DEFAULT_MAPS.items()}
+        kept = {kind: self._settings.text(f"map/{kind}") for kind in DEFAULT_MAPS}
+        self._maps = {kind: kept[kind] if kept[kind] in FIXED.get(kind, NAMES) else name
+                      for kind, name in DEFAULT_MAPS.items()}  # fmt: skip
         self.document: Document | None = None
         self.following = Following(tasks, self)
         self._device = "cpu"
@@ -137,6 +142,7 @@ class Workbench(QWidget):
 
     def _added(self, page: TensorPage) -> None:
         page.device = self._device
+        self.page_added.emit(page)
         page.selection_changed.connect(self._selection_changed)
         page.statistics_ready.connect(self._statistics_ready)
         page.status.connect(self.status)
@@ -263,6 +269,14 @@ class Workbench(QWidget):
         for page in self.tabs.all:
             page.device = name
         self.edit_panel.document_changed()
+
+    def use_map(self, kind: str, name: str) -> None:
+        """Use a colour map for every tensor of a kind."""
+        self._maps[kind] = name
+        for page in self.tabs.all:
+            pane = page.heatmap_pane
+            if pane.leveling.kind == kind and pane.map_name != name:
+                pane.choose_map(name)
 
     def set_selected(self, document: Document, names: list[str]) -> None:
         """Offer the tensors selected in the tree as a target of edits."""

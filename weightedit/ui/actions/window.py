@@ -29,5 +29,11 @@ ACTIONS = (
            ("Ctrl+Tab",), "Go", "tensor", rule=True),
     Action("theme", "Dark or light", lambda at: at.window.choose_theme("light" if theme.name == "dark" else "dark"),
            "Switch between the dark and the light theme.", ("Ctrl+Shift+L",), "View", rule=True),
+    Action("settings", "Settings", lambda at: at.window.aside.open("settings"),
+           "Choose theme, colour maps, number format, device and budgets.", ("Ctrl+,",), "File", rule=True),
+    Action("operations-help", "Operations help", lambda at: at.window.aside.open("operations"),
+           "Read what each operation does, takes and is called.", ("Shift+F1",), "Help"),
+    Action("about", "About weightedit", lambda at: at.window.aside.open("about"),
+           "See the versions at work here, to copy into a report.", (), "Help", rule=True),
     Action("keys", "Keys", show_keys, "Show every key and what it does.", ("F1",), "Help"),
 )  # fmt: skip

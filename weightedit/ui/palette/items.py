@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 from weightedit.ui.actions.action import key_text
 from weightedit.ui.actions.needs import NEEDS
 from weightedit.ui.palette.fuzzy import match
+from weightedit.ui.preferences import SETTINGS
 from weightedit.ui.settings import Settings
+from weightedit.ui.settings_page import SettingsPage
 
 if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow
 
-ICONS = {"File": "file", "Edit": "sliders", "Select": "region", "Go": "arrow-right", "View": "grid", "Operations": "braces", "Help": "help"}
+ICONS = {"File": "file", "Edit": "sliders", "Select": "region", "Go": "arrow-right", "View": "grid",
+         "Operations": "braces", "Help": "help"}  # fmt: skip
 USED, USED_KEPT = "palette/used", 40
 
 
@@ -109,6 +112,26 @@ def document_items(window: MainWindow) -> list[Item]:
                              "" if path is None else str(path.parent), "Open files", "file",
                              lambda opened=opened, name=name: window.show_tensor(opened, name)))  # type: ignore[misc]  # fmt: skip
     return made
+
+
+def setting_items(window: MainWindow) -> list[Item]:
+    """List every row of the settings page."""
+
+    def go_to(name: str) -> None:
+        page = window.aside.open("settings")
+        if isinstance(page, SettingsPage):
+            page.go_to(name)
+
+    return [Item(f"setting:{name}", title, "settings", "Settings", "settings", lambda name=name: go_to(name))  # type: ignore[misc]
+            for name, title in SETTINGS]  # fmt: skip
+
+
+def recent_items(window: MainWindow) -> list[Item]:
+    """List the files opened lately that are not open now."""
+    here = {str(opened.document.path) for opened in window.documents.all}
+    return [Item(f"recent:{file.path}", file.name, f"{file.place} · {file.size}", "Open", "history",
+                 lambda file=file: window.open([file.path]))  # type: ignore[misc]
+            for file in window.recents.files if file.path not in here and not window.recents.is_missing(file)]  # fmt: skip
 
 
 def matching(items: Iterable[Item], query: str, used: Used) -> list[tuple[float, Item]]:

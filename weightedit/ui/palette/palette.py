@@ -12,7 +12,15 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QLineEd
 
 from weightedit.core.numbers import count_text
 from weightedit.ui.documents import OpenDocument
-from weightedit.ui.palette.items import Item, Used, action_items, document_items, matching
+from weightedit.ui.palette.items import (
+    Item,
+    Used,
+    action_items,
+    document_items,
+    matching,
+    recent_items,
+    setting_items,
+)
 from weightedit.ui.palette.names import FoundName, FoundNames, Names
 from weightedit.ui.palette.results import HEADING, ROW, Line, ResultDelegate, Results, spoken
 from weightedit.ui.palette.scopes import SCOPES, Scopes
@@ -145,7 +153,8 @@ class Palette(QWidget):
 
     def _collect(self) -> None:
         self._window.actions_of.refresh()
-        self._items = [*document_items(self._window), *action_items(self._window)]
+        window = self._window
+        self._items = [*document_items(window), *recent_items(window), *action_items(window), *setting_items(window)]
 
     def _collect_again(self) -> None:
         if self.isVisible():

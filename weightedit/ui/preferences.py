@@ -1,0 +1,143 @@
+"""What a person has set, brought to every document and tensor: budgets, device, colour maps, number format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from weightedit.ui.documents import OpenDocument
+
+if TYPE_CHECKING:
+    from weightedit.ui.tensor_page.page import TensorPage
+    from weightedit.ui.window import MainWindow
+
+UNDO, MEMORY, DEVICE, NUMBERS = "undo/budget-mb", "memory/budget-mb", "edit/device", "values/format"
+UNDO_MB, MEMORY_MB = 64 << 10, 64
+"""What documents begin with, in MiB."""
+UNDO_CHOICES = (256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10)
+MEMORY_CHOICES = (16, 64, 256, 1 << 10)
+SETTINGS = (
+    ("theme", "Theme"), ("maps", "Colour maps"), ("numbers", "Number format"), ("device", "Default device"),
+    ("memory", "Memory for one pass"), ("undo", "Undo budget"), ("spill", "What undo keeps"), ("reset", "Reset"),
+)  # fmt: skip
+"""Every row of the settings page: its name, and its title there and in the palette."""
+
+
+class Preferences(QObject):
+    """The settings of a window that its documents and tensors follow.
+
+    Signals
+    -------
+    changed
+        (name of the row)
+    """
+
+    changed = Signal(str)
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._settings = window.settings
+        window.documents.added.connect(self._give)
+        window.ready.connect(self._ready)
+
+    # ---- budgets
+
+    @property
+    def undo_mb(self) -> int:
+        """How many MiB undo may keep for each document."""
+        return max(self._settings.number(UNDO, UNDO_MB), 1)
+
+    @property
+    def memory_mb(self) -> int:
+        """How many MiB one pass over a tensor may use."""
+        return max(self._settings.number(MEMORY, MEMORY_MB), 1)
+
+    def set_undo(self, mb: int | None) -> None:
+        """Let undo keep so many MiB, of every open document too; None is the number it began with."""
+        self._settings.set(UNDO, mb)
+        self._give_all()
+        self.changed.emit("undo")
+
+    def set_memory(self, mb: int | None) -> None:
+        """Let a pass over a tensor use so many MiB."""
+        self._settings.set(MEMORY, mb)
+        self._give_all()
+        self.changed.emit("memory")
+
+    def _give_all(self) -> None:
+        for opened in self._window.documents.all:
+            self._give(opened)
+
+    def _give(self, opened: OpenDocument) -> None:
+        document = opened.document
+        document.memory = self.memory_mb << 20
+        if document.history.budget != self.undo_mb << 20:
+            document.set_undo_budget(self.undo_mb << 20)
+
+    # ---- device
+
+    @property
+    def device(self) -> str:
+        """Where edits are computed unless another device is picked in the status bar."""
+        return self._settings.text(DEVICE, "cpu")
+
+    def set_device(self, name: str | None) -> None:
+        """Compute edits on a device, now and in later runs."""
+        self._settings.set(DEVICE, name)
+        self._window.status.choose_device(name or "cpu")
+        self.changed.emit("device")
+
+    # ---- how tensors look
+
+    def map_of(self, kind: str, default: str) -> str:
+        """Return the colour map of a kind of values."""
+        return self._settings.text(f"map/{kind}", default)
+
+    def set_map(self, kind: str, name: str | None, default: str) -> None:
+        """Use a colour map for a kind of values, in every open tensor too."""
+        self._settings.set(f"map/{kind}", name)
+        if self._window.workbench is not None:
+            self._window.workbench.use_map(kind, name or default)
+        self.changed.emit("maps")
+
+    @property
+    def number_format(self) -> str:
+        """How tables show values: a key of `core.number_formats.KINDS`."""
+        return self._settings.text(NUMBERS, "shortest")
+
+    def set_number_format(self, kind: str | None) -> None:
+        """Show values so, in every open table too."""
+        self._settings.set(NUMBERS, kind)
+        if self._window.workbench is not None:
+            for page in self._window.workbench.tabs.all:
+                self._format(page)
+        self.changed.emit("numbers")
+
+    def _format(self, page: TensorPage) -> None:
+        from weightedit.core.number_formats import KINDS, NumberFormat
+
+        kind = self.number_format
+        page.values_pane.set_number_format(NumberFormat(next((one for one in KINDS if one == kind), "shortest")))
+
+    def _ready(self) -> None:
+        work = self._window.workbench
+        assert work is not None
+        work.page_added.connect(self._format)
+        if self.device in self._window.status.devices:
+            self._window.status.choose_device(self.device)
+
+    def reset(self) -> None:
+        """Forget every choice: what the window begins with is in force again."""
+        from weightedit.ui.plots.colormaps import DEFAULT_MAPS
+
+        self._window.choose_theme("")
+        self.set_undo(None)
+        self.set_memory(None)
+        self.set_device(None)
+        self.set_number_format(None)
+        for kind, name in DEFAULT_MAPS.items():
+            self.set_map(kind, None, name)
+        self._window.panels.reset()
+        self.changed.emit("reset")
