@@ -27,7 +27,6 @@ class StandIn(QWidget):
     current_changed = Signal()
     selection_changed = Signal()
     status = Signal(str)
-    page_added = Signal(object)
 
     def __init__(self, tasks: Any, settings: Any) -> None:
         super().__init__()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from weightedit.ui.pieces import label, line
 
@@ -95,6 +95,19 @@ class AsidePage(QWidget):
             self.left.emit()
         else:
             super().keyPressEvent(event)
+
+
+class Pages(QStackedWidget):
+    """The pages in the middle of the window; it needs only the room that the one in front needs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.currentChanged.connect(lambda _: self.updateGeometry())
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for the room of the page in front."""
+        front = self.currentWidget()
+        return QSize() if front is None else front.minimumSizeHint()
 
 
 class Aside:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QFont, QTextCursor, QTextDocument
+from PySide6.QtGui import QFont, QTextCursor, QTextDocument, QTextTable
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QTextBrowser, QVBoxLayout
 
 from weightedit.core.operations_page import Chapter, chapters
@@ -16,7 +16,7 @@ from weightedit.ui.theme import theme, ui_font
 if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow
 
-LIST_WIDTH, ROW = 230, 24
+LIST_WIDTH, ROW = 196, 24
 
 
 class OperationsHelp(AsidePage):
@@ -113,7 +113,7 @@ def _space(document: QTextDocument) -> None:
     while block.isValid():
         was_code, is_code = is_code, block.blockFormat().nonBreakableLines()
         cursor = QTextCursor(block)
-        table = cursor.currentTable()
+        table: QTextTable | None = cursor.currentTable()
         if table is None:
             shape = block.blockFormat()
             shape.setTopMargin(0 if is_code and was_code else 10)

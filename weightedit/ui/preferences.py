@@ -9,7 +9,6 @@ from PySide6.QtCore import QObject, Signal
 from weightedit.ui.documents import OpenDocument
 
 if TYPE_CHECKING:
-    from weightedit.ui.tensor_page.page import TensorPage
     from weightedit.ui.window import MainWindow
 
 UNDO, MEMORY, DEVICE, NUMBERS = "undo/budget-mb", "memory/budget-mb", "edit/device", "values/format"
@@ -105,26 +104,22 @@ class Preferences(QObject):
     @property
     def number_format(self) -> str:
         """How tables show values: a key of `core.number_formats.KINDS`."""
-        return self._settings.text(NUMBERS, "shortest")
+        from weightedit.core.number_formats import NumberFormat
+
+        return NumberFormat.parse(self._settings.text(NUMBERS)).kind
 
     def set_number_format(self, kind: str | None) -> None:
         """Show values so, in every open table too."""
-        self._settings.set(NUMBERS, kind)
+        from weightedit.core.number_formats import NumberFormat
+
+        chosen = NumberFormat.parse(f"{kind}:{NumberFormat().digits}")
+        self._settings.set(NUMBERS, None if kind is None else chosen.text)
         if self._window.workbench is not None:
             for page in self._window.workbench.tabs.all:
-                self._format(page)
+                page.values_pane.set_number_format(chosen)
         self.changed.emit("numbers")
 
-    def _format(self, page: TensorPage) -> None:
-        from weightedit.core.number_formats import KINDS, NumberFormat
-
-        kind = self.number_format
-        page.values_pane.set_number_format(NumberFormat(next((one for one in KINDS if one == kind), "shortest")))
-
     def _ready(self) -> None:
-        work = self._window.workbench
-        assert work is not None
-        work.page_added.connect(self._format)
         if self.device in self._window.status.devices:
             self._window.status.choose_device(self.device)
 

@@ -23,7 +23,7 @@ KINDS = {"signed": "Signed weights and differences", "magnitude": "One sign, mag
 SAYS = {
     "theme": "The colours of the window.",
     "maps": "For every tensor of a kind; the heatmap's own list changes the same choice.",
-    "numbers": "How the table of values shows them; the view can differ for one tensor.",
+    "numbers": "How the table of values shows them; copying keeps every bit in any format.",
     "device": "Where previews and edits are computed when the window opens.",
     "memory": "What one pass over a tensor may hold at once. More is faster on large tensors.",
     "undo": "For each document. When more is needed, the oldest steps go first.",
@@ -214,8 +214,8 @@ class SettingsPage(AsidePage):
         """Go to one row."""
         control = self.rows[name]
         self.area.ensureWidgetVisible(control)
-        inner = control if control.focusPolicy() & Qt.FocusPolicy.TabFocus else next(
-            (one for one in control.findChildren(QWidget) if one.focusPolicy() & Qt.FocusPolicy.TabFocus), control)  # fmt: skip
+        parts = [control, *control.findChildren(QWidget)]
+        inner = next((one for one in parts if one.focusPolicy() & Qt.FocusPolicy.TabFocus), control)
         inner.setFocus(Qt.FocusReason.TabFocusReason)
 
 

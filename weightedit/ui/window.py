@@ -5,16 +5,16 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from weightedit.core.errors import one_line
 from weightedit.ui.actions import ACTIONS, Bound, Reach
 from weightedit.ui.actions.operations import operation_actions
-from weightedit.ui.aside import Aside
+from weightedit.ui.aside import Aside, Pages
 from weightedit.ui.closing import Closing
 from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.dropping import Dropping
@@ -142,7 +142,7 @@ class MainWindow(QMainWindow):
         Dropping(self)
         self.opening = EmptyState("file", "Opening")
         self.errors = ErrorStrip()
-        self.pages = QStackedWidget()
+        self.pages = Pages()
         for page in (self.start, self.opening):
             self.pages.addWidget(page)
         centre = QVBoxLayout(self.work)

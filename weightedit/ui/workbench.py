@@ -39,14 +39,11 @@ class Workbench(QWidget):
         A sentence for the status bar.
     selection_changed
         Other cells are selected in the tensor that is shown, so other actions may be on.
-    page_added
-        (TensorPage): a tensor has a tab now.
     """
 
     current_changed = Signal()
     status = Signal(str)
     selection_changed = Signal()
-    page_added = Signal(object)
 
     def __init__(self, tasks: Tasks, settings: Settings | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -142,7 +139,6 @@ class Workbench(QWidget):
 
     def _added(self, page: TensorPage) -> None:
         page.device = self._device
-        self.page_added.emit(page)
         page.selection_changed.connect(self._selection_changed)
         page.statistics_ready.connect(self._statistics_ready)
         page.status.connect(self.status)

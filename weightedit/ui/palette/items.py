@@ -129,9 +129,10 @@ def setting_items(window: MainWindow) -> list[Item]:
 def recent_items(window: MainWindow) -> list[Item]:
     """List the files opened lately that are not open now."""
     here = {str(opened.document.path) for opened in window.documents.all}
+    there = [file for file in window.recents.files if file.path not in here and not window.recents.is_missing(file)]
     return [Item(f"recent:{file.path}", file.name, f"{file.place} · {file.size}", "Open", "history",
                  lambda file=file: window.open([file.path]))  # type: ignore[misc]
-            for file in window.recents.files if file.path not in here and not window.recents.is_missing(file)]  # fmt: skip
+            for file in there]  # fmt: skip
 
 
 def matching(items: Iterable[Item], query: str, used: Used) -> list[tuple[float, Item]]:
