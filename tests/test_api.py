@@ -283,7 +283,7 @@ def test_a_nesting_shares_storage_between_a_module_and_its_state_dict():
     assert torch.equal(document.read("m.head.weight"), torch.ones(10, 4))
 
 
-@pytest.mark.parametrize("source", [3, None, b"bytes", 1.5, object()], ids=repr)
+@pytest.mark.parametrize("source", [3, None, b"bytes", 1.5, object()], ids=lambda source: type(source).__name__)
 def test_what_cannot_be_opened_is_a_checkpoint_error(source):
     """One sentence, whatever was passed."""
     with pytest.raises(CheckpointError) as caught:
