@@ -75,12 +75,12 @@ def page(operations: Iterable[Operation]) -> str:
 
 
 def table(operations: Sequence[Operation]) -> str:
-    """Return a short table, a line for each group."""
+    """Return a line for each operation, group by group."""
     groups = dict.fromkeys(one.group for one in operations)
-    lines = ["| group | operations |", "|---|---|"]
+    lines = ["| operation | what it does |", "|---|---|"]
     for group in groups:
-        names = ", ".join(f"`{one.name}`" for one in operations if one.group == group)
-        lines.append(f"| {group} | {names} |")
+        lines.append(f"| **{group}** | |")
+        lines += [f"| `{one.name}` | {_cell(one.summary)} |" for one in operations if one.group == group]
     return "\n".join(lines)
 
 
