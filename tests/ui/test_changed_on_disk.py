@@ -160,6 +160,18 @@ def test_our_own_save_is_not_announced(qtbot, window, checkpoint):
     assert not window.files.strip.notices
 
 
+def test_a_change_after_our_own_save_is_noticed_by_itself(qtbot, window, checkpoint):
+    edit(qtbot, window, "scale", "a", factor=2.0)
+    with qtbot.waitSignal(window.filing.saved):
+        qtbot.keyClick(window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    with qtbot.waitSignal(window.tasks.idle):
+        window.files.watching.look()
+    assert window.files.watching._hints.files() == [str(checkpoint)]
+    window.files.watching._timer.stop()
+    replace(checkpoint, a=torch.ones(3, 4))
+    qtbot.waitUntil(lambda: bool(window.files.strip.notices), timeout=5_000)
+
+
 def test_a_file_that_does_not_open_any_more_keeps_the_document(qtbot, window, checkpoint):
     edit(qtbot, window, "fill", "a", value=3.0)
     checkpoint.write_bytes(b"not a checkpoint at all")

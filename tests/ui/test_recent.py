@@ -128,6 +128,12 @@ def test_settings_that_do_not_read_give_no_files(qtbot, kept):
     assert Recents(settings, Tasks()).files == ()
 
 
+def test_a_file_is_listed_once(qtbot):
+    settings = Settings()
+    settings.set(KEY, json.dumps([{"path": "/a.pt"}, {"path": "/b.pt"}, {"path": "/a.pt"}]))
+    assert [file.name for file in Recents(settings, Tasks()).files] == ["a.pt", "b.pt"]
+
+
 def test_twenty_files_are_kept(qtbot):
     settings = Settings()
     settings.set(KEY, json.dumps([{"path": f"/nowhere/{number}.pt"} for number in range(40)]))

@@ -165,7 +165,7 @@ def _read(text: str) -> list[RecentFile]:
     except ValueError:
         return []
     found = [made for one in kept if (made := _one(one)) is not None] if isinstance(kept, list) else []
-    return found[:KEPT]
+    return list({file.path: file for file in found}.values())[:KEPT]
 
 
 def _one(kept: Any) -> RecentFile | None:

@@ -66,9 +66,12 @@ class Watching(QObject):
         window.installEventFilter(self)
 
     def _follow(self, opened: OpenDocument) -> None:
+        """Ask the system for hints; a file that was replaced, as by our own save, has to be asked for again."""
+        known = set(self._hints.files())
         paths = [str(file.path) for file in opened.document.files[:MOST_WATCHED]]
+        if new := [path for path in paths if path not in known]:
+            self._hints.addPaths(new)
         if paths:
-            self._hints.addPaths(paths)
             self._timer.start()
 
     def _forget(self, opened: OpenDocument) -> None:
@@ -111,6 +114,8 @@ class Watching(QObject):
             if found not in self._documents.all or files != found.document.files or self._is_busy(found):
                 continue  # a save moved it onto other files meanwhile
             key = id(found)
+            if not changes:
+                self._follow(found)
             if changes != self._seen.get(key, []):
                 self._seen[key] = changes  # it may still be on its way
                 self._soon.start()
