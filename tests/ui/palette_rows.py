@@ -188,6 +188,20 @@ def _(desk: Desk) -> None:
     assert torch.equal(desk.values("head.weight"), before * 2)
 
 
+@row("search-history")
+def _(desk: Desk) -> None:
+    desk.do()
+    assert desk.work.history.search.hasFocus()
+
+
+@row("compare-opened")
+def _(desk: Desk) -> None:
+    desk.apply(names="head.weight")
+    desk.do()
+    desk.wait()
+    assert desk.work.history.differences.list.item(0).text().startswith("head.weight\n12 of 12 values, largest ")
+
+
 @row("apply")
 def _(desk: Desk) -> None:
     before = desk.values()

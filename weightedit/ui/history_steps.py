@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weightedit.core.document import Document
 from weightedit.core.errors import ConfirmationNeeded
+from weightedit.core.history_compare import Difference, compare_points
 from weightedit.core.labels import label as edit_label
 from weightedit.core.labels import place as edit_place
 from weightedit.ui.edit_panel.preview_work import Shown
@@ -32,8 +33,33 @@ class HistorySteps:
         self._preview: Shown | None = None
         panel = work.history
         panel.go_to.connect(self._go_to)
-        panel.undo.connect(lambda: self._step("Undo", lambda document, accept: document.undo(accept)))
-        panel.redo.connect(lambda: self._step("Redo", lambda document, _: document.redo()))
+        panel.undo.connect(lambda: self._undo(panel.takes_whole()))
+        panel.redo.connect(lambda: self._redo(panel.takes_whole(back=False)))
+        panel.compare.connect(self._compare)
+        panel.chosen.connect(self._open)
+
+    def _undo(self, whole: bool) -> None:
+        self._step("Undo", lambda document, accept: document.undo(accept, whole=whole))
+
+    def _redo(self, whole: bool) -> None:
+        self._step("Redo", lambda document, accept: document.redo(accept, whole=whole))
+
+    def _open(self, name: str) -> None:
+        if self._work.document is not None:
+            self._work.open_tensor(self._work.document, name)
+
+    def _compare(self, first: int, second: int, *_: str) -> None:
+        document, view = self._work.document, self._work.history.differences
+        if document is None:
+            return
+
+        def work(progress: TaskProgress) -> list[Difference]:
+            return compare_points(document, first, second, progress)
+
+        self._tasks.start("Comparing two points", work, on_result=view.show_differences,
+                          on_error=lambda error: view.show_error(str(error)),
+                          on_cancelled=lambda: view.show_error("The comparison was stopped."),
+                          group="compare history")  # fmt: skip
 
     def show_preview(self, shown: Shown | None) -> None:
         """List the edit that is previewed above those that were applied."""

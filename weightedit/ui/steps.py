@@ -21,11 +21,18 @@ class Steps:
 
     def undo(self) -> None:
         """Take the last edit back."""
-        self._step("Undo", lambda found, accept: found.document.undo(accept=accept))
+        whole = self._whole(True)
+        self._step("Undo", lambda found, accept: found.document.undo(accept, whole=whole))
 
     def redo(self) -> None:
         """Apply the edit that was undone last again."""
-        self._step("Redo", lambda found, accept: found.document.redo())
+        whole = self._whole(False)
+        self._step("Redo", lambda found, accept: found.document.redo(accept, whole=whole))
+
+    def _whole(self, back: bool) -> bool:
+        """Whether a group is taken as one: not while the history panel lists its steps."""
+        work = self._window.workbench
+        return work is None or work.history.takes_whole(back) is not False
 
     def _step(self, name: str, step: Callable[[OpenDocument, str], None], accept: str = "") -> None:
         found = self._window.current

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from weightedit.ui.actions.action import Action
+from weightedit.ui.actions.action import Action, Reach
+
+
+def search_history(at: Reach) -> None:
+    """Go to the search of the history."""
+    at.window.panels.show("history")
+    at.work.history.focus_search()
+
+
+def compare_opened(at: Reach) -> None:
+    """Compare the present with the beginning of the history."""
+    at.window.panels.show("history")
+    at.work.history.compare_with_opened()
+
+
 
 ACTIONS = (
     Action("undo", "Undo", lambda at: at.window.steps.undo(), "Take the last edit back, bit for bit.",
            ("Ctrl+Z",), "Edit", "undo"),
     Action("redo", "Redo", lambda at: at.window.steps.redo(), "Apply the edit that was undone last again.",
            ("Ctrl+Shift+Z",), "Edit", "redo"),
+    Action("search-history", "Search the history", search_history,
+           "Find a step by what was done and where.", (), "Edit/History", "work"),
+    Action("compare-opened", "Compare with how it was opened", compare_opened,
+           "List the tensors that differ from the beginning of the history.", (), "Edit/History", "undo"),
     Action("apply", "Apply the edit", lambda at: at.work.edit_panel.apply(),
            "Apply the edit that the panel below describes.", ("Ctrl+Return", "Ctrl+Enter"), "Edit", "tensor",
            rule=True),

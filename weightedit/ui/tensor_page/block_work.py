@@ -126,7 +126,7 @@ class BlockWork(QObject):
 
         def done(edit: CellEdit) -> None:
             page.selection.pick(rows, columns)
-            self._cells.set(edit)
+            self._cells.set(edit, "Filled")
 
         self._tasks.start("Filling", work, on_result=done, on_error=self._failed, group=self._group)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
@@ -17,6 +18,10 @@ from weightedit.ui.values.cell_edits import CellEdit, typed_edit
 
 if TYPE_CHECKING:
     from weightedit.ui.tensor_page.page import TensorPage
+
+
+TOGETHER = 8.0
+"""Seconds within which cells typed one after the other are one group of the history."""
 
 
 def check_formula(text: str) -> tuple[str, int] | None:
@@ -64,7 +69,7 @@ class CellWork(QObject):
             if text.startswith("="):
                 self._compute(row, column, text[1:].strip())
             else:
-                self.set(typed_edit(text, row, column, page.selection.view, page.pinned))
+                self.set(typed_edit(text, row, column, page.selection.view, page.pinned), "Typed into")
         except NumberError as error:
             page.notices.say("refusal", str(error), passing=True)
 
@@ -79,12 +84,15 @@ class CellWork(QObject):
         where = region if isinstance(region, str) else f"{len(region)} regions"
         self.apply("expression", region, {"formula": formula}, f"Computed {formula} in {page.slot.name} {where}.")
 
-    def set(self, edit: CellEdit) -> None:
-        """Apply `set` to cells; what would surprise is said first."""
+    def set(self, edit: CellEdit, together: str = "") -> None:
+        """Apply `set` to cells; what would surprise is said first.
+
+        Edits that follow one another soon are one group of the history where `together` says what they all do.
+        """
         page = self._page
 
         def go() -> None:
-            self.apply("set", edit.region, {"values": edit.values}, edit.said)
+            self.apply("set", edit.region, {"values": edit.values}, edit.said, together=together)
 
         if not edit.ask:
             go()
@@ -94,7 +102,7 @@ class CellWork(QObject):
         page.notices.confirm.clicked.connect(go)
 
     def apply(self, operation: str, region: Any, arguments: dict[str, Any], said: str,
-              accept: tuple[str, ...] = ()) -> None:  # fmt: skip
+              accept: tuple[str, ...] = (), together: str = "") -> None:  # fmt: skip
         """Apply an operation to cells as one step; a warning is shown and asks once."""
         page = self._page
         document, name, device = page.document, page.slot.name, page.device
@@ -104,12 +112,14 @@ class CellWork(QObject):
         def work(progress: TaskProgress) -> list[Hazard]:
             told = document.preflight(operation, name, region=region, device=device, cancel=progress.cancel,
                                       **arguments) if is_shared else []  # fmt: skip
-            document.apply(operation, name, region=region, accept=accept, device=device, progress=progress.report,
-                           cancel=progress.cancel, **arguments)  # fmt: skip
+            group = document.grouped(f"{together} {name}", (together, name), TOGETHER) if together else nullcontext()
+            with group:
+                document.apply(operation, name, region=region, accept=accept, device=device, progress=progress.report,
+                               cancel=progress.cancel, **arguments)  # fmt: skip
             return [hazard for hazard in told if hazard.kind == "shared-storage"]
 
         def failed(error: Exception) -> None:
-            self._refused(error, lambda kinds: self.apply(operation, region, arguments, said, kinds))
+            self._refused(error, lambda kinds: self.apply(operation, region, arguments, said, kinds, together))
 
         def done(shared: list[Hazard]) -> None:
             page.status.emit(said)
