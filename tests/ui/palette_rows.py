@@ -15,7 +15,6 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from weightedit.ui.export_dialog import ExportDialog
-from weightedit.ui.keys_sheet import KeysSheet
 from weightedit.ui.palette.items import Item
 from weightedit.ui.theme import theme
 from weightedit.ui.window import MainWindow
@@ -388,9 +387,7 @@ def _(desk: Desk) -> None:
 @row("keys")
 def _(desk: Desk) -> None:
     desk.do()
-    sheet = desk.window.findChild(KeysSheet)
-    assert sheet is not None
-    sheet.reject()
+    assert desk.window.aside.is_open("keys")
 
 
 @row("settings")

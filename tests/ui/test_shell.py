@@ -17,7 +17,6 @@ from weightedit.ui.close_dialog import CloseDialog
 from weightedit.ui.described import described
 from weightedit.ui.errors_view import ErrorCard
 from weightedit.ui.export_dialog import ExportDialog
-from weightedit.ui.keys_sheet import KeysSheet
 from weightedit.ui.theme import theme
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -325,10 +324,16 @@ def test_ctrl_b_hides_the_tree(qtbot, open_window, checkpoint):
 def test_f1_lists_every_key(qtbot, open_window):
     window = open_window()
     qtbot.keyClick(window, Qt.Key.Key_F1)
-    sheet = window.findChild(KeysSheet)
+    sheet = window.aside.current
     texts = {label.text() for label in sheet.findChildren(QLabel)}
     assert {"Ctrl+O", "Ctrl+Shift+L", "F2"} <= texts
-    sheet.reject()
+    assert {action.title.removesuffix("…") for action in ACTIONS} <= texts
+    qtbot.keyClicks(sheet.search, "ctrl+shift+l")
+    assert sheet.sections() == [("View", [("Ctrl+Shift+L", "Dark or light")])]
+    qtbot.mouseClick(sheet.copy, Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().text() == "View\n  Dark or light: Ctrl+Shift+L\n"
+    qtbot.keyClick(sheet.search, Qt.Key.Key_Escape)
+    assert window.pages.currentWidget() is window.start
 
 
 def test_no_two_actions_have_the_same_key():

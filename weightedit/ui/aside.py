@@ -120,9 +120,11 @@ class Aside:
 
     def _make(self, name: str) -> AsidePage:
         from weightedit.ui.about import AboutPage
+        from weightedit.ui.keys_sheet import KeysSheet
         from weightedit.ui.settings_page import SettingsPage
 
-        makers: dict[str, Callable[[MainWindow], AsidePage]] = {"settings": SettingsPage, "about": AboutPage}
+        makers: dict[str, Callable[[MainWindow], AsidePage]] = {"settings": SettingsPage, "about": AboutPage,
+                                                                    "keys": KeysSheet}  # fmt: skip
         if name == "operations":
             from weightedit.ui.operations_help import OperationsHelp
 
@@ -130,7 +132,7 @@ class Aside:
         return makers[name](self._window)
 
     def open(self, name: str) -> AsidePage:
-        """Show `settings`, `operations` or `about`."""
+        """Show `settings`, `operations`, `keys` or `about`."""
         if name not in self._pages:
             made = self._pages[name] = self._make(name)
             made.left.connect(self.close)

@@ -1,64 +1,93 @@
-"""The sheet that F1 shows: every key and what it does, made from the actions."""
+"""The page that F1 shows: every action and its keys, by menu; searched, and copied as text."""
 
 from __future__ import annotations
 
-from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from typing import TYPE_CHECKING
 
-from weightedit import __version__
-from weightedit.ui.actions.action import MENUS, Action, key_text
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QGridLayout, QLineEdit, QPushButton, QWidget
+
+from weightedit.ui.actions.action import MENUS, key_text
+from weightedit.ui.aside import AsidePage
 from weightedit.ui.pieces import label
-from weightedit.ui.theme import ui_font
 
-WIDTH = 640
+if TYPE_CHECKING:
+    from weightedit.ui.window import MainWindow
+
 IN_THE_TREE = (("Up, Down", "Move; with Shift, select more"), ("Left, Right", "Close, open a row"),
                ("Enter", "Open the tensor"))  # fmt: skip
+IN_THE_HISTORY = (("Enter", "Go to the point"), ("Shift+Enter", "Compare the point with the present"),
+                  ("Right, Left", "Unfold, fold a group"))  # fmt: skip
+Line = tuple[str, str]
+"""(keys, what they do)"""
 
 
-class KeysSheet(QDialog):
-    """Lists the keys by menu, in two columns."""
+class KeysSheet(AsidePage):
+    """Two columns of actions under the names of their menus."""
 
-    def __init__(self, actions: list[Action], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Keys")
-        self.setMinimumWidth(WIDTH)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(20, 20, 20, 20)
-        column.setSpacing(10)
-        head = QHBoxLayout()
-        title = label("Keys", "title")
-        title.setFont(ui_font(15, QFont.Weight.DemiBold))
-        head.addWidget(title)
-        head.addStretch(1)
-        head.addWidget(label(f"weightedit {__version__}", "caption"))
-        column.addLayout(head)
-        halves = QHBoxLayout()
-        halves.setSpacing(24)
-        column.addLayout(halves)
-        sections = [(menu, [(action.keys[0], action.title.removesuffix("…")) for action in actions
-                            if action.menu == menu and action.keys]) for menu in MENUS]  # fmt: skip
-        sections.append(("In the tree", list(IN_THE_TREE)))
-        sections = [section for section in sections if section[1]]
-        left = [section for section in sections if section[0] in ("File", "Edit")]
-        for part in (left, [section for section in sections if section not in left]):
-            halves.addLayout(self._part(part), 1)
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__("Keys", "Every action, by the menu it stands in. Those without keys are in the palette.")
+        self._window = window
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search actions and keys")
+        self.search.setAccessibleName("Search actions and keys")
+        self.search.setFixedWidth(220)
+        self.search.textChanged.connect(self._fill)
+        self.copy = QPushButton("Copy as text")
+        self.copy.clicked.connect(self._copy)
+        self.head.insertWidget(1, self.search)
+        self.head.insertWidget(2, self.copy)
+        self._body: QWidget | None = None
 
-    def _part(self, sections: list[tuple[str, list[tuple[str, str]]]]) -> QVBoxLayout:
-        column = QVBoxLayout()
-        column.setSpacing(6)
-        for name, rows in sections:
-            column.addWidget(label(name, "section"))
-            grid = QGridLayout()
-            grid.setVerticalSpacing(4)
-            grid.setHorizontalSpacing(10)
-            grid.setColumnStretch(0, 1)
-            for row, (keys, what) in enumerate(rows):
-                grid.addWidget(label(what), row, 0)
-                holder = QHBoxLayout()
-                holder.addStretch(1)
-                holder.addWidget(label(keys if "," in keys else key_text(keys), "key"))
-                grid.addLayout(holder, row, 1)
-            column.addLayout(grid)
-            column.addSpacing(8)
-        column.addStretch(1)
-        return column
+    def begin(self) -> None:
+        """List what there is now, and take the focus."""
+        self._fill()
+        self.search.setFocus()
+
+    def sections(self) -> list[tuple[str, list[Line]]]:
+        """Return (menu, lines) of every action that the search leaves."""
+        words = self.search.text().lower().split()
+        declared = self._window.actions_of.declared.values()
+        found = [(menu, [(", ".join(map(key_text, action.keys)), action.title.removesuffix("…")) for action in declared
+                         if action.menu.split("/")[0] == menu]) for menu in MENUS]  # fmt: skip
+        found += [("In the tree", list(IN_THE_TREE)), ("In the history", list(IN_THE_HISTORY))]
+        kept = [(menu, [line for line in lines if all(word in f"{menu} {line[0]} {line[1]}".lower() for word in words)])
+                for menu, lines in found]  # fmt: skip
+        return [(menu, lines) for menu, lines in kept if lines]
+
+    def _fill(self, *_: str) -> None:
+        if self._body is not None:
+            self._body.hide()
+            self._body.deleteLater()
+        self._body = QWidget()
+        grid = QGridLayout(self._body)
+        grid.setContentsMargins(0, 10, 0, 0)
+        grid.setVerticalSpacing(5)
+        grid.setHorizontalSpacing(10)
+        for column in (0, 3):
+            grid.setColumnStretch(column, 1)
+        grid.setColumnMinimumWidth(2, 28)
+        row = 0
+        for menu, lines in self.sections():
+            grid.addWidget(label(menu, "section"), row, 0, 1, 5)
+            half = -(-len(lines) // 2)
+            for at, (keys, what) in enumerate(lines):
+                place, column = row + 1 + at % half, 0 if at < half else 3
+                grid.addWidget(label(what), place, column)
+                if keys:
+                    grid.addWidget(label(keys, "key"), place, column + 1)
+            row += half + 2
+            grid.setRowMinimumHeight(row - 1, 8)
+        if not row:
+            grid.addWidget(label(f"Nothing matches {self.search.text().strip()}.", "secondary"), 0, 0)
+        self.add(self._body)
+
+    def text(self) -> str:
+        """Return what is listed as plain text, to print."""
+        parts = [f"{menu}\n" + "\n".join(f"  {what}{f': {keys}' if keys else ''}" for keys, what in lines)
+                 for menu, lines in self.sections()]  # fmt: skip
+        return "\n\n".join(parts) + "\n"
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.text())
+        self._window.status.say("Copied the keys.")

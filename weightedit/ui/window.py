@@ -33,6 +33,7 @@ from weightedit.ui.settings import Settings
 from weightedit.ui.start_page import EmptyState, StartPage
 from weightedit.ui.status_bar import StatusBar
 from weightedit.ui.steps import Steps
+from weightedit.ui.tab_order import go_on
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.theme import system_theme, theme
 from weightedit.ui.top_bar import TopBar
@@ -379,6 +380,10 @@ class MainWindow(QMainWindow):
     def _fit_inspector(self) -> None:
         if self.workbench is not None:
             self.workbench.body.set_drawer(self.width() < DRAWER_BELOW)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Go on as things stand, for Qt's own order is that in which they were made."""
+        return go_on(self, forward)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about unsaved edits first; then stop every task and close the files."""

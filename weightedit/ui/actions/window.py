@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from weightedit.ui.actions.action import Action, Reach
+from weightedit.ui.actions.action import Action
 from weightedit.ui.actions.panels import panel_actions
 from weightedit.ui.theme import theme
-
-
-def show_keys(at: Reach) -> None:
-    """Show every key."""
-    from weightedit.ui.keys_sheet import KeysSheet  # itself made from the actions
-
-    sheet = KeysSheet(list(at.window.actions_of.declared.values()), at.window)
-    sheet.finished.connect(sheet.deleteLater)
-    sheet.open()
 
 
 ACTIONS = (
@@ -35,5 +26,5 @@ ACTIONS = (
            "Read what each operation does, takes and is called.", ("Shift+F1",), "Help"),
     Action("about", "About weightedit", lambda at: at.window.aside.open("about"),
            "See the versions at work here, to copy into a report.", (), "Help", rule=True),
-    Action("keys", "Keys", show_keys, "Show every key and what it does.", ("F1",), "Help"),
+    Action("keys", "Keys", lambda at: at.window.aside.open("keys"), "Show every action and its keys.", ("F1",), "Help"),
 )  # fmt: skip

@@ -27,6 +27,7 @@ from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.icons import icon
 from weightedit.ui.pieces import IconLabel, label, line, restyle
 from weightedit.ui.plots.levels import Levels
+from weightedit.ui.tab_order import LAST
 from weightedit.ui.tasks import TaskProgress, Tasks
 
 HEAD, FORM, HEIGHT, HEIGHT_3 = 40, 198, 252, 276
@@ -114,6 +115,7 @@ class EditPanel(QFrame):
         self.copy_button.setToolTip("Copy the edit as lines of PyTorch  Ctrl+Shift+C")
         head = QFrame()
         head.setFixedHeight(HEAD)
+        head.setProperty(LAST, True)  # the form comes before its buttons
         self.head = row = QHBoxLayout(head)
         row.setContentsMargins(14, 0, 10, 0)
         row.setSpacing(8)

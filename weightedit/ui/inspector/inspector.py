@@ -159,6 +159,7 @@ class Inspector(QWidget):
             scroll = QScrollArea()
             scroll.setWidget(inner)
             scroll.setWidgetResizable(True)
+            scroll.setAccessibleName("Inspector")
             scroll.setFrameShape(QFrame.Shape.NoFrame)
             scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             self.pages.addWidget(scroll)

@@ -17,6 +17,11 @@ class Graphics(pg.GraphicsLayoutWidget):
 
     left = Signal()
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # Tab goes to the heatmap around it, which has the keys
+        self.setAccessibleName("Picture of the tensor")
+
     def leaveEvent(self, event: Any) -> None:
         """Say that the pointer is gone."""
         super().leaveEvent(event)

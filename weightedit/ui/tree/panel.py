@@ -111,7 +111,7 @@ class TreePanel(QWidget):
         self.filter.setAccessibleName("Filter the tree")
         self.filter.setToolTip("A word, or a pattern with * ? [ ] for the whole name; Ctrl+F")
         self.filter.setClearButtonEnabled(False)
-        self.filter.addAction(icon("filter"), QLineEdit.ActionPosition.LeadingPosition)
+        self.filter.addAction(icon("filter"), QLineEdit.ActionPosition.LeadingPosition).setText("Filter")
         self.filter.textChanged.connect(self._typed)
         self.filter.installEventFilter(self)
         field = QVBoxLayout()
