@@ -19,8 +19,12 @@ from weightedit.ui.tensor_page.tiles_line import TilesLine
 from weightedit.ui.theme import theme
 
 HEIGHT = 34
-NARROW = 640
-"""Narrower than this, captions and the name of the map are left out."""
+LEAVING_OUT = ((True, True, True), (False, True, True), (False, False, True), (False, False, False))
+"""Whether the name of the map, captions, and what is least often pressed are shown, as the bar gets narrower."""
+BESIDE_TEXT = 32
+"""What a combo needs beside its text; the style sheet's padding is not in the size Qt works out by itself."""
+DEAD_LEAST = 130
+"""Room for what is said of dead tiles before it is cut."""
 SLIDERS = 28
 """How much higher the bar is with sliders."""
 PIXELS = ("Colour map. A pixel over several cells shows their root mean square with the sign of the largest, "
@@ -43,6 +47,16 @@ def levels_text(levels: Levels) -> str:
     ends = f"±{level_text(levels.high)[1:]}" if levels.is_symmetric else \
         f"{statistic_text(levels.low)} … {statistic_text(levels.high)}"  # fmt: skip
     return f"{ends} · {CHOICES[levels.source]}"
+
+
+def fit(combo: QComboBox, named: bool = True) -> None:
+    """Make a combo as wide as its choice, or as its icon alone, and its list as wide as the longest choice."""
+    metrics = combo.fontMetrics()
+    icon = combo.iconSize().width() + 6 if combo.count() and not combo.itemIcon(0).isNull() else 0
+    texts = [combo.itemText(at) for at in range(combo.count())]
+    combo.setFixedWidth(BESIDE_TEXT + icon + (metrics.horizontalAdvance(combo.currentText()) if named else -4))
+    widest = max((metrics.horizontalAdvance(text) for text in texts), default=0)
+    combo.view().setMinimumWidth(widest + icon + 32)
 
 
 class DimsBar(QFrame):
@@ -117,7 +131,6 @@ class DimsBar(QFrame):
 
     def _lay_out(self) -> None:
         self.maps.setIconSize(SWATCH)
-        self.maps.setMaximumWidth(120)
         self.parts.addItems(["abs", "phase"])
         row = QHBoxLayout()
         row.setContentsMargins(14, 0, 12, 0)
@@ -165,6 +178,7 @@ class DimsBar(QFrame):
             for dim, size in enumerate(shape):
                 combo.addItem(f"{dim} · {size}", dim)
             combo.setCurrentIndex(-1 if shown is None else shown)
+            fit(combo)
         self._make_room()
         self._fill_sliders()
 
@@ -185,6 +199,7 @@ class DimsBar(QFrame):
         """Offer magnitude and phase of complex values."""
         self._is_complex = is_complex
         self.parts.setCurrentIndex(int(is_phase))
+        fit(self.parts)
         self._make_room()
 
     def _fill_sliders(self) -> None:
@@ -231,6 +246,7 @@ class DimsBar(QFrame):
                 self.maps.addItem(swatch(choice), title, choice)
         self.maps.setCurrentIndex(self.maps.findData(name))
         self.maps.setEnabled(len(choices) > 1)
+        self._make_room()
 
     def show_levels(self, levels: Levels, offered: dict[str, Levels]) -> None:
         """Show the levels that are on, and the ones that could be."""
@@ -242,12 +258,8 @@ class DimsBar(QFrame):
             self.levels.insertItem(0, levels_text(levels), levels.source)
             place = 0
         self.levels.setCurrentIndex(place)
-        # the style sheet's padding is not in the size Qt works out from the contents
-        metrics = self.levels.fontMetrics()
-        self.levels.setFixedWidth(metrics.horizontalAdvance(self.levels.currentText()) + 44)
-        texts = [self.levels.itemText(at) for at in range(self.levels.count())]
-        widest = max((metrics.horizontalAdvance(text) for text in texts), default=0)
-        self.levels.view().setMinimumWidth(widest + 32)
+        fit(self.levels)
+        self._make_room()
 
     def add_control(self, control: QWidget) -> None:
         """Take in at the right end what belongs to another view, which shows and hides it."""
@@ -267,17 +279,28 @@ class DimsBar(QFrame):
         self._make_room()
 
     def _make_room(self) -> None:
-        wide = self.width() >= NARROW
         tiled = self._tiling is not None and self._is_picture
         rows, columns = len(self._shape) > 1 and not tiled, len(self._shape) > 0 and not tiled
         self.rows.setVisible(rows)
         self.columns.setVisible(columns)
-        self.rows_label.setVisible(wide and rows)
-        self.columns_label.setVisible(wide and columns)
         self.dead.setVisible(tiled)
         for button in (self.next_dead, self.pick_dead):
             button.setVisible(tiled and bool(button.property("wanted")))
         self.parts.setVisible(self._is_complex and self._is_picture)
-        for button in (self.square, self.crosshair):
-            button.setVisible(wide and self._is_picture)
-        self.maps.setMaximumWidth(128 if wide else 74)
+        for named, captions, every in LEAVING_OUT:
+            fit(self.maps, named)
+            self.rows_label.setVisible(captions and rows)
+            self.columns_label.setVisible(captions and columns)
+            for button in (self.square, self.crosshair):
+                button.setVisible(every and self._is_picture)
+            if self._needed() <= self.width():
+                break
+
+    def _needed(self) -> int:
+        """Return how wide what is shown has to be."""
+        margins = self._row.contentsMargins()
+        found = (self._row.itemAt(place).widget() for place in range(self._row.count()))  # type: ignore[union-attr]
+        shown = [widget for widget in found if widget is not None and not widget.isHidden()]
+        wide = [DEAD_LEAST if widget is self.dead else max(widget.minimumWidth(), min(widget.maximumWidth(),
+                widget.sizeHint().width())) for widget in shown]  # fmt: skip
+        return sum(wide) + self._row.spacing() * (len(shown) + 1) + margins.left() + margins.right()
