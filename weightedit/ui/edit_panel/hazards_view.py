@@ -110,6 +110,7 @@ class HazardsView(QWidget):
         head.addWidget(ElidedLabel("Hazards", "section"))
         for tone, count in zip(("bad", "warn", "info"), self.counts, strict=True):
             restyle(count, "tone", tone)
+            count.hide()  # an empty one would take its share of the room
             head.addWidget(count)
         head.addStretch(1)
         self._inner = QWidget()
@@ -134,6 +135,7 @@ class HazardsView(QWidget):
         self.hazards = []
         for count in self.counts:
             count.setText("")
+            count.hide()
 
     def _empty(self) -> None:
         while self._column.count():
@@ -160,6 +162,7 @@ class HazardsView(QWidget):
                                      strict=True):  # fmt: skip
             number = sum(hazard.level == level for hazard in hazards)
             count.setText(f"{number} {one}{'s' if number > 1 else ''}" if number else "")
+            count.setVisible(number > 0)
         for hazard in hazards:
             card = _Card(hazard)
             for edit in hazard.alternatives:

@@ -208,11 +208,9 @@ class EditPanel(QFrame):
         operation = self.form.operation
         if self._is_done:
             self.preview.clear("Applied. Change something to see the next preview.")
-        elif self.form.problem() or operation is None or self.form.name is None:
-            self.preview.clear("")
         else:
-            self.preview.clear(operation.summary)
-        self.hazards.clear()
+            self.preview.clear("" if operation is None or self.form.name is None else operation.summary)
+        self.hazards.say("What an edit would cost is said here before it is applied.")
         if had:
             self.previewed.emit(None)
 

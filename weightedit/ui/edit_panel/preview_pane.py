@@ -15,12 +15,13 @@ from weightedit.ui.plots.small import BeforeAfter, Thumbnail
 WIDTH = 258
 
 
-def largest(found: Statistics | None) -> str:
-    """Return `max 0.879`, the largest magnitude."""
-    if found is None or found.minimum is None or found.maximum is None:
-        return ""
-    text = statistic_text(float(f"{max(abs(found.minimum), abs(found.maximum)):.3g}"))
-    return f"max {text}" if len(text) < 6 else text
+def largest(*found: Statistics | None) -> list[str]:
+    """Return `max 0.879`, the largest magnitude, for each side; without the word where one has no room for it."""
+    known = [None if one is None or one.minimum is None or one.maximum is None else
+             max(abs(one.minimum), abs(one.maximum)) for one in found]  # fmt: skip
+    texts = ["" if value is None else statistic_text(float(f"{value:.3g}")) for value in known]
+    word = "max " if all(len(text) < 6 for text in texts) else ""
+    return [f"{word}{text}" if text else "" for text in texts]
 
 
 class PreviewPane(QWidget):
@@ -83,8 +84,10 @@ class PreviewPane(QWidget):
             return
         self.before.show_reduced(shown.before, levels, map_name)
         self.after.show_reduced(shown.after, levels, map_name)
-        self.before_max.setText(largest(shown.before_statistics))
-        self.after_max.setText(largest(shown.after_statistics))
+        for most, text in zip((self.before_max, self.after_max),
+                              largest(shown.before_statistics, shown.after_statistics), strict=True):  # fmt: skip
+            most.setText(text)
+            most.setToolTip("Largest magnitude")
         self.histogram.show_statistics(shown.before_statistics, shown.after_statistics)
         self.empty.hide()
         self.body.show()

@@ -155,7 +155,7 @@ def levels_of(kind: str, found: Statistics, choice: str = "") -> Levels:
         ends = found.quantile(part), found.quantile(1 - part)
         low, high = (low if ends[0] is None else ends[0]), (high if ends[1] is None else ends[1])
     elif kind == "magnitude":
-        low, high = (0.0, high) if high > 0 else (low, 0.0)
+        low, high = (0.0, high) if high > 0 else (low, 0.0) if low < 0 else (0.0, 1.0)
     return apart(low, high, choice)
 
 

@@ -57,20 +57,31 @@ class PathLabel(QWidget):
         width = sum((bold if strong else plain).horizontalAdvance(word) for word, strong in self._words())
         return QSize(width + 2, 20)
 
+    def _seen(self) -> list[tuple[str, QFont, str]]:
+        """Return the words that fit, with font and token: whole parts from the end, after … where some are left out."""
+        plain, bold = self._fonts()
+        words = [(word, bold if strong else plain, "text" if strong else "text3") for word, strong in self._words()]
+        if self.sizeHint().width() <= self.width():
+            return words
+        room = self.width() - QFontMetrics(plain).horizontalAdvance("…")
+        seen: list[tuple[str, QFont, str]] = []
+        for word, font, token in reversed(words):
+            room -= QFontMetrics(font).horizontalAdvance(word)
+            if room < 0 and seen:
+                break
+            seen.insert(0, (word, font, token))
+        return [("…", plain, "text3"), *seen]
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the name, the end of it for certain."""
         painter = QPainter(self)
-        plain, bold = self._fonts()
-        x = self.width() if self.sizeHint().width() > self.width() else self.sizeHint().width()
-        for word, strong in reversed(self._words()):
-            font = bold if strong else plain
-            painter.setFont(font)
-            painter.setPen(theme.color("text" if strong else "text3"))
+        x = 0
+        for word, font, token in self._seen():
             width = QFontMetrics(font).horizontalAdvance(word)
-            x -= width
-            if x < -width:
-                break
+            painter.setFont(font)
+            painter.setPen(theme.color(token))
             painter.drawText(QRect(x, 0, width + 2, self.height()), Qt.AlignmentFlag.AlignVCenter, word)
+            x += width
 
 
 class StorageChip(QWidget):

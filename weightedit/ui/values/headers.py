@@ -70,7 +70,8 @@ class LineHeader(QHeaderView):
     def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:  # noqa: N803
         """Draw an index, with a bar where the row or column has picked cells."""
         painter.save()
-        super().paintSection(painter, rect, logicalIndex)
+        seen = rect & self.viewport().rect()  # the index of a column at the edge is read where its values are
+        super().paintSection(painter, seen if self.orientation() == Qt.Orientation.Horizontal else rect, logicalIndex)
         painter.restore()
         if self.is_picked(logicalIndex):
             vertical = self.orientation() == Qt.Orientation.Vertical
