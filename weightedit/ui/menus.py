@@ -8,6 +8,12 @@ from weightedit.ui.actions.action import MENUS, Action, lettered, plain
 from weightedit.ui.actions.bound import Bound
 
 
+def short(title: str, path: str) -> str:
+    """Leave out of `Colour map Tide` what the menu it stands in is called; a phrase is left as it is."""
+    rest = title.removeprefix(f"{path.rsplit('/', 1)[-1]} ")
+    return title if " " in rest else rest
+
+
 class Menus:
     """Every menu by its path, such as `View` and `View/Colour map`.
 
@@ -53,7 +59,8 @@ class Menus:
         for action in listed:
             rest = action.menu[len(path) + 1 :].split("/")[0]
             entries.setdefault(f"/{rest}" if rest else action.id, []).append(action)
-        titles = [entry[1:] if entry.startswith("/") else found[0].title for entry, found in entries.items()]
+        titles = [entry[1:] if entry.startswith("/") else short(found[0].title, path)
+                  for entry, found in entries.items()]  # fmt: skip
         for (entry, found), title, text in zip(entries.items(), titles, lettered(titles), strict=True):
             if found[0].rule:
                 menu.addSeparator()

@@ -160,6 +160,8 @@ class StatusBar(QWidget):
         for widget in (self.task_name, self.task_bar, self.task_percent, self.task_left, self.task_cancel,
                        self._task_line, self.device_icon, self.device_button, self._memory_line, memory_icon,
                        self.memory, self.memory_bar, self._torch_line, self.torch):  # fmt: skip
+            if widget is self.device_button:
+                row.addSpacing(-6)  # the button's own padding stands between it and its icon
             row.addWidget(widget)
         self._set_torch_visible(False)
         self.say("")

@@ -44,7 +44,9 @@ class Steps:
             if isinstance(error, ConfirmationNeeded):
                 self._offer_again(name, step)
 
-        self._window.tasks.start(name, lambda progress: step(found, accept), on_result=None, on_error=failed)
+        # what the bar said of the last edit may be no longer so
+        self._window.tasks.start(name, lambda progress: step(found, accept),
+                                 on_result=lambda _: self._window.status.say(""), on_error=failed)  # fmt: skip
 
     def _offer_again(self, name: str, step: Callable[[OpenDocument, str], None]) -> None:
         card = self._window.errors.cards[0]

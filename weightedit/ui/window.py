@@ -323,6 +323,8 @@ class MainWindow(QMainWindow):
         if opened is self.current:
             self._make_current(left[-1] if left else None)
         self.show_pages()
+        if not left:
+            self.start.setFocus()  # the focus would go on to whatever is left, such as the status bar
 
     def _changed(self, opened: OpenDocument, change: Change) -> None:
         if opened.document.is_modified:

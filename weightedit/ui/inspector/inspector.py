@@ -90,6 +90,7 @@ class StorageSection(Section):
         column.addWidget(name, 0, Qt.AlignmentFlag.AlignLeft)
         detail = value_label(f"{where}{' · ' + note if note else ''}")
         detail.setMinimumWidth(10)
+        detail.setContentsMargins(3, 0, 0, 0)  # below the link's text, which its focus ring stands away from
         detail.setProperty("role", "caption")
         column.addWidget(detail)
         self.rows.append((slot.name, f"offset {slot.spec.offset}, stride {_tuple(slot.spec.stride)}"))
@@ -119,6 +120,7 @@ class Inspector(QWidget):
     def __init__(self, tasks: Tasks, settings: Settings | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tasks = tasks
+        self._holds_values = True
         self.tabs = Segments(("Inspect", "Place in file"))
         self.preview = Columns("Preview", PREVIEW)
         self.facts = Facts("Tensor", TENSOR)
@@ -167,6 +169,7 @@ class Inspector(QWidget):
     def show_tensor(self, document: Document, slot: Slot) -> None:
         """Show what a slot holds."""
         spec = slot.spec
+        self._holds_values = spec.numel > 0
         self.facts.show_value("Kind", spec.kind)
         self.facts.show_value("Shape", shape_text(spec.shape))
         self.facts.show_value("dtype", spec.dtype, "" if spec.encoding == "plain" else spec.encoding)
@@ -196,8 +199,9 @@ class Inspector(QWidget):
         section = self.statistics
         self.quantiles.show_statistics(found, pinned)
         if found is None:
+            waiting = "…" if self._holds_values else "–"
             for name in section.values:
-                section.show_value(name, "…")
+                section.show_value(name, waiting)
             return
         magnitudes = " of magnitudes" if "complex" in found.dtype else ""
         tips = {"min": f"Smallest finite value{magnitudes}", "max": f"Largest finite value{magnitudes}",
@@ -225,7 +229,8 @@ class Inspector(QWidget):
         if shown is None or not rebinds:
             return
         before, after = shown.preview.spec_before, shown.preview.spec_after
-        assert before is not None and after is not None
+        assert before is not None
+        assert after is not None
         self.preview.note.setText("whole tensor" if shown.request.region is None else "region")
         self.preview.show_values("dtype", before.dtype, after.dtype, "accent")
         self.preview.show_values("Shape", shape_text(before.shape), shape_text(after.shape), "accent")

@@ -11,6 +11,9 @@ from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import icon_button, label, line, restyle
 from weightedit.ui.theme import ui_font
 
+GAP, LEAST_GAP = 10, 6
+"""Pixels between columns of names and numbers, and where there is little room."""
+
 
 def value_label(text: str, tone: str = "") -> QLabel:
     """Make a value that can be selected and copied."""
@@ -102,7 +105,7 @@ class Pairs(Section):
         super().__init__(title, parent)
         self.values: dict[str, QLabel] = {}
         grid = QGridLayout()
-        grid.setHorizontalSpacing(6)
+        grid.setHorizontalSpacing(GAP)
         grid.setVerticalSpacing(6)
         self._grid, self._pairs, self.is_wide = grid, names, True
         self._names: dict[str, QLabel] = {}
@@ -126,8 +129,9 @@ class Pairs(Section):
         columns = list(zip(*self._pairs, strict=True))
         wide = [max(self.values[name].sizeHint().width() for name in column) + 2 for column in columns]
         names = [max(self._names[name].sizeHint().width() for name in column) for column in columns]
-        room = self.width() - 24 - 3 * self._grid.horizontalSpacing()
-        is_wide = sum(wide) + sum(names) <= room
+        room = self.width() - 24 - sum(wide) - sum(names)
+        is_wide = room >= 3 * LEAST_GAP
+        self._grid.setHorizontalSpacing(GAP if room >= 3 * GAP else LEAST_GAP)
         if is_wide != self.is_wide:
             self.is_wide = is_wide
             self._arrange()
@@ -163,7 +167,7 @@ class Columns(Section):
         restyle(self.chip, "tone", "accent")
         self.head.insertWidget(1, self.chip)
         grid = QGridLayout()
-        grid.setHorizontalSpacing(10)
+        grid.setHorizontalSpacing(GAP)
         grid.setVerticalSpacing(5)
         grid.setColumnStretch(0, 1)
         after = label("after", "caption")
