@@ -4,6 +4,7 @@
     python3 packaging/dev.py run [FILE ...] [--smoke]
     python3 packaging/dev.py test [pytest arguments]
     python3 packaging/dev.py shot OUT.png [FILE] [--light | --dark] [--size 1400x900]
+    python3 packaging/dev.py pictures [--all FOLDER]
     python3 packaging/dev.py demo
 
 Everything it makes lies in `.venv` in the checkout; delete that folder to start afresh.
@@ -249,11 +250,12 @@ def shot(out: str, file: str | None, theme: str, size: str) -> int:
     return weightedit(["--shot", out, "--theme", theme, "--size", size, file or str(DEMO)], offscreen=True)
 
 
-def pictures() -> int:
-    """Take the pictures of resources/screenshots anew."""
+def pictures(folder: str | None) -> int:
+    """Take the pictures of resources/screenshots anew, or every panel in every state into a folder."""
     require_libraries(window=False)
     setup()
-    return subprocess.run([str(PYTHON), str(ROOT / "packaging" / "pictures.py")], check=False).returncode
+    more = [] if folder is None else ["--all", folder]
+    return subprocess.run([str(PYTHON), str(ROOT / "packaging" / "pictures"), *more], check=False).returncode
 
 
 def docs() -> int:
@@ -344,7 +346,8 @@ def main(arguments: Sequence[str]) -> int:
     one.add_argument("--light", dest="theme", action="store_const", const="light", default="dark")
     one.add_argument("--dark", dest="theme", action="store_const", const="dark")
     one.add_argument("--size", default="1400x900", metavar="WIDTHxHEIGHT")
-    commands.add_parser("pictures", help="take the pictures of resources/screenshots anew")
+    one = commands.add_parser("pictures", help="take the pictures of resources/screenshots anew")
+    one.add_argument("--all", metavar="FOLDER", help="every panel and state, dark and light, into a folder instead")
     commands.add_parser("docs", help="write docs/operations.md and the table in README.md anew")
     commands.add_parser("demo", help="train the demo network anew and write its checkpoint")
     if arguments[:1] == ["test"]:  # everything after it is pytest's
@@ -355,7 +358,7 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.command == "shot":
         return shot(chosen.out, chosen.file, chosen.theme, chosen.size)
     if chosen.command == "pictures":
-        return pictures()
+        return pictures(chosen.all)
     if chosen.command == "docs":
         return docs()
     if chosen.command == "demo":

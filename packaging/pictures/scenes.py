@@ -1,0 +1,49 @@
+"""Every panel in every state, in scenes: each is a window with something open, of which several pictures are taken."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import checkpoints
+import scenes_edit
+import scenes_view
+import scenes_window
+from shooting import SIZE, Shooting
+from small_set import DEMO
+
+Scene = Callable[[Shooting, Path], None]
+SMALL = (1024, 640)
+SCENES: dict[str, Scene] = {**scenes_view.SCENES, **scenes_edit.SCENES, **scenes_window.SCENES}
+AT_SMALL_SIZE = ("heatmap", "tiles", "forms", "pages", "start")
+"""Scenes that are taken at the smallest size of the window too."""
+
+
+def take(names: Sequence[str], theme: str, holding: Path, folder: Path) -> None:
+    """Take the pictures of scenes.
+
+    Parameters
+    ----------
+    names
+        Which scenes.
+    theme
+        `dark` or `light`.
+    holding
+        A folder for what is opened.
+    folder
+        Where the pictures go, as `theme/name.png` and `theme-small/name.png`.
+    """
+    for name in names:
+        for size in (SIZE, SMALL) if name in AT_SMALL_SIZE else (SIZE,):
+            files = holding / f"{theme}-{name}-{size[0]}"
+            files.mkdir()
+            shutil.copy(DEMO, files / "digits.pt")
+            checkpoints.vision(files / "vision.pt")
+            checkpoints.kinds(files / "kinds.pt")
+            where = folder / (theme if size == SIZE else f"{theme}-small")
+            shooting = Shooting(theme, files / "settings.ini", where, size)
+            try:
+                SCENES[name](shooting, files)
+            finally:
+                shooting.close()
