@@ -7,6 +7,8 @@ import threading
 import time
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 
 from weightedit.core.errors import Cancelled
 from weightedit.ui.collecting import paused
@@ -145,6 +147,29 @@ def test_quiet_tasks_are_not_shown(qtbot, tasks, monkeypatch):
     assert tasks.shown == []
     with qtbot.waitSignal(tasks.idle):
         gate.set()
+
+
+def test_a_press_on_the_name_lists_what_runs_and_stops_one_of_it(qtbot, tasks, monkeypatch):
+    monkeypatch.setattr("weightedit.ui.tasks.SHOWN_AFTER", 0.0)
+    bar = StatusBar(tasks)
+    qtbot.addWidget(bar)
+    bar.resize(1000, 25)
+    bar.show()
+    gates = [threading.Event(), threading.Event()]
+    stopped = []
+    for name, gate in zip(("Export R&D", "Compare"), gates, strict=True):
+        tasks.start(name, wait_for(gate), on_result=None, on_cancelled=lambda name=name: stopped.append(name))
+    qtbot.waitUntil(lambda: len(tasks.shown) == 2 and bar.task_name.isVisible())
+    assert bar.task_name.text().startswith("Export R&&D")
+    qtbot.mouseClick(bar.task_name, Qt.MouseButton.LeftButton)
+    menu = QApplication.activePopupWidget()
+    texts = [action.text() for action in menu.actions()]
+    assert texts[0].startswith("Cancel Export R&&D, 0 %")
+    with qtbot.waitSignal(tasks.changed):
+        qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(menu.actions()[1]).center())
+    qtbot.waitUntil(lambda: stopped == ["Compare"])
+    with qtbot.waitSignal(tasks.idle):
+        gates[0].set()
 
 
 def test_time_left_in_words():

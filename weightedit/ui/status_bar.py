@@ -7,6 +7,7 @@ from PySide6.QtGui import QActionGroup, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QProgressBar, QToolButton, QWidget
 
 from weightedit.core.numbers import bytes_text, count_text
+from weightedit.ui.actions.action import plain
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.errors_view import LEVELS
 from weightedit.ui.icons import icon
@@ -29,6 +30,11 @@ def left_text(seconds: float | None) -> str:
     if seconds < 90:
         return f"about {round(seconds)} s left"
     return f"about {round(seconds / 60)} min left"
+
+
+def percent(fraction: float | None) -> str:
+    """Return how much is done, `42 %`; empty where nobody knows."""
+    return "" if fraction is None else f"{round(fraction * 100)} %"
 
 
 def modified_text(document: OpenDocument) -> str:
@@ -130,7 +136,9 @@ class StatusBar(QWidget):
         self.format = label("", "secondary")
         self.message_icon = IconLabel("check", 12, "ok")
         self.message = label("", "secondary")
-        self.task_name = label("")
+        self.task_name = QToolButton()
+        self.task_name.setToolTip("Every task that is running")
+        self.task_name.clicked.connect(self._list_tasks)
         self.task_bar = QProgressBar()
         self.task_bar.setTextVisible(False)
         self.task_bar.setFixedWidth(64)
@@ -220,7 +228,8 @@ class StatusBar(QWidget):
             return
         task = shown[0]
         more = f" and {len(shown) - 1} more" if len(shown) > 1 else ""
-        self.task_name.setText(f"{task.name}{more}")
+        self.task_name.setText(plain(f"{task.name}{more}"))
+        self.task_name.setAccessibleName(f"Running: {task.name}{more}")
         self.task_cancel.setToolTip(f"Cancel {task.name}")
         fraction = task.fraction
         self.task_bar.setRange(0, 0 if fraction is None else 1000)
@@ -235,6 +244,18 @@ class StatusBar(QWidget):
         for task in self._tasks.shown[:1]:
             task.cancel()
         self._show_tasks()
+
+    def _list_tasks(self) -> None:
+        """List what is running; an entry stops its task."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for task in self._tasks.shown:
+            left = "stopping" if task.is_cancelled else left_text(task.seconds_left)
+            parts = [task.name, percent(task.fraction), left]
+            entry = menu.addAction(f"Cancel {plain(', '.join(part for part in parts if part))}")
+            entry.setEnabled(not task.is_cancelled)
+            entry.triggered.connect(lambda _=False, task=task: task.cancel())
+        menu.popup(self.task_name.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
 
     def _show_memory(self) -> None:
         used = memory_in_use()
