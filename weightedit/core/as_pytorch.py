@@ -160,7 +160,7 @@ def _rewritten(place: str, before: Sequence[tuple[Any, Any]], items: Sequence[An
 
 
 def _item_code(item: Any, place: str, is_dict: bool, current: str) -> str:
-    from weightedit.core.draft import NEW, NewTensor
+    from weightedit.core.drafted import NEW, NewTensor
 
     if isinstance(item.value, NewTensor):
         value = item.value.code.format(current=current)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from weightedit.core.arrange import Arrange, pairs_of, same_pairs
 from weightedit.core.commands import Command, Rename
 from weightedit.core.contents import brief, dotted
+from weightedit.core.drafted import Container, EntryIndex, Item, NewTensor
 from weightedit.core.errors import EditRefused
-from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.hazards import Hazard, Level, refusal
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.region import Box, shape_text
 from weightedit.core.slots import Entry, HeldTensor, Slot
-from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Resident, Storage
 
 if TYPE_CHECKING:
@@ -23,34 +22,6 @@ if TYPE_CHECKING:
 
     from weightedit.core.document import Document
     from weightedit.core.execute import Workshop
-
-Fill = Callable[[Box], "torch.Tensor"]
-"""Returns the values of one box of a new tensor."""
-
-
-@dataclass(slots=True)
-class NewTensor:
-    """A tensor that will be made when the edit is applied, and stands in the drafted items until then.
-
-    `code` says the same in PyTorch, `{current}` standing for the tensor it is made of.
-    """
-
-    spec: TensorSpec
-    fill: Fill
-    code: str
-
-
-NEW = object()
-"""What an item was that was not there before."""
-
-
-@dataclass(slots=True)
-class Item:
-    """One thing in a container that is being changed: what its key or index was, and what it becomes."""
-
-    was: Any
-    key: Any
-    value: Any
 
 
 class Draft:
@@ -68,8 +39,8 @@ class Draft:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._edited: dict[int, tuple[Any, list[Item]]] = {}
-        self._paths: dict[int, tuple[Any, ...]] = {}
+        self._entries = EntryIndex(document)
+        self._edited: dict[int, Container] = {}
         self._renames: list[Rename] = []
         self.hazards: list[Hazard] = []
         self.lines: list[str] = []
@@ -92,68 +63,87 @@ class Draft:
 
     def rename(self, entry: Entry, to: str) -> None:
         """Give an entry another name in the same place."""
-        owner, place = self._place(entry)
-        if not isinstance(owner, dict):
+        if not isinstance(entry.owner, dict):
             self.refuse(entry, f"{entry.name} cannot be renamed so",
                         "Its place is not a key of a dict: code finds it by attribute or index.")  # fmt: skip
-        key = self._key_for(entry, owner, entry.path[:-1], to, entry.key)
+        container, item = self._item(entry)
+        key = self._key_for(entry, container, entry.path[:-1], to, item)
+        container.rename(item, key)
         if entry.slot is not None:
             self._renames.append(Rename(entry.slot, key, to))
-        else:
-            self._items(owner)[place].key = key
-        self.names |= {entry.name, to}
+            for other in self._entries.aliases(entry):
+                if other.slot is not None:
+                    self._renames.append(Rename(other.slot, key, dotted((*other.path[:-1], key))))
+        self._also(entry, "notice")
+        self.names |= {entry.name, to} | {dotted((*other.path[:-1], key)) for other in self._entries.aliases(entry)}
         self.lines.append(f"{entry.name} becomes {to}")
 
     def remove(self, entry: Entry) -> None:
         """Take an entry out, and all it contains."""
-        owner, place = self._place(entry)
-        del self._items(owner)[place]
-        inside = [other for other in self._document.slots if other.path[: len(entry.path)] == entry.path]
+        container, item = self._item(entry)
+        container.remove(item)
+        inside = self._entries.slots_in(entry)
+        self._also(entry, "warning")
         self.names |= {entry.name} | {slot.name for slot in inside}
         self.lines.append(f"{entry.name} goes" + (f", with {len(inside):,} tensors" if entry.slot is None and inside
                                                    else ""))  # fmt: skip
-        gone = {id(slot) for slot in inside}
-        held = {id(slot.held) for slot in inside}
-        kept = [slot.name for slot in self._document.slots if id(slot.held) in held and id(slot) not in gone]
+        gone = {id(slot) for slot in inside} | {id(other.slot) for other in self._entries.aliases(entry)}
+        tied = [other for slot in inside for other in self._entries.holding(slot.held)]
+        kept = {other.name for other in tied if id(other) not in gone}
         if kept:
-            self.hazards.append(Hazard("unties", "notice", f"{entry.name} goes, {', '.join(kept[:3])} stays",
+            names = sorted(kept)
+            self.hazards.append(Hazard("unties", "notice", f"{entry.name} goes, {', '.join(names[:3])} stays",
                                        "They hold one and the same tensor, which is kept.",
-                                       (entry.name, *kept), len(kept)))  # fmt: skip
+                                       (entry.name, *names), len(names)))  # fmt: skip
 
     def insert(self, beside: Entry, to: str, value: Any) -> None:
         """Put something new after an entry, or at the end inside a container: a `NewTensor`, or a plain value."""
+        if isinstance(value, NewTensor) and not _can_be_copied(value.spec.dtype):
+            self.refuse(beside, f"torch cannot store values as {value.spec.dtype} here", "Choose another dtype.")
         inside = beside.slot is None and beside.kind != "value"
         owner = beside.value if inside else beside.owner
         path = beside.path if inside else beside.path[:-1]
-        self._check_owner(beside, owner)
-        self._paths[id(owner)] = path
-        items = self._items(owner)
-        place = len(items) if inside else self._last_of(beside) + 1
-        key = self._key_for(beside, owner, path, to, None) if isinstance(owner, dict) else None
-        items.insert(place, Item(NEW, key, value))
+        container = self._container(beside, owner, path)
+        key = self._key_for(beside, container, path, to, None) if isinstance(owner, dict) else None
+        container.insert(None if inside else self._item(beside)[1], key, value)
         self.names.add(to)
         what = f"{shape_text(value.spec.shape)} {value.spec.dtype}" if isinstance(value, NewTensor) else brief(value)
         self.lines.append(f"{to} comes, {what}")
 
     def move(self, entry: Entry, to: int) -> None:
         """Put an entry at another place among its siblings; negative places count from the end."""
-        owner, place = self._place(entry)
-        items = self._items(owner)
-        if not -len(items) <= to < len(items):
+        container, item = self._item(entry)
+        count = len(container.items)
+        if not -count <= to < count:
             self.refuse(entry, f"There is no place {to} beside {entry.name}",
-                        f"Its container has {len(items):,} entries, from place 0 to {len(items) - 1}.")  # fmt: skip
-        items.insert(to % len(items), items.pop(place))
+                        f"Its container has {count:,} entries, from place 0 to {count - 1}.")  # fmt: skip
+        place = container.move(item, to)
+        self._also(entry, "notice")
         self.names.add(entry.name)
         self.lines.append(f"{entry.name} moves from place {place} to {to}")
 
     def put_value(self, entry: Entry, value: Any) -> None:
         """Give an entry that is no tensor another value."""
-        if entry.slot is not None or any(slot.path[: len(entry.path)] == entry.path for slot in self._document.slots):
+        if self._entries.slots_in(entry):
             self.refuse(entry, f"{entry.name} holds tensors", "Only values that are no tensors are set so.")
-        owner, place = self._place(entry)
-        self._items(owner)[place].value = value
+        if isinstance(entry.owner, tuple):
+            whole = dotted(entry.path[:-1])
+            self.refuse(entry, f"{entry.name} lies in a tuple, which never changes",
+                        f"Set {whole or 'the whole'} as a tuple of its own.")  # fmt: skip
+        self._item(entry)[1].value = value
+        self._also(entry, "notice")
         self.names.add(entry.name)
         self.lines.append(f"{entry.name}: {brief(entry.value)} → {brief(value)}")
+
+    def _also(self, entry: Entry, level: Level) -> None:
+        """Say which other names change too, where a container is reached by several."""
+        others = [other.name for other in self._entries.aliases(entry)]
+        if others:
+            self.names |= set(others)
+            names = ", ".join(others[:3])
+            self.hazards.append(Hazard("alias", level, f"The same happens to {names}",
+                                       "Both names lead into one and the same container.",
+                                       (entry.name, *others), len(others)))  # fmt: skip
 
     def copy_of(self, entry: Entry) -> Any:
         """Return an independent copy of a tensor or value, to insert."""
@@ -166,22 +156,19 @@ class Draft:
 
     # ---- places
 
-    def _place(self, entry: Entry) -> tuple[Any, int]:
-        """Return the container of an entry, and where among its drafted items it stands."""
-        self._check_owner(entry, entry.owner)
-        self._paths[id(entry.owner)] = entry.path[:-1]
-        for place, item in enumerate(self._items(entry.owner)):
-            if item.was is not NEW and type(item.was) is type(entry.key) and item.was == entry.key:
-                return entry.owner, place
-        return self.refuse(entry, f"{entry.name} is no longer where it was", "Open the document again.")
+    def _item(self, entry: Entry) -> tuple[Container, Item]:
+        """Return the container of an entry as drafted, and the entry's item in it."""
+        container = self._container(entry, entry.owner, entry.path[:-1])
+        item = container.find(entry.key)
+        if item is None:
+            self.refuse(entry, f"{entry.name} is no longer where it was", "Open the document again.")
+        return container, item
 
-    def _last_of(self, beside: Entry) -> int:
-        """Return the place of an entry, or of the last thing that this draft put after it."""
-        place = self._place(beside)[1]
-        items = self._items(beside.owner)
-        while place + 1 < len(items) and items[place + 1].was is NEW:
-            place += 1
-        return place
+    def _container(self, entry: Entry, owner: Any, path: tuple[Any, ...]) -> Container:
+        self._check_owner(entry, owner)
+        if id(owner) not in self._edited:
+            self._edited[id(owner)] = Container(owner, path)
+        return self._edited[id(owner)]
 
     def _check_owner(self, entry: Entry, owner: Any) -> None:
         if isinstance(owner, dict | list):
@@ -190,22 +177,16 @@ class Draft:
         self.refuse(entry, f"{entry.name or 'The document'} cannot be moved, added to or deleted there",
                     f"Its place is in {what}; only entries of dicts and lists come and go.")  # fmt: skip
 
-    def _items(self, owner: Any) -> list[Item]:
-        if id(owner) not in self._edited:
-            items = [Item(key, key, value) for key, value in pairs_of(owner)]
-            self._edited[id(owner)] = (owner, items)
-        return self._edited[id(owner)][1]
-
-    def _key_for(self, entry: Entry, owner: dict[Any, Any], path: tuple[Any, ...], to: str, own: Any) -> str:
+    def _key_for(self, entry: Entry, container: Container, path: tuple[Any, ...], to: str, own: Item | None) -> str:
         """Return the key that gives an entry of a container the full name `to`; refuses a name that is taken."""
         prefix = dotted(path)
         if path and not to.startswith(f"{prefix}."):
             self.refuse(entry, f"{to!r} is no name in {prefix}",
                         f"It stays in {prefix}, so the new name begins with {prefix} and a dot.")  # fmt: skip
         key = to[len(prefix) + 1 :] if path else to
-        taken = {str(item.key) for item in self._items(owner)} - ({str(own)} if own is not None else set())
         there = self._document.find(to)
-        if key in taken or (there is not None and there is not entry.slot and there.name not in self.names):
+        taken = key in container.taken and (own is None or str(own.key) != key)
+        if taken or (there is not None and there is not entry.slot and there.name not in self.names):
             self.refuse(entry, f"{entry.name} cannot be renamed so" if own is not None else f"{to} cannot be added",
                         f"{to} is there already.")  # fmt: skip
         if not key:
@@ -221,20 +202,22 @@ class Draft:
 
     @property
     def edited(self) -> list[tuple[tuple[Any, ...], Any, list[Item]]]:
-        """The containers that change: path, container, items as they will be."""
-        return [(self._paths[key], owner, items) for key, (owner, items) in self._edited.items()]
+        """The containers that change otherwise: path, container, items as they will be."""
+        renamed = {id(rename.slot.owner) for rename in self._renames}
+        return [(container.path, container.owner, container.items)
+                for key, container in self._edited.items() if key not in renamed]  # fmt: skip
 
     @property
     def nbytes(self) -> int:
         """Bytes of the tensors that will be made."""
-        return sum(_nbytes(items) for _, items in self._edited.values())
+        return sum(container.nbytes for container in self._edited.values())
 
     def commands(self, shop: Workshop) -> list[Command]:
         """Make the new tensors, and return the commands that put everything in place."""
         made: list[Command] = list(self._renames)
-        for owner, items in self._edited.values():
+        for _, owner, items in self.edited:
             before = pairs_of(owner)
-            nbytes = _nbytes(items)
+            nbytes = sum(item.nbytes for item in items)
             after = [(item.key, self._make(item.value, shop) if isinstance(item.value, NewTensor) else item.value)
                      for item in items]  # fmt: skip
             if isinstance(owner, list):
@@ -252,8 +235,10 @@ class Draft:
         return HeldTensor((replace(new.spec, device="cpu"), Storage(Resident(buffer))))
 
 
-def _nbytes(items: list[Item]) -> int:
-    return sum(item.value.spec.nbytes for item in items if isinstance(item.value, NewTensor))
+def _can_be_copied(dtype: str) -> bool:
+    from weightedit.core.stage import copies
+
+    return copies(dtype)
 
 
 def _values(pinned: PinnedTensor, box: Box) -> torch.Tensor:

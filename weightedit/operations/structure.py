@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from weightedit.core.draft import NewTensor
+from weightedit.core.drafted import NewTensor
 from weightedit.core.operation import DTypeName, Ints, Number, Plain, operation
 from weightedit.core.region import Box, shape_text
 from weightedit.core.spec import TensorSpec
@@ -13,7 +13,8 @@ from weightedit.core.spec import TensorSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from weightedit.core.draft import Draft, Fill
+    from weightedit.core.draft import Draft
+    from weightedit.core.drafted import Fill
     from weightedit.core.pinned import PinnedTensor
     from weightedit.core.slots import Entry
 
