@@ -31,7 +31,7 @@ def heatmap(at: Shooting, files: Path) -> None:
     at.do("crosshair")
     at.do("go-to-index")
     at.take("go-to-index")
-    at.key(at.app.focusWidget(), Qt.Key.Key_Escape)
+    at.key(at.control(QLineEdit, "Go to index"), Qt.Key.Key_Escape)
     at.do("select-where")
     field = at.control(QLineEdit, "Select where")
     field.setText("abs(w) > 0.06")

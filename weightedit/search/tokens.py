@@ -54,8 +54,8 @@ def shortened(text: str) -> str:
 def fail(text: str, column: int, what: str) -> NoReturn:
     """Raise an error that shows where an expression does not read, and why."""
     end = "" if what.endswith("?") else "."
-    raise ExpressionError(f"The expression {shortened(text)} does not read at column {column + 1}: {what}{end}",
-                          text=text, column=column)  # fmt: skip
+    named = f"The expression {shortened(text)}".rstrip()
+    raise ExpressionError(f"{named} does not read at column {column + 1}: {what}{end}", text=text, column=column)
 
 
 def tokenize(text: str) -> list[Token]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QPushButton, QWidget
 
 from weightedit.ui.actions.action import MENUS, key_text
 from weightedit.ui.aside import AsidePage
+from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import label
 
 if TYPE_CHECKING:
@@ -73,9 +75,9 @@ class KeysSheet(AsidePage):
             half = -(-len(lines) // 2)
             for at, (keys, what) in enumerate(lines):
                 place, column = row + 1 + at % half, 0 if at < half else 3
-                grid.addWidget(label(what), place, column)
+                grid.addWidget(ElidedLabel(what), place, column)
                 if keys:
-                    grid.addWidget(label(keys, "key"), place, column + 1)
+                    grid.addWidget(label(keys, "key"), place, column + 1, Qt.AlignmentFlag.AlignLeft)
             row += half + 2
             grid.setRowMinimumHeight(row - 1, 8)
         if not row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QFont, QTextCursor, QTextDocument, QTextTable
+from PySide6.QtGui import QFont, QTextCursor, QTextDocument, QTextFrameFormat, QTextTable
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QTextBrowser, QVBoxLayout
 
 from weightedit.core.operations_page import Chapter, chapters
@@ -122,6 +122,7 @@ def _space(document: QTextDocument) -> None:
         else:
             lines = table.format()
             lines.setBorderCollapse(True)
+            lines.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
             lines.setBorderBrush(theme.color("line2"))
             lines.setCellPadding(5)
             lines.setTopMargin(10)

@@ -68,7 +68,6 @@ class TreeView(QTreeView):
         self.setIndentation(0)
         self.setRootIsDecorated(False)
         self.setExpandsOnDoubleClick(True)
-        self.setAllColumnsShowFocus(True)
         self.setMouseTracking(True)
         self.setTabKeyNavigation(False)
         header = self.header()
@@ -295,7 +294,7 @@ class TreeView(QTreeView):
             painter.fillRect(QRectF(0, row.y(), 2, row.height()), theme.color("accent"))
         current = self.currentIndex()
         same = current.isValid() and current.row() == index.row() and current.parent() == index.parent()
-        if same and self.hasFocus() and (not selected or len(self.selectionModel().selectedRows()) > 1):
+        if same and self.hasFocus():
             painter.save()
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(theme.color("accent"), 1))
