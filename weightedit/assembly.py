@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from weightedit.core.collector import collector_paused
 from weightedit.core.contents import Inventory, file_inventory
 from weightedit.core.document import DEFAULT_MEMORY, Document
 from weightedit.core.errors import CheckpointError, EditRefused
@@ -22,10 +23,8 @@ from weightedit.core.spill import Spill
 from weightedit.core.storage import Storage
 from weightedit.core.transaction import Transaction
 from weightedit.formats import FORMATS, Contents, Format, Opened, detect, format_for
-from weightedit.formats.collector import collector_paused
 from weightedit.operations import OPERATIONS
 from weightedit.search.condition import split_region
-
 
 
 def declared_operations() -> tuple[Operation, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.collector import collector_paused
 from weightedit.core.contents import Inventory, file_inventory
 from weightedit.core.slots import Slot
 
@@ -71,36 +72,40 @@ def walk_again(document: Document) -> None:
     A slot that was there before, or at any earlier point of the history, is the same object again, so that the
     steps that hold it keep working; only its place and name follow.
     """
-    known = [*document.slots, *document.absent]
-    inventory = _inventory(document, known)
-    exact = {(id(slot.owner), _key(slot.key), id(slot.held)): slot for slot in known}
+    with collector_paused():
+        known = [*document.slots, *document.absent]
+        inventory = _inventory(document, known)
+        kept = _matched(known, inventory.slots)
+        for entry in inventory.entries:
+            if entry.slot is not None:
+                entry.slot = kept.get(id(entry.slot), entry.slot)
+        document.entries = inventory.entries
+        document.slots = [kept.get(id(slot), slot) for slot in inventory.slots]
+        present = set(map(id, document.slots))
+        document.absent = [slot for slot in known if id(slot) not in present]
+
+
+def _matched(known: Sequence[Slot], found: Sequence[Slot]) -> dict[int, Slot]:
+    """Return the slot that each one found was before, by id: first at the same key, then anywhere in its container."""
+    exact = {(id(slot.owner), id(slot.held), _key(slot.key)): slot for slot in known}
+    kept: dict[int, Slot] = {}
+    left = []
+    for slot in found:
+        old = exact.pop((id(slot.owner), id(slot.held), _key(slot.key)), None)
+        if old is None:
+            left.append(slot)
+        else:
+            kept[id(slot)] = _moved(old, slot)
     loose: dict[tuple[int, int], list[Slot]] = {}
-    for slot in known:
+    for slot in exact.values() if left else ():
         loose.setdefault((id(slot.owner), id(slot.held)), []).append(slot)
-    used: set[int] = set()
-    fresh: dict[int, Slot] = {}
-    for slot in inventory.slots:
-        old = exact.get((id(slot.owner), _key(slot.key), id(slot.held)))
-        if old is not None and id(old) not in used:
-            used.add(id(old))
-            fresh[id(slot)] = _moved(old, slot)
-    for slot in inventory.slots:
-        if id(slot) not in fresh:
-            same = loose.get((id(slot.owner), id(slot.held)), [])
-            old = next((one for one in same if id(one) not in used), None)
-            if old is None:
-                slot.saved = ("", slot.held)  # it is in no file yet
-                fresh[id(slot)] = slot
-            else:
-                used.add(id(old))
-                fresh[id(slot)] = _moved(old, slot)
-    for entry in inventory.entries:
-        if entry.slot is not None:
-            entry.slot = fresh[id(entry.slot)]
-    document.entries = inventory.entries
-    document.slots = [fresh[id(slot)] for slot in inventory.slots]
-    present = {id(slot) for slot in document.slots}
-    document.absent = [slot for slot in known if id(slot) not in present]
+    for slot in left:
+        same = loose.get((id(slot.owner), id(slot.held)))
+        if same:
+            kept[id(slot)] = _moved(same.pop(0), slot)
+        else:
+            slot.saved = ("", slot.held)  # it is in no file yet
+    return kept
 
 
 def _inventory(document: Document, known: Sequence[Slot]) -> Inventory:
@@ -113,11 +118,7 @@ def _inventory(document: Document, known: Sequence[Slot]) -> Inventory:
 
 
 def _key(key: Any) -> Any:
-    try:
-        hash(key)
-    except TypeError:
-        return id(key)
-    return (type(key), key)
+    return key if type(key) is str else (type(key), key)  # 1, 1.0 and True are one key to a dict
 
 
 def _moved(old: Slot, new: Slot) -> Slot:

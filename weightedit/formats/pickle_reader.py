@@ -13,10 +13,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from weightedit.core.collector import collector_paused
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.source import ByteSource
-from weightedit.formats.collector import collector_paused
 from weightedit.formats.pickle_globals import known_globals
 from weightedit.formats.pickle_scan import check_sizes
 from weightedit.formats.pickle_settle import settle

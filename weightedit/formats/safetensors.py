@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from weightedit.core.collector import collector_paused
 from weightedit.core.errors import CheckpointError
 from weightedit.core.hazards import Hazard
 from weightedit.core.paths import shown
@@ -18,7 +19,6 @@ from weightedit.core.source import Source, SourceFile
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
 from weightedit.core.transaction import Transaction
-from weightedit.formats.collector import collector_paused
 from weightedit.formats.detection import INDEX_SUFFIX, locate, within
 from weightedit.formats.protocol import Contents, Opened
 from weightedit.formats.safetensors_header import TO_TORCH, Header, Record, looks_like_header, read_header
