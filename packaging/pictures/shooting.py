@@ -11,6 +11,7 @@ from typing import Any
 # by itself the screen is smaller than the window, and menus are moved
 os.environ.setdefault("QT_QPA_PLATFORM", f"offscreen:configfile={Path(__file__).with_name('screen.json')}")
 
+from png import write_png
 from PySide6.QtCore import QPoint
 from PySide6.QtGui import QPainter
 from PySide6.QtTest import QTest
@@ -150,7 +151,7 @@ class Shooting:
         painter.end()
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{name}.png"
-        picture.save(str(path))
+        write_png(picture.toImage(), path)
         self.taken += 1
         print(path, flush=True)
 
