@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
+from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import label, line
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class AsidePage(QWidget):
         words.setSpacing(1)
         words.addWidget(label(title, "title"))
         if below:
-            words.addWidget(label(below, "secondary"))
+            words.addWidget(ElidedLabel(below, "secondary"))
         self.head.addLayout(words, 1)
         self.back = QPushButton("Close")
         self.back.setToolTip(f"Close {title.lower()} (Esc)")

@@ -126,12 +126,13 @@ class SettingsPage(AsidePage):
         holder = QWidget()
         grid = QGridLayout(holder)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setVerticalSpacing(6)
+        grid.setVerticalSpacing(4)
         for at, (kind, title) in enumerate(KINDS.items()):
             menu = Menu(f"Colour map: {title}", (), lambda name, kind=kind: self._choose_map(kind, str(name)))  # type: ignore[misc]
             self._maps[kind] = menu
-            grid.addWidget(label(title, "secondary"), at, 1)
-            grid.addWidget(menu, at, 0)
+            grid.addWidget(label(title, "secondary"), 3 * at, 0)
+            grid.addWidget(menu, 3 * at + 1, 0)
+            grid.setRowMinimumHeight(3 * at + 2, 2)
         return holder
 
     def _choose_map(self, kind: str, name: str) -> None:
@@ -155,7 +156,7 @@ class SettingsPage(AsidePage):
         column.addLayout(place)
         self.kept = label("", "secondary")
         self.kept.setWordWrap(True)
-        self.kept.setMinimumWidth(320)
+        self.kept.setMinimumWidth(240)
         self.kept.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         column.addWidget(self.kept)
         return holder

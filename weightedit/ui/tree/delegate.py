@@ -103,8 +103,11 @@ class TreeDelegate(QStyledItemDelegate):
             painter.setPen(theme.color("text2" if slot_of(node) is not None else "text3"))
             left = column in (Column.DTYPE, Column.GRAD)
             side = Qt.AlignmentFlag.AlignLeft if left else Qt.AlignmentFlag.AlignRight
-            painter.drawText(rect.adjusted(4, 0, -4, 0), side | Qt.AlignmentFlag.AlignVCenter,
-                             self._model.text(node, column))  # fmt: skip
+            place = rect.adjusted(4, 0, -4, 0)
+            text = self._model.text(node, column)
+            if QFontMetrics(self._plain).horizontalAdvance(text) > place.width():
+                text = QFontMetrics(self._plain).elidedText(text, Qt.TextElideMode.ElideRight, place.width())
+            painter.drawText(place, side | Qt.AlignmentFlag.AlignVCenter, text)
         painter.restore()
 
     def _paint_name(self, painter: QPainter, rect: QRect, node: Node, index: Index,
