@@ -15,7 +15,7 @@ def drop(window, path):
     """Drop a file as a file manager does."""
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
-    place = QPoint(700, 400)
+    place = QPoint(700, 12)  # the bar: on a tensor it would take its place
     rest = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
     enter = QDragEnterEvent(place, *rest)
     QApplication.sendEvent(window, enter)
