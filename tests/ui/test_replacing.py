@@ -114,6 +114,17 @@ def test_a_file_dropped_on_the_page_is_for_its_tensor_and_asks_which_one(qtbot, 
     assert torch.equal(window.current.document.read("enc.weight"), torch.arange(24.0).reshape(6, 4))
 
 
+def test_a_checkpoint_dropped_on_the_page_can_be_opened_after_all(qtbot, window, files):
+    show(qtbot, window, "enc.weight")
+    drop(window, middle(window), mime(files / "parts.safetensors"))
+    settle(qtbot, window)
+    (card,) = window.findChildren(SourceCard)
+    QTest.mouseClick(card.open_file, Qt.MouseButton.LeftButton)
+    wait_ready(qtbot, window)
+    assert [found.title for found in window.documents.all] == ["net.pt", "parts.safetensors"]
+    assert not window.files.strip.isVisible()
+
+
 def test_the_list_is_filtered_and_left_by_keyboard(qtbot, window, files):
     show(qtbot, window, "enc.weight")
     window.files.importing.offer(str(files / "parts.safetensors"), window.current, "enc.weight")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from weightedit.core.attributes import attribute_hazard
 from weightedit.core.compute import measure
 from weightedit.core.edit import Edit
 from weightedit.core.hazards import LEVELS, Hazard, refusal
@@ -26,6 +27,8 @@ def structural_hazards(plan: Plan, slots: Sequence[Slot], group: Callable[[Slot]
             if not slot.held.is_deferred and id(slot.storage) in wanted:
                 members.setdefault(id(slot.storage), []).append(slot)
     for target in plan.targets:
+        stale = attribute_hazard(target) if effect == "rebind" else None
+        found += [stale] if stale is not None else []
         others = [slot for slot in members.get(id(target.slots[0].storage), []) if slot not in target.slots]
         if effect == "write" and not target.clones_first:
             found += _shared(target, others, named, group)

@@ -98,7 +98,12 @@ class Importing(QObject):
                 self._drop_card()
                 self.fill(found, name, TensorName(chosen, path), shapes[chosen])
 
-            self._card = SourceCard(title, offered, tuple(slot.spec.shape), slot.spec.dtype, choose, self._drop_card)
+            def open_file() -> None:
+                self._drop_card()
+                self._window.open([path])
+
+            self._card = SourceCard(title, offered, tuple(slot.spec.shape), slot.spec.dtype, choose, self._drop_card,
+                                    open_file)  # fmt: skip
             self._strip.add(self._card)
             self._card.list.setFocus()
 

@@ -52,10 +52,13 @@ class SourceCard(QFrame):
         Called with the name that was chosen.
     leave
         Called when nothing is to be done.
+    open_file
+        Called when the file was meant to be opened.
     """
 
     def __init__(self, title: str, offered: Sequence[Offered], shape: tuple[int, ...], dtype: str,
-                 choose: Callable[[str], None], leave: Callable[[], None]) -> None:  # fmt: skip
+                 choose: Callable[[str], None], leave: Callable[[], None],
+                 open_file: Callable[[], None]) -> None:  # fmt: skip
         super().__init__()
         self.setProperty("surface", "card")
         self.setObjectName("source")
@@ -76,6 +79,9 @@ class SourceCard(QFrame):
         self.list.currentRowChanged.connect(lambda row: self.use.setEnabled(row >= 0))
         self.use.setProperty("kind", "primary")
         self.use.clicked.connect(self._take)
+        self.open_file = QPushButton("Open the file instead")
+        self.open_file.setProperty("kind", "quiet")
+        self.open_file.clicked.connect(open_file)
         self.cancel = QPushButton("Leave it as it is")
         self.cancel.setProperty("kind", "quiet")
         self.cancel.clicked.connect(leave)
@@ -89,7 +95,7 @@ class SourceCard(QFrame):
         head.addWidget(label(title, "strong"), 1)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
-        for button in (self.use, self.cancel):
+        for button in (self.use, self.open_file, self.cancel):
             button.setProperty("small", True)
             buttons.addWidget(button)
         buttons.addStretch(1)
