@@ -67,6 +67,11 @@ def history(at: Shooting, files: Path) -> None:
     at.do("undo")
     at.operation("scale", Factor="2")
     at.take("history")
+    at.do("compare-opened")
+    at.take("history-compared")
+    at.do("search-history")
+    at.app.focusWidget().setText("clamp")
+    at.take("history-searched")
 
 
 def tree(at: Shooting, files: Path) -> None:

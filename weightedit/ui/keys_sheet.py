@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QPushButton, QWidget
 
 from weightedit.ui.actions.action import MENUS, key_text
@@ -20,12 +20,14 @@ IN_THE_TREE = (("Up, Down", "Move; with Shift, select more"), ("Left, Right", "C
                ("Enter", "Open the tensor"))  # fmt: skip
 IN_THE_HISTORY = (("Enter", "Go to the point"), ("Shift+Enter", "Compare the point with the present"),
                   ("Right, Left", "Unfold, fold a group"))  # fmt: skip
+NARROW = 760
+"""Narrower than this, actions stand in one column."""
 Line = tuple[str, str]
 """(keys, what they do)"""
 
 
 class KeysSheet(AsidePage):
-    """Two columns of actions under the names of their menus."""
+    """Actions in two columns, or in one, under the names of their menus."""
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__("Keys", "Every action, by the menu it stands in. Those without keys are in the palette.")
@@ -40,6 +42,7 @@ class KeysSheet(AsidePage):
         self.head.insertWidget(1, self.search)
         self.head.insertWidget(2, self.copy)
         self._body: QWidget | None = None
+        self._is_narrow = False
 
     def begin(self) -> None:
         """List what there is now, and take the focus."""
@@ -66,13 +69,14 @@ class KeysSheet(AsidePage):
         grid.setContentsMargins(0, 10, 0, 0)
         grid.setVerticalSpacing(5)
         grid.setHorizontalSpacing(10)
-        for column in (0, 3):
+        self._is_narrow = self.width() < NARROW
+        for column in (0,) if self._is_narrow else (0, 3):
             grid.setColumnStretch(column, 1)
         grid.setColumnMinimumWidth(2, 28)
         row = 0
         for menu, lines in self.sections():
             grid.addWidget(label(menu, "section"), row, 0, 1, 5)
-            half = -(-len(lines) // 2)
+            half = -(-len(lines) // (1 if self._is_narrow else 2))
             for at, (keys, what) in enumerate(lines):
                 place, column = row + 1 + at % half, 0 if at < half else 3
                 grid.addWidget(ElidedLabel(what), place, column)
@@ -83,6 +87,12 @@ class KeysSheet(AsidePage):
         if not row:
             grid.addWidget(label(f"Nothing matches {self.search.text().strip()}.", "secondary"), 0, 0)
         self.add(self._body)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """List in one column where two have no room."""
+        super().resizeEvent(event)
+        if self._body is not None and self._is_narrow != (self.width() < NARROW):
+            self._fill()
 
     def text(self) -> str:
         """Return what is listed as plain text, to print."""
