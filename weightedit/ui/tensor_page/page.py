@@ -134,13 +134,17 @@ class TensorPage(QWidget):
         """Show the present state of the tensor."""
         spec = self.slot.spec
         self.header.show_tensor(self.slot.name, self.slot.path, spec, self.document.storage_group(self.slot))
-        if spec.shape != self.selection.shape:
+        reshaped = spec.shape != self.selection.shape
+        if reshaped:
             self.selection.set_shape(spec.shape)
             self._show_dims()
-        self.look.show_view()
         self.pinned = PinnedTensor.of(self.slot)
         self.lookup.show_pinned(self.pinned)
-        if self.views.show_pinned(self.pinned):
+        is_shown = self.views.show_pinned(self.pinned)
+        if reshaped:
+            self.selection.announce()  # after every view has the tensor that the slice is of
+        self.look.show_view()
+        if is_shown:
             self._read_again()
             self._facts.release(self)
             self._facts.request(self, self.pinned, self._take_statistics, lambda _: None)

@@ -55,12 +55,15 @@ class Selection(QObject):
         self._has_head = False
 
     def set_shape(self, shape: tuple[int, ...]) -> None:
-        """Look at a tensor of another shape."""
+        """Look at a tensor of another shape; who shows it is told by `announce`, once the tensor itself is at hand."""
         self.shape = shape
         self.view = SliceView.of(shape)
         self._shown = None
         self.picks = self._before = Picks(shape)
         self._has_head = False
+
+    def announce(self) -> None:
+        """Say that slice and picked cells are others."""
         self.view_changed.emit()
         self.changed.emit()
 

@@ -48,12 +48,12 @@ class Views(QStackedWidget):
         """Show a state of the tensor, or why it is not shown; returns whether it is."""
         reason = _why_not_shown(pinned)
         self._pinned = pinned if reason is None else None
-        self._show_nothing(reason)
         if reason is None:
             for pane in self.analyses.values():
                 pane.show_pinned(pinned)
             self._values.show_pinned(pinned)
             self._heatmap.show_pinned(pinned)
+        self._show_nothing(reason)  # a view that was hidden shows what it has as soon as it is seen
         return reason is None
 
     def _show_nothing(self, reason: tuple[str, str] | None) -> None:
