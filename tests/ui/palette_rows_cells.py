@@ -56,13 +56,10 @@ def _(desk: Desk) -> None:
     desk.do()
     assert desk.page.where.isVisible()
     assert desk.page.where.field.hasFocus()
-    for view in ("heatmap", "values"):
-        desk.page.where.close_bar()
-        desk.page.set_view(view)
-        shown = desk.page.heatmap_pane.heatmap if view == "heatmap" else desk.page.values_pane.table
-        shown.setFocus()
-        QTest.keyClick(shown, Qt.Key.Key_Slash)
-        assert desk.page.where.isVisible()
+    desk.page.where.close_bar()
+    desk.page.heatmap_pane.heatmap.setFocus()
+    QTest.keyClick(desk.page.heatmap_pane.heatmap, Qt.Key.Key_Slash)
+    assert desk.page.where.isVisible()
     QTest.keyClicks(desk.page.where.field, "w/2 > 1")
     assert desk.page.where.text == "w/2 > 1"
 
@@ -143,6 +140,18 @@ def _(desk: Desk) -> None:
     desk.wait()
     before[10:12, 3] = before[10:12, 2]
     assert torch.equal(desk.values().nan_to_num(), before.nan_to_num())
+
+
+@row("clear-cells")
+def _(desk: Desk) -> None:
+    on_tensor(desk, "values")
+    expected = desk.values()
+    desk.page.selection.pick_text("[4, 3:8]; [9, 1]")
+    with desk.qtbot.waitSignal(desk.window.documents.changed):
+        desk.do()
+    desk.wait()
+    expected[4, 3:8] = expected[9, 1] = 0
+    assert torch.equal(desk.values().nan_to_num(), expected.nan_to_num())
 
 
 def shows(kind: str) -> None:

@@ -1,4 +1,4 @@
-"""Keeps the heatmap's one-letter keys to the heatmap: elsewhere N, T, +, − and 0 are what is typed."""
+"""Keeps keys of one letter to the heatmap, and those that clear cells to the two views of cells."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from weightedit.ui.plots.heatmap import Heatmap
+from weightedit.ui.values.cell_view import CellView
 
+CLEARING = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
 KEYS = "+=-0nNtTcCdDlLmM"
 _PLAIN = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
 
 
 class HeatmapKeys(QObject):
-    """An event filter that leaves plain letters to whatever has the focus, unless that is a heatmap."""
+    """An event filter that leaves these keys to whatever else has the focus."""
 
     def __init__(self, area: QWidget) -> None:
         super().__init__(area)
@@ -23,14 +25,19 @@ class HeatmapKeys(QObject):
         """Claim a letter before a shortcut takes it."""
         if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
             return False
-        if event.modifiers() & ~_PLAIN or not event.text() or event.text() not in KEYS or _in_heatmap():
+        if event.modifiers() & ~_PLAIN or not event.text():
+            return False
+        if event.key() in CLEARING:
+            if _is_in(Heatmap, CellView):
+                return False
+        elif event.text() not in KEYS or _is_in(Heatmap):
             return False
         event.accept()
         return True
 
 
-def _in_heatmap() -> bool:
+def _is_in(*kinds: type[QWidget]) -> bool:
     widget = QApplication.focusWidget()
-    while widget is not None and not isinstance(widget, Heatmap):
+    while widget is not None and not isinstance(widget, kinds):
         widget = widget.parentWidget()
     return widget is not None

@@ -1,4 +1,4 @@
-"""Actions on cells of the table: copied as bits, filled, and shown in another format."""
+"""Actions on cells: copied as bits, filled, cleared, and shown in the table in another format."""
 
 from __future__ import annotations
 
@@ -49,6 +49,8 @@ ACTIONS = (
            "Repeat the first selected row in the rows below it.", ("Ctrl+Shift+D",), "Edit", "tensor"),
     Action("fill-right", "Fill right", lambda at: at.page.blocks.fill_along(False),
            "Repeat the first selected column in the columns to its right.", ("Ctrl+Shift+R",), "Edit", "tensor"),
+    Action("clear-cells", "Clear cells", lambda at: at.page.blocks.clear(), "Set the selected cells to 0.",
+           ("Del", "Backspace"), "Edit", "tensor", "work"),
     *(Action(f"format-{kind}", title, _shower(kind), _HELP[kind], (), "View/Number format", "tensor",
              checked=_shows(kind)) for kind, title in KINDS.items()),
     Action("more-digits", "More digits", lambda at: change_digits(at, 1), "Show one more digit after the point.", (),

@@ -1,4 +1,4 @@
-"""Blocks of a page's cells: copied, pasted and filled, each as a task."""
+"""Blocks of a page's cells: copied, pasted, filled and cleared, each as a task."""
 
 from __future__ import annotations
 
@@ -147,6 +147,16 @@ class BlockWork(QObject):
             self.fill((first, columns), (rest, columns), False)
         else:
             self.fill((rows, first), (rows, rest), False)
+
+    def clear(self) -> None:
+        """Set what is picked to 0; nothing where nothing is, which would mean the whole tensor."""
+        page = self._page
+        region, count = page.selection.region, page.lookup.total
+        if page.selection.is_empty:
+            page.status.emit("No cells are selected to be cleared; the fill operation takes a whole tensor.")
+            return
+        what = "the selected values" if count is None else "1 value" if count == 1 else f"{count_text(count)} values"
+        self._cells.apply("fill", region, {"value": 0}, f"Set {what} of {page.name} to 0.")
 
     @property
     def _group(self) -> str:

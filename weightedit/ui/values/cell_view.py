@@ -144,10 +144,10 @@ class CellView(QTableView):
     # ---- keyboard
 
     def event(self, event: QEvent) -> bool:
-        """Take what a number is typed with, nan and inf too, where the window has keys of one letter."""
+        """Take what is typed into a cell, numbers and expressions, where the window has keys of one letter."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             plain = not event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
-            if plain and event.text().isprintable() and event.text().strip() and event.text() != "/":
+            if plain and event.text().isprintable() and event.text().strip():
                 event.accept()
                 return True
         return super().event(event)
