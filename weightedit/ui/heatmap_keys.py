@@ -25,12 +25,10 @@ class HeatmapKeys(QObject):
         """Claim a letter before a shortcut takes it."""
         if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
             return False
-        if event.modifiers() & ~_PLAIN or not event.text():
+        clears = event.key() in CLEARING
+        if event.modifiers() & ~_PLAIN or not (clears or (event.text() and event.text() in KEYS)):
             return False
-        if event.key() in CLEARING:
-            if _is_in(Heatmap, CellView):
-                return False
-        elif event.text() not in KEYS or _is_in(Heatmap):
+        if _is_in(Heatmap) or (clears and _is_in(CellView)):
             return False
         event.accept()
         return True
