@@ -167,10 +167,7 @@ def run(paths: Sequence[str], *, smoke: bool = False, shot: Path | None = None, 
     window = make_window(settings, None if remembered else size, theme)
     errors: list[BaseException] = []
     window.failed.connect(errors.append)
-    collecting.take_turns()
-    window.documents.added.connect(lambda _: collecting.set_apart())
-    window.documents.removed.connect(lambda _: collecting.take_back())
-    _show_unexpected(window)
+    restore = _set_up(window)
     status = 0
 
     def finish(settled: bool) -> None:
@@ -194,10 +191,26 @@ def run(paths: Sequence[str], *, smoke: bool = False, shot: Path | None = None, 
     window.painted.connect(lambda: QTimer.singleShot(0, begin))
     window.closed.connect(app.quit)
     app.exec()
-    sys.excepthook = sys.__excepthook__
+    restore()
     window.deleteLater()
     app.processEvents()
     return status
+
+
+def _set_up(window: MainWindow) -> Callable[[], None]:
+    """Keep large documents from stalling a window, and errors from getting lost; returns what takes that back."""
+    interval, hook = sys.getswitchinterval(), sys.excepthook
+    collecting.take_turns()
+    window.documents.added.connect(lambda _: collecting.set_apart())
+    window.documents.removed.connect(lambda _: collecting.take_back())
+    _show_unexpected(window)
+
+    def restore() -> None:
+        sys.setswitchinterval(interval)
+        sys.excepthook = hook
+        collecting.take_back()
+
+    return restore
 
 
 def _show_unexpected(window: MainWindow) -> None:
@@ -230,6 +243,7 @@ def edit(module: Any, optimizer: Any = None) -> None:
     title = type(module).__name__
     window.painted.connect(lambda: QTimer.singleShot(0, lambda: window.documents.open_object(module, optimizer, title)))
     loop = QEventLoop()
+    window.closed.connect(_set_up(window))
     window.closed.connect(lambda: _windows.remove(window))
     window.closed.connect(loop.quit)
     if made:

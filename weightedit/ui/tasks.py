@@ -147,6 +147,10 @@ class Tasks(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(TICK)
         self._timer.timeout.connect(self.changed)
+        self._soon = QTimer(self)  # whoever starts a task may be painting; nothing else may be painted meanwhile
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self.changed)
 
     def start(self, name: str, work: Callable[[TaskProgress], T], *, on_result: Callable[[T], None] | None,
               on_error: Callable[[Exception], None] | None = None, on_cancelled: Callable[[], None] | None = None,
@@ -183,7 +187,7 @@ class Tasks(QObject):
             thread.start()
         self._queue.put(task)
         self._timer.start()
-        self.changed.emit()
+        self._soon.start()
         return task
 
     def cancel_group(self, group: str) -> None:
@@ -209,6 +213,7 @@ class Tasks(QObject):
         """Cancel everything and wait for the threads; False if one did not stop within `timeout` seconds."""
         self._closed = True
         self._timer.stop()
+        self._soon.stop()
         for task in self._active:
             task.cancel()
         for _ in self._threads:

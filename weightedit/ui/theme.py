@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from string import Template
 
 from PySide6.QtCore import QDir, QObject, Qt, Signal
@@ -63,6 +64,7 @@ class Theme(QObject):
         """Give the application palette, font and style sheet of the theme that is on."""
         app = QApplication.instance()
         if isinstance(app, QApplication):
+            _installed.cache_clear()
             QDir.setSearchPaths("style", [str(resource("icons", "style"))])
             app.setPalette(palette(self))
             app.setFont(ui_font())
@@ -117,8 +119,14 @@ def mono_font(size: int = 12, weight: QFont.Weight = QFont.Weight.Normal) -> QFo
     return _font(MONO_FONTS, size, weight)
 
 
+@lru_cache(maxsize=8)
+def _installed(families: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of some fonts that are here: looked up once, since headers and rows ask while they are painted."""
+    return tuple(family for family in families if QFontDatabase.hasFamily(family))
+
+
 def _font(families: tuple[str, ...], size: int, weight: QFont.Weight) -> QFont:
-    installed = [family for family in families if QFontDatabase.hasFamily(family)]
+    installed = _installed(families)
     font = QFont()
     # Qt looks each missing family up again at every use, so only those that are here are asked for.
     font.setFamilies(installed or [families[-1]])

@@ -123,7 +123,8 @@ class TreePanel(QWidget):
         self.tree.opened.connect(self.opened)
         self.tree.close_requested.connect(self.close_requested)
         self.tree.rows.rename_requested.connect(self.rename_requested)
-        self.tree.rows.sizes_wanted.connect(self._measure)
+        # A row asks while it is painted, and a task shows itself in the status bar: not within that paint.
+        self.tree.rows.sizes_wanted.connect(self._measure, Qt.ConnectionType.QueuedConnection)
         self.collapse.clicked.connect(self.tree.levels.close_all)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.tree)

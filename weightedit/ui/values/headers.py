@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QMouseEvent, QPainter
 from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
@@ -31,6 +31,7 @@ class LineHeader(QHeaderView):
         self.setSectionsClickable(False)
         self.is_picked: Callable[[int], bool] = lambda section: False
         self._dragging = False
+        self._hint: tuple[str, QSize] | None = None
         self.setMouseTracking(True)
         self.setAccessibleName("Rows" if orientation == Qt.Orientation.Vertical else "Columns")
 
@@ -80,10 +81,20 @@ class LineHeader(QHeaderView):
             painter.fillRect(edge, theme.color("accent"))
 
     def sizeHint(self) -> QSize:
-        """Leave room for the largest index."""
-        hint = super().sizeHint()
-        if self.orientation() == Qt.Orientation.Vertical and self.model() is not None and self.count():
-            last = self.model().headerData(self.count() - 1, self.orientation())
-            digits = "0" * max(len(str(last)), 2)
-            hint.setWidth(QFontMetrics(ui_font(11, QFont.Weight.Medium)).horizontalAdvance(digits) + 16)
-        return hint
+        """Leave room for the largest index, measured once: Qt asks for hundreds of sections, and again for each."""
+        if self.model() is None or not self.count():
+            return super().sizeHint()
+        last = str(self.model().headerData(self.count() - 1, self.orientation()))
+        if self._hint is None or self._hint[0] != last:
+            size = self.sectionSizeFromContents(self.count() - 1)
+            if self.orientation() == Qt.Orientation.Vertical:
+                digits = "0" * max(len(last), 2)
+                size.setWidth(QFontMetrics(ui_font(11, QFont.Weight.Medium)).horizontalAdvance(digits) + 16)
+            self._hint = last, size
+        return QSize(self._hint[1])
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Measure anew in another style or font."""
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self._hint = None
+        super().changeEvent(event)
