@@ -103,6 +103,8 @@ CASES = {
     "split into named parts": (
         ("split", "model.qkv", {"split_size_or_sections": [2, 1, 3], "names": "model.q, model.k, model.v"}),
         split_model),
+    "split into parts named beside it": (
+        ("split", "model.qkv", {"split_size_or_sections": [2, 1, 3], "names": "q, k, v"}), split_model),
     "split into equal parts": (("split", "model.qkv", {"split_size_or_sections": 3, "dim": -1}), equal_parts),
     "move": (("move", "model.bias", {"to": 0}), moved),
     "move in a list": (("move", "layers.2", {"to": 0}), list_moved),
@@ -282,3 +284,18 @@ def test_a_recipe_of_structure_replays(path, tmp_path):
     one, two = (plain(torch.load(tmp_path / name, weights_only=True)) for name in ("one.pt", "two.pt"))
     assert one == two
     assert copy.deepcopy(two) != plain(checkpoint())
+
+
+def test_a_prefix_renames_all_below_it_also_onto_names_that_become_free(tmp_path):
+    torch.save({"a.x": torch.ones(1), "a.b.x": torch.zeros(1), "a": torch.full((1,), 2.0), "c": {"d": 1}},
+               tmp_path / "a.pt")  # fmt: skip
+    with weightedit.open(tmp_path / "a.pt") as document:
+        document.apply("rename", "a.", to="a.b")
+        assert list(document.tensors) == ["a.b.x", "a.b.b.x", "a"]
+        assert [document.read(name).item() for name in document.tensors] == [1, 0, 2]
+        document.apply("rename", "a.b", to="a")
+        assert list(document.tensors) == ["a.x", "a.b.x", "a"]
+        with pytest.raises(EditRefused, match="is there already"):
+            document.apply("rename", "a.", to="c")
+            document.apply("duplicate", "a", to="c.x")
+        document.export(tmp_path / "b.pt")

@@ -109,8 +109,15 @@ def _arranging(document: Document, operation: Operation, edit: Edit) -> Iterator
     from weightedit.core.editing import draft_of
 
     draft = draft_of(document, operation, edit)
-    for slot, key in draft.renamed:
-        yield from _reordered(access(document, slot.path[:-1]), f"({key!r} if key == {slot.key!r} else key, value)")
+    for rename in draft.renamed:
+        place = access(document, rename.slots[0].path[:-1])
+        keys = {slot.key: key for slot, key in zip(rename.slots, rename.keys, strict=True)}
+        if len(keys) == 1:
+            [(old, new)] = keys.items()
+            yield from _reordered(place, f"({new!r} if key == {old!r} else key, value)")
+        else:
+            yield f"names = {keys!r}"
+            yield from _reordered(place, "(names.get(key, key), value)")
     for path, owner, items in draft.edited:
         place = access(document, path)
         before = pairs_of(owner)

@@ -203,35 +203,48 @@ class Flag:
 
 @dataclass(slots=True)
 class Rename:
-    """Give a key of a dict another name in the same place; the dict stays the same object."""
+    """Give keys of one dict other names in the same places; the dict stays the same object.
 
-    slot: Slot
-    key: str
-    name: str
-    before: tuple[Any, tuple[Any, ...], str] = field(init=False)
+    Attributes
+    ----------
+    owner
+        The dict.
+    slots, keys, names
+        What is renamed, and the key and full name each slot gets.
+    before
+        The key, path and name each slot had.
+    """
+
+    owner: dict[Any, Any]
+    slots: list[Slot]
+    keys: list[str]
+    names: list[str]
+    before: list[tuple[Any, tuple[Any, ...], str]] = field(init=False)
     nbytes: int = 0
 
     def __post_init__(self) -> None:
-        self.before = (self.slot.key, self.slot.path, self.slot.name)
+        self.before = [(slot.key, slot.path, slot.name) for slot in self.slots]
 
     def do(self) -> None:
         """Rename."""
-        self._move(self.key, (*self.before[1][:-1], self.key), self.name)
+        self._move([(key, (*path[:-1], key), name)
+                    for key, name, (_, path, _) in zip(self.keys, self.names, self.before, strict=True)])  # fmt: skip
 
     def undo(self) -> None:
-        """Give the old name back."""
-        self._move(*self.before)
+        """Give the old names back."""
+        self._move(self.before)
 
-    def _move(self, key: Any, path: tuple[Any, ...], name: str) -> None:
-        owner = self.slot.owner
-        items = [(key if old == self.slot.key else old, value) for old, value in owner.items()]
-        owner.clear()
-        owner.update(items)
-        self.slot.key, self.slot.path, self.slot.name = key, path, name
+    def _move(self, places: list[tuple[Any, tuple[Any, ...], str]]) -> None:
+        keys = {slot.key: key for slot, (key, _, _) in zip(self.slots, places, strict=True)}
+        items = [(keys.get(old, old), value) for old, value in self.owner.items()]
+        self.owner.clear()
+        self.owner.update(items)
+        for slot, place in zip(self.slots, places, strict=True):
+            slot.key, slot.path, slot.name = place
 
     def was_changed_elsewhere(self) -> bool:
-        """Whether the key is gone."""
-        return self.slot.key not in self.slot.owner
+        """Whether a key is gone."""
+        return any(slot.key not in self.owner for slot in self.slots)
 
 
 def changed_since_undo(command: Command) -> bool:

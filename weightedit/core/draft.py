@@ -41,7 +41,8 @@ class Draft:
         self._document = document
         self._entries = EntryIndex(document)
         self._edited: dict[int, Container] = {}
-        self._renames: list[Rename] = []
+        self._renames: list[tuple[Slot, str, str]] = []
+        self._rearranged: set[int] = set()
         self.hazards: list[Hazard] = []
         self.lines: list[str] = []
         self.names: set[str] = set()
@@ -70,10 +71,12 @@ class Draft:
         key = self._key_for(entry, container, entry.path[:-1], to, item)
         container.rename(item, key)
         if entry.slot is not None:
-            self._renames.append(Rename(entry.slot, key, to))
+            self._renames.append((entry.slot, key, to))
             for other in self._entries.aliases(entry):
                 if other.slot is not None:
-                    self._renames.append(Rename(other.slot, key, dotted((*other.path[:-1], key))))
+                    self._renames.append((other.slot, key, dotted((*other.path[:-1], key))))
+        else:  # what is no tensor has no slot that could carry its name
+            self._rearranged.add(id(container.owner))
         self._also(entry, "notice")
         self.names |= {entry.name, to} | {dotted((*other.path[:-1], key)) for other in self._entries.aliases(entry)}
         self.lines.append(f"{entry.name} becomes {to}")
@@ -196,14 +199,22 @@ class Draft:
     # ---- what comes of it
 
     @property
-    def renamed(self) -> list[tuple[Slot, str]]:
-        """The slots that get another key."""
-        return [(rename.slot, rename.key) for rename in self._renames]
+    def renamed(self) -> list[Rename]:
+        """The containers of which only keys of tensors change, one command each."""
+        found: dict[int, Rename] = {}
+        by_owner: dict[int, list[tuple[Slot, str, str]]] = {}
+        for rename in self._renames:
+            if id(rename[0].owner) not in self._rearranged:
+                by_owner.setdefault(id(rename[0].owner), []).append(rename)
+        for owner, renames in by_owner.items():
+            slots, keys, names = (list(part) for part in zip(*renames, strict=True))
+            found[owner] = Rename(slots[0].owner, slots, keys, names)
+        return list(found.values())
 
     @property
     def edited(self) -> list[tuple[tuple[Any, ...], Any, list[Item]]]:
         """The containers that change otherwise: path, container, items as they will be."""
-        renamed = {id(rename.slot.owner) for rename in self._renames}
+        renamed = {id(slot.owner) for slot, _, _ in self._renames} - self._rearranged
         return [(container.path, container.owner, container.items)
                 for key, container in self._edited.items() if key not in renamed]  # fmt: skip
 
@@ -214,7 +225,7 @@ class Draft:
 
     def commands(self, shop: Workshop) -> list[Command]:
         """Make the new tensors, and return the commands that put everything in place."""
-        made: list[Command] = list(self._renames)
+        made: list[Command] = list(self.renamed)
         for _, owner, items in self.edited:
             before = pairs_of(owner)
             nbytes = sum(item.nbytes for item in items)

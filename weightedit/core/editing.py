@@ -29,6 +29,7 @@ from weightedit.core.preflight import sorted_hazards, structural_hazards, value_
 from weightedit.core.preview import Preview
 from weightedit.core.progress import Progress
 from weightedit.core.region import Box
+from weightedit.core.slots import Entry
 from weightedit.core.stage import copies
 from weightedit.core.targets import find_entries, patterns
 
@@ -84,13 +85,35 @@ def draft_of(document: Document, operation: Operation, edit: Edit) -> Draft:
     """Write down what a restructure does; raises `EditRefused` where it cannot be done."""
     if edit.region is not None:
         raise EditRefused([refusal("argument", f"{operation.name} applies to whole entries", "Leave the region out.")])
-    entries = find_entries(document.entries, document.origin.root, edit.targets, operation.subject)
+    entries = find_entries(document.entries, document.origin.root, edit.targets, operation.subject,
+                           operation.takes_groups)  # fmt: skip
     draft = Draft(document)
-    if len(entries) > 1 and operation.parameter("to") is not None:
+    if operation.parameter("to") is None:
+        for entry in entries:
+            operation.compute(draft, entry, **edit.arguments)
+    elif operation.takes_groups and len(edit.targets) == 1 and \
+            entries[0].name.startswith(f"{edit.targets[0].removesuffix('.')}."):  # fmt: skip
+        _draft_group(draft, operation, edit, entries)
+    elif len(entries) > 1:
         raise EditRefused([refusal("argument", f"{operation.name} takes one entry", "Name exactly one.")])
-    for entry in entries:
-        operation.compute(draft, entry, **edit.arguments)
+    else:
+        operation.compute(draft, entries[0], **edit.arguments)
     return draft
+
+
+def _draft_group(draft: Draft, operation: Operation, edit: Edit, entries: list[Entry]) -> None:
+    """Do to every entry below a prefix what an operation with a new name does to one."""
+    prefix, to = edit.targets[0].removesuffix("."), edit.arguments["to"].removesuffix(".")
+    if not to:
+        raise EditRefused([refusal("argument", "The name is empty", f"Give {prefix} another prefix, dots and all.")])
+    if to.startswith(f"{prefix}."):  # a name that another of them has is free once that one was renamed
+        entries = sorted(entries, key=lambda entry: -len(entry.name))
+    elif prefix.startswith(f"{to}."):
+        entries = sorted(entries, key=lambda entry: len(entry.name))
+    for entry in entries:
+        operation.compute(draft, entry, **{**edit.arguments, "to": f"{to}{entry.name[len(prefix):]}"})
+    word = "entry" if len(entries) == 1 else "entries"
+    draft.lines = [f"{operation.title} {prefix} to {to}, {len(entries):,} {word}"]
 
 
 def hazards_of(document: Document, plan: Plan, progress: Progress) -> tuple[list[Hazard], list[Losses]]:

@@ -126,6 +126,9 @@ class Operation:
         What a choice decides on: `{"method": {"constant": ("value",)}}` says that `value` matters for `constant` alone.
     mentions
         `(**arguments) → names` of tensors that its arguments name within a text; `code` has them as `{at[0]}`, ….
+    takes_groups
+        Whether a dotted prefix that is no entry itself, such as `stem`, stands for every entry below it; its argument
+        `to`, where it has one, is the new prefix.
     """
 
     name: str
@@ -151,6 +154,7 @@ class Operation:
     takes_place: bool
     mentions: Callable[..., Sequence[str]] | None
     uses: Uses
+    takes_groups: bool = False
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter called `name`, or None."""
@@ -171,6 +175,7 @@ def operation(effect: Effect, *, title: str, group: str = "Values", locality: Lo
               label: str | Label = "", code: str | Code = "", fits: Callable[..., tuple[int, int]] | None = None,
               prepare: Callable[..., Any] | None = None, random: bool = False, subject: Subject = "tensor",
               mentions: Callable[..., Sequence[str]] | None = None, uses: Uses = MappingProxyType({}),
+              takes_groups: bool = False,
               ) -> Callable[[Callable[..., Any]], Operation]:  # fmt: skip
     """Declare a function as an operation; a signature or docstring that cannot make a form fails at import."""
 
@@ -185,7 +190,7 @@ def operation(effect: Effect, *, title: str, group: str = "Values", locality: Lo
         region = effect == "write" if takes_region is None else takes_region
         return Operation(function.__name__.rstrip("_"), title, doc.splitlines()[0], doc, parameters, locality, effect,
                          region, converts, scales, function, result, inputs, label, code, fits, group, prepare, random,
-                         subject, takes_place, mentions, uses)  # fmt: skip
+                         subject, takes_place, mentions, uses, takes_groups)  # fmt: skip
 
     return declare
 

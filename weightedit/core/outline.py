@@ -237,6 +237,11 @@ class Outline:
             made.append(node)
         return made
 
+    def prefix(self, node: Node) -> str:
+        """Return the dotted name that everything in a group begins with, such as `model.stem`."""
+        entry = self.entries[node.members[0]]
+        return entry.name[: len(entry.name) - len(str(entry.path[-1])) + node.offset - 1]
+
     def first(self) -> str | None:
         """Return the name of the first tensor that is shown."""
         for index, entry in enumerate(self.entries):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol
 
@@ -45,7 +45,8 @@ def find_slots(index: SlotIndex, targets: object) -> list[Slot]:
     return list(found.values())
 
 
-def find_entries(entries: Sequence[Entry], root: object, targets: Sequence[str], subject: str) -> list[Entry]:
+def find_entries(entries: Sequence[Entry], root: object, targets: Sequence[str], subject: str,
+                 takes_groups: bool = False) -> list[Entry]:  # fmt: skip
     """Return the entries of the tree that targets mean, in order; those inside another one that is meant are left out.
 
     Parameters
@@ -56,6 +57,8 @@ def find_entries(entries: Sequence[Entry], root: object, targets: Sequence[str],
         As for `find_slots`.
     subject
         `value` leaves tensors out.
+    takes_groups
+        Whether a dotted prefix means every entry below it; one that an entry has as its name ends in a dot.
 
     Raises
     ------
@@ -63,8 +66,11 @@ def find_entries(entries: Sequence[Entry], root: object, targets: Sequence[str],
         If one of them matches nothing.
     """
     found: dict[int, Entry] = {}
+    by_name: dict[str, Entry] = {}
+    for entry in entries:
+        by_name.setdefault(entry.name, entry)
     for target in targets:
-        matched = _matching(entries, target) if target else [Entry((), "", "root", value=root)]
+        matched = _matching(entries, by_name, target, takes_groups) if target else [Entry((), "", "root", value=root)]
         matched = [entry for entry in matched if subject != "value" or entry.kind != "tensor"]
         if not matched:
             kind = "value" if subject == "value" else "entry"
@@ -76,10 +82,28 @@ def find_entries(entries: Sequence[Entry], root: object, targets: Sequence[str],
             if not any(entry.path[:length] in paths for length in range(len(entry.path)))]  # fmt: skip
 
 
-def _matching(entries: Sequence[Entry], target: str) -> list[Entry]:
-    exact = [entry for entry in entries if entry.name == target]
-    if exact:
-        return exact[:1]
+def group_target(entries: Sequence[Entry], prefix: str) -> str:
+    """Return the target that means all entries below a dotted prefix, also where an entry has this name."""
+    return f"{prefix}." if any(entry.name == prefix for entry in entries) else prefix
+
+
+def below(entries: Sequence[Entry], prefix: str) -> list[Entry]:
+    """Return the entries whose names begin with a prefix and a dot, without those inside another one of them."""
+    start, found = f"{prefix}.", []
+    inside: set[tuple[object, ...]] = set()
+    for entry in entries:
+        if entry.name.startswith(start):
+            if not entry.path[:-1] or entry.path[:-1] not in inside:
+                found.append(entry)
+            inside.add(entry.path)
+    return found
+
+
+def _matching(entries: Sequence[Entry], by_name: Mapping[str, Entry], target: str, takes_groups: bool) -> list[Entry]:
+    if target in by_name:
+        return [by_name[target]]
+    if takes_groups and (group := below(entries, target.removesuffix("."))):
+        return group
     if target.startswith("re:"):
         try:
             pattern = re.compile(target[3:])

@@ -22,19 +22,20 @@ if TYPE_CHECKING:
 FLOAT = DTypeName("float32")
 
 
-@operation("restructure", title="Rename", group="Structure", subject="entry", label="to {to}")
+@operation("restructure", title="Rename", group="Structure", subject="entry", label="to {to}",
+           takes_groups=True)  # fmt: skip
 def rename(draft: Draft, entry: Entry, to: str) -> None:
-    """Give an entry another name in the same place.
+    """Give an entry another name in the same place; all entries below a prefix such as `stem` get another prefix.
 
     Parameters
     ----------
     to
-        The new full name.
+        The new full name, or the new prefix.
     """
     draft.rename(entry, to)
 
 
-@operation("restructure", title="Delete", group="Structure", subject="entry")
+@operation("restructure", title="Delete", group="Structure", subject="entry", takes_groups=True)
 def delete(draft: Draft, entry: Entry) -> None:
     """Take tensors, values or whole containers out of the checkpoint, such as an optimizer's state.
 
@@ -45,14 +46,15 @@ def delete(draft: Draft, entry: Entry) -> None:
     draft.remove(entry)
 
 
-@operation("restructure", title="Duplicate", group="Structure", subject="entry", label="as {to}")
+@operation("restructure", title="Duplicate", group="Structure", subject="entry", label="as {to}",
+           takes_groups=True)  # fmt: skip
 def duplicate(draft: Draft, entry: Entry, to: str) -> None:
     """Put an independent copy of a tensor or value after it, as `tensor.clone()` does.
 
     Parameters
     ----------
     to
-        The copy's full name.
+        The copy's full name, or the new prefix for copies of all entries below one.
     """
     draft.insert(entry, to, draft.copy_of(entry))
 
@@ -117,7 +119,8 @@ def split(draft: Draft, entry: Entry, split_size_or_sections: Ints, dim: int = 0
     dim
         The dimension that is cut; negative ones count from the end.
     names
-        Full names of the parts, parted by commas; by default the tensor's name with .0, .1 and so on.
+        Names of the parts, parted by commas; one without a dot is put beside the tensor: `q` is `model.q` for
+        `model.qkv`. By default the tensor's name with .0, .1 and so on.
 
     References
     ----------
@@ -129,7 +132,7 @@ def split(draft: Draft, entry: Entry, split_size_or_sections: Ints, dim: int = 0
         draft.refuse(entry, f"Dimension {dim} does not exist", f"{entry.name} has {len(shape)} dimensions.")
     dim %= len(shape)
     sizes = _sizes(draft, entry, split_size_or_sections, shape[dim])
-    named = [name.strip() for name in names.split(",")] if names.strip() else \
+    named = [_beside(entry, name.strip()) for name in names.split(",")] if names.strip() else \
         [f"{entry.name}.{number}" for number in range(len(sizes))]  # fmt: skip
     if len(named) != len(sizes):
         draft.refuse(entry, f"{len(named)} names for {len(sizes)} parts", "Give one name for each part.")
@@ -138,6 +141,12 @@ def split(draft: Draft, entry: Entry, split_size_or_sections: Ints, dim: int = 0
         draft.insert(entry, name, NewTensor(
             spec, _part(pinned, dim, stop - size), f"{{current}}.narrow({dim}, {stop - size}, {size}).clone()"))
     draft.remove(entry)
+
+
+def _beside(entry: Entry, name: str) -> str:
+    """Return a name without a dot as one beside an entry, any other as it is."""
+    prefix = entry.name.rpartition(".")[0]
+    return f"{prefix}.{name}" if prefix and name and "." not in name else name
 
 
 def _sizes(draft: Draft, entry: Entry, given: tuple[int, ...], length: int) -> list[int]:

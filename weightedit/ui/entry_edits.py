@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer
 
 from weightedit.core.arrange import pairs_of
+from weightedit.core.contents import dotted
 from weightedit.core.document import Document
-from weightedit.core.slots import Entry
+from weightedit.core.targets import group_target
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.tasks import TaskProgress
 
@@ -26,8 +27,11 @@ class EntryEdits(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
+        self._wanted: tuple[OpenDocument, str, Callable[[], None] | None] | None = None
+        window.documents.outlined.connect(self._outlined)
         tree = window.tree.tree
         tree.rows.value_requested.connect(self.set_value)
+        tree.rows.group_rename_requested.connect(self.rename_group)
         tree.entry_actions += [window.actions_of[name] for name in ACTIONS]
 
     def _run(self, name: str, document: Document, work: Callable[[TaskProgress], Any],
@@ -47,33 +51,50 @@ class EntryEdits(QObject):
 
     def delete(self) -> None:
         """Delete the selected entries, each document's in one step."""
-        for found, entries in self._by_document().items():
-            paths = [entry.path for entry in entries]
+        for found, targets in self._by_document().items():
 
-            def work(progress: TaskProgress, found: OpenDocument = found, paths: list[Any] = paths) -> None:
-                found.document.apply("delete", paths, progress=progress.report, cancel=progress.cancel)
+            def work(progress: TaskProgress, found: OpenDocument = found, targets: list[Any] = targets) -> None:
+                exact = [_exact(found.document, target) for target in targets]
+                found.document.apply("delete", exact, progress=progress.report, cancel=progress.cancel)
 
             self._run("Deleting", found.document, work)
 
     def duplicate(self) -> None:
         """Put a copy after the current entry, and open the field of its name."""
-        chosen = self._window.tree.tree.selected_entries()
+        chosen = self._window.tree.tree.selected_targets()
         if not chosen:
             return
-        found, entry = chosen[0]
-        to = _free_name(found.document, entry)
+        found, target = chosen[0]
+        name = target if isinstance(target, str) else dotted(target)
+        to = _free_name(found.document, name)
 
         def work(progress: TaskProgress) -> None:
-            found.document.apply("duplicate", [entry.path], to=to, progress=progress.report, cancel=progress.cancel)
+            exact = _exact(found.document, target)
+            found.document.apply("duplicate", [exact], to=to, progress=progress.report, cancel=progress.cancel)
 
         def done(_: object) -> None:
-            QTimer.singleShot(0, self, lambda: self._name_copy(found, to))
+            self._go_to(found, to, self._window.tree.tree.edit_current)
 
         self._run("Duplicating", found.document, work, done)
 
-    def _name_copy(self, found: OpenDocument, name: str) -> None:
-        if self._window.tree.tree.select(found, name):
-            self._window.tree.tree.edit_current()
+    def _go_to(self, found: OpenDocument, name: str, then: Callable[[], None] | None = None) -> None:
+        """Select the row of a new name, now or as soon as the tree shows it."""
+        self._wanted = (found, name, then)
+        QTimer.singleShot(0, self, self._look)
+
+    def _outlined(self, found: OpenDocument) -> None:
+        if self._wanted is not None and self._wanted[0] is found:
+            QTimer.singleShot(0, self, lambda: self._look(for_the_last_time=True))
+
+    def _look(self, for_the_last_time: bool = False) -> None:
+        if self._wanted is None:
+            return
+        (found, name, then), tree = self._wanted, self._window.tree.tree
+        is_there = tree.select(found, name) or tree.select_group(found, name)
+        if is_there or for_the_last_time:
+            self._wanted = None
+        if is_there and then is not None:
+            then()
 
     def move(self, step: int) -> None:
         """Move the current entry by one place among its siblings."""
@@ -91,17 +112,34 @@ class EntryEdits(QObject):
 
         self._run("Moving", found.document, work)
 
-    def _by_document(self) -> dict[OpenDocument, list[Entry]]:
-        grouped: dict[OpenDocument, list[Entry]] = {}
-        for found, entry in self._window.tree.tree.selected_entries():
-            grouped.setdefault(found, []).append(entry)
+    def _by_document(self) -> dict[OpenDocument, list[Any]]:
+        grouped: dict[OpenDocument, list[Any]] = {}
+        for found, target in self._window.tree.tree.selected_targets():
+            grouped.setdefault(found, []).append(target)
         return grouped
 
+    def rename_group(self, found: OpenDocument, prefix: str, to: str) -> None:
+        """Give every entry below a dotted prefix another prefix, in one step."""
 
-def _free_name(document: Document, entry: Entry) -> str:
-    """Return the entry's name with `_copy`, and a number where that is taken."""
+        def work(progress: TaskProgress) -> None:
+            target = group_target(found.document.entries, prefix)
+            found.document.apply("rename", [target], to=to, progress=progress.report, cancel=progress.cancel)
+
+        def done(_: object) -> None:
+            self._go_to(found, to)
+
+        self._run(f"Renaming {prefix}", found.document, work, done)
+
+
+def _exact(document: Document, target: str | tuple[Any, ...]) -> str | tuple[Any, ...]:
+    """Return what a row stands for as a target that means nothing else."""
+    return group_target(document.entries, target) if isinstance(target, str) else target
+
+
+def _free_name(document: Document, name: str) -> str:
+    """Return a name with `_copy`, and a number where that is taken by an entry or a group."""
     taken = {other.name for other in document.entries}
-    name, number = f"{entry.name}_copy", 2
-    while name in taken:
-        name, number = f"{entry.name}_copy{number}", number + 1
-    return name
+    to, number = f"{name}_copy", 2
+    while to in taken or any(other.startswith(f"{to}.") for other in taken):
+        to, number = f"{name}_copy{number}", number + 1
+    return to

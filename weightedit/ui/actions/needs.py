@@ -51,6 +51,8 @@ NEEDS = {
     "undo": Need("Needs an edit to take back", lambda at: _has_document(at) and at.document.document.can_undo),
     "redo": Need("Needs an edit that was undone", lambda at: _has_document(at) and at.document.document.can_redo),
     "entry": Need("Needs a row selected in the tree", lambda at: bool(at.window.tree.tree.selected_entries())),
+    "entry-or-group": Need("Needs a row selected in the tree",
+                           lambda at: bool(at.window.tree.tree.selected_targets())),
     "value": Need("Needs a value that can be typed, selected in the tree",
                   lambda at: at.window.tree.tree.value_can_be_typed()),
     "selected": Need("Needs a tensor selected in the tree", lambda at: bool(at.window.tree.tree.selected_tensors())),

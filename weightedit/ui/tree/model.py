@@ -43,6 +43,8 @@ class TreeModel(QAbstractItemModel):
     -------
     rename_requested
         (OpenDocument, name of an entry, new name) was typed into a row.
+    group_rename_requested
+        (OpenDocument, dotted prefix, new prefix) was typed into the row of a group.
     value_requested
         (OpenDocument, path of an entry, new value) was typed into the row of a value.
     sizes_wanted
@@ -50,6 +52,7 @@ class TreeModel(QAbstractItemModel):
     """
 
     rename_requested = Signal(object, str, str)
+    group_rename_requested = Signal(object, str, str)
     value_requested = Signal(object, object, object)
     sizes_wanted = Signal(object, object)
 
@@ -132,6 +135,10 @@ class TreeModel(QAbstractItemModel):
         """Return the outline a row comes from."""
         return self._outlines.get(self.root_of(node))
 
+    def prefix(self, node: Node) -> str:
+        """Return the dotted name that everything in a group begins with; nothing for other rows."""
+        return self._outlines[self.root_of(node)].prefix(node) if node.kind == "group" else ""
+
     def depth(self, node: Node) -> int:
         """Return how many rows are above a row in its branch."""
         depth = 0
@@ -156,6 +163,16 @@ class TreeModel(QAbstractItemModel):
             return QModelIndex()
         known = self._by_name.get((id(document), name))
         node = known if known is not None else self._search(root, name)
+        return QModelIndex() if node is None else self.index_of(node)
+
+    def find_group(self, document: OpenDocument, prefix: str) -> QModelIndex:
+        """Return the index of the row of a group by its prefix, by way of a tensor in it."""
+        inside = next((entry.name for entry in document.document.entries
+                       if entry.kind == "tensor" and entry.name.startswith(f"{prefix}.")), None)  # fmt: skip
+        index = QModelIndex() if inside is None else self.find(document, inside)
+        node = self.node(index)
+        while node is not None and self.prefix(node) != prefix:
+            node = node.parent
         return QModelIndex() if node is None else self.index_of(node)
 
     def _search(self, root: Node, name: str) -> Node | None:
@@ -249,7 +266,7 @@ class TreeModel(QAbstractItemModel):
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         if node.is_leaf:
             flags |= Qt.ItemFlag.ItemNeverHasChildren
-        if node.entry is not None and index.column() == Column.NAME:
+        if (node.entry is not None or node.kind == "group") and index.column() == Column.NAME:
             flags |= Qt.ItemFlag.ItemIsEditable
         return flags
 
@@ -276,7 +293,7 @@ class TreeModel(QAbstractItemModel):
             return self.text(node, Column(index.column()))
         if role == Qt.ItemDataRole.EditRole and index.column() == Column.NAME:
             if node.entry is None:
-                return node.label
+                return self.prefix(node) or node.label
             return plain_text(node.entry.value) if self.edits_values else node.entry.name
         if role == Qt.ItemDataRole.ToolTipRole:
             slot = slot_of(node)
@@ -289,7 +306,11 @@ class TreeModel(QAbstractItemModel):
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         """Ask for a rename or another value; the row changes once the document says so."""
         node, document = self.node(index), self.document(index)
-        if role != Qt.ItemDataRole.EditRole or node is None or document is None or node.entry is None:
+        if role != Qt.ItemDataRole.EditRole or node is None or document is None:
+            return False
+        if node.entry is None:
+            if (prefix := self.prefix(node)) and str(value) != prefix:
+                self.group_rename_requested.emit(document, prefix, str(value))
             return False
         if self.edits_values:
             self._ask_for_value(document, node.entry, str(value))

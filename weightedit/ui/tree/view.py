@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
 from PySide6.QtGui import (
@@ -122,7 +123,13 @@ class TreeView(QTreeView):
 
     def select(self, document: OpenDocument, name: str) -> bool:
         """Make a tensor the current row, expanding what it lies in; False if it is not shown."""
-        index = self.rows.find(document, name)
+        return self._go_to(self.rows.find(document, name))
+
+    def select_group(self, document: OpenDocument, prefix: str) -> bool:
+        """Make the row of a group the current one; False if it is not shown."""
+        return self._go_to(self.rows.find_group(document, prefix))
+
+    def _go_to(self, index: QModelIndex) -> bool:
         if not index.isValid():
             return False
         parent = index.parent()
@@ -157,6 +164,15 @@ class TreeView(QTreeView):
             node, document = self.rows.node(index), self.rows.document(index)
             if node is not None and document is not None and node.entry is not None:
                 found.append((document, node.entry))
+        return found
+
+    def selected_targets(self) -> list[tuple[OpenDocument, str | tuple[Any, ...]]]:
+        """Return what the selected rows stand for: the path of an entry, the dotted prefix of a group."""
+        found: list[tuple[OpenDocument, str | tuple[Any, ...]]] = []
+        for index in sorted(self.selectionModel().selectedRows(), key=lambda index: self.visualRect(index).top()):
+            node, document = self.rows.node(index), self.rows.document(index)
+            if node is not None and document is not None and (node.entry is not None or node.kind == "group"):
+                found.append((document, self.rows.prefix(node) if node.entry is None else node.entry.path))
         return found
 
     # ---- mouse and keyboard
@@ -262,11 +278,11 @@ class TreeView(QTreeView):
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for action in self.entry_actions if node.entry is not None else ():
-            menu.addAction(action)
-        if node.entry is not None:
+        name = node.entry.name if node.entry is not None else self.rows.prefix(node)
+        if node.entry is not None or name:
+            for action in self.entry_actions:
+                menu.addAction(action)
             menu.addSeparator()
-            name = node.entry.name
             menu.addAction("&Copy name", lambda: QGuiApplication.clipboard().setText(name))
         if not node.is_leaf:
             menu.addAction("&Expand all below", lambda: self.expandRecursively(index, 2))
