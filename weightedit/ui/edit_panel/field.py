@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from weightedit.core.operation import REQUIRED, Parameter
+from weightedit.ui.edit_panel.words import words_for
 from weightedit.ui.literals import FieldError
 from weightedit.ui.pieces import label, restyle
 
@@ -32,15 +34,23 @@ class Field(QWidget):
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(0, 0, 0, 0)
         self.column.setSpacing(4)
-        self.column.addWidget(label(parameter.label, "section"))
-        self.setToolTip(parameter.help)
+        self.title = label(words_for(parameter, ()), "section")
+        self.column.addWidget(self.title)
+        self.setToolTip(f"{parameter.name}: {parameter.help}")
 
     def add_control(self, control: QWidget) -> None:
         """Put the control under the label."""
-        control.setAccessibleName(self.declared.label)
+        control.setAccessibleName(self.title.text())
         self.column.addWidget(control)
         self.column.addWidget(self.note)
         self.setFocusProxy(control)
+
+    def call_after(self, chosen: Iterable[object]) -> None:
+        """Call it what it means after what is chosen in the form's other fields."""
+        words, control = words_for(self.declared, chosen), self.focusProxy()
+        self.title.setText(words)
+        if control is not None:
+            control.setAccessibleName(words)
 
     @property
     def is_empty(self) -> bool:

@@ -203,6 +203,8 @@ class Form(QWidget):
         operation = self.operation
         chosen = {made.declared.name: made.value() for made in self.fields if isinstance(made, ChoiceField)}
         asked = [made for made in self.fields if operation is None or operation.matters(made.declared.name, chosen)]
+        for made in asked:
+            made.call_after(chosen.values())
         if asked == self._asked:
             return
         for made in self._asked:

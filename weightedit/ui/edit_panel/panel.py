@@ -49,6 +49,8 @@ def summary(preview: Preview, effect: str) -> str:
         return f"{what}, rebinds {slots}"
     if effect != "write":
         return f"changes {slots}, no value"
+    if not preview.changed:
+        return f"Nothing changes: 0 of {count_text(preview.total)} values"
     share = percent_text(preview.changed, preview.total)
     of = f" in {len(preview.targets)} tensors" if len(preview.targets) > 1 else ""
     return f"{count_text(preview.changed)} of {count_text(preview.total)} values change{of}, {share}"
@@ -86,6 +88,7 @@ class EditPanel(QFrame):
         self._is_left = False
         self._region_is_wrong = False
         self.shown: Shown | None = None
+        self._is_current = False  # what is shown is of what the form says now
         self.form, self.preview, self.hazards = Form(), PreviewPane(), HazardsView()
         self.counts = ElidedLabel("", "secondary")
         self._before: QWidget | None = None
@@ -184,12 +187,20 @@ class EditPanel(QFrame):
         """Whether the form waits for a change: what it says was applied, or its preview was left."""
         return self._is_done or self._is_left
 
+    @property
+    def _changes_nothing(self) -> bool:
+        """Whether it is known that no value would be another one."""
+        operation = self.form.operation
+        return self.shown is not None and self._is_current and operation is not None and operation.effect == "write" \
+            and not self.shown.preview.changed and self.form.tied == "all"  # fmt: skip
+
     # ---- preview
 
     def _form_changed(self, keep_done: bool = False) -> None:
         self._is_done, self._is_left = self._is_done and keep_done, self._is_left and keep_done
         self._tasks.cancel_group(self._group)
         request = None if self._rests else self.form.request()
+        self._is_current = False
         if request is None:
             self._drop_preview()
             self._pause.stop()
@@ -233,7 +244,7 @@ class EditPanel(QFrame):
         self._tasks.start("Preview", work, on_result=self._show, on_error=failed, group=self._group)
 
     def _show(self, shown: Shown) -> None:
-        self.shown = shown
+        self.shown, self._is_current = shown, True
         operation = self.form.operation
         self.counts.setText(summary(shown.preview, "" if operation is None else operation.effect))
         self.counts.setToolTip(self.counts.text())
@@ -269,6 +280,8 @@ class EditPanel(QFrame):
             off = refused.message
         elif self._is_applying:
             off = "It is being applied"
+        elif self._changes_nothing:
+            off = "Nothing changes: every value is already what the edit would make it"
         self.apply_button.setText(cost_text(hazards) if warned and not off else "Apply")
         restyle(self.apply_button, "kind", "warning" if warned and not off else "primary")
         self.apply_button.setEnabled(not off)
