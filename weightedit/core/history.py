@@ -119,6 +119,10 @@ class History:
         """All steps, the undone ones too."""
         return tuple(self._steps)
 
+    def has(self, edit: Edit) -> bool:
+        """Whether an edit that was applied is in force, and not undone."""
+        return any(step.edit is edit for step in self._steps[: self.position])
+
     @property
     def nbytes(self) -> int:
         """Bytes kept for undo and redo."""

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 LAST = "tab-last"
-"""A property: what has it comes after all that stands beside it."""
+"""A property: what has it comes after all that stands beside it, and what has a larger number later."""
 _WHOLE = (QAbstractItemView, QLineEdit, QComboBox, QAbstractSpinBox, QTextEdit)
 """What is one stop, whatever is inside."""
 
@@ -51,7 +51,7 @@ def _stops(widget: QWidget) -> Iterator[QWidget]:
     if isinstance(widget, _WHOLE):
         return
     inside = _inside(widget)
-    for child in [*(one for one in inside if not one.property(LAST)), *(one for one in inside if one.property(LAST))]:
+    for child in sorted(inside, key=lambda one: int(one.property(LAST) or 0)):
         yield from _stops(child)
 
 

@@ -19,6 +19,7 @@ from weightedit.ui.inspector.inspector import Inspector
 from weightedit.ui.panels.place import Panel, Place
 from weightedit.ui.plots.colormaps import DEFAULT_MAPS, FIXED, NAMES
 from weightedit.ui.settings import Settings
+from weightedit.ui.tab_order import go_on
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.facts import Facts
 from weightedit.ui.tensor_page.page import TensorPage
@@ -36,13 +37,16 @@ class Workbench(QWidget):
     current_changed
         Another tab is shown, or none.
     status
-        A sentence for the status bar.
+        A sentence for the status bar about the tensor that is shown; an empty one takes the last back.
+    told
+        A sentence for the status bar about an edit, whichever tensor is shown.
     selection_changed
         Other cells are selected in the tensor that is shown, so other actions may be on.
     """
 
     current_changed = Signal()
     status = Signal(str)
+    told = Signal(str)
     selection_changed = Signal()
 
     def __init__(self, tasks: Tasks, settings: Settings | None = None, parent: QWidget | None = None) -> None:
@@ -89,7 +93,7 @@ class Workbench(QWidget):
         self.tabs.added.connect(self._added)
         panel = self.edit_panel
         panel.previewed.connect(self._show_preview)
-        panel.status.connect(self.status)
+        panel.status.connect(self.told)
         panel.place.connect(self._show_place)
         panel.applied.connect(lambda _: self.tabs.keep(self.page))
         self.inspector.chosen.connect(self._open_beside)
@@ -108,6 +112,7 @@ class Workbench(QWidget):
     def forget(self, document: Document) -> None:
         """Close every tab of a document that is being closed."""
         self.tabs.close_document(document)
+        self.edit_panel.form.kept.forget(document)
         self.following.forget(document)
         if self.document is document:
             self.set_document(None)
@@ -188,7 +193,6 @@ class Workbench(QWidget):
             self.inspector.show_tensor(page.document, page.slot)
             self.inspector.show_statistics(None if page.pinned is None else self._facts.known(page.pinned), page.pinned)
             self._look_changed()
-            self.edit_panel.order_tabs(page.read_out.field)
         self._retarget()
         if refreshed:
             self.edit_panel.document_changed()
@@ -283,6 +287,10 @@ class Workbench(QWidget):
         """Pick an operation in the edit panel and go to its form."""
         if self.page is not None:
             self.edit_panel.form.choose(name)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Go on as things stand in the window, wherever a form made its fields anew."""
+        return go_on(self.window(), forward)
 
     def leave(self) -> None:
         """Leave the preview; without one, clear the selection. What was said of a cell goes with either."""

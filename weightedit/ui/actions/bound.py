@@ -9,6 +9,10 @@ from PySide6.QtGui import QAction, QKeySequence
 
 from weightedit.ui.actions.action import Action, Reach, key_text, plain
 from weightedit.ui.actions.needs import NEEDS, is_there
+from weightedit.ui.actions.typing_keys import TypingKeys
+
+SHOWN = ("tensor", "work")
+"""Needs of actions on what stands in the middle of the window: a page over it, such as the settings, is left first."""
 
 
 class Bound(QObject):
@@ -35,6 +39,7 @@ class Bound(QObject):
         super().__init__(hosts["window"])
         self._at = at
         self._hosts = dict(hosts)
+        TypingKeys(self)
         self.declared: dict[str, Action] = {}
         self.made: dict[str, QAction] = {}
         for action in actions:
@@ -72,6 +77,8 @@ class Bound(QObject):
         """Do what an action does; nothing where what it needs is not there."""
         action = self.declared[name]
         if self.is_on(name):
+            if action.needs in SHOWN:
+                self._at.window.aside.close()
             action.call(self._at)
             self.triggered.emit(name)
         self._check(self.made.get(name), action)

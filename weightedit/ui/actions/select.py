@@ -27,7 +27,7 @@ ACTIONS = (
            "tensor"),
     Action("select-where", "Select where…", lambda at: at.page.where.open(),
            "Select the values that fulfil a condition such as abs(w) < 1e-4.", ("Ctrl+Shift+F", "/"), "Select",
-           "tensor", "work", rule=True),
+           "tensor", rule=True),
     Action("where-nonfinite", "Select NaN and Inf", lambda at: select_by(at, "nonfinite(w)"),
            "Select every NaN and every infinite value.", (), "Select/Ready-made", "tensor"),
     Action("where-zero", "Select zeros", lambda at: select_by(at, "w == 0"), "Select every value that is 0.", (),

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QComboBox, QWidget
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.operation import REQUIRED, Parameter
 from weightedit.ui.edit_panel.field import Field
+from weightedit.ui.wheel import leave_wheel
 
 
 class ChoiceField(Field):
@@ -26,6 +27,7 @@ class ChoiceField(Field):
             self.combo.addItem(str(value), value)
         self.combo.setCurrentIndex(-1)
         self.combo.setPlaceholderText("Choose…")
+        leave_wheel(self.combo)
         self.add_control(self.combo)
         self.clear()
         self.combo.currentIndexChanged.connect(lambda _: self.changed.emit())

@@ -13,8 +13,25 @@ NAMED = ("tensor", "tensors", "operand", "expression")
 """Types whose fields complete the names of tensors."""
 
 
-def field_for(parameter: Parameter, names: list[str]) -> Field:
-    """Make the field of a parameter; `names` are the tensors it may name."""
+EXAMPLES = {
+    ("reshape", "shape"): "64, -1",
+    ("add_tensor", "shape"): "64, 128",
+    ("flip", "dims"): "0, 1",
+    ("roll", "dims"): "0, 1",
+    ("roll", "shifts"): "1, -1",
+    ("permute", "dims"): "1, 0",
+    ("permute_rows", "order"): "2, 0, 1",
+    ("delete_rows", "rows"): "0, 5",
+    ("pad", "pad"): "1, 1",
+    ("repeat", "repeats"): "2, 1",
+    ("split", "split_size_or_sections"): "64, 64, 64",
+    ("split", "names"): "q, k, v, or full names",
+}
+"""What an empty field shows, by operation and parameter."""
+
+
+def field_for(parameter: Parameter, names: list[str], operation: str = "") -> Field:
+    """Make the field of an operation's parameter; `names` are the tensors it may name."""
     if parameter.type in ("dtype", "boolean", "choice"):
         return ChoiceField(parameter)
     if parameter.type in ("tensor", "operand"):
@@ -23,4 +40,4 @@ def field_for(parameter: Parameter, names: list[str]) -> Field:
         return TensorsField(parameter, names)
     if parameter.type == "expression":
         return ExpressionField(parameter, names)
-    return TextField(parameter)
+    return TextField(parameter, EXAMPLES.get((operation, parameter.name), ""))

@@ -15,11 +15,13 @@ from weightedit.core.operation import Operation
 from weightedit.ui.edit_panel.choice_field import ChoiceField
 from weightedit.ui.edit_panel.field import Field
 from weightedit.ui.edit_panel.fields import NAMED, field_for
+from weightedit.ui.edit_panel.kept import Kept, clear_what_cannot_fit
 from weightedit.ui.edit_panel.operation_choice import OperationChoice
 from weightedit.ui.edit_panel.seed_field import SeedField
 from weightedit.ui.edit_panel.text_field import TextField
 from weightedit.ui.literals import FieldError
 from weightedit.ui.pieces import label
+from weightedit.ui.wheel import leave_wheel
 
 REGION, WHOLE, SEVERAL = "region", "whole", "several"
 SHORT = ("number", "integer")
@@ -53,12 +55,9 @@ class Form(QWidget):
     -------
     changed
         What the form describes changed.
-    fields_made
-        The operation has other fields now.
     """
 
     changed = Signal()
-    fields_made = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,9 +71,11 @@ class Form(QWidget):
         self._asked: list[Field] = []
         self.seed: SeedField | None = None
         self._dtype = "float32"
+        self.kept = Kept()
         self.operations = OperationChoice()
         self.target = QComboBox()
         self.target.setAccessibleName("Apply to")
+        leave_wheel(self.operations, self.target)
         self._grid = QGridLayout()
         self._lay_out()
         self.operations.currentIndexChanged.connect(self._operation_chosen)
@@ -97,7 +98,7 @@ class Form(QWidget):
         column.addWidget(label("Apply to", "section"))
         column.addWidget(self.target)
         column.addStretch(1)
-        scroll = QScrollArea()
+        self.area = scroll = QScrollArea()
         scroll.setWidget(inner)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidgetResizable(True)
@@ -109,8 +110,12 @@ class Form(QWidget):
 
     # ---- what it is about
 
-    def set_target(self, document: Document | None, name: str | None, dtype: str, region: Region) -> None:
-        """Make the form about a tensor and the cells picked in it."""
+    def set_target(self, document: Document | None, name: str | None, dtype: str, region: Region,
+                   *, keep: bool = True) -> None:  # fmt: skip
+        """Make the form about a tensor and the cells picked in it; `keep` what is staged for the one before."""
+        moved = document is not self.document or name != self.name
+        if moved and keep and self.document is not None and self.name is not None and (asked := self.request()):
+            self.kept.keep(self.document, self.name, asked)
         if document is not self.document:
             self.document = document
             self._fill_operations()
@@ -119,6 +124,16 @@ class Form(QWidget):
             self.selected = ()
         self._fill_targets()
         self._tell_fields()
+        if moved and document is not None and name is not None:
+            self._come_back(document, name)
+
+    def _come_back(self, document: Document, name: str) -> None:
+        """Show what was staged for a tensor before; without that, only what can be meant for it too."""
+        staged, slot = self.kept.take(document, name), document.find(name)
+        if staged is not None:
+            self.take(staged)
+        elif slot is not None and self.target.currentData() == WHOLE:
+            clear_what_cannot_fit(self.fields, tuple(slot.spec.shape))
 
     def _fill_operations(self) -> None:
         chosen = self.operations.currentData()
@@ -184,7 +199,7 @@ class Form(QWidget):
         self.operations.setToolTip(operation.summary)
         names = list(self.document.tensors) if any(p.type in NAMED for p in operation.parameters) else []
         for parameter in operation.parameters:
-            self.fields.append(field_for(parameter, names))
+            self.fields.append(field_for(parameter, names, operation.name))
         self.seed = SeedField() if operation.random else None
         self.fields += [self.seed] if self.seed is not None else []
         for made in self.fields:
@@ -192,7 +207,6 @@ class Form(QWidget):
             made.changed.connect(self._field_changed)
         self._tell_fields()
         self._show_what_matters()
-        self.fields_made.emit()
 
     def _field_changed(self) -> None:
         self._show_what_matters()
@@ -222,7 +236,7 @@ class Form(QWidget):
             pair = self._asked[place : place + 2]
             both = len(pair) == 2 and all(made.declared.type in SHORT and made is not self.seed for made in pair)
             for column, made in enumerate(pair if both else pair[:1]):
-                self._grid.addWidget(made, row, column, 1, 1 if both else 2)
+                self._grid.addWidget(made, row, column, 1, 1 if both else 2, Qt.AlignmentFlag.AlignTop)
                 made.show()
             row, place = row + 1, place + (2 if both else 1)
 

@@ -52,7 +52,8 @@ def cost_text(hazards: Sequence[Hazard]) -> str:
 
 
 def _what_overflows(hazard: Hazard) -> str:
-    return "wrapped" if "wrap" in hazard.title else "NaN" if "NaN" in hazard.title else "Inf"
+    kinds = [kind for kind in ("Inf", "NaN") if kind in hazard.title]
+    return "wrapped" if "wrap" in hazard.title else " or ".join(kinds) or "Inf"
 
 
 def breakable(text: str) -> str:

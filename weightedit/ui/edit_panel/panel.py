@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
-from shiboken6 import isValid
 
 from weightedit.core.as_pytorch import as_pytorch
 from weightedit.core.document import Document
@@ -19,6 +17,7 @@ from weightedit.core.labels import label as edit_label
 from weightedit.core.numbers import count_text, percent_text, shape_text
 from weightedit.core.preview import Preview
 from weightedit.core.reduction import SliceView
+from weightedit.ui.actions.typing_keys import settle
 from weightedit.ui.edit_panel.form import Form, Request
 from weightedit.ui.edit_panel.hazards_view import HazardsView, cost_text
 from weightedit.ui.edit_panel.preview_pane import PreviewPane
@@ -84,6 +83,7 @@ class EditPanel(QFrame):
         self._view = SliceView(None, None)
         self._levels, self._map = Levels(-1.0, 1.0), "Tide"
         self._is_applying = False
+        self._done: Edit | None = None
         self._is_done = False
         self._is_left = False
         self._region_is_wrong = False
@@ -91,7 +91,6 @@ class EditPanel(QFrame):
         self._is_current = False  # what is shown is of what the form says now
         self.form, self.preview, self.hazards = Form(), PreviewPane(), HazardsView()
         self.counts = ElidedLabel("", "secondary")
-        self._before: QWidget | None = None
         self.copy_button = QPushButton(" Copy as PyTorch")
         self.reset_button, self.apply_button = QPushButton("Reset"), QPushButton("Apply")
         self._pause = QTimer(self)
@@ -100,7 +99,6 @@ class EditPanel(QFrame):
         self._lay_out()
         self._pause.timeout.connect(self._compute)
         self.form.changed.connect(self._form_changed)
-        self.form.fields_made.connect(self.order_tabs)
         self.hazards.alternative.connect(self.form.take)
         self.hazards.place.connect(self.place)
         self.copy_button.clicked.connect(self.copy_as_pytorch)
@@ -118,7 +116,7 @@ class EditPanel(QFrame):
         self.copy_button.setToolTip("Copy the edit as lines of PyTorch  Ctrl+Shift+C")
         head = QFrame()
         head.setFixedHeight(HEAD)
-        head.setProperty(LAST, True)  # the form comes before its buttons
+        head.setProperty(LAST, 1)  # the form comes before its buttons
         self.head = row = QHBoxLayout(head)
         row.setContentsMargins(14, 0, 10, 0)
         row.setSpacing(8)
@@ -126,7 +124,8 @@ class EditPanel(QFrame):
         row.addWidget(label("Edit", "strong"))
         self.counts.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         row.addWidget(self.counts, 1)
-        for button in (self.copy_button, self.reset_button, self.apply_button):
+        for place, button in enumerate((self.copy_button, self.reset_button, self.apply_button)):
+            button.setProperty(LAST, 3 - place)
             row.addWidget(button)
         body = QHBoxLayout()
         body.setSpacing(0)
@@ -141,15 +140,6 @@ class EditPanel(QFrame):
         column.addWidget(line())
         column.addLayout(body, 1)
 
-    def order_tabs(self, before: QWidget | None = None) -> None:
-        """Let Tab go through the form and then its buttons, after `before`, the region's field."""
-        self._before = before or self._before
-        chain = [self._before, self.form.operations, *(made.focusProxy() for made in self.form.fields),
-                 self.form.target, self.apply_button, self.reset_button, self.copy_button]  # fmt: skip
-        found = [widget for widget in chain if widget is not None and isValid(widget)]
-        for first, second in pairwise(found):
-            QWidget.setTabOrder(first, second)
-
     # ---- what it is about
 
     def set_target(self, document: Document | None, name: str | None, dtype: str = "float32",
@@ -159,7 +149,7 @@ class EditPanel(QFrame):
         moved = document is not self._document or name != self.form.name or \
             (region is not None and region != self.form.region)  # fmt: skip
         self._document, self._view = document, view or SliceView(None, None)
-        self.form.set_target(document, name, dtype, region)
+        self.form.set_target(document, name, dtype, region, keep=not self._rests)
         self._form_changed(keep_done=not moved)
 
     def set_look(self, levels: Levels, map_name: str) -> None:
@@ -174,7 +164,8 @@ class EditPanel(QFrame):
         self._refresh_buttons()
 
     def document_changed(self) -> None:
-        """Compute the preview anew: the values under it changed."""
+        """Compute the preview anew: the values under it changed. What is undone can be applied again."""
+        self._is_done = self._done is not None and self._document is not None and self._document.history.has(self._done)
         self._form_changed(keep_done=True)
 
     @property
@@ -198,6 +189,7 @@ class EditPanel(QFrame):
 
     def _form_changed(self, keep_done: bool = False) -> None:
         self._is_done, self._is_left = self._is_done and keep_done, self._is_left and keep_done
+        self._done = self._done if keep_done else None
         self._tasks.cancel_group(self._group)
         request = None if self._rests else self.form.request()
         self._is_current = False
@@ -316,6 +308,8 @@ class EditPanel(QFrame):
         self._is_applying = False
         self._is_done = repr(self.form.request()) == repr(request)  # a NaN equals no other
         if self._is_done:
+            self._done = edit
+            settle(self)
             self._pause.stop()  # the document's own announcement may have come first
             self._tasks.cancel_group(self._group)
             self._drop_preview()

@@ -16,14 +16,14 @@ from weightedit.ui.literals import FieldError, integers, kind_of, nested, plain,
 from weightedit.ui.pieces import restyle
 from weightedit.ui.theme import mono_font
 
-PLACEHOLDERS = {"values": "0.5 or [[1, 2], [3, 4]]", "integers": "2, 0, 1", "plain": "10, text, [1, 'two']"}
+PLACEHOLDERS = {"values": "0.5 or [[1, 2], [3, 4]]", "integers": "0, 1", "plain": "10, text, [1, 'two']"}
 _READERS = {"integer": whole, "integers": integers, "plain": plain}
 
 
 class TextField(Field):
     """One line: numbers, whole numbers, values, text."""
 
-    def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
+    def __init__(self, parameter: Parameter, example: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parameter, parent)
         self.edit = QLineEdit()
         self._held = Held()
@@ -33,7 +33,7 @@ class TextField(Field):
             self.edit.setFont(mono_font(12))
         self._dtype, self._shows_stored = "float64", False
         self.add_control(self.edit)
-        self.edit.setPlaceholderText("none" if parameter.optional else PLACEHOLDERS.get(parameter.type, ""))
+        self.edit.setPlaceholderText("none" if parameter.optional else example or PLACEHOLDERS.get(parameter.type, ""))
         self.edit.textChanged.connect(self._changed)
         self.clear()
 

@@ -44,6 +44,8 @@ class Item:
         What it needs, where that is not there; then Enter does nothing.
     also
         Words that find it although they are not in its title.
+    name
+        What it is called in scripts, by which it is found as by its title; empty for most.
     places
         The letters of the title that match.
     """
@@ -57,6 +59,7 @@ class Item:
     keys: str = ""
     off: str = ""
     also: str = ""
+    name: str = ""
     places: tuple[int, ...] = ()
 
 
@@ -94,10 +97,12 @@ def action_items(window: MainWindow) -> list[Item]:
         menu, _, rest = action.menu.partition("/")
         section = "Operations" if menu == "Operations" else "Actions"
         off = "" if window.actions_of.is_on(action.id) else NEEDS[action.needs].says
-        detail = rest.replace("/", " › ") if rest else ""
+        name = action.id.removeprefix("operation:") if section == "Operations" else ""
+        detail = " · ".join(part for part in (name, rest.replace("/", " › ")) if part)
         keys = key_text(action.keys[0]) if action.keys else ""
         made.append(Item(action.id, action.title.removesuffix("…"), detail, section, ICONS.get(menu, "braces"),
-                         window.actions_of[action.id].trigger, keys, off, f"{menu} {rest} {action.help}"))  # fmt: skip
+                         window.actions_of[action.id].trigger, keys, off,
+                         f"{menu} {rest} {action.help}", name))  # fmt: skip
     return made
 
 
@@ -141,9 +146,11 @@ def matching(items: Iterable[Item], query: str, used: Used) -> list[tuple[float,
     for number, item in enumerate(items):
         rank = used.rank(item.key)
         lately = (USED_KEPT - rank) / USED_KEPT * 4 - (6 if item.off else 0)
-        fit = match(query, item.title)
-        if fit is not None:
+        fit, named = match(query, item.title), match(query, item.name) if item.name else None
+        if fit is not None and (named is None or named.score <= fit.score):
             found.append((-(fit.score + lately), number, replace(item, places=fit.places)))
+        elif named is not None:
+            found.append((-(named.score + lately), number, item))
         elif len(query) > 2 and query.lower() in item.also.lower():
             found.append((50 - lately, number, item))
     return [(-score, item) for score, _, item in sorted(found, key=lambda one: one[:2])]

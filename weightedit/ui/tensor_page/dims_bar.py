@@ -17,6 +17,7 @@ from weightedit.ui.plots.levels import CHOICES, SCALED, Levels
 from weightedit.ui.tensor_page.dim_slider import DimSlider
 from weightedit.ui.tensor_page.tiles_line import TilesLine
 from weightedit.ui.theme import theme
+from weightedit.ui.wheel import leave_wheel
 
 HEIGHT = 34
 LEAVING_OUT = ((True, True, True), (False, True, True), (False, False, True), (False, False, False))
@@ -123,6 +124,7 @@ class DimsBar(QFrame):
 
     def _combo(self, name: str) -> QComboBox:
         made = QComboBox()
+        leave_wheel(made)
         made.setProperty("kind", "quiet")
         made.setAccessibleName(name)
         made.setToolTip(name)
@@ -201,6 +203,11 @@ class DimsBar(QFrame):
         self.parts.setCurrentIndex(int(is_phase))
         fit(self.parts)
         self._make_room()
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is about the heatmap, the one view that has tiles."""
+        return self._is_picture
 
     def _fill_sliders(self) -> None:
         for old in self._dims:

@@ -10,6 +10,7 @@ from weightedit.core.tile_layout import head_tiling
 from weightedit.core.tiling import Tiling
 from weightedit.ui.pieces import label, restyle
 from weightedit.ui.tensor_page.tiles import with_dims
+from weightedit.ui.wheel import leave_wheel
 
 ROLES = {"down": "Tiles", "across": "by", "rows_dim": "Rows", "columns_dim": "Columns"}
 NAMES = {"down": "Dimension whose indices are tiles",
@@ -39,6 +40,7 @@ class TilesLine(QWidget):
         row.setSpacing(4)
         for role, title in ROLES.items():
             combo = QComboBox()
+            leave_wheel(combo)
             combo.setProperty("kind", "quiet")
             combo.setAccessibleName(NAMES[role])
             combo.setToolTip(NAMES[role])
