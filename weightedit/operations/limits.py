@@ -99,8 +99,13 @@ def _finite_check(survey: Survey, nan: Number, posinf: Number | None, neginf: Nu
         real(f"{name} of replace_nonfinite", value)
 
 
+def _finite_label(given: Mapping[str, str]) -> str:
+    named = (("NaN", "nan"), ("+Inf", "posinf"), ("-Inf", "neginf"))
+    return ", ".join(f"{what} by {given[name]}" for what, name in named if given[name] != "None")
+
+
 @operation("write", title="Replace NaN and Inf", converts=True, prepare=_finite_check,
-           label=lambda given: f"NaN by {given['nan']}",
+           label=_finite_label,
            code="torch.nan_to_num({current}, nan={nan}, posinf={posinf}, neginf={neginf})")  # fmt: skip
 def replace_nonfinite(current: Tensor, nan: Number = 0, posinf: Number | None = None,
                       neginf: Number | None = None, *, place: Place) -> Tensor:  # fmt: skip
