@@ -333,6 +333,33 @@ def test_a_recipe_is_applied(tmp_path):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("command", ["apply", "convert"])
+def test_the_source_is_replaced_only_where_that_is_asked_for(command, tmp_path, capsys):
+    """A destination typed by mistake does not cost the original."""
+    path = checkpoints.small_shapes_safetensors(tmp_path)
+    with weightedit.open(path) as document:
+        document.apply("scale", "scalar", factor=0.5)
+        document.recipe.save(tmp_path / "fix.json")
+        expected = raw(document.read("scalar"))
+    before, arguments = path.read_bytes(), [*([tmp_path / "fix.json"] if command == "apply" else []), path, path]
+    status, _, err = run_here(capsys, command, *arguments)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "--overwrite" in err
+    assert path.read_bytes() == before
+    status, _, err = run_here(capsys, command, *arguments, "--overwrite")
+    assert status == 0, err
+    assert command == "convert" or raw(load_file(path)["scalar"]) == expected
+
+
+def test_numbers_are_numbers_in_json_and_nothing_found_is_said(tmp_path, capsys):
+    values = {"epoch": 3, "lr": 0.5, "best": True, "none": None, "name": "net", "loss": math.nan}
+    torch.save({"w": torch.zeros(2), **values}, tmp_path / "a.pt")
+    _, out, _ = run_here(capsys, "inspect", tmp_path / "a.pt", "--json")
+    assert json.loads(out)["values"] == values | {"loss": "nan"}
+    status, out, err = run_here(capsys, "find", tmp_path / "a.pt", "w > 1")
+    assert (status, out, err) == (1, "", "weightedit: nothing found.\n")
+
+
 def test_a_recipe_that_does_not_fit_writes_nothing(tmp_path, capsys):
     """Exit 2 with the tensor's name, and no file that looks like a result."""
     path = checkpoints.small_shapes_safetensors(tmp_path)
@@ -359,12 +386,10 @@ def test_a_destination_that_cannot_be_written_is_named(name, tmp_path, capsys):
     (tmp_path / "out.safetensors" / "model.safetensors").mkdir()
     (tmp_path / "nowhere").write_bytes(b"a file")
     status, _, err = run_here(capsys, "convert", path, tmp_path / name)
-    if name == "out.unknown-suffix":  # goes by the format it came in
-        assert status == 0
-        torch.load(tmp_path / name, weights_only=True)
-        return
     assert status == 2
-    assert any(word in err for word in ("model.safetensors", "out.pt"))
+    expected = ("model.safetensors", "out.pt", "out.unknown-suffix names no format; take one of .safetensors")
+    assert any(word in err for word in expected)
+    assert not (tmp_path / "out.unknown-suffix").exists()
     assert err.count("\n") == 1
 
 

@@ -6,15 +6,18 @@ import argparse
 import json
 import math
 import sys
+from pathlib import Path
 from typing import Any
 
 from weightedit.assembly import open_document
 from weightedit.core.compare import compare
 from weightedit.core.document import Document
-from weightedit.core.errors import one_line
+from weightedit.core.errors import WeightEditError, one_line
 from weightedit.core.progress import Progress
 from weightedit.core.recipe import Recipe
 from weightedit.core.saving import Saved
+from weightedit.core.slots import Entry
+from weightedit.formats import FORMATS, format_for
 
 
 def inspect(options: argparse.Namespace) -> int:
@@ -22,9 +25,8 @@ def inspect(options: argparse.Namespace) -> int:
     with open_document(options.file) as document:
         rows = [_row(document, name, options.stats) for name in document.tensors]
         if options.json:
-            values = {
-                one.name: one.text for one in document.entries if one.kind not in ("tensor", "dict", "list", "tuple")
-            }
+            values = {one.name: _json_value(one) for one in document.entries
+                      if one.kind not in ("tensor", "dict", "list", "tuple")}  # fmt: skip
             print(json.dumps({
                 "file": str(document.path), "format": document.format_name, "metadata": document.metadata,
                 "nbytes": document.total_nbytes, "values": values, "tensors": rows,
@@ -50,6 +52,14 @@ def _row(document: Document, name: str, stats: bool) -> dict[str, Any]:
         row["statistics"] = {key: _json_number(value) for key, value in numbers.items()} | {
             "zeros": found.zeros, "nan": found.nan, "inf": found.posinf + found.neginf}  # fmt: skip
     return row
+
+
+def _json_value(entry: Entry) -> object:
+    """Return a number, truth value, text or None as itself, and of everything else the text the window shows."""
+    value = entry.value
+    if entry.kind != "value" or not (value is None or type(value) in (bool, int, float, str)):
+        return entry.text
+    return _json_number(value) if isinstance(value, float) else value
 
 
 def _json_number(value: float | int | None) -> float | int | str | None:
@@ -117,6 +127,8 @@ def find(options: argparse.Namespace) -> int:
             print(f"weightedit: skipped {one_line(one.name)}: {one_line(one.skipped)}", file=sys.stderr)
     if found and all(one.skipped for one in found):
         return 2
+    if not count and not options.json:
+        print("weightedit: nothing found.", file=sys.stderr)
     return 0 if count else 1
 
 
@@ -124,14 +136,30 @@ def apply(options: argparse.Namespace) -> int:
     """Replay a recipe."""
     recipe = Recipe.load(options.recipe)
     with open_document(options.source) as document:
+        _check_destination(document, options)
         recipe.apply(document, progress=_on_stderr)
         return _report(document.export(options.destination, shared=options.shared, progress=_on_stderr))
 
 
 def convert(options: argparse.Namespace) -> int:
     """Write a checkpoint in another format."""
+    destination = Path(options.destination)
+    if destination.suffix and not destination.is_dir() and format_for(destination) is None:
+        known = ", ".join(dict.fromkeys(suffix for kind in FORMATS if kind.writes for suffix in kind.suffixes))
+        raise WeightEditError(f"The suffix of {destination.name} names no format; take one of {known}.")
     with open_document(options.source) as document:
+        _check_destination(document, options)
         return _report(document.export(options.destination, shared=options.shared, progress=_on_stderr))
+
+
+def _check_destination(document: Document, options: argparse.Namespace) -> None:
+    """Refuse to write over the source, unless that was asked for."""
+    destination = Path(options.destination)
+    if options.overwrite or not destination.exists():
+        return
+    if any(destination.samefile(file.path) for file in document.files if Path(file.path).exists()):
+        raise WeightEditError(f"{destination.name} is the source itself, which would be written over; give another "
+                              "name, or add --overwrite to replace it.")  # fmt: skip
 
 
 def extract(options: argparse.Namespace) -> int:

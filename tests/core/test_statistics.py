@@ -88,6 +88,15 @@ def test_nonfinite_values_are_counted_and_left_out(dtype: str) -> None:
     assert found.zeros == int((wide == 0).sum())
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+def test_no_percentile_of_magnitudes_is_above_the_largest(dtype: str) -> None:
+    for value in (1.001, 1.0, 0.3, 3e-3) if dtype != "int64" else (65537, 1_000_003):
+        tensor = torch.full((20,), -value, dtype=torch_dtype(dtype))
+        found = statistics(pin(tensor))
+        assert found.abs_percentile() == pytest.approx(abs(tensor[0].item()), rel=0.009)
+        assert (found.abs_percentile() or math.inf) <= abs(tensor[0].item())
+
+
 def test_a_region_of_a_strided_view() -> None:
     tensor = torch.randn(30, 40).t()[2:, ::3]
     found = statistics(pin(tensor), "[1:20, 2:5]", nbytes=200)

@@ -52,6 +52,13 @@ def test_columns_count_from_the_start_of_the_whole_text(text, column, says):
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["where w >", "[0:3] where w >"])
+def test_the_sentence_counts_columns_in_the_expression_it_shows(text):
+    with pytest.raises(RegionError, match=r"The expression w > does not read at column 4:") as caught:
+        split_region(text)
+    assert caught.value.column == len(text)
+
+
 def test_a_mask_is_a_condition_and_another_tensor_alone_is_not():
     mask = torch.tensor([[True, False], [False, True]])
     condition = parse_condition("'m'")

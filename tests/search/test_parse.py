@@ -80,7 +80,7 @@ def test_an_error_points_at_its_column_and_says_what_to_do(text, column, says):
     assert error.column == column
     assert says in str(error)
     assert error.text == text
-    assert f"column {column + 1}:" in str(error)
+    assert f"column {column + 1 if text.strip() else 1}:" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -57,3 +57,37 @@ def test_smoke_of_a_bad_file_is_one_sentence_and_2(tmp_path):
     assert [line for line in done.stderr.splitlines() if "notes.pt" in line]
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_a_tensor_clicked_while_torch_starts_is_the_one_that_is_shown(qtbot, settings, tmp_path, monkeypatch):
+    """The window opened the first tensor instead, as if nobody had clicked."""
+    import threading
+
+    import torch
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    from tests.ui.stand_in import StandIn
+    from weightedit.ui import window as shell
+
+    may_start = threading.Event()
+    monkeypatch.setattr(shell, "warm_up", lambda progress: (str(may_start.wait(30)), ["cpu"]))
+    torch.save({"a": torch.zeros(2, 2), "b": torch.zeros(2, 2)}, tmp_path / "net.pt")
+    window = shell.MainWindow(settings, StandIn)
+    try:
+        with qtbot.waitExposed(window):
+            window.show()
+        window.open([str(tmp_path / "net.pt")])
+        view = window.tree.tree
+        qtbot.waitUntil(lambda: view.rows.rowCount() == 2 and view.isVisible())
+        place = view.visualRect(view.rows.index(1, 0)).center()
+        QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+        may_start.set()
+        qtbot.waitUntil(lambda: window.workbench is not None and not window.tasks.active)
+        assert window.workbench.current()[1] == "b"
+        assert [name for _, name in view.selected_tensors()] == ["b"]
+    finally:
+        may_start.set()
+        window.tasks.shutdown()
+        window.close()
+        window.deleteLater()

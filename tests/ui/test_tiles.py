@@ -308,3 +308,21 @@ def test_only_what_is_shown_is_read(bench: Bench, monkeypatch: pytest.MonkeyPatc
     bench.wait()
     assert bench.heatmap.reduced.rows == range(3, 9)
     assert 0 < sum(read) <= 4 * 3 * 2 * 2
+
+
+def test_the_table_names_its_own_dims_while_tiles_are_on(qtbot, tmp_path):
+    """The bar of the values said the rows and columns of a tile, and the table had those of the slice."""
+    with bench_on(qtbot, tmp_path / "a.pt", {"w": torch.arange(1152.0).reshape(16, 8, 3, 3)}) as bench:
+        bench.open("w")
+        bench.press(bench.page.dims.tiles)
+        bench.press(bench.page.header.views.buttons["Values"])
+        dims, model = bench.page.dims, bench.page.values_pane.model
+        assert (dims.rows.currentText(), dims.columns.currentText()) == ("0 · 16", "1 · 8")
+        assert (model.rowCount(), model.columnCount()) == (16, 8)
+        dims.rows.setCurrentIndex(2)
+        dims.rows.activated.emit(2)
+        bench.wait()
+        assert (model.rowCount(), model.columnCount()) == (3, 8)
+        bench.press(bench.page.header.views.buttons["Heatmap"])
+        assert bench.page.heatmap_pane.tiling is not None
+        assert (dims.rows.isHidden(), dims.tiles_line.isHidden()) == (True, False)

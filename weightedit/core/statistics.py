@@ -84,7 +84,10 @@ class Statistics:
         order = np.argsort(sizes, kind="stable")
         reached = np.cumsum(counts[order])
         place = int(np.searchsorted(reached, percent / 100 * reached[-1]))
-        return float(sizes[order][min(place, len(order) - 1)])
+        found = float(sizes[order][min(place, len(order) - 1)])
+        if self.minimum is None or self.maximum is None:
+            return found
+        return min(found, float(max(abs(self.minimum), abs(self.maximum))))  # the middle of a code may lie beyond
 
     @property
     def smallest_magnitude(self) -> float | None:

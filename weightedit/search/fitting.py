@@ -8,14 +8,15 @@ from math import prod
 from weightedit.core.errors import ExpressionError
 from weightedit.core.region import shape_text
 from weightedit.search.nodes import Constant, Extent, Named, Node, Own, Reduce, children, walk
-from weightedit.search.tokens import shortened
+from weightedit.search.tokens import shortened, shown_column
 
 Shape = tuple[int, ...]
 
 
 def failure(text: str, node: Node, what: str) -> ExpressionError:
     """Return the error that an expression does not fit, with its place."""
-    return ExpressionError(f"{shortened(text)} cannot be worked out at column {node.column + 1}: {what}.",
+    column = shown_column(text, node.column)
+    return ExpressionError(f"{shortened(text)} cannot be worked out at column {column}: {what}.",
                            text=text, column=node.column)  # fmt: skip
 
 

@@ -51,11 +51,17 @@ def shortened(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
+def shown_column(text: str, column: int) -> int:
+    """Return the 1-based column in an expression as messages show it: blanks before it stand for what is not shown."""
+    return column + 1 - (min(len(text) - len(text.lstrip()), column) if text.strip() else column)
+
+
 def fail(text: str, column: int, what: str) -> NoReturn:
     """Raise an error that shows where an expression does not read, and why."""
     end = "" if what.endswith("?") else "."
     named = f"The expression {shortened(text)}".rstrip()
-    raise ExpressionError(f"{named} does not read at column {column + 1}: {what}{end}", text=text, column=column)
+    raise ExpressionError(f"{named} does not read at column {shown_column(text, column)}: {what}{end}",
+                          text=text, column=column)  # fmt: skip
 
 
 def tokenize(text: str) -> list[Token]:

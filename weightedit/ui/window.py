@@ -239,7 +239,7 @@ class MainWindow(QMainWindow):
         self.ready.emit()
         if self.current is not None:
             self.workbench.set_document(self.current.document)
-            self._show_first(self.current)
+            self._show_first(self.current, self.tree.tree.tensor_at(self.tree.tree.currentIndex()))
         self.show_pages()
 
     # ---- documents
@@ -283,11 +283,11 @@ class MainWindow(QMainWindow):
             self._show_first(opened)
         self.refresh()
 
-    def _show_first(self, opened: OpenDocument) -> None:
+    def _show_first(self, opened: OpenDocument, picked: tuple[OpenDocument, str] | None = None) -> None:
         if QApplication.focusWidget() in (None, self.centralWidget()):
             self.tree.tree.setFocus()
-        name = opened.first_tensor()
-        if name is not None and not self.tree.tree.select(opened, name):
+        name = opened.first_tensor() if picked is None else picked[1]
+        if name is not None and (picked or not self.tree.tree.select(opened, name)):
             self.show_tensor(opened, name)
 
     def show_tensor(self, opened: OpenDocument, name: str) -> None:

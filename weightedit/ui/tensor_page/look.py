@@ -42,15 +42,15 @@ class Look(QObject):
 
     def _choose_view(self, view: SliceView) -> None:
         tiling = self._pane.tiling
-        if tiling is None:
+        if tiling is None or not self._dims.is_picture:
             self._selection.set_view(view)
         else:
             self._pane.tiles.choose(replace(tiling, fixed=dict(view.fixed)))
 
     def show_view(self) -> None:
-        """Show which slice or tiles are looked at."""
+        """Show which slice or tiles are looked at; views beside the heatmap have slices alone."""
         tiling, view = self._pane.tiling, self._selection.view
-        if tiling is not None:
+        if tiling is not None and self._dims.is_picture:
             view = SliceView(tiling.rows_dim, tiling.columns_dim, tiling.fixed)
         self._dims.show_view(self._selection.shape, view)
         self._show_dead()

@@ -160,6 +160,7 @@ class TensorPage(QWidget):
         self.views.choose(name)
         self.header.views.choose(TITLES[name])
         self.dims.show_picture_controls(name == "heatmap")
+        self.look.show_view()
         self.values_pane.formats.setVisible(name == "values")
         self._show_dims()
         self._read_again()

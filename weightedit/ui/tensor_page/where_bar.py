@@ -165,7 +165,7 @@ class WhereBar(QFrame):
             parse_condition(self.text)
         except ExpressionError as error:
             self._say("", str(error))
-            self.field.setProperty("column", error.column)
+            self.field.setProperty("column", error.column + max(self.field.text().rfind(self.text), 0))
             return False
         self._say("counting…", "")
         return True
