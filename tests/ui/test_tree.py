@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from PySide6.QtCore import QModelIndex, QPoint, Qt
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QLineEdit
 
@@ -280,3 +280,22 @@ def test_deep_names_stay_in_sight(qtbot, open_window, tmp_path):
     index = view.currentIndex()
     assert view.viewport().rect().contains(view.visualRect(index).center())
     assert not view.grab().isNull()
+
+
+def test_picked_rows_come_in_the_order_of_the_tree(qtbot, open_window, checkpoint):
+    """Also rows below a closed one, and however they were picked."""
+    window = open_window(checkpoint)
+    tree = window.tree.tree
+    tree.expandAll()
+    whole = [index for index in everything(tree.rows) if tree.tensor_at(index) is not None]
+    tree.clearSelection()
+    for index in (whole[4], whole[1], whole[3]):
+        tree.selectionModel().select(index, QItemSelectionModel.SelectionFlag.Select
+                                     | QItemSelectionModel.SelectionFlag.Rows)  # fmt: skip
+    wanted = [tree.tensor_at(whole[number]) for number in (1, 3, 4)]
+    assert tree.selected_tensors() == wanted
+    tree.collapseAll()
+    assert tree.selected_tensors() in (wanted, [])
+    assert tree.is_picked("tensor") == bool(tree.selected_tensors())
+    tree.clearSelection()
+    assert not any(tree.is_picked(what) for what in ("tensor", "entry", "group"))
