@@ -36,7 +36,7 @@ class Closing:
         window = self._window
         window.settings.set("window/geometry", window.saveGeometry())
         if window.left.isVisible():  # beside the start page it has no width of its own
-            window.settings.set("window/tree", window.left.width())
+            window.settings.set("window/tree", window.splitter.left_width)
         window.tasks.shutdown()
         for opened in window.documents.all:
             opened.document.close()

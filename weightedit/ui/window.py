@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from weightedit.core.errors import one_line
 from weightedit.ui.actions import ACTIONS, Bound, Reach
@@ -30,6 +30,7 @@ from weightedit.ui.preferences import Preferences
 from weightedit.ui.rail import Rail
 from weightedit.ui.recent import Recents
 from weightedit.ui.settings import Settings
+from weightedit.ui.sides import Sides
 from weightedit.ui.start_page import EmptyState, StartPage
 from weightedit.ui.status_bar import StatusBar
 from weightedit.ui.steps import Steps
@@ -151,9 +152,7 @@ class MainWindow(QMainWindow):
         centre.setSpacing(0)
         centre.addWidget(self.errors)
         centre.addWidget(self.pages, 1)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.setHandleWidth(1)
-        self.splitter.setChildrenCollapsible(False)
+        self.splitter = Sides()
         self.left = Place("left")
         self.left.setMaximumWidth(TREE_MOST)
         self.splitter.addWidget(self.left)
