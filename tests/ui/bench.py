@@ -36,7 +36,8 @@ class Bench:
         self.document: Document = open_document(path)
         self.workbench = Workbench(self.tasks, settings or Settings())
         self.said: list[str] = []
-        self.workbench.status.connect(self.said.append)
+        self.workbench.status.connect(lambda text: text and self.said.append(text))
+        self.workbench.told.connect(self.said.append)
         self.workbench.resize(960, 820)
         with qtbot.waitExposed(self.workbench):
             self.workbench.show()

@@ -27,6 +27,7 @@ class StandIn(QWidget):
     current_changed = Signal()
     selection_changed = Signal()
     status = Signal(str)
+    told = Signal(str)
 
     def __init__(self, tasks: Any, settings: Any) -> None:
         super().__init__()

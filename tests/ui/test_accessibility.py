@@ -14,6 +14,7 @@ from tests.ui.conftest import wait_ready
 INNER = ("qt_tableview_cornerbutton", "qt_toolbar_ext_button")
 """Parts that Qt makes; their name is that of what they are in."""
 ASIDES = ("settings", "operations", "keys", "about")
+VIEWS = ("heatmap", "values", "histogram", "profiles", "spectrum")
 
 
 @pytest.fixture
@@ -47,15 +48,17 @@ def name_of(widget):
     return "" if found is None else found.text(QAccessible.Text.Name)
 
 
-def focusable(window):
-    widgets = [widget for widget in window.findChildren(QWidget) if widget.isVisible()]
-    return [widget for widget in widgets if widget.isEnabled() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus]
+def focusable(window, policy=Qt.FocusPolicy.TabFocus):
+    """What takes the focus; the parts that Qt makes in another widget take it for that one."""
+    widgets = [widget for widget in window.findChildren(QWidget) if widget.isVisible() and widget.isEnabled()]
+    return [widget for widget in widgets if widget.focusPolicy() & policy]
 
 
-@pytest.mark.parametrize("place", ["heatmap", "values", "start", "palette", *ASIDES])
+@pytest.mark.parametrize("place", [*VIEWS, "start", "palette", *ASIDES])
 def test_everything_that_is_pressed_or_typed_into_has_a_name(window, place):
     bring(window, place)
-    widgets = {*focusable(window), *(one for one in window.findChildren(QAbstractButton) if one.isVisible())}
+    buttons = {one for one in window.findChildren(QAbstractButton) if one.isVisible()}
+    widgets = buttons | {*focusable(window, Qt.FocusPolicy.WheelFocus)}
     widgets = {one for one in widgets if one.objectName() not in INNER and one.focusProxy() is None}
     nameless = sorted(f"{type(one).__name__} {one.objectName()!r} in {type(one.parentWidget()).__name__}"
                       for one in widgets if not name_of(one).strip())  # fmt: skip
@@ -68,7 +71,7 @@ def is_passed(widget):
     return group is not None and group.exclusive() and group.checkedButton() not in (None, widget)
 
 
-@pytest.mark.parametrize("place", ["heatmap", "values", "start", *ASIDES])
+@pytest.mark.parametrize("place", [*VIEWS, "start", *ASIDES])
 def test_tab_gets_to_every_control_and_comes_round(window, place):
     bring(window, place)
     wanted = {one for one in focusable(window) if one.focusProxy() is None and not is_passed(one)}

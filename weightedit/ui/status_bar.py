@@ -113,7 +113,7 @@ class StatusBar(QWidget):
         self._tasks = tasks
         self.devices: list[str] = ["cpu"]
         self.device = "cpu"
-        self._filed = ""
+        self._filed = self._passing = ""
         self._there_is = memory_there_is()
         self._build()
         tasks.changed.connect(self._show_tasks)
@@ -198,12 +198,21 @@ class StatusBar(QWidget):
 
     def say(self, text: str, level: str = "ok") -> None:
         """Show what just happened, for a while."""
+        self._passing = ""
         self.message.setText(text)
         self.message_icon.show_icon(*LEVELS[level])
         for widget in (self.message, self.message_icon, self._message_line):
             widget.setVisible(bool(text))
         if text:
             self._message_timer.start()
+
+    def say_passing(self, text: str) -> None:
+        """Show something about the tensor that is shown, until another one is; an empty text takes it back."""
+        if text:
+            self.say(text)
+        elif self._passing:
+            self.say("")
+        self._passing = text
 
     def say_filed(self, text: str) -> None:
         """Show that something was saved or exported, until the next change."""

@@ -98,11 +98,11 @@ class TabStrip(QTabBar):
                 self.closed.emit(place)
                 return
 
-    def show_tab(self, place: int, name: str, modified: bool) -> None:
-        """Show a tab's name, cut at the front where it is long, and its mark."""
-        short = shortened(name)
+    def show_tab(self, place: int, name: str, modified: bool, title: str = "") -> None:
+        """Show a tab's name, cut at the front where it is long, its mark, and its document where that must be said."""
+        short = f"{shortened(name)} · {shortened(title)}" if title else shortened(name)
         self.setTabText(place, short.replace("&", "&&"))
-        self.setTabToolTip(place, name)
+        self.setTabToolTip(place, f"{name}\n{title}" if title else name)
         end = self.tabButton(place, QTabBar.ButtonPosition.RightSide)
         if isinstance(end, _TabEnd):
             end.is_modified = modified

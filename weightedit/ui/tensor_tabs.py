@@ -162,17 +162,28 @@ class TensorTabs(QWidget):
                 continue
             if change.structure or page.slot.name in change.names:
                 page.change(change)
-            self.strip.show_tab(place, page.name, page.slot.is_modified)
+        self._show_names()
 
     def refresh(self, document: Document) -> None:
         """Read a document's tensors anew, which lie in another file after a save."""
-        for place, page in enumerate(self.all):
+        for page in self.all:
             if page.document is document:
                 page.refresh()
-                self.strip.show_tab(place, page.name, page.slot.is_modified)
+        self._show_names()
+
+    def _show_names(self) -> None:
+        """Write on each tab its tensor's name, and its document's where a tab of another one has the same name."""
+        pages = self.all
+        documents: dict[str, set[int]] = {}
+        for page in pages:
+            documents.setdefault(page.name, set()).add(id(page.document))
+        for place, page in enumerate(pages):
+            title = page.document.title if len(documents[page.name]) > 1 else ""
+            self.strip.show_tab(place, page.name, page.slot.is_modified, title)
 
     def _turn(self, _: int = 0) -> None:
         page = self.page
+        self._show_names()
         self.strip.setVisible(page is not None)
         self.pages.setCurrentWidget(self.nothing if page is None else page)
         self.turned.emit()

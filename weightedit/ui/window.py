@@ -169,6 +169,7 @@ class MainWindow(QMainWindow):
         body.addWidget(self.splitter, 1)
         whole = QWidget()
         whole.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        whole.setAccessibleName("weightedit")
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -229,7 +230,8 @@ class MainWindow(QMainWindow):
         self.workbench = self._make_workbench(self.tasks, self.settings)
         self.workbench.current_changed.connect(self._tensor_changed)
         self.workbench.selection_changed.connect(self.actions_of.refresh)
-        self.workbench.status.connect(self.status.say)
+        self.workbench.status.connect(self.status.say_passing)
+        self.workbench.told.connect(self.status.say)
         self.status.device_chosen.connect(self.workbench.set_device)
         self.pages.addWidget(self.workbench)
         self.panels.take(self.workbench.places.values(), self.workbench.panels)
@@ -299,6 +301,7 @@ class MainWindow(QMainWindow):
 
     def _tensor_changed(self) -> None:
         """Follow the tab that is shown: its document is the current one, and its row too."""
+        self.status.say_passing("")
         shown = None if self.workbench is None else self.workbench.current()
         if shown is not None:
             opened = self.documents.of(shown[0])

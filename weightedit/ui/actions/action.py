@@ -10,6 +10,7 @@ from PySide6.QtGui import QKeySequence
 
 if TYPE_CHECKING:
     from weightedit.ui.documents import OpenDocument
+    from weightedit.ui.tensor_page.heatmap_pane import HeatmapPane
     from weightedit.ui.tensor_page.page import TensorPage
     from weightedit.ui.window import MainWindow
     from weightedit.ui.workbench import Workbench
@@ -36,6 +37,12 @@ class Reach:
         page = self.work.page
         assert page is not None
         return page
+
+    def show_heatmap(self) -> HeatmapPane:
+        """Show the heatmap of the page instead of another view, and return it."""
+        if self.page.view_name != "heatmap":
+            self.page.set_view("heatmap")
+        return self.page.heatmap_pane
 
     @property
     def document(self) -> OpenDocument:

@@ -9,7 +9,6 @@ from weightedit.ui.actions.action import Action, Reach
 
 if TYPE_CHECKING:
     from weightedit.core.places import Extreme
-    from weightedit.ui.tensor_page.heatmap_pane import HeatmapPane
 
 MAPS = {"Tide": "blue, page, orange; for signed values", "Dusk": "from the page to bright; for magnitudes",
         "viridis": "dark violet to yellow", "cividis": "dark blue to yellow, alike for most colour vision",
@@ -25,15 +24,8 @@ LEVELS = {"symmetric": ("Symmetric levels", "± the 99.9th percentile of the mag
           "tile": ("Levels of each tile", "the largest magnitude of each tile, so that small tiles show")}  # fmt: skip
 
 
-def _pane(at: Reach) -> HeatmapPane:
-    """Return the heatmap of the page that is shown, and show it."""
-    if at.page.view_name != "heatmap":
-        at.page.set_view("heatmap")
-    return at.page.heatmap_pane
-
-
 def _turn_tiles(at: Reach) -> None:
-    pane = _pane(at)
+    pane = at.show_heatmap()
     if not pane.tiles.can_be:
         at.work.status.emit("Tiles need a tensor of two or more dimensions.")
     pane.tiles.turn(pane.tiling is None)
@@ -41,7 +33,7 @@ def _turn_tiles(at: Reach) -> None:
 
 def _dead(step: int) -> Callable[[Reach], None]:
     def go(at: Reach) -> None:
-        pane = _pane(at)
+        pane = at.show_heatmap()
         if pane.tiling is None:
             at.work.status.emit("Dead tiles are looked for while tiles are shown; T shows them.")
         elif not (pane.picking.next_dead(step) if step else pane.picking.pick_dead()):
@@ -51,19 +43,19 @@ def _dead(step: int) -> Callable[[Reach], None]:
 
 
 def _turn_crosshair(at: Reach) -> None:
-    _pane(at)
+    at.show_heatmap()
     at.page.dims.crosshair.toggle()
 
 
 def _turn_phase(at: Reach) -> None:
-    pane = _pane(at)
+    pane = at.show_heatmap()
     if pane.pinned is None or pane.pinned.spec.type.family != "complex":
         at.work.status.emit("Only complex values have a phase.")
     pane.show_phase(not pane.leveling.is_phase)
 
 
 def _extreme(kind: Extreme) -> Callable[[Reach], None]:
-    return lambda at: _pane(at).going.to_extreme(kind, at.work.status.emit)
+    return lambda at: at.show_heatmap().going.to_extreme(kind, at.work.status.emit)
 
 
 def _picked(step: int) -> Callable[[Reach], None]:
@@ -72,14 +64,13 @@ def _picked(step: int) -> Callable[[Reach], None]:
         if make is None or at.page.selection.is_empty:
             at.work.status.emit("Nothing is selected.")
         else:
-            pane = _pane(at)
-            pane.going.to_picked(step, make, at.work.status.emit)
+            at.show_heatmap().going.to_picked(step, make, at.work.status.emit)
 
     return go
 
 
 def _map(name: str, text: str) -> Action:
-    return Action(f"map-{name}", f"Colour map {name}", lambda at: _pane(at).choose_map(name),
+    return Action(f"map-{name}", f"Colour map {name}", lambda at: at.show_heatmap().choose_map(name),
                   f"Draw this kind of values in {name}: {text}.", (), "View/Colour map", "tensor",
                   checked=lambda at: at.page.heatmap_pane.map_name == name)  # fmt: skip
 
@@ -92,7 +83,7 @@ def _levels(choice: str) -> Action:
 
 
 def _choose_levels(at: Reach, choice: str) -> None:
-    pane = _pane(at)
+    pane = at.show_heatmap()
     if choice == "tile" and pane.tiling is None:
         pane.tiles.turn(True)
     if choice in pane.leveling.choices:

@@ -98,6 +98,7 @@ class Going(QObject):
             if found is None:
                 say("No NaN and no Inf here.")
             else:
+                say("")
                 self.to_index(found)
 
         self._tasks.start("Looking for NaN and Inf", work, on_result=done, on_error=self._pane.failed.emit,
@@ -141,6 +142,7 @@ class Going(QObject):
             if found is None:
                 say("No value is selected here.")
             else:
+                say("")
                 self._shown, self._shown_of = found, picks
                 self._show(found, closer=True)
 

@@ -104,6 +104,7 @@ class ProfilesPane(AnalysisPane):
         self.bar.addStretch(1)
         self.bar.addWidget(self.copy_button)
         for button in (self.dead, self.outliers):
+            button.hide()  # until it says how many there are
             button.setProperty("kind", "link")
         first = QHBoxLayout()
         first.setSpacing(10)

@@ -129,7 +129,16 @@ class TreeModel(QAbstractItemModel):
     def document(self, index: Index) -> OpenDocument | None:
         """Return the document a row belongs to."""
         node = self.node(index)
-        return None if node is None else self._documents.get(self.root_of(node))
+        return None if node is None else self.document_of(node)
+
+    def document_of(self, node: Node) -> OpenDocument | None:
+        """Return the document a row belongs to."""
+        return self._documents.get(self.root_of(node))
+
+    def between(self, parent: Index, first: int, last: int) -> list[Node]:
+        """Return rows of one level that were fetched."""
+        node = self._parent_node(parent)
+        return [] if node is None else self._children_shown(node)[first : last + 1]
 
     def outline_of(self, node: Node) -> Outline | None:
         """Return the outline a row comes from."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
+from PySide6.QtCore import (
+    QEvent,
+    QItemSelectionModel,
+    QItemSelectionRange,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRectF,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import (
     QAction,
     QContextMenuEvent,
@@ -19,6 +28,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyleOptionViewItem, QTreeView, QWidget
 
+from weightedit.core.outline import Node
 from weightedit.core.slots import Entry
 from weightedit.ui.actions.action import plain
 from weightedit.ui.documents import OpenDocument
@@ -143,12 +153,36 @@ class TreeView(QTreeView):
 
     def selected_tensors(self) -> list[tuple[OpenDocument, str]]:
         """Return the selected tensors, in the order of the tree."""
-        found: list[tuple[OpenDocument, str]] = []
-        for index in sorted(self.selectionModel().selectedRows(), key=lambda index: self.visualRect(index).top()):
-            node, document = self.rows.node(index), self.rows.document(index)
-            if node is not None and document is not None and slot_of(node) is not None and node.entry is not None:
-                found.append((document, node.entry.name))
-        return found
+        return [(document, node.entry.name) for document, node in self._picked()
+                if slot_of(node) is not None and node.entry is not None]  # fmt: skip
+
+    def is_picked(self, what: str) -> bool:
+        """Return whether a `tensor`, or any `entry`, or else an entry or a `group`, is selected."""
+        for part in self._ranges():
+            for node in self.rows.between(part.parent(), part.top(), part.bottom()):
+                if node.entry is not None and (what != "tensor" or slot_of(node) is not None):
+                    return True
+                if what == "group" and node.kind == "group":
+                    return True
+        return False
+
+    def _ranges(self) -> list[QItemSelectionRange]:
+        found = self.selectionModel().selection()
+        return [found.at(number) for number in range(found.size())]
+
+    def _picked(self) -> list[tuple[OpenDocument, Node]]:
+        """Return the selected rows in the order of the tree, by ranges: there may be a hundred thousand."""
+        rows: list[tuple[tuple[int, ...], Node]] = []
+        for part in self._ranges():
+            if part.left() == Column.NAME:
+                above: tuple[int, ...] = ()
+                parent = part.parent()
+                while parent.isValid():
+                    above, parent = (parent.row(), *above), parent.parent()
+                nodes = self.rows.between(part.parent(), part.top(), part.bottom())
+                rows += [((*above, row), node) for row, node in enumerate(nodes, part.top())]
+        rows.sort(key=lambda row: row[0])
+        return [(document, node) for _, node in rows if (document := self.rows.document_of(node)) is not None]
 
     def tensor_at(self, index: QModelIndex) -> tuple[OpenDocument, str] | None:
         """Return the tensor whose row this is."""
@@ -159,21 +193,12 @@ class TreeView(QTreeView):
 
     def selected_entries(self) -> list[tuple[OpenDocument, Entry]]:
         """Return the selected tensors, values and containers, in the order of the tree."""
-        found: list[tuple[OpenDocument, Entry]] = []
-        for index in sorted(self.selectionModel().selectedRows(), key=lambda index: self.visualRect(index).top()):
-            node, document = self.rows.node(index), self.rows.document(index)
-            if node is not None and document is not None and node.entry is not None:
-                found.append((document, node.entry))
-        return found
+        return [(document, node.entry) for document, node in self._picked() if node.entry is not None]
 
     def selected_targets(self) -> list[tuple[OpenDocument, str | tuple[Any, ...]]]:
         """Return what the selected rows stand for: the path of an entry, the dotted prefix of a group."""
-        found: list[tuple[OpenDocument, str | tuple[Any, ...]]] = []
-        for index in sorted(self.selectionModel().selectedRows(), key=lambda index: self.visualRect(index).top()):
-            node, document = self.rows.node(index), self.rows.document(index)
-            if node is not None and document is not None and (node.entry is not None or node.kind == "group"):
-                found.append((document, self.rows.prefix(node) if node.entry is None else node.entry.path))
-        return found
+        return [(document, self.rows.prefix(node) if node.entry is None else node.entry.path)
+                for document, node in self._picked() if node.entry is not None or node.kind == "group"]  # fmt: skip
 
     # ---- mouse and keyboard
 
