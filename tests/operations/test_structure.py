@@ -9,7 +9,7 @@ import torch
 import weightedit
 from tests.operations.oracle import same_bits
 from weightedit.core.as_pytorch import as_pytorch
-from weightedit.core.errors import EditRefused
+from weightedit.core.errors import ConfirmationNeeded, EditRefused
 
 
 def checkpoint():
@@ -299,3 +299,19 @@ def test_a_prefix_renames_all_below_it_also_onto_names_that_become_free(tmp_path
             document.apply("rename", "a.", to="c")
             document.apply("duplicate", "a", to="c.x")
         document.export(tmp_path / "b.pt")
+
+
+@pytest.mark.parametrize(("value", "level"), [("1x", "warning"), ([7], "warning"), (7.5, "notice"), (None, "notice")])
+def test_a_value_of_another_kind_is_a_hazard_that_a_recipe_keeps_accepted(path, value, level):
+    with weightedit.open(path) as document:
+        (hazard,) = document.preflight("set_value", "epoch", value=value)
+        assert (hazard.kind, hazard.level) == ("type-changes", level)
+        assert "7 is a whole number" in hazard.detail
+        document.apply("set_value", "epoch", value=value, accept={"type-changes"})
+        recipe = document.recipe
+        document.undo()
+        if level == "warning":
+            with pytest.raises(ConfirmationNeeded):
+                document.apply("set_value", "epoch", value=value)
+        recipe.apply(document)
+        assert next(entry.value for entry in document.entries if entry.name == "epoch") == value

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent
-from PySide6.QtWidgets import QApplication, QLineEdit, QMenu
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu
 
 from tests.ui.conftest import wait_ready
 
@@ -64,7 +64,7 @@ def type_into_row(qtbot, window, text):
 
 
 @pytest.mark.parametrize(("name", "shown", "typed", "meant"), [
-    ("epoch", "3", "7", 7), ("epoch", "3", "'7'", "7"), ("classes.1", "dog", "a [dog]", "a [dog]"),
+    ("epoch", "3", "7", 7), ("classes.0", "cat", "'7'", "7"), ("classes.1", "dog", "a [dog]", "a [dog]"),
     ("classes", "['cat', 'dog']", "[1, None]", [1, None]),
 ])  # fmt: skip
 def test_enter_sets_a_value_and_undo_takes_it_back(qtbot, window, name, shown, typed, meant):
@@ -145,3 +145,22 @@ def test_the_menu_of_a_row_offers_its_edits(qtbot, window):
     titles = [action.text().replace("&", "") for action in menu.actions() if action.isEnabled()]
     assert {"Set value…", "Rename…", "Duplicate", "Delete from the checkpoint"} <= set(titles)
     menu.close()
+
+
+def test_a_typo_that_makes_a_text_of_a_number_is_asked_about_and_enter_confirms(qtbot, window):
+    """`1x` typed for a number became the text '1x' without a word."""
+    go_to(window, "epoch")
+    qtbot.keyClick(window.tree.tree, Qt.Key.Key_Return)
+    editor = window.tree.tree.findChild(QLineEdit, "rename")
+    editor.selectAll()
+    qtbot.keyClicks(editor, "1x")
+    assert editor.findChild(QLabel).text() == "a text"
+    with qtbot.waitSignal(window.failed):
+        type_into_row(qtbot, window, "1x")
+    assert value(window, "epoch") == 3
+    window.activateWindow()
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is not None
+                    and getattr(QApplication.focusWidget(), "text", str)() == "Set it all the same")  # fmt: skip
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: value(window, "epoch") == "1x")
+    assert window.current.document.history.steps[-1].edit.accepted == ("type-changes",)

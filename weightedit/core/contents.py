@@ -110,6 +110,13 @@ def dotted(path: tuple[Any, ...]) -> str:
     return ".".join(key if isinstance(key, str) else str(key) for key in path)
 
 
+def kind_of(value: Any) -> str:
+    """Say in words what kind of value something is that is no tensor, with its article."""
+    kinds = {bool: "True or False", int: "a whole number", float: "a number", complex: "a complex number",
+             str: "a text", list: "a list", tuple: "a tuple", type(None): "None"}  # fmt: skip
+    return "a dict" if isinstance(value, dict) else kinds.get(type(value), f"a {type(value).__name__}")
+
+
 def brief(value: Any) -> str:
     """Return a short text of a value that is no tensor."""
     if isinstance(value, str) and len(value) > LONGEST_TEXT:

@@ -22,6 +22,7 @@ from weightedit.core.progress import CancelFlag, Progress, Report
 from weightedit.core.reader import Origin, Reader
 from weightedit.core.spill import Spill
 from weightedit.core.stepping import joined, move, names_of, with_layout
+from weightedit.core.targets import only_name
 
 if TYPE_CHECKING:
     from weightedit.core.conditions import Conditions
@@ -178,7 +179,7 @@ class Document(Reader):
                 callback(change)
 
     def resolve(self, name: TensorName) -> PinnedTensor:
-        """Find a tensor argument: in this document, or in the file it names."""
+        """Find a tensor argument: in this document, or in the file it names; without a name, the only one there."""
         from weightedit.core.reloading import changed_files
 
         if name.file is None:
@@ -186,7 +187,7 @@ class Document(Reader):
         other = self._others.get(name.file)
         if other is None or changed_files(other.files):  # written anew since an edit took something of it
             other = self._others[name.file] = self._resolve_file(name.file)
-        return other.pin(name.tensor)
+        return other.pin(name.tensor if name.tensor else only_name(other.slots, name.file))
 
     @property
     def can_undo(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from weightedit.core.arrange import Arrange, pairs_of, same_pairs
 from weightedit.core.commands import Command, Rename
-from weightedit.core.contents import brief, dotted
+from weightedit.core.contents import brief, dotted, kind_of
 from weightedit.core.drafted import Container, EntryIndex, Item, NewTensor
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, Level, refusal
@@ -134,6 +134,13 @@ class Draft:
             self.refuse(entry, f"{entry.name} lies in a tuple, which never changes",
                         f"Set {whole or 'the whole'} as a tuple of its own.")  # fmt: skip
         self._item(entry)[1].value = value
+        before, after = kind_of(entry.value), kind_of(value)
+        if before != after:
+            harmless = value is None or entry.value is None or (type(entry.value), type(value)) == (int, float)
+            self.hazards.append(Hazard("type-changes", "notice" if harmless else "warning",
+                                       f"{entry.name} becomes another kind of value",
+                                       f"{brief(entry.value)} is {before}, {brief(value)} is {after}.",
+                                       (entry.name,), 1))  # fmt: skip
         self._also(entry, "notice")
         self.names.add(entry.name)
         self.lines.append(f"{entry.name}: {brief(entry.value)} → {brief(value)}")

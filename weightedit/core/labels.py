@@ -19,6 +19,7 @@ def label(operation: Operation, edit: Edit) -> str:
 
 def place(edit: Edit, names: list[str]) -> str:
     """Return where it was done: `q_proj.weight [512:640, :]`, or how many tensors."""
+    names = [name or "the tensor" for name in names]  # of a file that holds one tensor and nothing else
     what = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more" if names else "nothing"
     region = "" if edit.region is None else edit.region if isinstance(edit.region, str) else \
         edit.region[0] if len(edit.region) == 1 else f"{len(edit.region)} regions"  # fmt: skip
@@ -36,6 +37,6 @@ def _text(value: Any) -> str:
             return str(tensor_over(value.data, value.dtype, ()).item())
         return f"{' × '.join(map(str, value.shape))} values"
     if isinstance(value, TensorName):
-        return value.tensor if value.file is None else f"{value.tensor} of {value.file}"
+        return value.tensor if value.file is None else f"{value.tensor} of {value.file}" if value.tensor else value.file
     text = str(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -139,6 +139,15 @@ def _match(index: SlotIndex, target: object) -> list[Slot]:
     return matched
 
 
+def only_name(slots: Sequence[Slot], file: str) -> str:
+    """Return the name of the one tensor in a file; raises `EditRefused`, with the names, where there are several."""
+    if len(slots) == 1 or any(not slot.name for slot in slots):
+        return slots[0].name if len(slots) == 1 else ""
+    names = ", ".join(slot.name for slot in slots[:5]) + (", …" if len(slots) > 5 else "")
+    what = f"{file} has {len(slots):,} tensors" if slots else f"{file} has no tensor"
+    raise EditRefused([refusal("not-found", what, f"Name one of them: {names}." if slots else "")])
+
+
 def missing(index: SlotIndex, target: str) -> Hazard:
     """Return the refusal for a name or pattern that nothing matches, with the nearest name."""
     names = [slot.name for slot in index.slots[:2_000]]

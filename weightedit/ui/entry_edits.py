@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtGui import QShortcut
 
 from weightedit.core.arrange import pairs_of
 from weightedit.core.contents import dotted
 from weightedit.core.document import Document
+from weightedit.core.errors import ConfirmationNeeded
 from weightedit.core.targets import group_target
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.tasks import TaskProgress
@@ -38,16 +40,28 @@ class EntryEdits(QObject):
              then: Callable[[Any], None] | None = None) -> None:  # fmt: skip
         self._window.tasks.start(name, work, on_result=then)
 
-    def set_value(self, found: OpenDocument, path: tuple[Any, ...], value: Any) -> None:
+    def set_value(self, found: OpenDocument, path: tuple[Any, ...], value: Any,
+                  accept: tuple[str, ...] = ()) -> None:  # fmt: skip
         """Set a value that is no tensor; what could not be read is said instead."""
         if isinstance(value, Exception):
             self._window.show_error(value, "Set value")
             return
 
         def work(progress: TaskProgress) -> None:
-            found.document.apply("set_value", [path], value=value, progress=progress.report, cancel=progress.cancel)
+            found.document.apply("set_value", [path], value=value, accept=accept, progress=progress.report,
+                                 cancel=progress.cancel)  # fmt: skip
 
-        self._run("Setting a value", found.document, work)
+        def failed(error: Exception) -> None:
+            self._window.show_error(error, "Set value")
+            if isinstance(error, ConfirmationNeeded):
+                card = self._window.errors.cards[0]
+                kinds = tuple(hazard.kind for hazard in error.hazards)
+                button = card.offer("Set it all the same", lambda: self.set_value(found, path, value, kinds))
+                button.setFocus(Qt.FocusReason.OtherFocusReason)
+                for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):  # what was typed is confirmed by Enter once more
+                    QShortcut(key, button, button.click, context=Qt.ShortcutContext.WidgetShortcut)
+
+        self._window.tasks.start("Setting a value", work, on_result=None, on_error=failed)
 
     def delete(self) -> None:
         """Delete the selected entries, each document's in one step."""

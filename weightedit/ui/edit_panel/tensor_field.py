@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -18,8 +19,18 @@ OF_FILE = "::"
 """Parts a file from a tensor's name in it."""
 
 
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).expanduser().is_file()
+    except (OSError, RuntimeError, ValueError):  # no path at all
+        return False
+
+
 class TensorField(Field):
-    """A tensor by name: of this document, or `file::name`; an operand may be a number or a list of numbers too."""
+    """A tensor by name: of this document, `file::name`, or a file that holds one.
+
+    An operand may be a number or a list of numbers too.
+    """
 
     def __init__(self, parameter: Parameter, names: list[str], parent: QWidget | None = None) -> None:
         super().__init__(parameter, parent)
@@ -52,6 +63,8 @@ class TensorField(Field):
         file, parted, name = text.partition(OF_FILE)
         if parted and file and name:
             return file.strip(), name.strip()
+        if _is_file(text):
+            return str(Path(text).expanduser()), ""  # the one tensor in it
         if self.declared.type == "operand":
             if text.startswith(("[", "(")):
                 return nested(text)
@@ -59,7 +72,8 @@ class TensorField(Field):
                 return parse_number(text, "float64")
             except NumberError:
                 raise FieldError(f"{text} is neither a number nor a tensor here.") from None
-        raise FieldError(f"There is no tensor {text} here; a tensor of another file is written file{OF_FILE}name.")
+        raise FieldError(f"There is no tensor {text} here; a tensor of another file is written "
+                         f"file{OF_FILE}name, or as the file alone where it holds one.")  # fmt: skip
 
     def set_value(self, value: Any) -> None:
         """Show a name, or what values were put here."""
@@ -73,7 +87,7 @@ class TensorField(Field):
             name = value
         elif isinstance(value, bool | int | float | complex):
             name = str(value)
-        self.edit.setText(f"{file}{OF_FILE}{name}" if file else str(name or ""))
+        self.edit.setText((f"{file}{OF_FILE}{name}" if name else str(file)) if file else str(name or ""))
 
     def clear(self) -> None:
         """Show nothing."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen
-from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView, QWidget
 
+from weightedit.core.contents import kind_of
 from weightedit.core.outline import Node, Outline
 from weightedit.ui.icons import paint_icon
+from weightedit.ui.literals import FieldError, plain
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.model import Column, Index, TreeModel
 from weightedit.ui.tree.row_texts import detail, slot_of
@@ -56,6 +58,19 @@ def paint_chip(painter: QPainter, rect: QRect, label: str) -> None:
     painter.setPen(theme.group_color(label))
     painter.drawText(place.adjusted(0, 0, -1, -1), Qt.AlignmentFlag.AlignCenter, label)
     painter.restore()
+
+
+def _say_kind(editor: QLineEdit, note: QLabel, text: str) -> None:
+    """Say at the right end of the field what kind of value the text will be read as."""
+    try:
+        kind = kind_of(plain(text))
+    except FieldError:
+        kind = "does not read"
+    note.setText(kind)
+    editor.setToolTip(f"Becomes {kind}" if kind != "does not read" else kind)
+    note.adjustSize()
+    note.move(editor.width() - note.width() - 6, (editor.height() - note.height()) // 2)
+    editor.setTextMargins(0, 0, note.width() + 8, 0)
 
 
 class TreeDelegate(QStyledItemDelegate):
@@ -187,6 +202,11 @@ class TreeDelegate(QStyledItemDelegate):
         editor = QLineEdit(parent)
         editor.setObjectName("rename")
         editor.setProperty("inline", True)
+        if self._model.edits_values:
+            note = QLabel(editor)
+            note.setProperty("role", "secondary")
+            note.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            editor.textChanged.connect(lambda text: _say_kind(editor, note, text))
         return editor
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem,
