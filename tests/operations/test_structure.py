@@ -295,8 +295,8 @@ def test_a_prefix_renames_all_below_it_also_onto_names_that_become_free(tmp_path
         assert [document.read(name).item() for name in document.tensors] == [1, 0, 2]
         document.apply("rename", "a.b", to="a")
         assert list(document.tensors) == ["a.x", "a.b.x", "a"]
+        document.apply("rename", "a.", to="c")
         with pytest.raises(EditRefused, match="is there already"):
-            document.apply("rename", "a.", to="c")
             document.apply("duplicate", "a", to="c.x")
         document.export(tmp_path / "b.pt")
 

@@ -306,7 +306,7 @@ class MainWindow(QMainWindow):
         if shown is not None:
             opened = self.documents.of(shown[0])
             self.current = opened or self.current
-            if opened is not None and (opened, shown[1]) not in self.tree.tree.selected_tensors():
+            if opened is not None and not self.tree.tree.is_at(opened, shown[1]):
                 self.tree.tree.blockSignals(True)
                 self.tree.tree.select(opened, shown[1])
                 self.tree.tree.blockSignals(False)

@@ -184,6 +184,11 @@ class TreeView(QTreeView):
         rows.sort(key=lambda row: row[0])
         return [(document, node) for _, node in rows if (document := self.rows.document_of(node)) is not None]
 
+    def is_at(self, document: OpenDocument, name: str) -> bool:
+        """Whether a tensor is selected, or its row is the current one and its selection is still being made."""
+        here = document, name
+        return self.tensor_at(self.currentIndex()) == here or here in self.selected_tensors()
+
     def tensor_at(self, index: QModelIndex) -> tuple[OpenDocument, str] | None:
         """Return the tensor whose row this is."""
         node, document = self.rows.node(index), self.rows.document(index)
