@@ -53,3 +53,14 @@ def test_the_examples_are_calls_and_recipes_that_read(one, tmp_path):
     (edit,) = Recipe.load(tmp_path / "fix.json").edits
     assert edit.operation == one.name
     assert set(edit.arguments) == set(arguments)
+
+
+RESTRUCTURES = ("duplicate", "add_tensor", "split")
+COMPUTES = [one for one in OPERATIONS if one.effect != "restructure" or one.name in RESTRUCTURES]
+
+
+@pytest.mark.parametrize("one", COMPUTES, ids=lambda one: one.name)
+def test_what_computes_values_says_where_that_is_defined(one):
+    """A link to the function of torch, or to the paper, that says what the values are."""
+    _, _, references = one.doc.partition("References\n----------\n")
+    assert "https://" in references

@@ -105,3 +105,18 @@ def test_which_integers_fit(dtype, number, data):
     for operation, exact in ((scale, value * number), (add, value + number)):
         low, high = operation.fits(info.min, info.max, number)
         assert (low <= value <= high) == (info.min <= exact <= info.max)
+
+
+def test_passes_stay_below_what_torch_splits_over_threads():
+    """A sum of as many values as a pass looks at is the same for any number of threads, as it is not split."""
+    from weightedit.operations.passes import PIECE
+
+    values, threads, sums = torch.randn(PIECE, generator=torch.Generator().manual_seed(0)), torch.get_num_threads(), []
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            sums.append(float(values.double().sum()))
+    finally:
+        torch.set_num_threads(threads)
+    assert PIECE < 1 << 15
+    assert len(set(sums)) == 1

@@ -182,3 +182,11 @@ def test_a_matrix_past_the_budget_is_refused():
     tensor = torch.zeros(1).expand(5000, 5000)
     with weightedit.open({"w": tensor}) as doc, pytest.raises(weightedit.EditRefused, match="too large for low_rank"):
         doc.apply("low_rank", "w", accept="all", rank=3)
+
+
+def test_a_shape_of_too_many_dimensions_is_refused_in_a_sentence():
+    """torch and numpy have at most 64; their own errors would come from deep within."""
+    with weightedit.open({"w": torch.ones(1)}) as doc:
+        for operation, arguments in (("reshape", {"shape": [1] * 70}), ("repeat", {"repeats": [1] * 70})):
+            with pytest.raises(weightedit.EditRefused, match="at most 64 dimensions"):
+                doc.apply(operation, "w", **arguments)

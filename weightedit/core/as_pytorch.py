@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from weightedit.core.conditions import is_conditional
 from weightedit.core.edit import Edit, TensorName, TensorValue, is_tensor_argument
-from weightedit.core.errors import EditRefused, RegionError
-from weightedit.core.region import Box, parse_region, parse_regions
-from weightedit.core.spec import TensorSpec
+from weightedit.core.errors import EditRefused
+from weightedit.core.printed_write import PrintedWrite, bracketed
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -55,20 +54,38 @@ def _lines(document: Document, operation: Operation, edit: Edit, slots: Sequence
         yield from (note,) if note else ()
     if operation.effect == "write" and overlaps_itself(slots[0].spec):
         yield from _rebound(document, slots, edit, f"{place}.clone()")
-    code = operation.code(slots[0].spec, edit.arguments) if callable(operation.code) else operation.code
+    given = {name: _known(document, value) for name, value in edit.arguments.items()}
+    code = operation.code(slots[0].spec, given) if callable(operation.code) else operation.code
     mentioned = operation.mentions(**edit.arguments) if operation.mentions is not None else ()
     arguments["at"] = [_mentioned(document, name) for name in mentioned]
-    if is_conditional(edit.region):
-        yield from _masked(document, edit, place, slots[0].spec, code, arguments)
+    if operation.effect != "write":
+        current = f"{place}{'' if edit.region is None else bracketed(str(edit.region))}"
+        *lines, values = code.format(current=current, **arguments).split("\n")
+        yield from lines
+        yield from _rebound(document, slots, edit, values)
         return
-    for region in _regions(edit, slots[0].spec, keeps="{kept}" in code):
-        index = "" if region is None else _bracketed(region)
-        current = f"{place}{index}"
-        values = code.format(current=current, kept=current, cells=current, tensor=place, region=index, **arguments)
-        if operation.effect == "write":
-            yield f"{place}.copy_({values})" if region is None else f"{current} = {values}"
-        else:
-            yield from _rebound(document, slots, edit, values)
+    masked = ("", "")
+    if operation.masked is not None:
+        masked = (operation.masked(slots[0].spec, given, True), operation.masked(slots[0].spec, given, False))
+    mixes = operation.mentions is not None or any(map(is_tensor_argument, edit.arguments.values()))
+    write = PrintedWrite(place, slots[0].spec, code, arguments, masked, mixes)
+    if is_conditional(edit.region):
+        assert document.conditions is not None
+        text, condition = document.conditions(str(edit.region))
+        names = {name: _mentioned(document, name) for name in condition.names}
+        yield from write.where(text, condition, names)
+    elif isinstance(edit.region, tuple):
+        yield from write.regions(list(edit.region))
+    else:
+        yield from write.whole() if edit.region is None else write.region(edit.region)
+
+
+def _known(document: Document, value: Any) -> Any:
+    """Return an argument as an operation's code function takes it: a tensor of the document as its spec."""
+    if isinstance(value, TensorName) and value.file is None:
+        found = document.find(value.tensor)
+        return found.spec if found is not None else value
+    return value
 
 
 def _mentioned(document: Document, name: str) -> str:
@@ -79,28 +96,6 @@ def _mentioned(document: Document, name: str) -> str:
     if found.spec.type.is_integer:
         return f"{code}.double()"
     return f"{code}.float()" if found.spec.type.is_floating and found.spec.type.itemsize < 4 else code
-
-
-def _masked(document: Document, edit: Edit, place: str, spec: TensorSpec, code: str,
-            arguments: dict[str, Any]) -> Iterator[str]:  # fmt: skip
-    """Yield a write of the cells where a condition holds."""
-    assert document.conditions is not None
-    text, condition = document.conditions(str(edit.region))
-    box = parse_region(text, spec.shape)
-    index = "" if text is None else str(Box(box.axes))
-    current = f"{place}{index}"
-    names = {name: _mentioned(document, name) for name in condition.names}
-    yield f"mask = {condition.to_pytorch(current, names)}"
-    if "{cells}" in code:  # which looks at all of its cells together, and these are those that meet the condition
-        yield f"cells = {current}.clone()"
-        yield f"cells[mask] = {code.format(cells='cells[mask]', **arguments)}"
-        yield f"{place}.copy_(cells)" if text is None else f"{current} = cells"
-        return
-    if "{kept}" in code:
-        yield "# What is measured along a dimension is measured here of all cells; the edit leaves out the others."
-    new = code.format(current=current, kept=current, tensor=place, region=index, **arguments)
-    values = f"torch.where(mask, {new}, {current})"
-    yield f"{place}.copy_({values})" if text is None else f"{current} = {values}"
 
 
 def _arranging(document: Document, operation: Operation, edit: Edit) -> Iterator[str]:
@@ -178,18 +173,6 @@ def _item_code(item: Any, place: str, is_dict: bool, current: str) -> str:
     return f"({item.key!r}, {value})" if is_dict else value
 
 
-def _regions(edit: Edit, spec: TensorSpec, keeps: bool) -> Sequence[str | None]:
-    """Return the regions as torch takes them; `keeps` keeps the dimension a single index would drop."""
-    if isinstance(edit.region, str) and keeps:
-        return [str(Box(parse_regions(edit.region, spec.shape)[0].axes))]
-    if not isinstance(edit.region, tuple):
-        return [edit.region]
-    try:  # the union: cells in two of the regions are computed once
-        return [str(box) for box in parse_regions(list(edit.region), spec.shape) if box.numel]
-    except RegionError:
-        return edit.region
-
-
 def _rebound(document: Document, slots: Sequence[Slot], edit: Edit, values: str) -> Iterator[str]:
     if slots[0].spec.kind == "parameter":
         dtype = str(edit.arguments.get("dtype", slots[0].spec.dtype))
@@ -224,10 +207,6 @@ def access(document: Document, path: tuple[Any, ...]) -> str:
 
 def _has_no_literal(tensor: Any) -> bool:
     return bool(tensor.is_complex() or (tensor.is_floating_point() and tensor.element_size() < 2))
-
-
-def _bracketed(region: str) -> str:
-    return region if region.strip().startswith("[") else f"[{region}]"
 
 
 def _code(document: Document, value: Any) -> tuple[str, str]:

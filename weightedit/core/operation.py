@@ -38,6 +38,7 @@ _TYPES = {
 }  # fmt: skip
 Subject = Literal["tensor", "entry", "value"]
 Code = Callable[[TensorSpec, Mapping[str, Any]], str]
+MaskedCode = Callable[[TensorSpec, Mapping[str, Any], bool], str]
 Uses = Mapping[str, Mapping[str, Sequence[str]]]
 Label = Callable[[Mapping[str, str]], str]
 REQUIRED = inspect.Parameter.empty
@@ -106,9 +107,13 @@ class Operation:
         How history shows its arguments after the name: `× {factor}`; or a function of the arguments' texts.
     code
         The new values as a PyTorch expression: `{current} * {factor}`; or a function of the spec and the arguments
-        that returns one. `{current}` is what the region selects; `{kept}` the same with the dimensions of single
-        indices kept, for expressions that name dimensions; `{cells}` the same, but flat where a condition chooses, for
-        expressions that look at all cells together; `{tensor}` the whole and `{region}` the index alone.
+        (a tensor of the document as its spec) that returns one. Lines before the last set names. `{current}` is what
+        the region selects; `{kept}` the same with the dimensions of single indices kept, for expressions that name
+        dimensions; `{cells}` the same, but flat where a condition or several regions choose, for expressions that look
+        at all cells together; `{tensor}` the whole and `{region}` the index alone.
+    masked
+        `(spec, arguments, several) → code` where only some cells are chosen and the others must not count: `mask`, of
+        the shape of `{kept}`, says which. `several` where it was made of several regions, not of a condition.
     fits
         `(lowest, highest, **whole numbers) → (lowest, highest)`: which integers give one in the dtype's range.
     inputs
@@ -146,6 +151,7 @@ class Operation:
     inputs: Callable[..., Box | None] | None
     label: str | Label
     code: str | Code
+    masked: MaskedCode | None
     fits: Callable[..., tuple[int, int]] | None
     group: str
     prepare: Callable[..., Any] | None
@@ -172,7 +178,8 @@ class Operation:
 def operation(effect: Effect, *, title: str, group: str = "Values", locality: Locality = "elementwise",
               takes_region: bool | None = None, converts: bool = False, scales: bool = False,
               result: Callable[..., TensorSpec] | None = None, inputs: Callable[..., Box | None] | None = None,
-              label: str | Label = "", code: str | Code = "", fits: Callable[..., tuple[int, int]] | None = None,
+              label: str | Label = "", code: str | Code = "", masked: MaskedCode | None = None,
+              fits: Callable[..., tuple[int, int]] | None = None,
               prepare: Callable[..., Any] | None = None, random: bool = False, subject: Subject = "tensor",
               mentions: Callable[..., Sequence[str]] | None = None, uses: Uses = MappingProxyType({}),
               takes_groups: bool = False,
@@ -189,8 +196,8 @@ def operation(effect: Effect, *, title: str, group: str = "Values", locality: Lo
             raise TypeError(f"operation {function.__name__} needs a docstring, and a result if it rebinds")
         region = effect == "write" if takes_region is None else takes_region
         return Operation(function.__name__.rstrip("_"), title, doc.splitlines()[0], doc, parameters, locality, effect,
-                         region, converts, scales, function, result, inputs, label, code, fits, group, prepare, random,
-                         subject, takes_place, mentions, uses, takes_groups)  # fmt: skip
+                         region, converts, scales, function, result, inputs, label, code, masked, fits, group, prepare,
+                         random, subject, takes_place, mentions, uses, takes_groups)  # fmt: skip
 
     return declare
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from weightedit.core.operation import Number, Operand, Values, operation
+from weightedit.core.spec import TensorSpec
+from weightedit.operations import coding
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,11 +21,16 @@ def set_(current: Tensor, values: Values) -> Values:
     ----------
     values
         A number, a nested list, an array or a tensor of the region's shape.
+
+    References
+    ----------
+    torch.Tensor.copy_, https://docs.pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
     """
     return values
 
 
-@operation("write", title="Fill", converts=True, label="{value}", code="torch.full_like({current}, {value})")
+@operation("write", title="Fill", converts=True, label="{value}",
+           code=lambda spec, given: f"torch.full_like({{current}}, {coding.stored(spec, given['value'])})")
 def fill(current: Tensor, value: Number) -> Tensor:
     """Write one value into every cell of the region.
 
@@ -30,6 +38,10 @@ def fill(current: Tensor, value: Number) -> Tensor:
     ----------
     value
         The number every cell gets.
+
+    References
+    ----------
+    torch.full_like, https://docs.pytorch.org/docs/stable/generated/torch.full_like.html
     """
     from weightedit.core.precision import number_like
 
@@ -43,7 +55,16 @@ def _scale_fits(low: int, high: int, factor: int) -> tuple[int, int]:
     return -(-first // abs(factor)), last // abs(factor)
 
 
-@operation("write", title="Scale", scales=True, fits=_scale_fits, label="× {factor}", code="{current} * {factor}")
+def _arithmetic(spec: TensorSpec, sign: str, name: str, given: Mapping[str, Any]) -> str:
+    """Return the code of arithmetic with a number or a tensor, in the dtype the editor computes in."""
+    other = given[name]
+    if not isinstance(other, int | float | complex):
+        return f"{{current}}{coding.together(spec, other)} {sign} {{{name}}}"
+    return f"{{current}}{coding.widened(spec, other)} {sign} {coding.operand(spec, other)}"
+
+
+@operation("write", title="Scale", scales=True, fits=_scale_fits, label="× {factor}",
+           code=lambda spec, given: _arithmetic(spec, "*", "factor", given))
 def scale(current: Tensor, factor: Number) -> Tensor:
     """Multiply every value of the region by a factor.
 
@@ -51,6 +72,10 @@ def scale(current: Tensor, factor: Number) -> Tensor:
     ----------
     factor
         The number every value is multiplied by.
+
+    References
+    ----------
+    torch.mul, https://docs.pytorch.org/docs/stable/generated/torch.mul.html
     """
     from weightedit.core.precision import operand, widened
 
@@ -59,7 +84,7 @@ def scale(current: Tensor, factor: Number) -> Tensor:
 
 
 @operation("write", title="Multiply", scales=True, fits=lambda low, high, other: _scale_fits(low, high, other),
-           label="× {other}", code="{current} * {other}")  # fmt: skip
+           label="× {other}", code=lambda spec, given: _arithmetic(spec, "*", "other", given))  # fmt: skip
 def multiply(current: Tensor, other: Operand) -> Tensor | tuple[Tensor, Tensor]:
     """Multiply every value of the region by a number, or by a tensor that broadcasts to it.
 
@@ -90,7 +115,8 @@ def _add_fits(low: int, high: int, value: int) -> tuple[int, int]:
     return low - value, high - value
 
 
-@operation("write", title="Add", fits=_add_fits, label="+ {value}", code="{current} + {value}")
+@operation("write", title="Add", fits=_add_fits, label="+ {value}",
+           code=lambda spec, given: _arithmetic(spec, "+", "value", given))
 def add(current: Tensor, value: Operand) -> Tensor | tuple[Tensor, Tensor]:
     """Add a number, or a tensor that broadcasts to the region, to every value of the region.
 

@@ -11,7 +11,8 @@ from weightedit.core.pinned import PinnedTensor
 from weightedit.core.place import Place
 from weightedit.core.region import Box, shape_text
 from weightedit.core.spec import TensorSpec
-from weightedit.operations.refusing import dimension, refuse
+from weightedit.operations import coding
+from weightedit.operations.refusing import dimension, few_dimensions, refuse
 
 if TYPE_CHECKING:
     import torch
@@ -66,9 +67,20 @@ def _pad_inputs(box: Box, result: Box, pad: Ints, mode: str, value: Number) -> B
 
 
 def _pad_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
-    if given["mode"] == "constant":
-        return "torch.nn.functional.pad({current}, {pad}, value={value})"
-    return f"torch.nn.functional.pad({{current}}[None, None], {{pad}}, mode={given['mode']!r})[0, 0]"
+    pad, mode = given["pad"], given["mode"]
+    if mode == "constant":
+        return f"torch.nn.functional.pad({{current}}, {{pad}}, value={coding.stored(spec, given['value'])})"
+    if len(pad) == 2 * len(spec.shape) <= 6 and spec.dtype in ("float32", "float64") and min(pad) >= 0:
+        return f"torch.nn.functional.pad({{current}}[None, None], {{pad}}, mode={mode!r})[0, 0]"
+    code = "{current}"  # where torch has no such pad, or takes away before it looks what is at the other end
+    for dim, (size, (before, after)) in enumerate(zip(spec.shape, _edges(len(spec.shape), pad), strict=True)):
+        at = f"torch.arange({-before}, {size + after})"
+        if mode == "reflect":
+            at = f"{size - 1} - ({at} % {max(1, 2 * (size - 1))} - {size - 1}).abs()"
+        else:
+            at += f".clamp(0, {size - 1})" if mode == "replicate" else f" % {max(1, size)}"
+        code += f".index_select({dim}, {at})" if before or after else ""
+    return code
 
 
 @operation("rebind", title="Pad", group="Shape", locality="whole", result=_pad_result, inputs=_pad_inputs,
@@ -179,7 +191,7 @@ def _repeat_result(spec: TensorSpec, box: Box, repeats: Ints) -> TensorSpec:
     if len(repeats) < len(spec.shape) or any(times < 0 for times in repeats):
         refuse(f"repeats is {list(repeats)}",
                f"It takes a number of 0 or more for each of the {len(spec.shape)} dimensions, new ones in front.")
-    shape = (1,) * (len(repeats) - len(spec.shape)) + spec.shape
+    shape = (1,) * (len(few_dimensions(repeats)) - len(spec.shape)) + spec.shape
     return spec.fresh(shape=tuple(times * size for times, size in zip(repeats, shape, strict=True)))
 
 

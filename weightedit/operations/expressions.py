@@ -11,8 +11,10 @@ from weightedit.core.pinned import PinnedRegion
 from weightedit.core.place import Place, Survey
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
+from weightedit.operations import coding
 from weightedit.operations.refusing import refuse
 from weightedit.search.expression import Expression, parse
+from weightedit.search.nodes import Binary, Call, Node, Own, Unary, walk
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,21 +52,38 @@ def _mentions(formula: str) -> tuple[str, ...]:
 
 def _widened(spec: TensorSpec, fractional: bool) -> str:
     """Return what makes PyTorch compute in the dtype the editor computes in."""
-    if spec.type.is_floating:
-        return ".float()" if spec.type.itemsize < 4 else ""
-    if spec.type.family == "complex":
-        return ".to(torch.complex64)" if spec.type.itemsize < 8 else ""
-    if spec.type.is_integer and fractional:
-        return ".double()"
-    return ".long()" if spec.type.is_integer and spec.dtype != "int64" else ""
+    if coding.is_whole(spec):
+        return ".double()" if fractional else ".long()" if spec.dtype != "int64" else ""
+    return coding.widened(spec)
+
+
+def _is_logical(expression: Expression) -> bool:
+    """Whether a formula takes the tensor itself as a condition, which only a tensor of bools is."""
+    for node in walk(expression.root):
+        parts: tuple[Node, ...] = ()
+        if isinstance(node, Unary) and node.op == "not":
+            parts = (node.operand,)
+        elif isinstance(node, Binary) and node.op in ("and", "or"):
+            parts = (node.left, node.right)
+        elif isinstance(node, Call) and node.name == "where":
+            parts = node.arguments[:1]
+        if any(isinstance(part, Own) for part in parts):
+            return True
+    return False
 
 
 def _code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
     """Return the formula in PyTorch, in the dtype the editor computes in; `{at[0]}` is the first tensor it names."""
     expression = _parsed(given["formula"])
     names = {name: f"{{at[{place}]}}" for place, name in enumerate(expression.names)}
-    code = expression.to_pytorch(f"{{kept}}{_widened(spec, expression.is_fractional)}", names)
-    return code if expression.is_tensor else f"torch.full_like({{kept}}, {code})"
+    wide = "" if spec.dtype == "bool" and _is_logical(expression) else _widened(spec, expression.is_fractional)
+    code = expression.to_pytorch(f"{{kept}}{wide}", names)
+    if expression.is_tensor:
+        return code
+    if spec.dtype not in ("float32", "float64"):  # of which torch fills with no number that does not fit
+        kind = ", dtype=torch.float64" if expression.is_fractional else ""
+        code = f"torch.tensor({code}{kind}).to(torch.{spec.dtype}).item()"
+    return f"torch.full_like({{kept}}, {code})"
 
 
 @operation("write", title="Expression", locality="several", prepare=_prepare, label="{formula}", code=_code,
@@ -80,6 +99,11 @@ def expression(current: Tensor, formula: ExpressionText, place: Place) -> Tensor
     ----------
     formula
         What every cell becomes: `w` is its value, other tensors stand in quotes, such as `w - mean(w, 0) * 'scale'`.
+
+    References
+    ----------
+    Each function is the one of that name in torch, https://docs.pytorch.org/docs/stable/torch.html
+    Broadcasting, https://docs.pytorch.org/docs/stable/notes/broadcasting.html
     """
     bound: Bound = place.context[place.box]
     return bound.evaluate(current, place.piece.positions_in(place.box))

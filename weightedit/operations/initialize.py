@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any, Literal
 
 from weightedit.core.operation import Number, operation
 from weightedit.core.place import Place, Survey
+from weightedit.core.spec import TensorSpec
+from weightedit.operations import coding
 from weightedit.operations.refusing import real
 
 if TYPE_CHECKING:
@@ -48,22 +50,33 @@ def _prepare(survey: Survey, **given: Any) -> tuple[Fresh, Tensor | None]:
     return fresh, matrix
 
 
-def code_of(given: Mapping[str, Any], like: str) -> str:
-    """Return the call of torch.nn.init that does the same to a fresh tensor; random values come from torch's seed."""
-    names = ARGUMENTS.get(given["method"], ())
-    positional = "value" if names == ("value",) else ""
-    arguments = [_code_value(given["value"])] if positional else [
-        f"{name}={_code_value(given[name])}" for name in names if name in given and given[name] is not None]
-    return f"torch.nn.init.{given['method']}_({', '.join([like, *arguments])})"
+def code_of(spec: TensorSpec, given: Mapping[str, Any], like: str) -> str:
+    """Return the call of torch.nn.init that does the same to a fresh tensor; random values come from torch's seed.
 
-
-def _code_value(value: Any) -> str:
-    return f'float("{value}")' if isinstance(value, float) and not math.isfinite(value) else repr(value)
+    Parameters
+    ----------
+    like
+        The call that makes the fresh tensor, without its last bracket: `torch.empty_like(w`.
+    """
+    method, names = given["method"], ARGUMENTS.get(given["method"], ())
+    if names == ("value",):
+        return f"torch.nn.init.constant_({like}), {coding.stored(spec, given['value'])})"
+    arguments = {name: given[name] for name in names if name in given and given[name] is not None}
+    if method not in ("zeros", "ones", "eye", "dirac"):
+        numbers = [abs(one) for one in arguments.values() if isinstance(one, int | float)]
+        if any(one > coding.largest(replaced(spec, dtype="float32")) for one in numbers):
+            like += ", dtype=torch.float64"
+        elif coding.is_whole(spec) or spec.type.itemsize == 1 or (method == "orthogonal" and spec.type.itemsize == 2):
+            like += ", dtype=torch.float32"  # in which torch draws; it is rounded when it is stored
+        elif any(one > coding.largest(spec) for one in numbers):
+            like += ", dtype=torch.float32"
+    texts = [f"{name}={coding.number(value)}" for name, value in arguments.items()]
+    return f"torch.nn.init.{method}_({', '.join([f'{like})', *texts])})"
 
 
 @operation("write", title="Initialize", group="Initialize", locality="whole", random=True, prepare=_prepare,
            label="{method}", uses={"method": ARGUMENTS},
-           code=lambda spec, given: code_of(given, "torch.empty_like({tensor})") + "{region}")  # fmt: skip
+           code=lambda spec, given: code_of(spec, given, "torch.empty_like({tensor}") + "{region}")  # fmt: skip
 def initialize(current: Tensor, method: Method = "kaiming_uniform", value: Number = 0, mean: Number = 0,
                std: Number = 1, a: Number | None = None, b: Number | None = None, gain: Number = 1,
                mode: Mode = "fan_in", nonlinearity: Nonlinearity = "leaky_relu", groups: int = 1, *,

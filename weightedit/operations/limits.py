@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.operation import Number, operation
 from weightedit.core.place import Place, Survey
 from weightedit.core.spec import TensorSpec
+from weightedit.operations import coding
+from weightedit.operations.coding import is_whole
 from weightedit.operations.refusing import real, real_tensor, refuse
 
 if TYPE_CHECKING:
@@ -26,22 +29,25 @@ def _clamp_check(survey: Survey, min: Number | None, max: Number | None) -> None
             refuse(f"{name} of clamp is NaN", "It takes a number.")
 
 
-def _is_whole(spec: TensorSpec) -> bool:
-    return not spec.type.is_floating and spec.type.family != "complex"
+def _clamp_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
+    if not is_whole(spec):
+        low, high = coding.number(given["min"]), coding.number(given["max"])
+        return f"torch.clamp({{current}}{_wide_code(spec, given['min'], given['max'])}, min={low}, max={high})"
+    first, last = _whole_limits(spec, given["min"], given["max"])
+    wide = ".long()" if spec.dtype == "bool" else ""  # which torch does not clamp
+    return f"torch.clamp({{current}}{wide}, min={first}, max={last})"
 
 
-def _clamp_code(spec: TensorSpec, arguments: Mapping[str, Any]) -> str:
-    if not _is_whole(spec):
-        return "torch.clamp({current}, min={min}, max={max})"
-    first, last = _whole_limits(spec, arguments["min"], arguments["max"])
-    return f"torch.clamp({{current}}, min={first}, max={last})"
+def _wide_code(spec: TensorSpec, *numbers: float | None) -> str:
+    """Return the call that puts floats in a dtype that holds the numbers, as `_wide_enough` does."""
+    most = 0.0 if spec.dtype == "float64" else coding.largest(replaced(spec, dtype="float32"))
+    past = any(one is not None and most < abs(one) < math.inf for one in numbers)
+    return ".double()" if most and past else coding.widened(spec)
 
 
 def _whole_limits(spec: TensorSpec, low: float | None, high: float | None) -> tuple[int, int]:
     """Return the lowest and the highest whole number of a dtype between two limits."""
-    width = 1 if spec.dtype == "bool" else 8 * spec.type.itemsize
-    least = -(1 << (width - 1)) if spec.type.family == "int" else 0
-    most = least + (1 << width) - 1
+    least, most = coding.limits(spec)
     first = least if low is None or low <= least else most if low >= most else math.ceil(low)
     last = most if high is None or high >= most else least if high <= least else math.floor(high)
     return first, last
@@ -73,7 +79,7 @@ def clamp(current: Tensor, min: Number | None = None, max: Number | None = None,
     from weightedit.core.precision import widened
 
     low, high = real("min of clamp", min), real("max of clamp", max)
-    if _is_whole(place.spec):
+    if is_whole(place.spec):
         first, last = _whole_limits(place.spec, low, high)
         if current.dtype != torch.uint64:
             return current.to(torch.int64).clamp(first, last)
@@ -104,9 +110,22 @@ def _finite_label(given: Mapping[str, str]) -> str:
     return ", ".join(f"{what} by {given[name]}" for what, name in named if given[name] != "None")
 
 
+def _finite_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
+    if is_whole(spec):
+        return "{current}"
+    numbers = [given[name] for name in ("nan", "posinf", "neginf")]
+    most = coding.largest(spec)
+    if spec.type.itemsize == 1 or any(one is not None and most < abs(one) < math.inf for one in numbers):
+        numbers = [one if one is not None else limit for one, limit in zip(numbers, (0, most, -most), strict=True)]
+        wide = _wide_code(spec, *numbers) if spec.type.is_floating else coding.widest(spec)
+    else:
+        wide = ""
+    texts = dict(zip(("nan", "posinf", "neginf"), map(coding.number, numbers), strict=True))
+    return f"torch.nan_to_num({{current}}{wide}, {', '.join(f'{name}={text}' for name, text in texts.items())})"
+
+
 @operation("write", title="Replace NaN and Inf", converts=True, prepare=_finite_check,
-           label=_finite_label,
-           code="torch.nan_to_num({current}, nan={nan}, posinf={posinf}, neginf={neginf})")  # fmt: skip
+           label=_finite_label, code=_finite_code)
 def replace_nonfinite(current: Tensor, nan: Number = 0, posinf: Number | None = None,
                       neginf: Number | None = None, *, place: Place) -> Tensor:  # fmt: skip
     """Put finite numbers where NaN and infinities are; of a complex number in each part by itself.
@@ -128,7 +147,7 @@ def replace_nonfinite(current: Tensor, nan: Number = 0, posinf: Number | None = 
 
     from weightedit.core.precision import widened
 
-    if _is_whole(place.spec):
+    if is_whole(place.spec):
         return current
     wide = widened(current)
     parts = torch.view_as_real(wide) if wide.is_complex() else wide
@@ -144,14 +163,24 @@ def _round_check(survey: Survey, decimals: int) -> None:
     real_tensor("round", survey.name, survey.spec)
     if not -MOST_DECIMALS <= decimals <= MOST_DECIMALS:
         refuse(f"decimals of round is {decimals}", f"It takes {-MOST_DECIMALS} to {MOST_DECIMALS}.")
-    if decimals < 0 and _is_whole(survey.spec):
+    if decimals < 0 and is_whole(survey.spec):
         refuse("round to tens needs floating point numbers",
                f"{survey.name} is {survey.spec.dtype}; torch rounds whole numbers to no fewer digits.",
                name=survey.name, kind="unsupported")  # fmt: skip
 
 
-@operation("write", title="Round", prepare=_round_check, label="{decimals}",
-           code=lambda spec, given: "{current}" if _is_whole(spec) else "torch.round({current}, decimals={decimals})")
+def _round_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
+    if is_whole(spec):
+        return "{current}"
+    decimals = given["decimals"]
+    wide = ".double()" if abs(decimals) > 38 and spec.dtype != "float64" else coding.widened(spec)
+    if not decimals:
+        return f"torch.round({{current}}{wide})"
+    return (f"rounded = torch.round({{current}}{wide}, decimals={decimals})\n"
+            "torch.where(rounded.isfinite(), rounded, {current})")  # fmt: skip
+
+
+@operation("write", title="Round", prepare=_round_check, label="{decimals}", code=_round_code)
 def round_(current: Tensor, decimals: int = 0, *, place: Place) -> Tensor:
     """Round values to a number of decimals, halves to the even neighbour.
 
@@ -170,7 +199,7 @@ def round_(current: Tensor, decimals: int = 0, *, place: Place) -> Tensor:
 
     from weightedit.core.precision import widened
 
-    if _is_whole(place.spec):
+    if is_whole(place.spec):
         return current
     wide = widened(current)
     if wide.dtype == torch.float32 and abs(decimals) > 38:  # past the powers of ten that float32 has
@@ -184,8 +213,27 @@ def _zero_check(survey: Survey, threshold: Number) -> None:
         refuse(f"threshold of zero_small is {threshold}", "It takes a number of 0 or more.")
 
 
+def _zero_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
+    limit: float = given["threshold"]
+    if is_whole(spec):
+        least, most = coding.limits(spec)
+        high = min(math.floor(min(limit, 2.0**65)), most)
+        wide = ".long()" if spec.dtype == "bool" else ""
+        below = f"({{current}} >= {max(-high, least)}) & " if least and high != most else ""
+        above = f"({{current}} <= {high})" if below else f"{{current}}{wide} <= {high}"
+        if least and high == most:  # the lowest value has no counterpart
+            below, above = "", f"{{current}} >= {max(-math.floor(min(limit, 2.0**65)), least)}"
+        return f"{{current}}.masked_fill({below}{above}, 0)"
+    if spec.type.family == "complex":
+        return f"torch.where({{current}}{coding.widest(spec)}.abs() <= {coding.number(limit)}, 0, {{current}})"
+    if spec.type.itemsize == 1:
+        wide = coding.widened(spec)
+        return f"{{current}}{wide}.masked_fill({{current}}{wide}.abs() <= {coding.number(limit)}, 0)"
+    return f"{{current}}.masked_fill({{current}}.abs() <= {coding.stored(spec, limit)}, 0)"
+
+
 @operation("write", title="Zero small values", converts=True, prepare=_zero_check, label="≤ {threshold}",
-           code="{current}.masked_fill({current}.abs() <= {threshold}, 0)")  # fmt: skip
+           code=_zero_code)
 def zero_small(current: Tensor, threshold: Number, *, place: Place) -> Tensor:
     """Put 0 where a value is no further from 0 than a threshold, as torch's Hardshrink does; NaN stays.
 
@@ -201,7 +249,7 @@ def zero_small(current: Tensor, threshold: Number, *, place: Place) -> Tensor:
     import torch
 
     limit = real("threshold of zero_small", threshold)
-    if _is_whole(place.spec):
+    if is_whole(place.spec):
         most = math.floor(min(limit, 2.0**65))
         if current.dtype == torch.uint64:
             bits = current.view(torch.int64)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from weightedit.core.operation import operation
 from weightedit.core.place import Place, Survey
+from weightedit.core.spec import TensorSpec
+from weightedit.operations import coding
 from weightedit.operations.refusing import floating_tensor, refuse
 
 if TYPE_CHECKING:
@@ -57,9 +60,12 @@ def _prepare(survey: Survey, rank: int) -> _Factors | None:
     return _Factors(left[:, :rank] * values[:rank], right[:rank].clone(), kept[0])
 
 
-@operation("write", title="Lower the rank", locality="whole", prepare=_prepare, label="{rank}",
-           code="(lambda u, s, v: (u[:, :{rank}] * s[:{rank}]) @ v[:{rank}])"
-           "(*torch.linalg.svd({current}.flatten(1), full_matrices=False)).view_as({current})")  # fmt: skip
+def _code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
+    return (f"u, s, v = torch.linalg.svd({{current}}{coding.widest(spec)}.flatten(1), full_matrices=False)\n"
+            "((u[:, :{rank}] * s[:{rank}]) @ v[:{rank}]).view({current}.shape)")  # fmt: skip
+
+
+@operation("write", title="Lower the rank", locality="whole", prepare=_prepare, label="{rank}", code=_code)
 def low_rank(current: Tensor, rank: int, *, place: Place) -> Tensor:
     """Replace the region by the nearest matrix of a rank, through a truncated singular value decomposition.
 

@@ -10,6 +10,7 @@ from weightedit.core.operation import Number, operation
 from weightedit.core.place import Place, Survey
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
+from weightedit.operations import coding
 from weightedit.operations.refusing import floating_tensor, real
 
 if TYPE_CHECKING:
@@ -68,25 +69,56 @@ def _prepare(survey: Survey, to: str, value: Number | None, ord: Number, per: st
 
 def _code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
     if given["per"] == "tensor":
-        return _formula("{cells}", "", given)
+        return _formula("{cells}", spec, "", given)
     if len(spec.shape) == 1:
-        return f"({_formula('{kept}[:, None]', '(1,)', given)})[:, 0]"
+        *lines, last = _formula("{kept}[:, None]", spec, "1, keepdim=True", given).splitlines()
+        return "\n".join([*lines, f"({last})[:, 0]"])
+    return _formula("{kept}", spec, f"{_along(spec, given)}, keepdim=True", given)
+
+
+def _along(spec: TensorSpec, given: Mapping[str, Any]) -> tuple[int, ...]:
     kept = 0 if given["per"] == "row" else 1
-    return _formula("{kept}", str(tuple(dim for dim in range(len(spec.shape)) if dim != kept)), given)
+    return tuple(dim for dim in range(len(spec.shape)) if dim != kept)
 
 
-def _formula(values: str, dims: str, given: Mapping[str, Any]) -> str:
-    along, target = f"{dims}, keepdim=True" if dims else "", _target(given["to"], given["value"])
-    tiny = f"clamp_min(torch.finfo({values}.dtype).tiny)"  # so that zeros stay zeros
+def _formula(cells: str, spec: TensorSpec, along: str, given: Mapping[str, Any]) -> str:
+    lines = [f"wide = {cells}{coding.widest(spec)}"]
     if given["to"] == "norm":
-        order = repr(given["ord"]).replace("inf", 'float("inf")')
-        norm = f"torch.linalg.vector_norm({values}, {order}{along and f', {along}'})"
-        return f"{values} / {norm}.{tiny} * {target}"
-    mean, std = f"{values}.mean({along})", f"{values}.std({along})"
+        norm = f"norm = torch.linalg.vector_norm(wide, {', '.join([coding.number(given['ord']), along]).strip(', ')})"
+        return "\n".join([*lines, norm, _scaled(given)])
+    lines.append(f"mean = wide.mean({along})")
+    if given["to"] != "mean":
+        lines.append(f"std = wide.std({along})")
+    return "\n".join([*lines, _scaled(given)])
+
+
+def _scaled(given: Mapping[str, Any]) -> str:
+    """Return what becomes of `wide`; what has no norm or deviation stays as it is."""
+    target = coding.number(_target(given["to"], given["value"]))
     if given["to"] == "mean":
-        return f"{values} - {mean} + {target}"
-    shifted = f"({values} - {mean}) / {std}.{tiny} * {target}"
-    return shifted if given["to"] == "mean and std" else f"{shifted} + {mean}"
+        return f"torch.where(mean.isfinite(), wide - mean + {target}, wide)"
+    if given["to"] == "norm":
+        return f"torch.where(norm.isfinite() & (norm > 0), wide / norm * {target}, wide)"
+    shifted = f"(wide - mean) / std * {target}{'' if given['to'] == 'mean and std' else ' + mean'}"
+    return f"torch.where(std.isfinite() & (std > 0), {shifted}, wide)"
+
+
+def _masked(spec: TensorSpec, given: Mapping[str, Any], several: bool) -> str:
+    """Return the code for rows or columns of which the mask leaves some cells out; empty where all cells count."""
+    if given["per"] == "tensor":
+        return ""
+    if len(spec.shape) == 1:
+        return _code(spec, given)
+    along = f"{_along(spec, given)}, keepdim=True"
+    lines = [f"wide = {{kept}}{coding.widest(spec)}"]
+    if given["to"] == "norm":
+        order = coding.number(given["ord"])
+        lines.append(f"norm = torch.linalg.vector_norm(torch.where(mask, wide, 0), {order}, {along})")
+        return "\n".join([*lines, _scaled(given)])
+    lines += [f"count = mask.sum({along})", f"mean = torch.where(mask, wide, 0).sum({along}) / count"]
+    if given["to"] != "mean":
+        lines.append(f"std = ((torch.where(mask, wide - mean, 0).abs() ** 2).sum({along}) / (count - 1)).sqrt()")
+    return "\n".join([*lines, _scaled(given)])
 
 
 def _target(to: str, value: Number | None) -> Number:
@@ -99,7 +131,7 @@ def _label(given: Mapping[str, str]) -> str:
 
 
 @operation("write", title="Normalize", locality="whole", prepare=_prepare, label=_label, code=_code,
-           uses={"to": {"norm": ["ord"]}})  # fmt: skip
+           masked=_masked, uses={"to": {"norm": ["ord"]}})  # fmt: skip
 def normalize(current: Tensor, to: Quantity = "norm", value: Number | None = None, ord: Number = 2,
               per: Per = "tensor", *, place: Place) -> Tensor:  # fmt: skip
     """Bring the norm, the mean or the standard deviation of the region, or of each row or column, to a value.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from weightedit.core.operation import Ints, operation
 from weightedit.core.place import Survey
 from weightedit.core.region import Box
+from weightedit.core.spec import TensorSpec
 from weightedit.operations.refusing import dimension, refuse
 
 if TYPE_CHECKING:
@@ -68,12 +70,20 @@ def _roll_inputs(box: Box, piece: Box, shifts: Ints, dims: Ints) -> Box:
     found = piece
     for dim, shift in by_dim.items():
         size = max(1, len(box.axes[dim]))
-        found = moved(box, found, dim, lambda at, size=size, shift=shift: (at - shift) % size)  # type: ignore[misc]
+        found = moved(box, found, dim, lambda at, size=size, shift=shift % size: (at - shift) % size)  # type: ignore[misc]
     return found
 
 
+def _roll_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
+    if all(abs(shift) < 1 << 63 for shift in given["shifts"]):
+        return "{kept}.roll({shifts}, {dims})"
+    places = zip(given["shifts"], given["dims"], strict=True)  # which torch takes up to 2**63 only
+    shifts = ", ".join(f"{shift} % max(1, {{kept}}.shape[{dim}])" for shift, dim in places)
+    return f"{{kept}}.roll([{shifts}], {{dims}})"
+
+
 @operation("write", title="Roll", group="Shape", locality="whole", prepare=_roll_check, inputs=_roll_inputs,
-           label="{shifts} along {dims}", code="{kept}.roll({shifts}, {dims})")  # fmt: skip
+           label="{shifts} along {dims}", code=_roll_code)  # fmt: skip
 def roll(current: Tensor, shifts: Ints, dims: Ints) -> Tensor:
     """Move values along dimensions; those that leave at the end come in again at the start.
 

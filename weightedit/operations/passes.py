@@ -19,8 +19,12 @@ from weightedit.operations.refusing import refuse
 if TYPE_CHECKING:
     import torch
 
-PIECE = 1 << 15
-"""Elements that are looked at together."""
+PIECE = 1 << 14
+"""Elements that are looked at together.
+
+From 2**15 on torch splits its loops over threads. That costs many times what it gives where cores are shared, and the
+last bits of a sum then depend on how many threads there are.
+"""
 DIGIT = 16
 """Bits of a key that one pass decides."""
 

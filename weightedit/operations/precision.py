@@ -25,5 +25,9 @@ def cast(current: Tensor, dtype: DTypeName) -> Tensor:
     ----------
     dtype
         The dtype to store values in, by torch's name.
+
+    References
+    ----------
+    torch.Tensor.to, https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
     """
     return current

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from weightedit.core.operation import Number, operation
 from weightedit.core.place import Place, Survey
 from weightedit.core.spec import TensorSpec
+from weightedit.operations import coding
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,19 +23,52 @@ def _prepare(survey: Survey, **given: Any) -> object:
 
 
 def _code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
+    whole = coding.widened(spec) if spec.type.itemsize == 1 and not coding.is_whole(spec) else ""
     if given["by"] == "n:m":
-        return ("{kept}.masked_fill({kept}.abs().unflatten(-1, (-1, {m})).argsort(dim=-1, stable=True).argsort(-1)"
-                ".flatten(-2) < {m} - {n}, 0)")  # fmt: skip
+        if not spec.shape:
+            return "torch.zeros_like({kept})" if given["n"] < given["m"] else "{kept}"
+        groups = f"{_sizes('{kept}', spec)}.unflatten(-1, (-1, {{m}}))"
+        return (f"ranks = {groups}.argsort(dim=-1, stable=True{_order(spec)}).argsort(-1)\n"
+                f"{{kept}}{whole}.masked_fill(ranks.flatten(-2) < {{m}} - {{n}}, 0)")  # fmt: skip
     if given["by"] == "magnitude":
-        return ("{cells}.masked_fill({cells}.abs().flatten().argsort(stable=True).argsort().view({cells}.shape)"
-                " < round({amount} * {cells}.numel()), 0)")  # fmt: skip
+        return (f"least = {_sizes('{cells}', spec)}.flatten().argsort(stable=True{_order(spec)})"
+                f"[: round({{amount}} * {{cells}}.numel())]\n"
+                f"{{cells}}{whole}.flatten().index_fill(0, least, 0).view({{cells}}.shape)")  # fmt: skip
+    return _by_rows(spec, given, "{kept}", several=False)
+
+
+def _sizes(values: str, spec: TensorSpec) -> str:
+    """Return code for what magnitudes are ordered by; of int64 the negative ones, which hold all of them."""
+    if spec.dtype == "int64":
+        return f"torch.where({values} < 0, {values}, -{values})"
+    if coding.is_whole(spec):
+        return f"{values}.long().abs()"
+    return f"{values}{coding.widest(spec) if spec.type.family == 'complex' else coding.widened(spec)}.abs()"
+
+
+def _order(spec: TensorSpec) -> str:
+    return ", descending=True" if spec.dtype == "int64" else ""
+
+
+def _by_rows(spec: TensorSpec, given: Mapping[str, Any], chosen: str, several: bool) -> str:
+    """Return code that puts 0 into the rows or columns of the least norms of the `chosen` values."""
     kept = 0 if given["by"] == "row" else 1
     dims = tuple(dim for dim in range(len(spec.shape)) if dim != kept)
-    shape = [-1 if dim == kept else 1 for dim in range(len(spec.shape))]
-    order = repr(given["ord"]).replace("inf", 'float("inf")')
-    norm = f"torch.linalg.vector_norm({{kept}}.double(), {order}, {dims})"
-    return (f"{{kept}}.masked_fill(({norm}.argsort(stable=True).argsort() < round({{amount}} * {{kept}}.shape[{kept}]))"
-            f".view({shape}), 0)")  # fmt: skip
+    lines = [f"norm = torch.linalg.vector_norm({chosen}{coding.widest(spec)}, {coding.number(given['ord'])}, {dims})"]
+    if several:
+        lines += [f"rows = mask.any({dims}).nonzero()[:, 0]",
+                  "least = rows[norm[rows].argsort(stable=True)[: round({amount} * len(rows))]]"]  # fmt: skip
+    else:
+        lines.append("least = norm.argsort(stable=True)[: round({amount} * len(norm))]")
+    whole = coding.widened(spec) if spec.type.itemsize == 1 and not coding.is_whole(spec) else ""
+    return "\n".join([*lines, f"{{kept}}{whole}.index_fill({kept}, least, 0)"])
+
+
+def _masked(spec: TensorSpec, given: Mapping[str, Any], several: bool) -> str:
+    """Return the code for rows or columns of which the mask leaves some cells out; empty where that is no matter."""
+    if given["by"] not in ("row", "column"):
+        return ""
+    return _by_rows(spec, given, "torch.where(mask, {kept}, 0)", several)
 
 
 def _label(given: Mapping[str, str]) -> str:
@@ -43,7 +77,7 @@ def _label(given: Mapping[str, str]) -> str:
     return f"{given['amount']} by {given['by']}"
 
 
-@operation("write", title="Prune", locality="whole", prepare=_prepare, label=_label, code=_code,
+@operation("write", title="Prune", locality="whole", prepare=_prepare, label=_label, code=_code, masked=_masked,
            uses={"by": {"magnitude": ["amount"], "row": ["amount", "ord"], "column": ["amount", "ord"],
                         "n:m": ["n", "m"]}})  # fmt: skip
 def prune(current: Tensor, amount: Number = 0.5, by: By = "magnitude", n: int = 2, m: int = 4, ord: Number = 2, *,

@@ -9,6 +9,9 @@ from weightedit.core.hazards import refusal
 from weightedit.core.operation import Number
 from weightedit.core.spec import TensorSpec
 
+MOST_DIMENSIONS = 64
+"""How many dimensions torch and numpy have at most."""
+
 
 def refuse(title: str, detail: str, *, name: str = "", kind: str = "argument") -> NoReturn:
     """Raise the refusal of an edit; `name` is the tensor it is about."""
@@ -39,6 +42,13 @@ def floating_tensor(operation: str, name: str, spec: TensorSpec, *, complex_too:
         kinds = "floating point or complex numbers" if complex_too else "floating point numbers"
         refuse(f"{operation} needs {kinds}", f"{name} is {spec.dtype}; cast it first.", name=name,
                kind="unsupported")  # fmt: skip
+
+
+def few_dimensions(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape, or refuse one of more dimensions than tensors and arrays have."""
+    if len(shape) > MOST_DIMENSIONS:
+        refuse(f"A shape of {len(shape)} dimensions is too long", f"Tensors have at most {MOST_DIMENSIONS} dimensions.")
+    return shape
 
 
 def dimension(name: str, shape: tuple[int, ...], dim: int) -> int:

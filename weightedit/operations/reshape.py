@@ -9,7 +9,7 @@ from weightedit.core.operation import Ints, operation
 from weightedit.core.place import Place
 from weightedit.core.region import Box, shape_text
 from weightedit.core.spec import TensorSpec
-from weightedit.operations.refusing import dimension, refuse
+from weightedit.operations.refusing import dimension, few_dimensions, refuse
 
 T = TypeVar("T")
 
@@ -32,6 +32,11 @@ def slice_(current: Tensor) -> Tensor:
     """Keep the region and drop the rest of the tensor.
 
     A single integer drops its dimension, as indexing in torch does.
+
+    References
+    ----------
+    Indexing, https://docs.pytorch.org/docs/stable/tensor_view.html
+    torch.narrow, https://docs.pytorch.org/docs/stable/generated/torch.narrow.html
     """
     return current
 
@@ -62,6 +67,10 @@ def transpose(current: Tensor, dim0: int = -2, dim1: int = -1) -> Tensor:
         One dimension; negative ones count from the end.
     dim1
         The other dimension.
+
+    References
+    ----------
+    torch.transpose, https://docs.pytorch.org/docs/stable/generated/torch.transpose.html
     """
     return current.transpose(dim0, dim1)
 
@@ -106,7 +115,7 @@ def _reshape_result(spec: TensorSpec, box: Box, shape: Ints) -> TensorSpec:
     if math.prod(found) != spec.numel or -1 in found:
         refuse(f"{spec.numel:,} values do not fill {shape_text(shape)}", f"They are {shape_text(spec.shape)} now.",
                kind="shape-mismatch")  # fmt: skip
-    return spec.fresh(shape=tuple(found))
+    return spec.fresh(shape=few_dimensions(tuple(found)))
 
 
 def _nothing(box: Box, result: Box, **_: object) -> None:

@@ -11,6 +11,7 @@ from weightedit.core.operation import Number, operation
 from weightedit.core.place import Place, Survey
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
+from weightedit.operations import coding
 from weightedit.operations.initialize import ARGUMENTS, code_of
 from weightedit.operations.refusing import dimension, refuse
 
@@ -65,12 +66,14 @@ def _insert_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
     count, method, index = given["count"], given["method"], given["index"]
     before = ":, " * at
     if method == "mean":
-        rows = f"{{current}}.mean({at}, keepdim=True).repeat_interleave({count}, {at})"
+        rows = (f"{{current}}{coding.widest(spec)}.mean({at}, keepdim=True).to({{current}}.dtype)"
+                f".repeat_interleave({count}, {at})")  # fmt: skip
     elif method == "copy":
         rows = f"{{current}}.select({at}, {given['row']}).unsqueeze({at}).repeat_interleave({count}, {at})"
     else:  # made in the enlarged tensor, whose fans they have
         shape = f"[size + {count} * (dim == {at}) for dim, size in enumerate({{current}}.shape)]"
-        rows = f"{code_of(given, f'{{current}}.new_empty({shape})')}.narrow({at}, 0, {count})"
+        rows = f"{code_of(spec, given, f'{{current}}.new_empty({shape}')}.narrow({at}, 0, {count})"
+        rows += ".to({current}.dtype)" if "dtype=" in rows else ""
     if index is None:
         return f"torch.cat([{{current}}, {rows}], {at})"
     return f"torch.cat([{{current}}[{before}:{index}], {rows}, {{current}}[{before}{index}:]], {at})"

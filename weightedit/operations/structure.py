@@ -55,6 +55,10 @@ def duplicate(draft: Draft, entry: Entry, to: str) -> None:
     ----------
     to
         The copy's full name, or the new prefix for copies of all entries below one.
+
+    References
+    ----------
+    torch.clone, https://docs.pytorch.org/docs/stable/generated/torch.clone.html
     """
     draft.insert(entry, to, draft.copy_of(entry))
 
@@ -98,6 +102,10 @@ def add_tensor(draft: Draft, entry: Entry, to: str, shape: Ints, dtype: DTypeNam
         Its dtype.
     value
         What every cell holds; initialize it afterwards for other values.
+
+    References
+    ----------
+    torch.full, https://docs.pytorch.org/docs/stable/generated/torch.full.html
     """
     from weightedit.core.precision import exact_number
 

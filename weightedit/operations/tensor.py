@@ -30,6 +30,10 @@ def replace(current: Tensor, source: TensorSource) -> TensorSource:
     ----------
     source
         A tensor of this document by name, or a tensor of another file.
+
+    References
+    ----------
+    torch.clone, https://docs.pytorch.org/docs/stable/generated/torch.clone.html
     """
     return source
 
@@ -42,5 +46,9 @@ def requires_grad(current: Tensor, value: bool) -> Tensor:
     ----------
     value
         Whether gradients are recorded for it.
+
+    References
+    ----------
+    torch.Tensor.requires_grad_, https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad_.html
     """
     return current
