@@ -77,7 +77,7 @@ def test_inspect_json_is_what_torch_sees(tmp_path):
         assert ".".join(map(str, row["path"])) == name
     assert found["format"] == "torch zip"
     assert Path(found["file"]) == path
-    assert found["values"]["epoch"] == "3"
+    assert found["values"]["epoch"] == 3
 
 
 def test_inspect_json_is_what_safetensors_sees(tmp_path):

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from weightedit.assembly import open_document
+from weightedit.assembly import FORMATS, open_document
 from weightedit.core.compare import compare
 from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError, one_line
@@ -17,7 +17,6 @@ from weightedit.core.progress import Progress
 from weightedit.core.recipe import Recipe
 from weightedit.core.saving import Saved
 from weightedit.core.slots import Entry
-from weightedit.formats import FORMATS, format_for
 
 
 def inspect(options: argparse.Namespace) -> int:
@@ -144,9 +143,9 @@ def apply(options: argparse.Namespace) -> int:
 def convert(options: argparse.Namespace) -> int:
     """Write a checkpoint in another format."""
     destination = Path(options.destination)
-    if destination.suffix and not destination.is_dir() and format_for(destination) is None:
-        known = ", ".join(dict.fromkeys(suffix for kind in FORMATS if kind.writes for suffix in kind.suffixes))
-        raise WeightEditError(f"The suffix of {destination.name} names no format; take one of {known}.")
+    known = tuple(dict.fromkeys(suffix for kind in FORMATS if kind.writes for suffix in kind.suffixes))
+    if destination.suffix and not destination.is_dir() and not destination.name.lower().endswith(known):
+        raise WeightEditError(f"The suffix of {destination.name} names no format; take one of {', '.join(known)}.")
     with open_document(options.source) as document:
         _check_destination(document, options)
         return _report(document.export(options.destination, shared=options.shared, progress=_on_stderr))

@@ -20,6 +20,7 @@ def checkpoint():
         "classes": ["cat", "dog"],
         "epoch": 7,
         "layers": [torch.ones(2), torch.zeros(2), torch.full((2,), 5.0)],
+        "pair": (1, 2),
     }
 
 
@@ -237,6 +238,9 @@ def test_safetensors_keep_what_is_left(tmp_path):
     ("move", "model.qkv", {"to": 9}, "no place 9"),
     ("add_tensor", "model", {"to": "model.x", "shape": [-1]}, "negative size"),
     ("rename", "layers.0", {"to": "layers.9"}, "not a key of a dict"),
+    ("add_tensor", "model", {"to": "model.x", "shape": [1] * 70}, "70 dimensions"),
+    ("add_tensor", "model", {"to": "model.x", "shape": [2], "dtype": "quint8"}, "cannot store values as quint8"),
+    ("set_value", "pair.0", {"value": 5}, "Set pair as a tuple of its own"),
 ])  # fmt: skip
 def test_what_cannot_be_done_is_refused_with_the_reason(path, name, target, arguments, says):
     with weightedit.open(path) as document:
@@ -315,3 +319,42 @@ def test_a_value_of_another_kind_is_a_hazard_that_a_recipe_keeps_accepted(path, 
                 document.apply("set_value", "epoch", value=value)
         recipe.apply(document)
         assert next(entry.value for entry in document.entries if entry.name == "epoch") == value
+
+
+def test_a_container_reached_twice_is_followed_everywhere():
+    """Both paths lead to one dict: a rename or deletion under one name is one under the other, and is said."""
+    inner = {"x": torch.ones(2), "z": torch.zeros(1)}
+    with weightedit.open({"a": inner, "b": inner}) as document:
+        document.apply("rename", "a.x", to="a.y")
+        assert list(document.tensors) == ["a.y", "a.z", "b.y", "b.z"]
+        document.apply("scale", "b.y", factor=2.0)
+        assert inner["y"].tolist() == [2, 2]
+        assert [one.kind for one in document.preflight("delete", "a.z")] == ["alias"]
+        document.apply("delete", "a.z", accept={"alias"})
+        assert list(document.tensors) == ["a.y", "b.y"]
+        assert {"a.z", "b.z"} <= document.history.steps[-1].names
+        document.go_to(0)
+        assert list(document.tensors) == ["a.x", "a.z", "b.x", "b.z"]
+        assert list(inner) == ["x", "z"]
+
+
+def test_many_entries_are_deleted_in_the_time_of_one(tmp_path):
+    """Counted, not timed: each entry that goes looks at no other one."""
+    from weightedit.core.drafted import Container
+
+    looked = []
+
+    class Watched(dict):
+        def items(self):
+            looked.append(len(self))
+            return super().items()
+
+    torch.save({f"w.{number}": torch.zeros(1) for number in range(300)}, tmp_path / "a.pt")
+    with weightedit.open(tmp_path / "a.pt") as document:
+        document.apply("delete", "w.1*")
+        assert len(document.slots) == 300 - 111
+    container = Container(Watched({f"w{number}": number for number in range(300)}), ())
+    for number in range(200):
+        container.remove(container.find(f"w{number}"))
+    assert len(looked) == 1
+    assert [item.value for item in container.items] == list(range(200, 300))

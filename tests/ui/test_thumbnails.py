@@ -58,8 +58,9 @@ def checkpoint(tmp_path: Path) -> Path:
     path = tmp_path / "net.pt"
     halves = torch.ones(24, 40)
     halves[:12] = -1
-    torch.save({"first": torch.randn(3, 3), "weight": halves, "norm": torch.rand(64), "step": torch.tensor(3), "conv": torch.randn(8, 3, 3, 3),
-                "mask": torch.rand(9, 9) > 0.5, "odd": torch.full((4, 4), torch.nan)}, path)  # fmt: skip
+    torch.save({"first": torch.randn(3, 3), "weight": halves, "norm": torch.rand(64), "step": torch.tensor(3),
+                "conv": torch.randn(8, 3, 3, 3), "mask": torch.rand(9, 9) > 0.5,
+                "odd": torch.full((4, 4), torch.nan)}, path)  # fmt: skip
     return path
 
 

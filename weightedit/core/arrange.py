@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -86,26 +86,34 @@ def walk_again(document: Document) -> None:
 
 
 def _matched(known: Sequence[Slot], found: Sequence[Slot]) -> dict[int, Slot]:
-    """Return the slot that each one found was before, by id: first at the same key, then anywhere in its container."""
-    exact = {(id(slot.owner), id(slot.held), _key(slot.key)): slot for slot in known}
+    """Return the slot that each one found was before, by id: first at the same key, then anywhere in its container.
+
+    A container that is reached by several paths has several slots at one key; they are taken in their order.
+    """
+    exact = _listed(known, lambda slot: (id(slot.owner), id(slot.held), _key(slot.key)))
     kept: dict[int, Slot] = {}
     left = []
     for slot in found:
-        old = exact.pop((id(slot.owner), id(slot.held), _key(slot.key)), None)
-        if old is None:
-            left.append(slot)
-        else:
-            kept[id(slot)] = _moved(old, slot)
-    loose: dict[tuple[int, int], list[Slot]] = {}
-    for slot in exact.values() if left else ():
-        loose.setdefault((id(slot.owner), id(slot.held)), []).append(slot)
-    for slot in left:
-        same = loose.get((id(slot.owner), id(slot.held)))
+        same = exact.get((id(slot.owner), id(slot.held), _key(slot.key)))
         if same:
+            kept[id(slot)] = _moved(same.pop(0), slot)
+        else:
+            left.append(slot)
+    unused = [slot for slots in exact.values() for slot in slots] if left else []
+    loose = _listed(unused, lambda slot: (id(slot.owner), id(slot.held)))
+    for slot in left:
+        if same := loose.get((id(slot.owner), id(slot.held))):
             kept[id(slot)] = _moved(same.pop(0), slot)
         else:
             slot.saved = ("", slot.held)  # it is in no file yet
     return kept
+
+
+def _listed(slots: Sequence[Slot], by: Callable[[Slot], Any]) -> dict[Any, list[Slot]]:
+    found: dict[Any, list[Slot]] = {}
+    for slot in slots:
+        found.setdefault(by(slot), []).append(slot)
+    return found
 
 
 def _inventory(document: Document, known: Sequence[Slot]) -> Inventory:

@@ -9,6 +9,8 @@ from weightedit.core.drafted import NewTensor
 from weightedit.core.operation import DTypeName, Ints, Number, Plain, operation
 from weightedit.core.region import Box, shape_text
 from weightedit.core.spec import TensorSpec
+from weightedit.operations.coding import stored
+from weightedit.operations.refusing import few_dimensions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -111,9 +113,9 @@ def add_tensor(draft: Draft, entry: Entry, to: str, shape: Ints, dtype: DTypeNam
 
     if any(size < 0 for size in shape):
         draft.refuse(entry, f"The shape {shape_text(shape)} has a negative size", "Sizes are 0 or more.")
-    spec = TensorSpec.contiguous(dtype, shape)
+    spec = TensorSpec.contiguous(dtype, few_dimensions(shape))
     draft.insert(entry, to, NewTensor(spec, lambda box: exact_number(value).expand(box.shape),
-                                      f"torch.full({shape}, {value}, dtype=torch.{dtype})"))  # fmt: skip
+                                      f"torch.full({shape}, {stored(spec, value)}, dtype=torch.{dtype})"))  # fmt: skip
 
 
 @operation("restructure", title="Split", group="Structure", subject="entry", label="{split_size_or_sections}")

@@ -6,7 +6,6 @@ from weightedit.ui.actions.action import Action
 from weightedit.ui.actions.panels import panel_actions
 from weightedit.ui.theme import theme
 
-
 ACTIONS = (
     Action("palette", "Search everything", lambda at: at.window.search.open(),
            "Find any action, open or recent file, and tensor by a few letters.", ("Ctrl+Shift+P",), "Go"),
