@@ -84,7 +84,7 @@ def test_find_on_the_command_line_exits_as_grep_does(file, capsys):
     assert out == "layers.0.weight: 1 of 42, first [4, 2]\n"
     assert err == ""
     assert main(["find", str(file), "w > 1000", "--names", "layers.0.*"]) == 1
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == ("", "weightedit: nothing found.\n")
     assert main(["find", str(file), "w >"]) == 2
     out, err = capsys.readouterr()
     assert out == ""

@@ -72,13 +72,13 @@ def test_a_click_goes_there_and_back(bench: Bench, tensors: dict[str, torch.Tens
     edit(bench, "add", "1")
     click(bench, 2)
     assert torch.equal(bench.values("w"), tensors["w"])
-    assert states(bench) == ["undone", "undone", "present"]
+    assert states(bench) == ["preview", "undone", "undone", "present"]  # what the form says can be applied again
     assert not bench.document.is_modified
     assert not bench.workbench.tabs.strip.is_marked(0)
-    click(bench, 1)
+    click(bench, 2)
     assert torch.equal(bench.values("w"), tensors["w"] * 0.5)
     assert (bench.shown() == (tensors["w"] * 0.5).double().numpy()).all()
-    click(bench, 0)
+    click(bench, 1)
     assert torch.equal(bench.values("w"), tensors["w"] * 0.5 + 1)
 
 
