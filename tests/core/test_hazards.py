@@ -582,3 +582,13 @@ def test_a_shape_that_leaves_the_modules_attributes_behind(module, operation, ar
         found = [one for one in document.preflight(operation, "weight", **arguments) if one.kind == "module-attribute"]
         assert [one.level for one in found] == ([] if says is None else ["warning"])
         assert says is None or says in found[0].message
+
+
+def test_a_replacement_of_another_shape_is_noticed(tmp_path):
+    """torch rebinds a name to anything; code that loads the file later is what fails."""
+    torch.save({"b": torch.zeros(8), "nine": torch.ones(9), "eight": torch.ones(8)}, tmp_path / "a.pt")
+    with weightedit.open(tmp_path / "a.pt") as document:
+        found = document.preflight("replace", "b", source="nine")
+        assert [(one.kind, one.level) for one in found] == [("shape-mismatch", "notice")]
+        assert "8 becomes 9" in found[0].message
+        assert not document.preflight("replace", "b", source="eight")

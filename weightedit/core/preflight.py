@@ -11,6 +11,7 @@ from weightedit.core.hazards import LEVELS, Hazard, refusal
 from weightedit.core.plan import Plan, Target, place_of
 from weightedit.core.precision import Loss, Losses, largest_finite
 from weightedit.core.progress import Progress
+from weightedit.core.region import shape_text
 from weightedit.core.sharing import common_cells
 from weightedit.core.slots import Slot
 
@@ -29,6 +30,11 @@ def structural_hazards(plan: Plan, slots: Sequence[Slot], group: Callable[[Slot]
     for target in plan.targets:
         stale = attribute_hazard(target) if effect == "rebind" else None
         found += [stale] if stale is not None else []
+        if effect == "rebind" and target.tensors and target.spec.shape != target.result.shape:
+            found.append(Hazard("shape-mismatch", "notice",
+                                f"{shape_text(target.spec.shape)} becomes {shape_text(target.result.shape)}",
+                                f"{target.name} takes the shape of what replaces it; code that loads it expects the "
+                                "old one unless it is told.", (target.name,)))  # fmt: skip
         others = [slot for slot in members.get(id(target.slots[0].storage), []) if slot not in target.slots]
         if effect == "write" and not target.clones_first:
             found += _shared(target, others, named, group)
