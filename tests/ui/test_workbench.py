@@ -213,3 +213,19 @@ def test_sizes_are_those_of_the_look(bench: Bench) -> None:
     assert (bench.panel.form.width(), bench.panel.preview.width()) == (198, 258)
     assert bench.heatmap.color_bar.width() == 96
     assert bench.workbench.body.side.width() == 282
+
+
+def test_a_file_of_one_nameless_tensor_has_words_for_it(qtbot: QtBot, tmp_path: Path, settings: Settings) -> None:
+    torch.save(torch.full((3, 3), 1e38), tmp_path / "bare.pt")
+    with bench_on(qtbot, tmp_path / "bare.pt", None, settings) as bench:
+        bench.open("")
+        assert names(bench) == ["the tensor"]
+        assert bench.page.header.path.parts == ("the tensor",)
+        bench.fill_form("scale", "10")
+        hazard = bench.panel.hazards.hazards[0]
+        assert "in the tensor" in hazard.message
+        assert hazard.targets == ("",)
+        bench.panel.apply()
+        bench.wait()
+        assert bench.workbench.history.model.rows[0].where == "the tensor"
+        assert bench.said[-1].endswith("to the tensor.")

@@ -10,6 +10,11 @@ from weightedit.core.operation import Operation
 LONGEST = 40
 
 
+def called(name: str) -> str:
+    """Return what a tensor is called: its name, or `the tensor` where a file holds one tensor and nothing else."""
+    return name or "the tensor"
+
+
 def label(operation: Operation, edit: Edit) -> str:
     """Return what was done: `scale × 0.5`."""
     arguments = {name: _text(value) for name, value in edit.arguments.items()}
@@ -19,7 +24,7 @@ def label(operation: Operation, edit: Edit) -> str:
 
 def place(edit: Edit, names: list[str]) -> str:
     """Return where it was done: `q_proj.weight [512:640, :]`, or how many tensors."""
-    names = [name or "the tensor" for name in names]  # of a file that holds one tensor and nothing else
+    names = [called(name) for name in names]
     what = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more" if names else "nothing"
     region = "" if edit.region is None else edit.region if isinstance(edit.region, str) else \
         edit.region[0] if len(edit.region) == 1 else f"{len(edit.region)} regions"  # fmt: skip

@@ -8,6 +8,7 @@ from weightedit.core.attributes import attribute_hazard
 from weightedit.core.compute import measure
 from weightedit.core.edit import Edit
 from weightedit.core.hazards import LEVELS, Hazard, refusal
+from weightedit.core.labels import called
 from weightedit.core.plan import Plan, Target, place_of
 from weightedit.core.precision import Loss, Losses, largest_finite
 from weightedit.core.progress import Progress
@@ -129,23 +130,23 @@ def _work(plan: Plan, target: Target) -> int:
 
 
 def _loss_hazards(target: Target, losses: Losses) -> Iterable[Hazard]:
-    dtype, name = target.result.dtype, target.name
+    dtype, name, where = target.result.dtype, target.name, called(target.name)
     if losses.overflow.count:
         yield _overflow(dtype, name, losses)
     if losses.underflow.count:
         yield _hazard("underflow", "warning", f"Underflow: {losses.underflow.count:,} become 0",
-                      f"They are too small for {dtype} in {name}.", name, losses.underflow)  # fmt: skip
+                      f"They are too small for {dtype} in {where}.", name, losses.underflow)  # fmt: skip
     if losses.truncated.count:
         yield _hazard("truncation", "warning", f"Truncation: {losses.truncated.count:,} values are cut to {dtype}",
-                      f"Fractions, NaN and values out of range do not fit {name}.", name, losses.truncated)  # fmt: skip
+                      f"Fractions, NaN and values out of range do not fit {where}.", name, losses.truncated)  # fmt: skip
     if losses.imaginary.count:
         yield _hazard("imaginary-lost", "warning", f"The imaginary part of {losses.imaginary.count:,} values is lost",
-                      f"{name} is {dtype}.", name, losses.imaginary)  # fmt: skip
+                      f"{where} is {dtype}.", name, losses.imaginary)  # fmt: skip
     if losses.rounded.count:
         share = 100 * losses.rounded.count / max(losses.total, 1)
         share = share if losses.rounded.count == losses.total else min(share, 99.99)
         largest, relative = losses.largest_error, losses.largest_relative
-        detail = f"{name}: largest error {largest:.3g}, largest relative error {relative:.3g}."
+        detail = f"{where}: largest error {largest:.3g}, largest relative error {relative:.3g}."
         yield _hazard("precision-loss", "notice",
                       f"Precision loss: {losses.rounded.count:,} of {losses.total:,} values are rounded, {share:.2f} %",
                       detail, name, losses.rounded)  # fmt: skip
@@ -155,11 +156,11 @@ def _overflow(dtype: str, name: str, losses: Losses) -> Hazard:
     loss = losses.overflow
     if "int" in dtype or dtype == "bool":
         return _hazard("overflow", "warning", f"Overflow: {loss.count:,} wrap around",
-                       f"They are out of range for {dtype} in {name}.", name, loss)  # fmt: skip
+                       f"They are out of range for {dtype} in {called(name)}.", name, loss)  # fmt: skip
     becomes = " or ".join(sorted(losses.becomes, key=str.lower))
     largest = f" The largest is {losses.largest_overflow:.6g}." if losses.largest_overflow else ""
     return _hazard("overflow", "warning", f"Overflow: {loss.count:,} become {becomes}",
-                   f"{dtype} ends at {largest_finite(dtype):.6g} in {name}.{largest}", name, loss)  # fmt: skip
+                   f"{dtype} ends at {largest_finite(dtype):.6g} in {called(name)}.{largest}", name, loss)  # fmt: skip
 
 
 def _hazard(kind: str, level: str, title: str, detail: str, name: str, loss: Loss) -> Hazard:

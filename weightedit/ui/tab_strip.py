@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QTabBar, QWidget
 
+from weightedit.core.labels import called
 from weightedit.ui.icons import icon, paint_icon
 from weightedit.ui.theme import theme
 
@@ -100,6 +101,7 @@ class TabStrip(QTabBar):
 
     def show_tab(self, place: int, name: str, modified: bool, title: str = "") -> None:
         """Show a tab's name, cut at the front where it is long, its mark, and its document where that must be said."""
+        name = called(name)
         short = f"{shortened(name)} · {shortened(title)}" if title else shortened(name)
         self.setTabText(place, short.replace("&", "&&"))
         self.setTabToolTip(place, f"{name}\n{title}" if title else name)

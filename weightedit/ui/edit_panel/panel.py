@@ -13,6 +13,7 @@ from weightedit.core.document import Document
 from weightedit.core.edit import Edit, Region
 from weightedit.core.errors import ConfirmationNeeded, EditRefused, HazardError
 from weightedit.core.hazards import Hazard
+from weightedit.core.labels import called
 from weightedit.core.labels import label as edit_label
 from weightedit.core.numbers import count_text, percent_text, shape_text
 from weightedit.core.preview import Preview
@@ -315,7 +316,7 @@ class EditPanel(QFrame):
             self._drop_preview()
         if self._document is not None:
             done = edit_label(self._document.operations[edit.operation], edit)
-            where = edit.targets[0] if len(edit.targets) == 1 else f"{count_text(len(edit.targets))} tensors"
+            where = called(edit.targets[0]) if len(edit.targets) == 1 else f"{count_text(len(edit.targets))} tensors"
             self.status.emit(f"Applied {done} to {where}.")
         self._refresh_buttons()
         self.applied.emit(edit)

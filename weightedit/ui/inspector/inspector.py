@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from weightedit.core.document import Document
+from weightedit.core.labels import called
 from weightedit.core.numbers import bytes_text, count_text, shape_text, statistic_text
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.slots import Slot
@@ -80,9 +81,9 @@ class StorageSection(Section):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(1)
         room = QFontMetrics(ui_font(11, QFont.Weight.DemiBold))
-        name = QPushButton(room.elidedText(slot.name, Qt.TextElideMode.ElideLeft, 216))
+        name = QPushButton(room.elidedText(called(slot.name), Qt.TextElideMode.ElideLeft, 216))
         name.setProperty("kind", "link")
-        name.setToolTip(slot.name)
+        name.setToolTip(called(slot.name))
         name.setEnabled(not is_shown)
         name.clicked.connect(lambda _=False: self.chosen.emit(slot.name))
         where = f"offset {count_text(slot.spec.offset)} · stride {_tuple(slot.spec.stride)}"

@@ -6,6 +6,7 @@ from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
+from weightedit.core.labels import called
 from weightedit.core.numbers import shape_text
 from weightedit.core.spec import TensorSpec
 from weightedit.ui.icons import icon
@@ -33,9 +34,9 @@ class PathLabel(QWidget):
     def show_name(self, name: str, path: tuple[object, ...]) -> None:
         """Show a tensor's name."""
         parts = [part for key in path for part in (key.split(".") if isinstance(key, str) else [str(key)])]
-        self.parts = tuple(parts) or (name,)
-        self.setToolTip(name)
-        self.setAccessibleName(name)
+        self.parts = tuple(parts) or (called(name),)
+        self.setToolTip(called(name))
+        self.setAccessibleName(called(name))
         self.updateGeometry()
         self.update()
 
