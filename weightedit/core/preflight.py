@@ -138,7 +138,8 @@ def _loss_hazards(target: Target, losses: Losses) -> Iterable[Hazard]:
                       f"They are too small for {dtype} in {where}.", name, losses.underflow)  # fmt: skip
     if losses.truncated.count:
         yield _hazard("truncation", "warning", f"Truncation: {losses.truncated.count:,} values are cut to {dtype}",
-                      f"Fractions, NaN and values out of range do not fit {where}.", name, losses.truncated)  # fmt: skip
+                      f"Fractions, NaN and values out of range do not fit {where}.", name,
+                      losses.truncated)  # fmt: skip
     if losses.imaginary.count:
         yield _hazard("imaginary-lost", "warning", f"The imaginary part of {losses.imaginary.count:,} values is lost",
                       f"{where} is {dtype}.", name, losses.imaginary)  # fmt: skip
