@@ -80,13 +80,13 @@ class EntryEdits(QObject):
             return
         found, target = chosen[0]
         name = target if isinstance(target, str) else dotted(target)
-        to = _free_name(found.document, name)
 
-        def work(progress: TaskProgress) -> None:
-            exact = _exact(found.document, target)
+        def work(progress: TaskProgress) -> str:
+            exact, to = _exact(found.document, target), _free_name(found.document, name)
             found.document.apply("duplicate", [exact], to=to, progress=progress.report, cancel=progress.cancel)
+            return to
 
-        def done(_: object) -> None:
+        def done(to: str) -> None:
             self._go_to(found, to, self._window.tree.tree.edit_current)
 
         self._run("Duplicating", found.document, work, done)
@@ -116,12 +116,12 @@ class EntryEdits(QObject):
         if not chosen:
             return
         found, entry = chosen[0]
-        keys = [key for key, _ in pairs_of(entry.owner)] if isinstance(entry.owner, dict | list) else []
-        to = keys.index(entry.key) + step if entry.key in keys else step
-        if keys and not 0 <= to < len(keys):
-            return
 
         def work(progress: TaskProgress) -> None:
+            keys = [key for key, _ in pairs_of(entry.owner)] if isinstance(entry.owner, dict | list) else []
+            to = keys.index(entry.key) + step if entry.key in keys else step
+            if keys and not 0 <= to < len(keys):
+                return
             found.document.apply("move", [entry.path], to=to, progress=progress.report, cancel=progress.cancel)
 
         self._run("Moving", found.document, work)

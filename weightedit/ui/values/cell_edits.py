@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from weightedit.core.blocks import Grid, filled, fit, in_order, repeated, series
+from weightedit.core.blocks import Grid, filled, fit, in_order, repeated
 from weightedit.core.codes import Array
-from weightedit.core.dtypes import DTYPES
 from weightedit.core.errors import WeightEditError
 from weightedit.core.number_formats import NumberFormat
 from weightedit.core.numbers import NumberError, count_text, parse_number
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.reduction import SliceView
+from weightedit.core.series import continued
 from weightedit.core.stage import tensor_from
 from weightedit.ui.values.clipboard import Block
 
@@ -174,18 +174,10 @@ def fill_edit(pinned: PinnedTensor, view: SliceView, source: Grid, target: Grid,
     count = target.shape[axis]
     block = view.flat(pinned.read(view.box(pinned.spec.shape, source.rows, source.columns)))
     dtype = pinned.spec.dtype
-    facts = DTYPES[dtype]
-    given: Any
     if as_series:
-        if facts.family in ("bool", "opaque"):
-            raise WeightEditError(f"Values of {dtype} have no series to continue; fill without Alt to repeat them.")
-        import torch
-
-        wide = torch.complex128 if facts.family == "complex" else torch.int64 if facts.is_integer else torch.float64
-        numbers = tensor_from(np.ascontiguousarray(block), dtype).to(wide).numpy()
-        given = torch.from_numpy(np.array(in_order(series(numbers, count, axis, backwards), view)))
+        laid, dtype = continued(block, dtype, count, axis, backwards)
     else:
-        laid = in_order(filled(block, count, axis, backwards), view)
-        given = tensor_from(np.ascontiguousarray(laid), dtype)
+        laid = filled(block, count, axis, backwards)
+    given = tensor_from(np.ascontiguousarray(in_order(laid, view)), dtype)
     done = f"Filled {count_text(target.shape[0])} × {count_text(target.shape[1])} values."
     return CellEdit(target.region(view, pinned.spec.shape), given, done)
