@@ -76,7 +76,7 @@ def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
 
 
 def _open_live(source: Any, optimizer: Any, spill: Spill | None) -> Document:
-    from weightedit.core.live import LiveObjects, is_live
+    from weightedit.core.live.objects import LiveObjects, is_live
 
     if not is_live(source):
         raise CheckpointError(

@@ -15,9 +15,9 @@ from tests.lint.sources import nodes
 
 STAGE = "core/stage.py"
 # Where slots are bound to tensors: `put`, and the attributes of live modules such as in_features.
-BINDING = {"core/stage.py", "core/live.py", "core/slots.py"}
+BINDING = {"core/stage.py", "core/live/objects.py", "core/slots.py"}
 # Functions that copy out of a tensor into memory of their caller's, and so change no tensor of a document.
-READING = {("core/live.py", "read_into")}
+READING = {("core/live/objects.py", "read_into")}
 NOT_TORCH = {"bool_", "str_", "bytes_", "ix_", "raise_"}  # of numpy and Qt
 PARAMETER_NAMES = {"weight", "bias", "param"}
 TENSOR_NAMES = PARAMETER_NAMES | {"parameter", "tensor"}

@@ -119,7 +119,7 @@ def _listed(slots: Sequence[Slot], by: Callable[[Slot], Any]) -> dict[Any, list[
 def _inventory(document: Document, known: Sequence[Slot]) -> Inventory:
     if not document.is_live:
         return file_inventory(document.origin.root)
-    from weightedit.core.live import LiveObjects
+    from weightedit.core.live.objects import LiveObjects
 
     objects = LiveObjects(((slot.held.described.live, slot.storage) for slot in known), (slot.held for slot in known))
     return objects.walk(document.origin.root)

@@ -6,20 +6,20 @@ import threading
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.arrange import Arrange, walk_again
 from weightedit.core.commands import do_all
 from weightedit.core.edit import Edit, TensorName
 from weightedit.core.errors import EditRefused
+from weightedit.core.exporting import Exporting
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import DEFAULT_BUDGET, History, Step
 from weightedit.core.operation import Operation
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.preview import Preview
 from weightedit.core.progress import CancelFlag, Progress, Report
-from weightedit.core.reader import Origin, Reader
+from weightedit.core.reader import Origin
 from weightedit.core.spill import Spill
 from weightedit.core.stepping import joined, move, names_of, with_layout
 from weightedit.core.targets import only_name
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from weightedit.core.contents import Inventory
     from weightedit.core.history_compare import State
     from weightedit.core.recipe import Recipe
-    from weightedit.core.saving import Saved, Writer
+    from weightedit.core.saving import Writer
 
 DEFAULT_MEMORY = 64 << 20
 """Bytes a pass over a tensor may use for its values."""
@@ -44,7 +44,7 @@ class Change:
     structure: bool
 
 
-class Document(Reader):
+class Document(Exporting):
     """Slots, history and version of one checkpoint or live object; made by `assembly`.
 
     Methods are thread-safe: one apply at a time, while readers work on pinned states.
@@ -77,8 +77,8 @@ class Document(Reader):
         return max(64 << 10, min(4 << 20, self.memory // 32))
 
     def preflight(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu", tied: str = "all",
-                  seed: int | None = None, progress: Report | None = None, cancel: CancelFlag | None = None,
-                  **arguments: Any) -> list[Hazard]:  # fmt: skip
+                  moments: str = "follow", leave: Any = (), seed: int | None = None, progress: Report | None = None,
+                  cancel: CancelFlag | None = None, **arguments: Any) -> list[Hazard]:  # fmt: skip
         """Return what the edit would do silently, refusals first; nothing is changed.
 
         Parameters are those of `apply`. A refusal is returned, not raised.
@@ -86,14 +86,15 @@ class Document(Reader):
         from weightedit.core.editing import make_edit, preflight_of
 
         try:
-            declared, edit = make_edit(self, operation, targets, region, device, tied, seed, arguments)
+            declared, edit = make_edit(self, operation, targets, arguments, region=region, device=device, tied=tied,
+                                       moments=moments, leave=leave, seed=seed)  # fmt: skip
             return preflight_of(self, declared, edit, Progress(progress, cancel))
         except EditRefused as error:
             return list(error.hazards)
 
     def preview(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu", tied: str = "all",
-                seed: int | None = None, progress: Report | None = None, cancel: CancelFlag | None = None,
-                **arguments: Any) -> Preview:  # fmt: skip
+                moments: str = "follow", leave: Any = (), seed: int | None = None, progress: Report | None = None,
+                cancel: CancelFlag | None = None, **arguments: Any) -> Preview:  # fmt: skip
         """Return what the edit would do, with the first target readable before and after; nothing is changed.
 
         Raises
@@ -103,11 +104,13 @@ class Document(Reader):
         """
         from weightedit.core.editing import make_edit, preview_of
 
-        declared, edit = make_edit(self, operation, targets, region, device, tied, seed, arguments)
+        declared, edit = make_edit(self, operation, targets, arguments, region=region, device=device, tied=tied,
+                                   moments=moments, leave=leave, seed=seed)  # fmt: skip
         return preview_of(self, declared, edit, Progress(progress, cancel))
 
     def apply(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu", tied: str = "all",
-              seed: int | None = None, accept: Collection[str] | str = (), progress: Report | None = None,
+              moments: str = "follow", leave: Any = (), seed: int | None = None,
+              accept: Collection[str] | str = (), progress: Report | None = None,
               cancel: CancelFlag | None = None, **arguments: Any) -> Edit:  # fmt: skip
         """Apply an operation as one undo step, all or nothing.
 
@@ -124,6 +127,11 @@ class Document(Reader):
             Where values are computed: `cpu` or `cuda:0`.
         tied
             `all` rebinds tied slots together, `untie` only the ones named.
+        moments
+            What an optimizer that was handed over keeps of a tensor: `follow` cuts, pads and casts its moments as the
+            tensor is, `drop` starts them anew.
+        leave
+            Targets that stay as they are: names, patterns, or `dtype:…` with a dtype or `integer`, `float`, `bool`.
         seed
             Of random values, 0 by default; the same seed gives the same values for a tensor, however it is cut.
         accept
@@ -145,7 +153,8 @@ class Document(Reader):
         """
         from weightedit.core.editing import make_edit
 
-        declared, edit = make_edit(self, operation, targets, region, device, tied, seed, arguments)
+        declared, edit = make_edit(self, operation, targets, arguments, region=region, device=device, tied=tied,
+                                   moments=moments, leave=leave, seed=seed)  # fmt: skip
         return self.apply_edit(declared, edit, accept, Progress(progress, cancel))
 
     def apply_edit(self, declared: Operation, edit: Edit, accept: Collection[str] | str, progress: Progress) -> Edit:
@@ -297,77 +306,6 @@ class Document(Reader):
                 self._subscribers.remove(callback)
 
         return stop
-
-    def save(self, *, progress: Report | None = None, cancel: CancelFlag | None = None) -> Saved:
-        """Replace the document's own file by its present state, atomically, and make this the saved point."""
-        with self._lock:
-            return self._writer.save(self, Progress(progress, cancel))
-
-    def export(self, path: str | Path, format: str | None = None, shared: str | None = None,
-               shard_size: int | None = None, *, progress: Report | None = None,
-               cancel: CancelFlag | None = None) -> Saved:  # fmt: skip
-        """Write the present state to a file, atomically, read back and verified.
-
-        Parameters
-        ----------
-        path
-            The destination; the document's own file makes this a save.
-        format
-            `safetensors`, `torch zip`, `npz`, …; None goes by the suffix, then by where the document came from.
-        shared
-            What safetensors does with shared tensors: `copy` or `alias`; None refuses.
-        shard_size
-            Bytes of tensors per file at most, for a sharded export.
-        progress, cancel
-            Called with (label, done, total); checked between pieces.
-
-        Raises
-        ------
-        EditRefused
-            If the format cannot hold something that must not be lost silently.
-        CheckpointError
-            If writing or reading back goes wrong; the destination is as it was.
-        """
-        with self._lock:
-            return self._writer.export(self, Path(path), format, shared, shard_size, Progress(progress, cancel))
-
-    def export_tensor(self, name: object, path: str | Path, region: str | None = None, format: str | None = None, *,
-                      dtype: object = None, progress: Report | None = None,
-                      cancel: CancelFlag | None = None) -> Saved:  # fmt: skip
-        """Write one tensor, or a region of it, to a file of its own, atomically, read back and verified.
-
-        Parameters
-        ----------
-        name
-            Name or path.
-        path
-            The destination: `.npy`, `.csv`, `.tsv`, or `.npz`, `.pt` or `.safetensors`, which hold it by its name.
-        region
-            Such as `[3, :]`; dimensions with a single index are left out.
-        format
-            One of the formats' names; None goes by the suffix.
-        dtype
-            Another one that holds every value exactly, for formats that lack the present one.
-        progress, cancel
-            As for `export`.
-
-        Raises
-        ------
-        EditRefused
-            If there is no such tensor, the region does not fit, or the format cannot hold the values as they are.
-        CheckpointError
-            If writing or reading back goes wrong; the destination is as it was.
-        """
-        return self._writer.export_tensor(self, name, Path(path), region, format, dtype, Progress(progress, cancel))
-
-    def export_tensor_hazards(self, name: object, path: str | Path, region: str | None = None,
-                              format: str | None = None, *, dtype: object = None) -> list[Hazard]:  # fmt: skip
-        """Return what `export_tensor` would leave behind; raises EditRefused where it does."""
-        return self._writer.tensor_hazards(self, name, Path(path), region, format, dtype)
-
-    def export_hazards(self, path: str | Path, format: str | None = None, shared: str | None = None) -> list[Hazard]:
-        """Return what an export would leave behind."""
-        return self._writer.hazards(self, Path(path), format, shared)
 
     def close(self) -> None:
         """Close the files and remove the spill; unsaved edits are gone."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from weightedit.core.document import Document
-    from weightedit.core.execute import Workshop
+    from weightedit.core.workshop import Workshop
 
 
 class Draft:

@@ -62,6 +62,10 @@ class Edit:
         `all` or `untie`: what a rebind does with slots that hold the same tensor.
     accepted
         The kinds of warnings that were accepted.
+    moments
+        `follow` or `drop`: what a handed-over optimizer's state does when a tensor's shape or dtype changes.
+    leave
+        Names, patterns and `dtype:…` of tensors that the targets mean and that stay as they are.
     """
 
     operation: str
@@ -72,6 +76,8 @@ class Edit:
     device: str = "cpu"
     tied: str = "all"
     accepted: tuple[str, ...] = ()
+    moments: str = "follow"
+    leave: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data; a tensor argument is named by its hash, its bytes are stored beside."""
@@ -84,6 +90,8 @@ class Edit:
             "device": self.device,
             "tied": self.tied,
             "accepted": list(self.accepted),
+            "moments": self.moments,
+            "leave": list(self.leave),
         }
 
     @classmethod
@@ -104,6 +112,8 @@ class Edit:
             str(data["device"]),
             str(data["tied"]),
             _texts(data["accepted"]),
+            str(data.get("moments", "follow")),
+            _texts(data.get("leave", [])),
         )
 
     def tensor_values(self) -> list[TensorValue]:

@@ -16,12 +16,11 @@ from weightedit.core.consent import check_device, check_hazards
 from weightedit.core.draft import Draft
 from weightedit.core.edit import Edit, region_of
 from weightedit.core.errors import EditRefused
-from weightedit.core.execute import Workshop, execute
+from weightedit.core.execute import execute
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import Step
 from weightedit.core.labels import label, place
 from weightedit.core.operation import Operation
-from weightedit.core.optimizer import state_hazard
 from weightedit.core.pinned import PinnedRegion, Readable
 from weightedit.core.plan import Bench, Plan, make_plan
 from weightedit.core.precision import Losses
@@ -32,13 +31,15 @@ from weightedit.core.region import Box
 from weightedit.core.slots import Entry
 from weightedit.core.stage import copies
 from weightedit.core.targets import find_entries, patterns
+from weightedit.core.workshop import Workshop
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
 
 
-def make_edit(document: Document, operation: str, targets: Any, region: Any, device: str, tied: str, seed: int | None,
-              arguments: Mapping[str, Any]) -> tuple[Operation, Edit]:  # fmt: skip
+def make_edit(document: Document, operation: str, targets: Any, arguments: Mapping[str, Any], *, region: Any = None,
+              device: str = "cpu", tied: str = "all", moments: str = "follow", leave: Any = (),
+              seed: int | None = None) -> tuple[Operation, Edit]:  # fmt: skip
     """Return the declared operation and the record of its use.
 
     Raises
@@ -63,7 +64,8 @@ def make_edit(document: Document, operation: str, targets: Any, region: Any, dev
         raise EditRefused([refusal("argument", f"The seed is {seed!r}", "It is a whole number from 0 to 2**64 - 1.")])
     check_device(device)
     kept = (seed or 0) if declared.random else None
-    return declared, Edit(declared.name, names, given, MappingProxyType(checked), kept, device, tied)
+    left = (leave,) if isinstance(leave, str) else tuple(leave)
+    return declared, Edit(declared.name, names, given, MappingProxyType(checked), kept, device, tied, (), moments, left)
 
 
 def _name_at(document: Document, path: Any, declared: Operation) -> str:
@@ -118,12 +120,7 @@ def _draft_group(draft: Draft, operation: Operation, edit: Edit, entries: list[E
 
 def hazards_of(document: Document, plan: Plan, progress: Progress) -> tuple[list[Hazard], list[Losses]]:
     """Return what an edit would do silently, refusals first, and what storing its values loses."""
-    found = structural_hazards(plan, document.slots, document.storage_group)
-    optimizer = document.origin.optimizer
-    for target in plan.targets if optimizer is not None else ():
-        for held in target.held:
-            hazard = state_hazard(optimizer, held.described.live, target.result.shape, target.name)
-            found += [hazard] if hazard is not None else []
+    found = structural_hazards(document, plan)
     if any(hazard.level == "refusal" for hazard in found):
         return sorted_hazards(found), []
     more, losses = value_hazards(plan, document.chunk, progress)

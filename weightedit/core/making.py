@@ -15,7 +15,7 @@ from weightedit.core.spec import TensorSpec
 from weightedit.core.stage import bits_of, staged, tensor_over
 
 if TYPE_CHECKING:
-    from weightedit.core.execute import Workshop
+    from weightedit.core.workshop import Workshop
 
 
 def filled(spec: TensorSpec, fill: Callable[[Box], torch.Tensor], shop: Workshop) -> memoryview:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from weightedit.core.checks.shapes import argument_hazards
 from weightedit.core.conditions import Condition, Conditions, is_conditional
 from weightedit.core.edit import Edit, TensorName, TensorValue, is_tensor_argument
 from weightedit.core.errors import EditRefused, RegionError
@@ -14,7 +15,6 @@ from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.operation import Operation
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.region import Box, parse_regions, shape_text
-from weightedit.core.shapes import argument_hazards
 from weightedit.core.slots import HeldTensor, Slot, at, can_put
 from weightedit.core.spec import TensorSpec
 from weightedit.core.spill import Spill

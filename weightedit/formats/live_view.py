@@ -102,7 +102,7 @@ class _View:
     """
 
     def __init__(self, live: list[HeldTensor]) -> None:
-        from weightedit.core.live import LiveObjects
+        from weightedit.core.live.objects import LiveObjects
 
         self.originals: dict[HeldTensor, HeldTensor] = {}
         self.flattened: list[str] = []

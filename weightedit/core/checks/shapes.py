@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from weightedit.core.region import shape_text
 
 if TYPE_CHECKING:
     from weightedit.core.operation import Operation
-    from weightedit.core.plan import Target
+    from weightedit.core.plan import Plan, Target
 
 
 def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
@@ -80,3 +81,13 @@ def _fitting(value: TensorValue, region: tuple[int, ...]) -> list[TensorValue]:
     if not found and not same_dims and prod(region) == tensor.numel():
         found.append(tensor.reshape(region))
     return [tensor_value(fit, Spill(), "values") for fit in found]
+
+
+def result_hazards(plan: Plan) -> Iterable[Hazard]:
+    """Yield the notice that a replacement has another shape."""
+    for target in plan.targets if plan.operation.effect == "rebind" else ():
+        if target.tensors and target.spec.shape != target.result.shape:
+            yield Hazard("shape-mismatch", "notice",
+                         f"{shape_text(target.spec.shape)} becomes {shape_text(target.result.shape)}",
+                         f"{target.name} takes the shape of what replaces it; code that loads it expects the "
+                         "old one unless it is told.", (target.name,))  # fmt: skip

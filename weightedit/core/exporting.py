@@ -1,0 +1,95 @@
+"""The half of a document that writes files."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from weightedit.core.progress import CancelFlag, Progress, Report
+from weightedit.core.reader import Reader
+
+if TYPE_CHECKING:
+    from weightedit.core.document import Document
+    from weightedit.core.hazards import Hazard
+    from weightedit.core.saving import Saved, Writer
+
+
+class Exporting(Reader):
+    """Saves and exports the present state, atomically; a `Document` gives it lock and writer."""
+
+    _lock: threading.RLock
+    _writer: Writer
+
+    def save(self, *, progress: Report | None = None, cancel: CancelFlag | None = None) -> Saved:
+        """Replace the document's own file by its present state, atomically, and make this the saved point."""
+        with self._lock:
+            return self._writer.save(cast("Document", self), Progress(progress, cancel))
+
+    def export(self, path: str | Path, format: str | None = None, shared: str | None = None,
+               shard_size: int | None = None, *, progress: Report | None = None,
+               cancel: CancelFlag | None = None) -> Saved:  # fmt: skip
+        """Write the present state to a file, atomically, read back and verified.
+
+        Parameters
+        ----------
+        path
+            The destination; the document's own file makes this a save.
+        format
+            `safetensors`, `torch zip`, `npz`, …; None goes by the suffix, then by where the document came from.
+        shared
+            What safetensors does with shared tensors: `copy` or `alias`; None refuses.
+        shard_size
+            Bytes of tensors per file at most, for a sharded export.
+        progress, cancel
+            Called with (label, done, total); checked between pieces.
+
+        Raises
+        ------
+        EditRefused
+            If the format cannot hold something that must not be lost silently.
+        CheckpointError
+            If writing or reading back goes wrong; the destination is as it was.
+        """
+        with self._lock:
+            whole = cast("Document", self)
+            return self._writer.export(whole, Path(path), format, shared, shard_size, Progress(progress, cancel))
+
+    def export_tensor(self, name: object, path: str | Path, region: str | None = None, format: str | None = None, *,
+                      dtype: object = None, progress: Report | None = None,
+                      cancel: CancelFlag | None = None) -> Saved:  # fmt: skip
+        """Write one tensor, or a region of it, to a file of its own, atomically, read back and verified.
+
+        Parameters
+        ----------
+        name
+            Name or path.
+        path
+            The destination: `.npy`, `.csv`, `.tsv`, or `.npz`, `.pt` or `.safetensors`, which hold it by its name.
+        region
+            Such as `[3, :]`; dimensions with a single index are left out.
+        format
+            One of the formats' names; None goes by the suffix.
+        dtype
+            Another one that holds every value exactly, for formats that lack the present one.
+        progress, cancel
+            As for `export`.
+
+        Raises
+        ------
+        EditRefused
+            If there is no such tensor, the region does not fit, or the format cannot hold the values as they are.
+        CheckpointError
+            If writing or reading back goes wrong; the destination is as it was.
+        """
+        whole = cast("Document", self)
+        return self._writer.export_tensor(whole, name, Path(path), region, format, dtype, Progress(progress, cancel))
+
+    def export_tensor_hazards(self, name: object, path: str | Path, region: str | None = None,
+                              format: str | None = None, *, dtype: object = None) -> list[Hazard]:  # fmt: skip
+        """Return what `export_tensor` would leave behind; raises EditRefused where it does."""
+        return self._writer.tensor_hazards(cast("Document", self), name, Path(path), region, format, dtype)
+
+    def export_hazards(self, path: str | Path, format: str | None = None, shared: str | None = None) -> list[Hazard]:
+        """Return what an export would leave behind."""
+        return self._writer.hazards(cast("Document", self), Path(path), format, shared)
