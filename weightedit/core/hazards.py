@@ -35,6 +35,9 @@ class Hazard:
         The first few regions it happens at, such as `[1310, 3964]`.
     alternatives
         Edits that would work instead.
+    labels
+        What the link to each alternative says, such as `Take rows 0–4`; where there are fewer than alternatives,
+        the rest are named after their operation.
     """
 
     kind: str
@@ -45,6 +48,7 @@ class Hazard:
     count: int = 0
     places: tuple[str, ...] = ()
     alternatives: tuple[Edit, ...] = ()
+    labels: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
@@ -53,6 +57,6 @@ class Hazard:
 
 
 def refusal(kind: str, title: str, detail: str = "", *, targets: Iterable[str] = (), count: int = 0,
-            alternatives: Iterable[Edit] = ()) -> Hazard:  # fmt: skip
+            alternatives: Iterable[Edit] = (), labels: Iterable[str] = ()) -> Hazard:  # fmt: skip
     """Make the hazard of an edit that cannot be done."""
-    return Hazard(kind, "refusal", title, detail, tuple(targets), count, (), tuple(alternatives))
+    return Hazard(kind, "refusal", title, detail, tuple(targets), count, (), tuple(alternatives), tuple(labels))

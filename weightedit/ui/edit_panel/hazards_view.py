@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
@@ -166,8 +167,8 @@ class HazardsView(QWidget):
             count.setVisible(number > 0)
         for hazard in hazards:
             card = _Card(hazard)
-            for edit in hazard.alternatives:
-                link = card.add_link(alternative_text(edit, current, operations))
+            for edit, said in zip_longest(hazard.alternatives, hazard.labels[: len(hazard.alternatives)]):
+                link = card.add_link(said or alternative_text(edit, current, operations))
                 link.clicked.connect(lambda _=False, edit=edit: self.alternative.emit(edit))
             if hazard.places and hazard.targets:
                 link = card.add_link("Show cells" if hazard.kind == "shared-storage" else "Go to first")
