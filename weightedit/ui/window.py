@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from weightedit.core.errors import one_line
 from weightedit.ui.actions import ACTIONS, Bound, Reach
@@ -22,50 +20,32 @@ from weightedit.ui.entry_edits import EntryEdits
 from weightedit.ui.errors_view import ErrorStrip
 from weightedit.ui.file_work import FileWork
 from weightedit.ui.filing import Filing
+from weightedit.ui.layout import fill_work, sides, whole
 from weightedit.ui.palette.palette import Palette
 from weightedit.ui.panels.panels import Panels
-from weightedit.ui.panels.place import Panel, Place
-from weightedit.ui.pieces import line
+from weightedit.ui.panels.place import Panel
 from weightedit.ui.preferences import Preferences
 from weightedit.ui.rail import Rail
 from weightedit.ui.recent import Recents
 from weightedit.ui.settings import Settings
-from weightedit.ui.sides import Sides
 from weightedit.ui.start_page import EmptyState, StartPage
 from weightedit.ui.status_bar import StatusBar
 from weightedit.ui.steps import Steps
 from weightedit.ui.tab_order import go_on
-from weightedit.ui.tasks import TaskProgress, Tasks
+from weightedit.ui.tasks import Tasks
 from weightedit.ui.theme import system_theme, theme
 from weightedit.ui.top_bar import TopBar
 from weightedit.ui.tree.panel import TreePanel
+from weightedit.ui.warming import MakeWorkbench, real_workbench, warm_up
 
 if TYPE_CHECKING:
     from weightedit.core.document import Change
     from weightedit.ui.workbench import Workbench
 
-MakeWorkbench = Callable[[Tasks, Settings], "Workbench"]
 SMALLEST = (1024, 640)
 DRAWER_BELOW = 1200
 """Narrower than this, the inspector stays out of sight until it is asked for."""
-TREE_WIDTH, TREE_MOST = 400, 560
-
-
-def warm_up(progress: TaskProgress) -> tuple[str, list[str]]:
-    """Import what tensors need, in a worker, after the window was painted; returns torch's version and devices."""
-    import torch
-
-    from weightedit.core.devices import devices
-
-    importlib.import_module("weightedit.ui.workbench")
-    return torch.__version__, devices()
-
-
-def real_workbench(tasks: Tasks, settings: Settings) -> Workbench:
-    """Make the area of tensors."""
-    from weightedit.ui.workbench import Workbench
-
-    return Workbench(tasks, settings)
+TREE_WIDTH = 400
 
 
 class MainWindow(QMainWindow):
@@ -147,40 +127,13 @@ class MainWindow(QMainWindow):
         self.pages = Pages()
         for page in (self.start, self.opening):
             self.pages.addWidget(page)
-        centre = QVBoxLayout(self.work)
-        centre.setContentsMargins(0, 0, 0, 0)
-        centre.setSpacing(0)
-        centre.addWidget(self.errors)
-        centre.addWidget(self.pages, 1)
-        self.splitter = Sides()
-        self.left = Place("left")
-        self.left.setMaximumWidth(TREE_MOST)
-        self.splitter.addWidget(self.left)
-        self.splitter.addWidget(self.work)
+        fill_work(self.work, self.errors, self.pages)
+        self.splitter, self.left = sides(self.work, self.settings.number("window/tree", TREE_WIDTH))
         self.panels = Panels(self.settings, self)
         self.panels.take([self.left], [Panel("tree", self.tree, self.tree.head)])
-        self.splitter.setStretchFactor(1, 1)
-        self.splitter.setSizes([self.settings.number("window/tree", TREE_WIDTH), 900])
-        body = QHBoxLayout()
-        body.setContentsMargins(0, 0, 0, 0)
-        body.setSpacing(0)
-        for widget in (self.rail, line(vertical=True)):
-            body.addWidget(widget)
-        body.addWidget(self.splitter, 1)
-        whole = QWidget()
-        whole.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        whole.setAccessibleName("weightedit")
-        column = QVBoxLayout(whole)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.top)
-        column.addWidget(line())
-        column.addLayout(body, 1)
-        column.addWidget(line())
-        column.addWidget(self.status)
-        self.setCentralWidget(whole)
+        self.setCentralWidget(whole(self.top, self.rail, self.splitter, self.status))
         self.search = Palette(self)
-        whole.setFocus()  # nothing is marked before a key is pressed
+        self.centralWidget().setFocus()  # nothing is marked before a key is pressed
 
     def _connect(self) -> None:
         actions = self.actions_of
