@@ -46,6 +46,10 @@ class Piece:
         return self.stored.numel() if self.mask is None else int(torch.count_nonzero(self.mask))
 
 
+Seen = Callable[[Target, Piece], None]
+"""Is shown each piece of a target as it is computed."""
+
+
 def result_boxes(plan: Plan, target: Target) -> list[Box]:
     """Return what is computed, in the result's indices: the regions of a write, all of a rebind."""
     return target.boxes if plan.operation.effect == "write" else [Box.whole(target.result.shape)]
@@ -183,8 +187,9 @@ def _argument(readable: PinnedTensor, box: Box, piece: Box, nbytes: int) -> np.n
     return values.reshape(spread)
 
 
-def measure(plan: Plan, target: Target, nbytes: int, progress: Progress) -> Losses:
-    """Compute a target without storing it, and count what storing would change."""
+def measure(plan: Plan, target: Target, nbytes: int, progress: Progress,
+            seen: Seen | None = None) -> Losses:  # fmt: skip
+    """Compute a target without storing it, and count what storing would change; `seen` is shown every piece."""
     losses = Losses()
     if plan.operation.prepare is not None:
         surveyed(plan, target)  # an empty tensor has no piece, and its arguments may be wrong all the same
@@ -196,6 +201,8 @@ def measure(plan: Plan, target: Target, nbytes: int, progress: Progress) -> Loss
             converts = plan.operation.converts
             losses.observe(current, piece.exact, piece.stored, piece.box, converts=converts, scales=scales,
                            wrapped=_wrapped(plan, target, piece), mask=piece.mask)  # fmt: skip
+            if seen is not None:
+                seen(target, piece)
             progress.advance(piece.stored.numel() * piece.stored.element_size())
     target.selected = losses.total if target.condition is not None else None
     return losses

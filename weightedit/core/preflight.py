@@ -10,7 +10,7 @@ from weightedit.core.checks.live import live_hazards
 from weightedit.core.checks.losses import loss_hazards
 from weightedit.core.checks.shapes import result_hazards
 from weightedit.core.checks.sharing import sharing_hazards
-from weightedit.core.compute import measure
+from weightedit.core.compute import Seen, measure
 from weightedit.core.hazards import LEVELS, Hazard
 from weightedit.core.plan import Plan, Target
 from weightedit.core.precision import Losses
@@ -31,20 +31,30 @@ def structural_hazards(document: Document, plan: Plan) -> list[Hazard]:
     ]
 
 
-def value_hazards(plan: Plan, nbytes: int, progress: Progress) -> tuple[list[Hazard], list[Losses]]:
-    """Compute every target once without storing anything, and return what storing would lose."""
+def value_hazards(plan: Plan, nbytes: int, progress: Progress,
+                  seen: Seen | None = None) -> tuple[list[Hazard], list[Losses]]:  # fmt: skip
+    """Compute every target once without storing anything, and return what storing would lose.
+
+    `seen` is shown each piece that is computed; targets whose values only move are not computed.
+    """
     if plan.operation.effect not in ("write", "rebind"):
         return [], []
     measured = []
     progress.begin("Checking", sum(_work(plan, target) for target in plan.targets))
     for target in plan.targets:
-        moves_only = plan.operation.effect == "rebind" and plan.operation.converts and plan.operation.prepare is None
-        needless = moves_only and target.result.dtype == target.spec.dtype and not (target.tensors or target.lists)
-        measured.append(Losses(total=target.result.numel) if needless else measure(plan, target, nbytes, progress))
+        needless = moves_only(plan, target)
+        measured.append(Losses(total=target.result.numel) if needless else
+                        measure(plan, target, nbytes, progress, seen))  # fmt: skip
     found: list[Hazard] = []
     for target, losses in zip(plan.targets, measured, strict=True):
         found += loss_hazards(target, losses)
     return found, measured
+
+
+def moves_only(plan: Plan, target: Target) -> bool:
+    """Whether every value of the result is one of the tensor as it is, in the same dtype, so that none is lost."""
+    moves = plan.operation.effect == "rebind" and plan.operation.converts and plan.operation.prepare is None
+    return moves and target.result.dtype == target.spec.dtype and not (target.tensors or target.lists)
 
 
 def _work(plan: Plan, target: Target) -> int:

@@ -198,19 +198,42 @@ def statistics(pinned: Pinned, region: Box | str | None = None, progress: Progre
     box = region if isinstance(region, Box) else parse_region(region, spec.shape)
     if progress is not None:
         progress.begin("Statistics", box.numel * spec.type.itemsize)
-    counts = np.zeros(256 if spec.type.itemsize == 1 and is_exact(spec.dtype) else 1 << 16, np.int64)
-    moments = _Moments()
-    tally = _Tally()
+    seen = Collecting(spec)
     for _, array in pinned.chunks(box, nbytes):
-        values = None if is_exact(spec.dtype) else numbers(array, spec.dtype)
-        counts += count(codes(array, array if values is None else values, spec.dtype))
-        if values is not None:
-            _add_wide(array, values, spec, moments, tally)
+        seen.add(array)
         if progress is not None:
             progress.advance(array.nbytes)
-    if is_exact(spec.dtype):
-        return _from_counts(counts, spec.dtype)
-    return _finished(counts, spec, moments, tally)
+    return seen.found()
+
+
+class Collecting:
+    """Statistics of a tensor whose values come piece by piece, in any order.
+
+    Parameters
+    ----------
+    spec
+        Its dtype is that of the pieces.
+    """
+
+    def __init__(self, spec: TensorSpec) -> None:
+        self._spec = spec
+        exact = is_exact(spec.dtype)
+        self._counts = np.zeros(256 if spec.type.itemsize == 1 and exact else 1 << 16, np.int64)
+        self._moments, self._tally = _Moments(), _Tally()
+
+    def add(self, array: Array) -> None:
+        """Take in stored values, of any shape."""
+        spec = self._spec
+        values = None if is_exact(spec.dtype) else numbers(array, spec.dtype)
+        self._counts += count(codes(array, array if values is None else values, spec.dtype))
+        if values is not None:
+            _add_wide(array, values, spec, self._moments, self._tally)
+
+    def found(self) -> Statistics:
+        """Return what the pieces so far have."""
+        if is_exact(self._spec.dtype):
+            return _from_counts(self._counts, self._spec.dtype)
+        return _finished(self._counts, self._spec, self._moments, self._tally)
 
 
 @dataclass
