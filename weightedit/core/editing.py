@@ -20,6 +20,7 @@ from weightedit.core.execute import execute
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import Step
 from weightedit.core.labels import label, place
+from weightedit.core.leaving import Left, entries_to_edit
 from weightedit.core.operation import Operation
 from weightedit.core.pinned import PinnedRegion, Readable
 from weightedit.core.plan import Bench, Plan, make_plan
@@ -64,8 +65,17 @@ def make_edit(document: Document, operation: str, targets: Any, arguments: Mappi
         raise EditRefused([refusal("argument", f"The seed is {seed!r}", "It is a whole number from 0 to 2**64 - 1.")])
     check_device(device)
     kept = (seed or 0) if declared.random else None
-    left = (leave,) if isinstance(leave, str) else tuple(leave)
+    left = _left(document, leave, declared)
     return declared, Edit(declared.name, names, given, MappingProxyType(checked), kept, device, tied, (), moments, left)
+
+
+def _left(document: Document, leave: Any, declared: Operation) -> tuple[str, ...]:
+    """Return what is left as texts, each once: a path by the name of what is there."""
+    given = patterns(document, leave) if leave else []
+    if not all(isinstance(one, str | tuple) for one in given):
+        raise EditRefused([refusal("argument", f"What is left is {leave!r}", "Give names, patterns or dtype:….")])
+    texts = [one if isinstance(one, str) else _name_at(document, one, declared) for one in given]
+    return tuple(dict.fromkeys(text for text in texts if text))
 
 
 def _name_at(document: Document, path: Any, declared: Operation) -> str:
@@ -89,6 +99,10 @@ def draft_of(document: Document, operation: Operation, edit: Edit) -> Draft:
         raise EditRefused([refusal("argument", f"{operation.name} applies to whole entries", "Leave the region out.")])
     entries = find_entries(document.entries, document.origin.root, edit.targets, operation.subject,
                            operation.takes_groups)  # fmt: skip
+    if edit.leave:
+        names = {entry.name for entry in document.entries}
+        opens = operation.takes_groups and operation.parameter("to") is None
+        entries = entries_to_edit(document.entries, entries, Left(edit.leave, names.__contains__), opens)
     draft = Draft(document)
     if operation.parameter("to") is None:
         for entry in entries:

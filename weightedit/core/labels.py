@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from weightedit.core.edit import Edit, TensorName, TensorValue
+from weightedit.core.edit import Edit, TensorName, TensorValue, TensorView
 from weightedit.core.operation import Operation
 
 LONGEST = 40
@@ -23,12 +23,23 @@ def label(operation: Operation, edit: Edit) -> str:
 
 
 def place(edit: Edit, names: list[str]) -> str:
-    """Return where it was done: `q_proj.weight [512:640, :]`, or how many tensors."""
+    """Return where it was done: `q_proj.weight [512:640, :]`, or how many tensors, and what was left as it is."""
     names = [called(name) for name in names]
     what = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more" if names else "nothing"
     region = "" if edit.region is None else edit.region if isinstance(edit.region, str) else \
         edit.region[0] if len(edit.region) == 1 else f"{len(edit.region)} regions"  # fmt: skip
-    return f"{what} {region}".strip()
+    left = f"except {_text(edit.leave)}" if edit.leave else ""
+    return " ".join(part for part in (what, region, left) if part)
+
+
+def view_text(view: TensorView) -> str:
+    """Return in words how a tensor is seen: `transposed`, `[0:5, :]`, `as 10 × 1`."""
+    said = []
+    if view.permute is not None:
+        said.append("transposed" if view.permute == (1, 0) else f"permuted by {', '.join(map(str, view.permute))}")
+    said += [view.region] if view.region is not None else []
+    said += [f"as {' × '.join(map(str, view.shape))}"] if view.shape is not None else []
+    return ", ".join(said)
 
 
 def _text(value: Any) -> str:
@@ -41,6 +52,8 @@ def _text(value: Any) -> str:
 
             return str(tensor_over(value.data, value.dtype, ()).item())
         return f"{' × '.join(map(str, value.shape))} values"
+    if isinstance(value, TensorView):
+        return f"{_text(value.source)}, {view_text(value)}"
     if isinstance(value, TensorName):
         return value.tensor if value.file is None else f"{value.tensor} of {value.file}" if value.tensor else value.file
     text = str(value)

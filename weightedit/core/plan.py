@@ -9,9 +9,10 @@ from typing import Any
 
 from weightedit.core.checks.shapes import argument_hazards
 from weightedit.core.conditions import Condition, Conditions, is_conditional
-from weightedit.core.edit import Edit, TensorName, TensorValue, is_tensor_argument
+from weightedit.core.edit import Edit, TensorName, TensorValue, TensorView, is_tensor_argument
 from weightedit.core.errors import EditRefused, RegionError
 from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.leaving import Left, refuse_tied, without_left, written_though_left
 from weightedit.core.operation import Operation
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.region import Box, parse_regions, shape_text
@@ -20,6 +21,7 @@ from weightedit.core.spec import TensorSpec
 from weightedit.core.spill import Spill
 from weightedit.core.storage import Resident
 from weightedit.core.targets import SlotIndex, find_slots
+from weightedit.core.views import seen
 
 
 @dataclass(slots=True)
@@ -175,6 +177,8 @@ def make_plan(index: SlotIndex, operation: Operation, edit: Edit, bench: Bench) 
         except EditRefused as error:
             refused += error.hazards
     refused += [] if refused else _overlapping_targets(operation, targets)
+    if edit.leave and operation.effect == "write" and not refused:
+        refused += written_though_left(targets, index.slots, _left(index, edit), edit)
     if refused:
         raise EditRefused(refused)
     hazards = [hazard for target in targets for hazard in argument_hazards(target, operation, edit)]
@@ -190,10 +194,18 @@ def place_of(slot: Slot) -> tuple[object, ...]:
 
 
 def group_by_tensor(index: SlotIndex, operation: Operation, edit: Edit) -> list[list[Slot]]:
-    """Group the named slots by the tensor they hold; a rebind of all tied slots adds the ones not named."""
+    """Group the named slots by the tensor they hold; a rebind of all tied slots adds the ones not named.
+
+    Raises
+    ------
+    EditRefused
+        If nothing matches, all of it is left, or a slot that is left is tied to one that gets another tensor.
+    """
     together = edit.tied == "all" and operation.effect in ("write", "rebind")
     found: dict[object, list[Slot]] = {}
-    for slot in find_slots(index, list(edit.targets)):
+    left = _left(index, edit)
+    meant = find_slots(index, list(edit.targets))
+    for slot in without_left(meant, left) if edit.leave else meant:
         found.setdefault(place_of(slot) if together else id(slot.held), []).append(slot)
     rebound = {
         key for key, slots in found.items()
@@ -209,7 +221,13 @@ def group_by_tensor(index: SlotIndex, operation: Operation, edit: Edit) -> list[
         for slot in index.slots:
             if id(slot.held) in found and id(slot) not in named:
                 found[id(slot.held)].append(slot)
+    if edit.leave:
+        refuse_tied(list(found.values()), left, edit, operation.effect in ("write", "rebind"))
     return list(found.values())
+
+
+def _left(index: SlotIndex, edit: Edit) -> Left:
+    return Left(edit.leave, lambda name: index.find(name) is not None)
 
 
 def _target(slots: list[Slot], operation: Operation, edit: Edit, bench: Bench) -> Target:
@@ -293,7 +311,9 @@ def _live(slot: Slot) -> Any:
     return None if slot.held.is_deferred else slot.held.described.live
 
 
-def _readable(value: TensorValue | TensorName, bench: Bench) -> PinnedTensor:
+def _readable(value: TensorValue | TensorName | TensorView, bench: Bench) -> PinnedTensor:
+    if isinstance(value, TensorView):
+        return seen(_readable(value.source, bench), value)
     if isinstance(value, TensorName):
         found = bench.resolve(value)
         if found.spec.encoding != "plain":
