@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from weightedit.core.detached import detached_copy
     from weightedit.core.document import Document
     from weightedit.core.errors import CheckpointError, ConfirmationNeeded, EditRefused
     from weightedit.core.hazards import Hazard
@@ -14,7 +15,17 @@ if TYPE_CHECKING:
     from weightedit.core.recipe import Recipe
 
 __version__ = "0.1.0"
-__all__ = ["CheckpointError", "ConfirmationNeeded", "Document", "EditRefused", "Hazard", "Recipe", "edit", "open"]
+__all__ = [
+    "CheckpointError",
+    "ConfirmationNeeded",
+    "Document",
+    "EditRefused",
+    "Hazard",
+    "Recipe",
+    "detached_copy",
+    "edit",
+    "open",
+]
 
 _HOMES = {
     "CheckpointError": "errors",
@@ -23,6 +34,7 @@ _HOMES = {
     "EditRefused": "errors",
     "Hazard": "hazards",
     "Recipe": "recipe",
+    "detached_copy": "detached",
 }
 
 

@@ -111,6 +111,12 @@ def fill_live(target: torch.Tensor, data: memoryview, chunk: int = 4 << 20) -> N
             flat[start : start + len(part)].copy_(torch.from_numpy(part.copy()))
 
 
+def over_storage(like: torch.Tensor, storage: torch.UntypedStorage) -> torch.Tensor:
+    """Return a new tensor over a storage, of the dtype, offset, shape and stride that `like` has."""
+    made = torch.empty(0, dtype=like.dtype, device=like.device)
+    return made.set_(storage, like.storage_offset(), like.size(), like.stride())
+
+
 def reparametrized(tensor: torch.Tensor, like: torch.Tensor, requires_grad: bool) -> torch.Tensor:
     """Return `tensor` as what `like` is: an `nn.Parameter` where it was one."""
     if isinstance(like, torch.nn.Parameter):
