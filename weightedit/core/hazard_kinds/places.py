@@ -1,0 +1,66 @@
+"""Kinds of hazards of devices and files, and those that only the editor knows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from weightedit.core.hazard_kinds.kind import HazardKind
+
+PLACES = (
+    HazardKind(
+        "device-mix", "Devices and files", "One module on two devices",
+        "A module takes parameters of any device, and its forward pass then raises; with a weight on `meta`, which has "
+        "no values, `Linear` returns whatever lay in memory. `copy_` goes across devices, but nothing comes out of "
+        "`meta`.",
+        "Copies values to the device the weight is on. Asks before an edit leaves a module on two devices; a device "
+        "that is not there is refused.",
+        ("warning", "refusal", "notice"), """
+>>> m = nn.Linear(2, 2)
+>>> m.weight = nn.Parameter(torch.zeros(2, 2, device="meta"))
+>>> m.weight.device, m.bias.device, m(torch.ones(1, 2)).device
+(device(type='meta'), device(type='cpu'), device(type='cpu'))
+>>> m.bias.data.copy_(m.weight[0])
+Traceback (most recent call last):
+    ...
+NotImplementedError: Cannot copy out of meta tensor; no data!
+"""),
+    HazardKind(
+        "values-dropped", "Devices and files", "What a file cannot hold",
+        "A file format keeps what it has a place for. In safetensors a parameter becomes a tensor that does not train, "
+        "and numbers and texts beside the tensors raise.",
+        "Lists what an export would lose, and asks.",
+        ("warning", "notice"), """
+>>> from safetensors.torch import load, save
+>>> back = load(save({"w": nn.Parameter(torch.ones(1))}))
+>>> type(back["w"]).__name__, back["w"].requires_grad
+('Tensor', False)
+>>> save({"w": torch.ones(1), "epoch": 3})
+Traceback (most recent call last):
+    ...
+ValueError: Key `epoch` is invalid, expected torch.Tensor but received <class 'int'>
+"""),
+)  # fmt: skip
+
+_OWN: Final = "What the editor asks by itself"
+OWN = (
+    HazardKind("argument", _OWN, "An argument that does not fit", "",
+               "Refuses, and says what the argument takes.", ("refusal",)),
+    HazardKind("not-found", _OWN, "No such tensor", "",
+               "Refuses a name or pattern that matches nothing, with the nearest names.", ("refusal",)),
+    HazardKind("unsupported", _OWN, "What cannot be done here", "",
+               "Refuses what a tensor, a document or a file format cannot do, and says why.", ("refusal",)),
+    HazardKind("type-changes", _OWN, "A value of another kind", "",
+               "Asks before a number becomes a text or the like; code that loads the file may not expect it.",
+               ("warning", "notice")),
+    HazardKind("choice", _OWN, "A choice of an export", "", "Refuses an export whose choices do not go together.",
+               ("refusal",)),
+    HazardKind("shards", _OWN, "Several files", "", "Says how many files an export writes.", ("notice",)),
+    HazardKind("saves", _OWN, "Its own file", "", "Says that an export to the document's own file is a save.",
+               ("notice",)),
+    HazardKind("replaces-file", _OWN, "A file that is there already", "",
+               "Asks before an export replaces a file, with its size and age.", ("warning",)),
+    HazardKind("dtype", _OWN, "Another dtype in the file", "",
+               "Says which dtype a tensor is written as, where the format has not its own.", ("notice",)),
+    HazardKind("slice", _OWN, "Only what is shown", "",
+               "Says that a picture shows the slice on screen and not the whole tensor.", ("notice",)),
+)  # fmt: skip
