@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.dtypes import DTYPES, dtype_named
-from weightedit.core.edit import TensorName, TensorValue
+from weightedit.core.edit import TENSORS, TensorName, TensorValue
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
 from weightedit.core.operation import REQUIRED, Operation, Parameter
@@ -60,7 +60,7 @@ def _normalize(operation: Operation, parameter: Parameter, value: Any, spill: Sp
             raise _refused(f"{what} is {value!r}", f"It takes one of: {', '.join(parameter.choices)}.")
         return value
     if kind == "tensors":
-        given = [value] if isinstance(value, str | TensorName | TensorValue) else value
+        given = [value] if isinstance(value, (str, *TENSORS)) else value
         if not isinstance(given, list | tuple) or not given:
             raise _refused(f"{what} is {value!r}", "It takes a list of tensors.")
         return tuple(_tensor(what, one, spill) for one in given)
@@ -153,8 +153,8 @@ def tensor_value(value: Any, spill: Spill, what: str) -> TensorValue:
     """
     import torch
 
-    if isinstance(value, TensorValue | TensorName):
-        return value  # type: ignore[return-value]
+    if isinstance(value, TENSORS):
+        return value  # type: ignore[no-any-return]
     if isinstance(value, torch.Tensor):
         name, shape, buffer = _bytes_of_tensor(value, spill, what)
     else:

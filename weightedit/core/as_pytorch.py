@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.conditions import is_conditional
-from weightedit.core.edit import Edit, TensorName, TensorValue, is_tensor_argument
+from weightedit.core.edit import Edit, TensorName, TensorValue, TensorView, is_tensor_argument
 from weightedit.core.errors import EditRefused
 from weightedit.core.printed_write import PrintedWrite, bracketed
+from weightedit.core.spec import TensorSpec
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -82,6 +83,9 @@ def _lines(document: Document, operation: Operation, edit: Edit, slots: Sequence
 
 def _known(document: Document, value: Any) -> Any:
     """Return an argument as an operation's code function takes it: a tensor of the document as its spec."""
+    if isinstance(value, TensorView):
+        known = _known(document, value.source)
+        return known if isinstance(known, TensorSpec) else value
     if isinstance(value, TensorName) and value.file is None:
         found = document.find(value.tensor)
         return found.spec if found is not None else value
@@ -101,7 +105,7 @@ def _mentioned(document: Document, name: str) -> str:
 def _arranging(document: Document, operation: Operation, edit: Edit) -> Iterator[str]:
     """Yield what does the same to the containers: one assignment or deletion where that is all, else a new order."""
     from weightedit.core.arrange import pairs_of
-    from weightedit.core.editing import draft_of
+    from weightedit.core.drafting import draft_of
 
     draft = draft_of(document, operation, edit)
     for rename in draft.renamed:
@@ -214,6 +218,11 @@ def _code(document: Document, value: Any) -> tuple[str, str]:
     if isinstance(value, tuple) and is_tensor_argument(value):
         parts = [_code(document, one) for one in value]
         return f"[{', '.join(code for code, _ in parts)}]", next((note for _, note in parts if note), "")
+    if isinstance(value, TensorView):
+        code, note = _code(document, value.source)
+        code += f".permute({value.permute})" if value.permute is not None else ""
+        code += bracketed(value.region) if value.region is not None else ""
+        return code + (f".view({value.shape})" if value.shape is not None else ""), note
     if isinstance(value, TensorName):
         if value.file is not None:
             return _from_file(value.file, value.tensor)

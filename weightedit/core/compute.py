@@ -17,7 +17,7 @@ from weightedit.core.place import Place, Survey
 from weightedit.core.plan import Plan, Target
 from weightedit.core.precision import Losses, outside
 from weightedit.core.progress import Progress
-from weightedit.core.reading import blocks, gather, pieces
+from weightedit.core.reading import blocks, gather, pieces, tiles
 from weightedit.core.region import Box, parse_region
 from weightedit.core.spec import TensorSpec
 from weightedit.core.stage import staged, tensor_from
@@ -58,8 +58,27 @@ def result_boxes(plan: Plan, target: Target) -> list[Box]:
 def compute(plan: Plan, target: Target, box: Box, nbytes: int) -> Iterator[Piece]:
     """Compute one box of the result in pieces; `nbytes` bounds what is read at once, and with it all else."""
     elements = min(PIECE, nbytes // 16) if plan.edit.device == "cpu" else max(PIECE, nbytes // 8)
-    for piece in blocks(_layout(plan, target), box, elements):
+    layout = _layout(plan, target)
+    cut = tiles(layout, box, nbytes // 16) if _is_crossed(target, layout) else blocks(layout, box, elements)
+    for piece in cut:
         yield compute_piece(plan, target, box, piece, nbytes)
+
+
+def _is_crossed(target: Target, layout: TensorSpec) -> bool:
+    """Whether an argument lies in another order than the result, as a transposed one does.
+
+    Pieces of either are thin strips of the other then, and each would read through all of it.
+    """
+    for one in target.tensors.values():
+        if len(one.spec.shape) == len(layout.shape):
+            dims = [dim for dim, size in enumerate(layout.shape) if size > 1 and one.spec.shape[dim] > 1]
+            if _order(one.spec, dims) != _order(layout, dims):
+                return True
+    return False
+
+
+def _order(spec: TensorSpec, dims: list[int]) -> list[int]:
+    return sorted(dims, key=lambda dim: (-spec.stride[dim], dim))
 
 
 def _layout(plan: Plan, target: Target) -> TensorSpec:

@@ -40,6 +40,32 @@ class TensorName:
 
 
 @dataclass(frozen=True, slots=True)
+class TensorView:
+    """A tensor argument seen in another way; nothing of it is copied.
+
+    Attributes
+    ----------
+    source
+        The tensor.
+    permute
+        The old dimension that comes at each place.
+    region
+        The part that is taken after that, made of slices: `[0:5, :]`.
+    shape
+        The shape it has at last, with its values in row-major order.
+    """
+
+    source: TensorValue | TensorName
+    permute: tuple[int, ...] | None = None
+    region: str | None = None
+    shape: tuple[int, ...] | None = None
+
+
+TENSORS = (TensorValue, TensorName, TensorView)
+"""What a tensor argument is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
     """One operation on targets, serialisable.
 
@@ -119,14 +145,15 @@ class Edit:
     def tensor_values(self) -> list[TensorValue]:
         """Return the tensors given as arguments."""
         given = [one for value in self.arguments.values() for one in (value if isinstance(value, tuple) else (value,))]
+        given = [one.source if isinstance(one, TensorView) else one for one in given]
         return [value for value in given if isinstance(value, TensorValue)]
 
 
 def is_tensor_argument(value: Any) -> bool:
     """Whether an argument is a tensor, or several."""
     if isinstance(value, tuple):
-        return bool(value) and all(isinstance(one, TensorValue | TensorName) for one in value)
-    return isinstance(value, TensorValue | TensorName)
+        return bool(value) and all(isinstance(one, TENSORS) for one in value)
+    return isinstance(value, TENSORS)
 
 
 def _texts(given: Any) -> tuple[str, ...]:
@@ -145,6 +172,11 @@ def region_of(given: Any) -> Region:
 
 
 def _argument_to_json(value: Any) -> Any:
+    if isinstance(value, TensorView):
+        how = {"permute": value.permute, "region": value.region, "shape": value.shape}
+        kept = {name: list(given) if isinstance(given, tuple) else given for name, given in how.items()}
+        return {"view": _argument_to_json(value.source), **{name: given for name, given in kept.items()
+                                                            if given is not None}}  # fmt: skip
     if isinstance(value, TensorValue):
         return {"sha256": value.digest, "dtype": value.dtype, "shape": list(value.shape)}
     if isinstance(value, TensorName):
@@ -163,6 +195,10 @@ def _argument_to_json(value: Any) -> Any:
 def _argument_from_json(value: Any, tensors: Mapping[str, memoryview]) -> Any:
     if not isinstance(value, dict):
         return value
+    if "view" in value:
+        permute, shape = (tuple(map(int, value[name])) if name in value else None for name in ("permute", "shape"))
+        region = None if value.get("region") is None else str(value["region"])
+        return TensorView(_argument_from_json(value["view"], tensors), permute, region, shape)
     if "sha256" in value:
         shape = tuple(map(int, value["shape"]))
         return TensorValue(value["sha256"], value["dtype"], shape, tensors[value["sha256"]])

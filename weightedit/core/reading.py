@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,23 @@ def blocks(spec: TensorSpec, box: Box, numel: int) -> Iterator[Box]:
     for start in range(0, len(axis), step):
         cut = (*box.axes[:dim], axis[start : start + step], *box.axes[dim + 1 :])
         yield from blocks(spec, Box(cut, box.dropped), numel)
+
+
+def tiles(spec: TensorSpec, box: Box, numel: int) -> Iterator[Box]:
+    """Cut a box into boxes of at most about `numel` elements that are as long as they are wide, as far as it goes.
+
+    For computing from two tensors that lie in different orders: each piece is read from both in runs that are not
+    too short.
+    """
+    sizes = list(box.shape)
+    while prod(sizes) > max(numel, 1):
+        longest = max(range(len(sizes)), key=lambda dim: sizes[dim])
+        sizes[longest] = -(-sizes[longest] // 2)
+    order = sorted(range(len(sizes)), key=lambda dim: (-spec.stride[dim], dim))
+    starts = [range(0, len(box.axes[dim]), max(1, sizes[dim])) for dim in order]
+    for corner in product(*starts):
+        at = dict(zip(order, corner, strict=True))
+        yield Box(tuple(axis[at[dim] : at[dim] + sizes[dim]] for dim, axis in enumerate(box.axes)), box.dropped)
 
 
 class ReadBuffer:

@@ -84,6 +84,7 @@ def _tensors(edit: dict[str, Any], folder: Path) -> dict[str, memoryview]:
     found = {}
     given = list(edit["arguments"].values())
     given += [one for value in given if isinstance(value, dict) for one in value.get("tuple", ())]
+    given += [value["view"] for value in given if isinstance(value, dict) and "view" in value]
     for value in given:
         if isinstance(value, dict) and "sha256" in value:
             digest = value["sha256"]

@@ -198,6 +198,35 @@ def parse_regions(region: RegionText | Sequence[str], shape: Sequence[int]) -> l
     return disjoint
 
 
+def clamped(text: str, shape: Sequence[int]) -> str | None:
+    """Return the part of a region that is inside a tensor of `shape`, as text; None where nothing of it is.
+
+    A single index past the end becomes the last one, as a slice that ends there would; indices for dimensions that
+    the tensor does not have are left out.
+    """
+    try:
+        items = _Parser(text).items()
+    except RegionError:
+        return None
+    dims = len([item for item in items if item.kind != "ellipsis"])
+    while dims > len(shape):
+        last = items.pop()
+        dims -= last.kind != "ellipsis"
+    said: list[str] = []
+    sizes = iter(shape)
+    for item in items:
+        if item.kind == "ellipsis":
+            for _ in range(len(shape) - dims):
+                next(sizes)
+            said.append("...")
+            continue
+        inside = item.clamped(next(sizes))
+        if inside is None:
+            return None
+        said.append(inside)
+    return f"[{', '.join(said)}]" if said else None
+
+
 def shape_text(shape: Sequence[int]) -> str:
     """Return a shape as messages show it: `10 × 20`, or `a single number`."""
     return " × ".join(map(str, shape)) if shape else "a single number"
@@ -218,6 +247,21 @@ class _Item:
         if self.kind == "integer":
             return range(indices[0], indices[0] + 1)
         return indices
+
+    def clamped(self, size: int) -> str | None:
+        """Return what is inside a dimension of this size, as text; None where nothing is."""
+        if self.kind == "slice":
+            start, stop, step = (None if value is None else value for value in self.value)
+            inside = range(size)[start:stop:step] if step is None or step > 0 else range(0)
+            if not inside:
+                return None
+            ends = f"{inside.start}:{inside.stop}" if inside != range(size) else ":"
+            return ends + (f":{inside.step}" if inside.step > 1 and ends != ":" else "")
+        indices = [value for value in self.value if value is not None]
+        if self.kind == "integer":
+            return str(min(max(indices[0], -size), size - 1)) if size else None
+        kept = list(dict.fromkeys(value % size for value in indices if -size <= value < size)) if size else []
+        return f"[{', '.join(map(str, kept))}]" if kept else None
 
     def _index(self, value: int, size: int, dim: int, text: str) -> int:
         if not -size <= value < size:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from weightedit.core.edit import Edit, TensorName, TensorValue
+from weightedit.core.edit import Edit, TensorView
+from weightedit.core.fitting import Fit, fits, padded
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.region import shape_text
+from weightedit.core.region import Box, shape_text
 
 if TYPE_CHECKING:
     from weightedit.core.operation import Operation
     from weightedit.core.plan import Plan, Target
+
+Offer = tuple[str, Edit]
 
 
 def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
@@ -34,7 +37,10 @@ def argument_hazards(target: Target, operation: Operation, edit: Edit) -> list[H
             found.append(refusal("shape-mismatch", f"{name} has shape {shape_text(shape)} for several regions",
                                  "Give one number, or one region.", targets=[target.name]))  # fmt: skip
         elif not broadcasts(shape, region):
-            found.append(_mismatch(name, shape, region, target, edit))
+            offers = list(_write_offers(name, shape, region, target, operation, edit))
+            found.append(refusal("shape-mismatch", f"{_bracketed(shape)} does not fit {_bracketed(region)}",
+                                 f"{target.name} keeps its values.", targets=[target.name],
+                                 alternatives=[other for _, other in offers], labels=[said for said, _ in offers]))
         elif shape != region and shape and prod(shape) < prod(region):
             times = prod(region) // max(prod(shape), 1)
             declared = operation.parameter(name)
@@ -50,44 +56,77 @@ def argument_hazards(target: Target, operation: Operation, edit: Edit) -> list[H
     return found
 
 
-def _mismatch(name: str, shape: tuple[int, ...], region: tuple[int, ...], target: Target, edit: Edit) -> Hazard:
-    value = edit.arguments[name]
-    alternatives: list[Edit] = []
+def _bracketed(shape: tuple[int, ...]) -> str:
+    """Return a shape as a card's title has it: `[10, 20]`, or `a single number`."""
+    return str(list(shape)) if shape else "a single number"
+
+
+def _alone(target: Target, edit: Edit) -> Edit:
+    """Return the edit for this target alone, where it has several: what fits it need not fit the others."""
+    return edit if len(edit.targets) == 1 and edit.targets[0] == target.name else replace(edit, targets=(target.name,))
+
+
+def _viewed(value: Any, fit: Fit) -> Any:
+    """Return a source as a fit sees it; one that is a view already stays as it is, and is not seen twice."""
+    part = None if fit.part is None else "[" + ", ".join(f"0:{size}" for size in fit.part) + "]"
+    if fit.permute is None and part is None and fit.shape is None:
+        return value
+    return TensorView(value, fit.permute, part, fit.shape)
+
+
+def _write_offers(name: str, shape: tuple[int, ...], region: tuple[int, ...], target: Target, operation: Operation,
+                  edit: Edit) -> Iterator[Offer]:  # fmt: skip
+    value, alone = edit.arguments[name], _alone(target, edit)
+    for fit in fits(shape, region):
+        changed = replace(alone, arguments={**edit.arguments, name: _viewed(value, fit)})
+        sees_anew = changed.arguments[name] is not value
+        if (isinstance(value, TensorView) and sees_anew) or (fit.into is not None and target.condition is not None):
+            continue
+        if fit.into is not None:
+            changed = replace(changed, region=_leading(target.boxes[0], fit.into))
+        yield fit.label, changed
     whole = edit.region is None
-    if isinstance(value, TensorValue):
-        alternatives += [replace(edit, arguments={**edit.arguments, name: fit}) for fit in _fitting(value, region)]
-    if whole and len(shape) == len(region) and all(a <= b for a, b in zip(shape, region, strict=True)):
-        rows = "[" + ", ".join(f"0:{size}" for size in shape) + "]"
-        alternatives.append(replace(edit, region=rows))
-    if whole and isinstance(value, TensorValue | TensorName):
-        alternatives.append(Edit("replace", edit.targets, None, {"source": value}, tied=edit.tied))
-    return refusal("shape-mismatch", f"{shape_text(shape)} does not fit {shape_text(region)}",
-                   f"{target.name} keeps its values.", targets=[target.name], alternatives=alternatives)  # fmt: skip
+    if whole and (growing := padded(target.spec.shape, shape)) is not None:
+        pad = {"pad": growing[0], "mode": "constant", "value": 0}
+        yield growing[1], Edit("pad", alone.targets, None, pad, tied=edit.tied, moments=edit.moments)
+    if whole and operation.converts:
+        yield "Replace the target", _replacement(alone, value)
 
 
-def _fitting(value: TensorValue, region: tuple[int, ...]) -> list[TensorValue]:
-    """Return the transpose, the reshape or the leading part of a tensor, as far as each has the region's shape."""
-    from weightedit.core.arguments import tensor_value
-    from weightedit.core.spill import Spill
-    from weightedit.core.stage import tensor_over
+def _replacement(edit: Edit, source: Any) -> Edit:
+    return Edit("replace", edit.targets, None, {"source": source}, tied=edit.tied, moments=edit.moments)
 
-    found = []
-    tensor = tensor_over(value.data, value.dtype, value.shape)
-    if len(value.shape) == 2 and value.shape[::-1] == region:
-        found.append(tensor.T)
-    same_dims = len(value.shape) == len(region)
-    if tensor.numel() and same_dims and all(a >= b for a, b in zip(value.shape, region, strict=True)):
-        found.append(tensor[tuple(slice(size) for size in region)])
-    if not found and not same_dims and prod(region) == tensor.numel():
-        found.append(tensor.reshape(region))
-    return [tensor_value(fit, Spill(), "values") for fit in found]
+
+def _leading(box: Box, sizes: tuple[int, ...]) -> str:
+    """Return the region of the first so many indices along each dimension that a box keeps."""
+    left = iter(sizes)
+    inner = Box(tuple(range(1) if dim in box.dropped else range(next(left)) for dim in range(len(box.axes))))
+    return str(replace(box.within(inner), dropped=box.dropped))
 
 
 def result_hazards(plan: Plan) -> Iterable[Hazard]:
-    """Yield the notice that a replacement has another shape."""
+    """Yield the notice that a replacement has another shape, with what would keep the shape."""
     for target in plan.targets if plan.operation.effect == "rebind" else ():
         if target.tensors and target.spec.shape != target.result.shape:
+            offers = list(_rebind_offers(plan, target)) if plan.operation.name == "replace" else []
             yield Hazard("shape-mismatch", "notice",
                          f"{shape_text(target.spec.shape)} becomes {shape_text(target.result.shape)}",
                          f"{target.name} takes the shape of what replaces it; code that loads it expects the "
-                         "old one unless it is told.", (target.name,))  # fmt: skip
+                         "old one unless it is told.", (target.name,),
+                         alternatives=tuple(other for _, other in offers),
+                         labels=tuple(said for said, _ in offers))  # fmt: skip
+
+
+def _rebind_offers(plan: Plan, target: Target) -> Iterator[Offer]:
+    value, alone = plan.edit.arguments["source"], _alone(target, plan.edit)
+    if isinstance(value, TensorView):
+        return
+    for fit in fits(target.result.shape, target.spec.shape):
+        source = _viewed(value, fit)
+        whole = Box.whole(target.spec.shape)
+        broadcast = fit.shape is not None and prod(fit.shape) != target.spec.numel
+        if fit.into is None and not broadcast:
+            yield fit.label, _replacement(alone, source)
+        elif target.spec.encoding == "plain":
+            region = _leading(whole, fit.into) if fit.into is not None else None
+            yield fit.label, Edit("set", alone.targets, region, {"values": source}, tied=alone.tied)
