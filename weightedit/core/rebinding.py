@@ -13,7 +13,7 @@ from weightedit.core.commands import Command, Rebind
 from weightedit.core.compute import compute, result_boxes
 from weightedit.core.dtypes import torch_dtype
 from weightedit.core.live.objects import LiveBytes
-from weightedit.core.live.optimizer import OptimizerStep
+from weightedit.core.live.optimizer import OptimizerStep, copied_state
 from weightedit.core.plan import Plan, Target
 from weightedit.core.reading import array_index, array_over
 from weightedit.core.region import Box
@@ -45,12 +45,11 @@ def rebound(plan: Plan, target: Target, shop: Workshop) -> list[Command]:
         for piece in compute(plan, target, box, shop.chunk):
             out[array_index(piece.box)] = bits_of(piece.stored)
             shop.progress.advance(piece.stored.numel() * piece.stored.element_size())
-    commands: list[Command] = []
-    for rebind in _bound(target, target.result, buffer, plan.edit.tied, shop):
-        commands.append(rebind)
-        if shop.optimizer is not None and (follow := OptimizerStep.following(shop.optimizer, rebind)) is not None:
-            commands.append(follow)
-    return commands
+    rebinds = _bound(target, target.result, buffer, plan.edit.tied, shop)
+    moves = [(rebind.before[1].live, rebind.after[1].live) for rebind in rebinds if rebind.after[1].live is not None]
+    states = {id(new): copied_state(shop.optimizer, old, new) for old, new in moves if old.shape == new.shape}
+    follow = OptimizerStep.of(shop.optimizer, moves, lambda old: shop.is_held(old, target.slots), states)
+    return [*rebinds, follow] if follow is not None else list(rebinds)
 
 
 def _bound(target: Target, spec: TensorSpec, buffer: memoryview, tied: str, shop: Workshop) -> list[Rebind]:

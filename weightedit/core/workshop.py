@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from weightedit.core.progress import Progress
+from weightedit.core.slots import Slot
 from weightedit.core.spill import Spill
 from weightedit.core.storage import MOST_SEGMENTS
 
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What executing needs besides the plan: room for results, the size of a piece, progress, the optimizer."""
+    """What executing needs besides the plan: room for results, the size of a piece, progress, what is around.
+
+    Attributes
+    ----------
+    spill, chunk, progress
+        Room for large results, bytes of a piece, and who is told.
+    optimizer
+        The one that was handed over with a live module, or None.
+    slots
+        Every slot of the document, to see what else holds a tensor.
+    """
 
     spill: Spill
     chunk: int
     progress: Progress
     optimizer: Any = None
+    slots: Sequence[Slot] = ()
 
     @property
     def segments(self) -> int:
         """How many ranges a patched content may have: each costs some 100 bytes while it is made."""
         return min(MOST_SEGMENTS, max(4096, self.chunk // 32))
+
+    def is_held(self, live: Any, besides: Collection[Slot]) -> bool:
+        """Whether a slot other than the ones given holds a live tensor."""
+        given = {id(slot) for slot in besides}
+        return any(not slot.held.is_deferred and slot.held.described.live is live
+                   for slot in self.slots if id(slot) not in given)  # fmt: skip
