@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -61,6 +62,14 @@ class Draft:
     def refuse(self, entry: Entry, title: str, detail: str) -> NoReturn:
         """Say that it cannot be done."""
         raise EditRefused([refusal("argument", title, detail, targets=[entry.name])])
+
+    def give_up(self, entries: Iterable[Entry]) -> None:
+        """Let the names that entries have be free for others, before any of them is renamed."""
+        for entry in entries:
+            if isinstance(entry.owner, dict):
+                container, item = self._item(entry)
+                container.taken.discard(str(item.key))
+                self.names.add(entry.name)
 
     def rename(self, entry: Entry, to: str) -> None:
         """Give an entry another name in the same place."""

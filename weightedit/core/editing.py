@@ -13,14 +13,13 @@ from weightedit.core.arguments import normalized
 from weightedit.core.commands import Command
 from weightedit.core.compute import ComputedTensor
 from weightedit.core.consent import check_device, check_hazards
-from weightedit.core.draft import Draft
+from weightedit.core.drafting import draft_of
 from weightedit.core.edit import Edit, region_of
 from weightedit.core.errors import EditRefused
 from weightedit.core.execute import execute
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import Step
 from weightedit.core.labels import label, place
-from weightedit.core.leaving import Left, entries_to_edit
 from weightedit.core.operation import Operation
 from weightedit.core.pinned import PinnedRegion, Readable
 from weightedit.core.plan import Bench, Plan, make_plan
@@ -29,9 +28,8 @@ from weightedit.core.preflight import sorted_hazards, structural_hazards, value_
 from weightedit.core.preview import Preview
 from weightedit.core.progress import Progress
 from weightedit.core.region import Box
-from weightedit.core.slots import Entry
 from weightedit.core.stage import copies
-from weightedit.core.targets import find_entries, patterns
+from weightedit.core.targets import patterns
 from weightedit.core.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -91,45 +89,6 @@ def plan_of(document: Document, operation: Operation, edit: Edit, progress: Prog
     bench = Bench(document.resolve, copies, document.conditions, document.spill, document.chunk,
                   lambda: progress.advance(0))  # fmt: skip
     return make_plan(document, operation, edit, bench)
-
-
-def draft_of(document: Document, operation: Operation, edit: Edit) -> Draft:
-    """Write down what a restructure does; raises `EditRefused` where it cannot be done."""
-    if edit.region is not None:
-        raise EditRefused([refusal("argument", f"{operation.name} applies to whole entries", "Leave the region out.")])
-    entries = find_entries(document.entries, document.origin.root, edit.targets, operation.subject,
-                           operation.takes_groups)  # fmt: skip
-    if edit.leave:
-        names = {entry.name for entry in document.entries}
-        opens = operation.takes_groups and operation.parameter("to") is None
-        entries = entries_to_edit(document.entries, entries, Left(edit.leave, names.__contains__), opens)
-    draft = Draft(document)
-    if operation.parameter("to") is None:
-        for entry in entries:
-            operation.compute(draft, entry, **edit.arguments)
-    elif operation.takes_groups and len(edit.targets) == 1 and \
-            entries[0].name.startswith(f"{edit.targets[0].removesuffix('.')}."):  # fmt: skip
-        _draft_group(draft, operation, edit, entries)
-    elif len(entries) > 1:
-        raise EditRefused([refusal("argument", f"{operation.name} takes one entry", "Name exactly one.")])
-    else:
-        operation.compute(draft, entries[0], **edit.arguments)
-    return draft
-
-
-def _draft_group(draft: Draft, operation: Operation, edit: Edit, entries: list[Entry]) -> None:
-    """Do to every entry below a prefix what an operation with a new name does to one."""
-    prefix, to = edit.targets[0].removesuffix("."), edit.arguments["to"].removesuffix(".")
-    if not to:
-        raise EditRefused([refusal("argument", "The name is empty", f"Give {prefix} another prefix, dots and all.")])
-    if to.startswith(f"{prefix}."):  # a name that another of them has is free once that one was renamed
-        entries = sorted(entries, key=lambda entry: -len(entry.name))
-    elif prefix.startswith(f"{to}."):
-        entries = sorted(entries, key=lambda entry: len(entry.name))
-    for entry in entries:
-        operation.compute(draft, entry, **{**edit.arguments, "to": f"{to}{entry.name[len(prefix):]}"})
-    word = "entry" if len(entries) == 1 else "entries"
-    draft.lines = [f"{operation.title} {prefix} to {to}, {len(entries):,} {word}"]
 
 
 def hazards_of(document: Document, plan: Plan, progress: Progress) -> tuple[list[Hazard], list[Losses]]:

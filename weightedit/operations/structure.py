@@ -27,12 +27,19 @@ FLOAT = DTypeName("float32")
 @operation("restructure", title="Rename", group="Structure", subject="entry", label="to {to}",
            takes_groups=True)  # fmt: skip
 def rename(draft: Draft, entry: Entry, to: str) -> None:
-    """Give an entry another name in the same place; all entries below a prefix such as `stem` get another prefix.
+    r"""Give an entry another name in the same place; all entries below a prefix such as `stem` get another prefix.
+
+    Every entry that a `re:` pattern matches is renamed by the pattern's groups: `re:model\.layers\.(\d+)\.(.*)` to
+    `blocks.\1.\2`.
 
     Parameters
     ----------
     to
-        The new full name, or the new prefix.
+        The new full name, or the new prefix; with groups of a `re:` pattern as `\1` or `\g<name>`.
+
+    References
+    ----------
+    re.Match.expand, https://docs.python.org/3/library/re.html#re.Match.expand
     """
     draft.rename(entry, to)
 
