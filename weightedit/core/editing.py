@@ -142,7 +142,7 @@ def carry_out(document: Document, declared: Operation, edit: Edit, accept: Colle
     kept = work * (2 if document.is_live else 1) if declared.effect in ("write", "rebind") else 0
     document.history.check_room(kept)
     progress.begin(declared.title, work)
-    shop = Workshop(document.spill, document.chunk, progress, document.origin.optimizer)
+    shop = Workshop(document.spill, document.chunk, progress, document.origin.optimizer, document.slots)
     return _step(document, plan, edit, tuple(execute(plan, shop)))
 
 
