@@ -259,7 +259,7 @@ def pictures(folder: str | None) -> int:
 
 
 def docs() -> int:
-    """Write docs/operations.md and the table of operations in README.md anew."""
+    """Write docs/operations.md, docs/silently.md and their tables in README.md anew."""
     setup()
     return subprocess.run([str(PYTHON), str(ROOT / "packaging" / "docs.py")], check=False).returncode
 
@@ -348,7 +348,7 @@ def main(arguments: Sequence[str]) -> int:
     one.add_argument("--size", default="1400x900", metavar="WIDTHxHEIGHT")
     one = commands.add_parser("pictures", help="take the pictures of resources/screenshots anew")
     one.add_argument("--all", metavar="FOLDER", help="every panel and state, dark and light, into a folder instead")
-    commands.add_parser("docs", help="write docs/operations.md and the table in README.md anew")
+    commands.add_parser("docs", help="write docs/operations.md, docs/silently.md and their tables in README.md anew")
     commands.add_parser("demo", help="train the demo network anew and write its checkpoint")
     if arguments[:1] == ["test"]:  # everything after it is pytest's
         return test(arguments[1:])

@@ -1,35 +1,39 @@
-"""Write what is made from the declared operations: docs/operations.md and the table in README.md."""
+"""Write what is made from declarations: docs/operations.md, docs/silently.md and the two tables in README.md."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from weightedit.core.operations_page import page, table
+from weightedit.core import hazards_page, operations_page
 from weightedit.operations import OPERATIONS
 
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- operations: made by packaging/dev.py docs -->", "<!-- /operations -->"
+TABLES = {"operations": operations_page.table(OPERATIONS), "silently": hazards_page.table("docs/silently.md")}
 
 
-def with_table(text: str) -> str:
-    """Return the README with the table between its markers made anew.
+def with_tables(text: str) -> str:
+    """Return the README with each table between its markers made anew.
 
     Raises
     ------
     ValueError
         If a marker is missing.
     """
-    start, stop = text.index(BEGIN) + len(BEGIN), text.index(END)
-    return f"{text[:start]}\n{table(OPERATIONS)}\n{text[stop:]}"
+    for name, table in TABLES.items():
+        begin = f"<!-- {name}: made by packaging/dev.py docs -->"
+        start, stop = text.index(begin) + len(begin), text.index(f"<!-- /{name} -->")
+        text = f"{text[:start]}\n{table}\n{text[stop:]}"
+    return text
 
 
 def made() -> dict[Path, str]:
     """Return every file and what it should hold."""
     readme = ROOT / "README.md"
     return {
-        ROOT / "docs" / "operations.md": page(OPERATIONS),
-        readme: with_table(readme.read_text(encoding="utf-8")),
+        ROOT / "docs" / "operations.md": operations_page.page(OPERATIONS),
+        ROOT / "docs" / "silently.md": hazards_page.page(),
+        readme: with_tables(readme.read_text(encoding="utf-8")),
     }
 
 

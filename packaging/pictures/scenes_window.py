@@ -42,9 +42,9 @@ def palette(at: Shooting, files: Path) -> None:
 
 
 def pages(at: Shooting, files: Path) -> None:
-    """Show settings, help on operations, versions, and the sheet of keys."""
+    """Show settings, help on operations and hazards, versions, and the sheet of keys."""
     at.open(files / "digits.pt")
-    for name in ("settings", "operations-help", "about"):
+    for name in ("settings", "operations-help", "silently", "about"):
         at.do(name)
         at.take(name)
         area = getattr(at.window.aside.current, "area", None)

@@ -406,3 +406,10 @@ def _(desk: Desk) -> None:
 def _(desk: Desk) -> None:
     desk.do()
     assert desk.window.aside.is_open("operations")
+
+
+@row("silently")
+def _(desk: Desk) -> None:
+    desk.do()
+    assert desk.window.aside.is_open("silently")
+    assert "torch.zeros(10, 20)" in desk.window.aside.current.text.toPlainText()

@@ -7,10 +7,10 @@ import inspect
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from weightedit.core.edit import Edit, TensorName
+from weightedit.core.help_chapter import HelpChapter
 from weightedit.core.operation import REQUIRED, Operation, Parameter
 
 TITLE = "Operations"
@@ -35,27 +35,9 @@ _TYPE = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """One operation's part of the page.
-
-    Attributes
-    ----------
-    name, title, group
-        Of the operation.
-    markdown
-        Its text, without the heading.
-    """
-
-    name: str
-    title: str
-    group: str
-    markdown: str
-
-
-def chapters(operations: Iterable[Operation]) -> list[Chapter]:
+def chapters(operations: Iterable[Operation]) -> list[HelpChapter]:
     """Return a part for each operation, group by group in the order in which they first appear."""
-    made = [Chapter(one.name, one.title, one.group, _chapter(one)) for one in operations]
+    made = [HelpChapter(one.name, one.title, one.group, _chapter(one)) for one in operations]
     order = list(dict.fromkeys(chapter.group for chapter in made))
     return sorted(made, key=lambda chapter: order.index(chapter.group))
 

@@ -130,10 +130,14 @@ class Aside:
             from weightedit.ui.operations_help import OperationsHelp
 
             return OperationsHelp(self._window)
+        if name == "silently":
+            from weightedit.ui.silently_help import SilentlyHelp
+
+            return SilentlyHelp(self._window)
         return makers[name](self._window)
 
     def open(self, name: str) -> AsidePage:
-        """Show `settings`, `operations`, `keys` or `about`."""
+        """Show `settings`, `operations`, `silently`, `keys` or `about`."""
         if name not in self._pages:
             made = self._pages[name] = self._make(name)
             made.left.connect(self.close)

@@ -1,130 +1,30 @@
-"""Help on every operation, made from its declaration: a list by group, a search, and one page each."""
+"""Help on every operation, made from its declaration."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QFont, QTextCursor, QTextDocument, QTextFrameFormat, QTextTable
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QTextBrowser, QVBoxLayout
-
-from weightedit.core.operations_page import Chapter, chapters
-from weightedit.ui.aside import AsidePage
-from weightedit.ui.pieces import label, line
-from weightedit.ui.theme import theme, ui_font
+from weightedit.core.help_chapter import HelpChapter
+from weightedit.core.operations_page import chapters
+from weightedit.ui.help_page import HelpPage
 
 if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow
 
-LIST_WIDTH, ROW = 196, 24
 
-
-class OperationsHelp(AsidePage):
-    """The list at the left, what is picked at the right."""
+class OperationsHelp(HelpPage):
+    """What each operation does."""
 
     def __init__(self, window: MainWindow) -> None:
-        super().__init__("Operations", "What each does, what it takes, and how to call it.")
+        super().__init__("Operations", "What each does, what it takes, and how to call it.",
+                         ("Operations", "What the operation does"))  # fmt: skip
         self._window = window
-        self.area.hide()
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Search operations")
-        self.search.setAccessibleName("Search operations")
-        self.search.textChanged.connect(self._fill)
-        self.list = QListWidget()
-        self.list.setAccessibleName("Operations")
-        self.list.setFrameShape(QFrame.Shape.NoFrame)
-        self.list.currentItemChanged.connect(lambda *_: self._show_chapter())
-        self.text = QTextBrowser()
-        self.text.setAccessibleName("What the operation does")
-        self.text.setFrameShape(QFrame.Shape.NoFrame)
-        self.text.setOpenExternalLinks(True)
-        self.text.document().setDocumentMargin(18)
-        self.nothing = label("", "secondary")
-        self.nothing.setWordWrap(True)
-        self.nothing.hide()
-        side = QVBoxLayout()
-        side.setContentsMargins(14, 10, 10, 10)
-        side.setSpacing(8)
-        for widget in (self.search, self.nothing):
-            side.addWidget(widget)
-        side.addWidget(self.list, 1)
-        row = QHBoxLayout()
-        row.setSpacing(0)
-        row.addLayout(side)
-        row.addWidget(line(vertical=True))
-        row.addWidget(self.text, 1)
-        self.list.setFixedWidth(LIST_WIDTH)
-        layout = self.layout()
-        assert isinstance(layout, QVBoxLayout)
-        layout.addLayout(row, 1)
-        self._chapters: list[Chapter] = []
-        theme.changed.connect(self._fill)
 
-    def begin(self) -> None:
-        """Describe what the current document offers, and take the focus."""
+    def load(self) -> list[HelpChapter]:
+        """Describe what the current document offers."""
         found = self._window.current
         if found is not None:
-            self._chapters = chapters(found.document.operations.values())
-        else:
-            from weightedit.assembly import declared_operations
+            return chapters(found.document.operations.values())
+        from weightedit.assembly import declared_operations
 
-            self._chapters = chapters(declared_operations())
-        self._fill()
-        self.search.setFocus()
-
-    def _fill(self, *_: str) -> None:
-        words = self.search.text().lower().split()
-        self.list.blockSignals(True)
-        self.list.clear()
-        group = ""
-        for chapter in self._chapters:
-            text = f"{chapter.title} {chapter.name} {chapter.group} {chapter.markdown}".lower()
-            if not all(word in text for word in words):
-                continue
-            if chapter.group != group:
-                group = chapter.group
-                heading = QListWidgetItem(group)
-                heading.setFlags(Qt.ItemFlag.NoItemFlags)
-                heading.setSizeHint(QSize(0, ROW + 4))
-                heading.setFont(ui_font(11, QFont.Weight.DemiBold))
-                heading.setForeground(theme.color("text2"))
-                self.list.addItem(heading)
-            item = QListWidgetItem(f"  {chapter.title}")
-            item.setData(Qt.ItemDataRole.UserRole, chapter)
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{chapter.title}, {chapter.group}")
-            item.setSizeHint(QSize(0, ROW))
-            self.list.addItem(item)
-        self.list.blockSignals(False)
-        self.list.setCurrentRow(1 if self.list.count() else -1)
-        self.nothing.setVisible(not self.list.count())
-        self.nothing.setText(f"Nothing matches {self.search.text().strip()}.")
-        self._show_chapter()
-
-    def _show_chapter(self) -> None:
-        chapter = self.list.currentIndex().data(Qt.ItemDataRole.UserRole)
-        self.text.setMarkdown(f"## {chapter.title}\n\n{chapter.markdown}" if isinstance(chapter, Chapter) else "")
-        _space(self.text.document())
-
-
-def _space(document: QTextDocument) -> None:
-    """Give paragraphs air and tables thin lines: Markdown has no measures of its own."""
-    block = document.begin()
-    is_code = False
-    while block.isValid():
-        was_code, is_code = is_code, block.blockFormat().nonBreakableLines()
-        cursor = QTextCursor(block)
-        table: QTextTable | None = cursor.currentTable()
-        if table is None:
-            shape = block.blockFormat()
-            shape.setTopMargin(0 if is_code and was_code else 10)
-            shape.setLeftMargin(12 if is_code else shape.leftMargin())
-            cursor.setBlockFormat(shape)
-        else:
-            lines = table.format()
-            lines.setBorderCollapse(True)
-            lines.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
-            lines.setBorderBrush(theme.color("line2"))
-            lines.setCellPadding(5)
-            lines.setTopMargin(10)
-            table.setFormat(lines)
-        block = block.next()
+        return chapters(declared_operations())

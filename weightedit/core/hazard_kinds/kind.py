@@ -8,7 +8,7 @@ from typing import Literal
 from weightedit.core.hazards import Level
 
 Chapter = Literal["Shapes and regions", "Values and dtypes", "Shared storage", "Live modules", "Devices and files",
-                  "What the editor asks by itself"]  # fmt: skip
+                  "Asked by the editor"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from weightedit.core.hazard_kinds.kind import HazardKind
 
 LIVE = (
     HazardKind(
-        "optimizer-detached", "Live modules", "The optimizer trains the old tensor",
+        "optimizer-detached", "Live modules", "A detached optimizer",
         "After `m.weight = nn.Parameter(…)` an optimizer made before goes on with the tensor it was given: the new one "
         "never changes, and nothing is said.",
         "Keeps a handed-over optimizer in step: `param_groups` and state follow the new parameter, and undo puts the "
@@ -37,7 +37,7 @@ Traceback (most recent call last):
 RuntimeError: The size of tensor a (3) must match the size of tensor b (2) at non-singleton dimension 1
 """),
     HazardKind(
-        "module-attribute", "Live modules", "The module still says the old size",
+        "module-attribute", "Live modules", "Sizes left behind",
         "`m.weight.data = …` accepts any shape and float dtype, and `in_features` and its kin stay what they were. "
         "`m.weight = tensor` raises instead, and the parameter is kept.",
         "Brings `in_features` and its kin along with an edit of the shape, and asks where a module keeps a size that "
@@ -53,7 +53,7 @@ Traceback (most recent call last):
 TypeError: cannot assign 'torch.FloatTensor' as parameter 'weight' (torch.nn.Parameter or None expected)
 """),
     HazardKind(
-        "unregistered", "Live modules", "A tensor the module does not know",
+        "unregistered", "Live modules", "Unregistered tensors",
         "A tensor set as a plain attribute is no parameter and no buffer: `state_dict()`, `parameters()` and `.to()` "
         "pass it by.",
         "Shows it as unregistered, and says that saving the module's `state_dict` loses it.",
@@ -79,7 +79,7 @@ RuntimeError: Only Tensors of floating point and complex dtype can require gradi
 False
 """),
     HazardKind(
-        "not-a-leaf", "Live modules", "Results of a computation, and leaves",
+        "not-a-leaf", "Live modules", "Not a leaf",
         "`copy.deepcopy` of a tensor that was computed raises, and so does an in-place change of a leaf that requires "
         "grad. `deepcopy` of `t.detach()` works.",
         "Writes under `no_grad`, copies by detach and clone; `requires_grad` of a computed tensor is refused.",

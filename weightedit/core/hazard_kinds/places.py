@@ -26,7 +26,7 @@ NotImplementedError: Cannot copy out of meta tensor; no data!
 """),
     HazardKind(
         "values-dropped", "Devices and files", "What a file cannot hold",
-        "A file format keeps what it has a place for. In safetensors a parameter becomes a tensor that does not train, "
+        "A file format keeps what it has a place for: in safetensors a parameter becomes a tensor that does not train, "
         "and numbers and texts beside the tensors raise.",
         "Lists what an export would lose, and asks.",
         ("warning", "notice"), """
@@ -41,9 +41,9 @@ ValueError: Key `epoch` is invalid, expected torch.Tensor but received <class 'i
 """),
 )  # fmt: skip
 
-_OWN: Final = "What the editor asks by itself"
+_OWN: Final = "Asked by the editor"
 OWN = (
-    HazardKind("argument", _OWN, "An argument that does not fit", "",
+    HazardKind("argument", _OWN, "Arguments that do not fit", "",
                "Refuses, and says what the argument takes.", ("refusal",)),
     HazardKind("not-found", _OWN, "No such tensor", "",
                "Refuses a name or pattern that matches nothing, with the nearest names.", ("refusal",)),
@@ -57,7 +57,7 @@ OWN = (
     HazardKind("shards", _OWN, "Several files", "", "Says how many files an export writes.", ("notice",)),
     HazardKind("saves", _OWN, "Its own file", "", "Says that an export to the document's own file is a save.",
                ("notice",)),
-    HazardKind("replaces-file", _OWN, "A file that is there already", "",
+    HazardKind("replaces-file", _OWN, "Replacing a file", "",
                "Asks before an export replaces a file, with its size and age.", ("warning",)),
     HazardKind("dtype", _OWN, "Another dtype in the file", "",
                "Says which dtype a tensor is written as, where the format has not its own.", ("notice",)),

@@ -31,7 +31,7 @@ tensor([ 0.,  0., -1., -1.,  0.,  0.])
 (torch.float32, False)
 """),
     HazardKind(
-        "alias", "Shared storage", "The same tensor under two names",
+        "alias", "Shared storage", "Two names, one tensor",
         "`state_dict()` returns the live tensors, not copies; `load_state_dict()` copies values into the module, so "
         "what it was given stays apart, unless it is `assign=True`, which takes the given tensors themselves. "
         "`copy.deepcopy` gives tensors of their own.",

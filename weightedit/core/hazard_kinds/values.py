@@ -17,7 +17,7 @@ VALUES = (
 tensor([0.1001, 1.0000], dtype=torch.float64)
 """),
     HazardKind(
-        "overflow", "Values and dtypes", "Values past the end of a dtype",
+        "overflow", "Values and dtypes", "Values past the range",
         "A number too large for a float dtype becomes infinite, or NaN where there is no infinity, and whole numbers "
         "wrap around.",
         "Asks, with how many, what they become and where.",
@@ -48,7 +48,7 @@ False
 """),
     HazardKind(
         "imaginary-lost", "Values and dtypes", "Imaginary parts are dropped",
-        "A copy of complex numbers into a real tensor keeps the real part. torch warns of it once in a process.",
+        "A copy of complex numbers into a real tensor keeps the real part. A warning says so once in a process.",
         "Asks, with how many.",
         ("warning",), """
 >>> torch.zeros(1).copy_(torch.tensor([1 + 2j]))

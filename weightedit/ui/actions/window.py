@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from weightedit.core.hazards_page import TITLE
 from weightedit.ui.actions.action import Action
 from weightedit.ui.actions.panels import panel_actions
 from weightedit.ui.theme import theme
@@ -23,6 +24,8 @@ ACTIONS = (
            "Choose theme, colour maps, number format, device and budgets.", ("Ctrl+,",), "File", rule=True),
     Action("operations-help", "Operations help", lambda at: at.window.aside.open("operations"),
            "Read what each operation does, takes and is called.", ("Shift+F1",), "Help"),
+    Action("silently", TITLE, lambda at: at.window.aside.open("silently"),
+           "Read what each hazard is: what PyTorch does, shown by a session, and what the editor does.", (), "Help"),
     Action("about", "About weightedit", lambda at: at.window.aside.open("about"),
            "See the versions at work here, to copy into a report.", (), "Help", rule=True),
     Action("keys", "Keys", lambda at: at.window.aside.open("keys"), "Show every action and its keys.", ("F1",), "Help"),
