@@ -134,6 +134,13 @@ class Operation:
     takes_groups
         Whether a dotted prefix that is no entry itself, such as `stem`, stands for every entry below it; its argument
         `to`, where it has one, is the new prefix.
+    anew
+        Whether the old values are not read at all, so that a tensor without plain values can be given new ones.
+    decodes
+        Whether a quantized tensor is taken as the numbers it stands for.
+    moves
+        Values only come to other places, as in a slice or a flip, so that an optimizer's moments can be taken through
+        the same operation. Where it also makes values, the arguments under which it makes zeros.
     """
 
     name: str
@@ -161,6 +168,9 @@ class Operation:
     mentions: Callable[..., Sequence[str]] | None
     uses: Uses
     takes_groups: bool = False
+    moves: bool | Mapping[str, Any] = False
+    anew: bool = False
+    decodes: bool = False
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter called `name`, or None."""
@@ -182,7 +192,8 @@ def operation(effect: Effect, *, title: str, group: str = "Values", locality: Lo
               fits: Callable[..., tuple[int, int]] | None = None,
               prepare: Callable[..., Any] | None = None, random: bool = False, subject: Subject = "tensor",
               mentions: Callable[..., Sequence[str]] | None = None, uses: Uses = MappingProxyType({}),
-              takes_groups: bool = False,
+              takes_groups: bool = False, moves: bool | Mapping[str, Any] = False,
+              anew: bool = False, decodes: bool = False,
               ) -> Callable[[Callable[..., Any]], Operation]:  # fmt: skip
     """Declare a function as an operation; a signature or docstring that cannot make a form fails at import."""
 
@@ -197,7 +208,8 @@ def operation(effect: Effect, *, title: str, group: str = "Values", locality: Lo
         region = effect == "write" if takes_region is None else takes_region
         return Operation(function.__name__.rstrip("_"), title, doc.splitlines()[0], doc, parameters, locality, effect,
                          region, converts, scales, function, result, inputs, label, code, masked, fits, group, prepare,
-                         random, subject, takes_place, mentions, uses, takes_groups)  # fmt: skip
+                         random, subject, takes_place, mentions, uses, takes_groups, moves, anew,
+                         decodes)  # fmt: skip
 
     return declare
 

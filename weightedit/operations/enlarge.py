@@ -84,7 +84,8 @@ def _pad_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
 
 
 @operation("rebind", title="Pad", group="Shape", locality="whole", result=_pad_result, inputs=_pad_inputs,
-           label="{pad} {mode}", code=_pad_code, uses={"mode": {"constant": ["value"]}})  # fmt: skip
+           moves={"mode": "constant", "value": 0}, label="{pad} {mode}", code=_pad_code,
+           uses={"mode": {"constant": ["value"]}})  # fmt: skip
 def pad(current: Tensor | None, pad: Ints, mode: Mode = "constant", value: Number = 0, *,
         place: Place) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
     """Add indices before and after those of a dimension, or take some away with negative numbers.
@@ -141,7 +142,7 @@ def _nothing(box: Box, result: Box, **_: object) -> None:
 
 
 @operation("rebind", title="Concatenate", group="Shape", locality="several", converts=True, result=_concat_result,
-           inputs=_nothing, label="{tensors} along {dim}",
+           inputs=_nothing, moves=True, label="{tensors} along {dim}",
            code="torch.cat([{current}, *{tensors}], {dim})")  # fmt: skip
 def concat(current: Tensor, tensors: TensorSources, dim: int = 0, *, place: Place) -> Tensor:
     """Put other tensors behind this one along a dimension.
@@ -203,7 +204,7 @@ def _repeat_inputs(box: Box, result: Box, repeats: Ints) -> Box:
 
 
 @operation("rebind", title="Repeat", group="Shape", locality="whole", converts=True, result=_repeat_result,
-           inputs=_repeat_inputs, label="× {repeats}", code="{current}.repeat({repeats})")  # fmt: skip
+           inputs=_repeat_inputs, moves=True, label="× {repeats}", code="{current}.repeat({repeats})")  # fmt: skip
 def repeat(current: Tensor, repeats: Ints, *, place: Place) -> Tensor:
     """Put copies of the tensor behind each other.
 

@@ -36,7 +36,7 @@ def _flip_inputs(box: Box, piece: Box, dims: Ints) -> Box:
 
 
 @operation("write", title="Flip", group="Shape", locality="whole", prepare=_flip_check, inputs=_flip_inputs,
-           label="{dims}", code="{kept}.flip({dims})")  # fmt: skip
+           moves=True, label="{dims}", code="{kept}.flip({dims})")  # fmt: skip
 def flip(current: Tensor, dims: Ints) -> Tensor:
     """Reverse the order of values along dimensions.
 
@@ -83,7 +83,7 @@ def _roll_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
 
 
 @operation("write", title="Roll", group="Shape", locality="whole", prepare=_roll_check, inputs=_roll_inputs,
-           label="{shifts} along {dims}", code=_roll_code)  # fmt: skip
+           moves=True, label="{shifts} along {dims}", code=_roll_code)  # fmt: skip
 def roll(current: Tensor, shifts: Ints, dims: Ints) -> Tensor:
     """Move values along dimensions; those that leave at the end come in again at the start.
 
@@ -124,7 +124,7 @@ def _order_inputs(box: Box, piece: Box, order: Ints, dim: int) -> Box:
 
 
 @operation("write", title="Permute rows", group="Rows", locality="whole", prepare=_order_check, inputs=_order_inputs,
-           label="along {dim}", code="{kept}.index_select({dim}, torch.tensor({order}))")  # fmt: skip
+           moves=True, label="along {dim}", code="{kept}.index_select({dim}, torch.tensor({order}))")  # fmt: skip
 def permute_rows(current: Tensor, order: Ints, dim: int = 0) -> Tensor:
     """Put the rows in another order.
 

@@ -16,7 +16,7 @@ def _cast_result(spec: TensorSpec, box: Box, dtype: str) -> TensorSpec:
     return spec.fresh(dtype=dtype)
 
 
-@operation("rebind", title="Cast dtype", converts=True, result=_cast_result, label="{dtype}",
+@operation("rebind", title="Cast dtype", converts=True, result=_cast_result, moves=True, label="{dtype}",
            code="{current}.to(torch.{dtype})")  # fmt: skip
 def cast(current: Tensor, dtype: DTypeName) -> Tensor:
     """Store the tensor in another dtype.

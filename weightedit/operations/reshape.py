@@ -27,7 +27,7 @@ def _slice_inputs(box: Box, result: Box) -> Box:
 
 
 @operation("rebind", title="Slice", group="Shape", takes_region=True, converts=True, result=_slice_result,
-           inputs=_slice_inputs, code="{current}.clone()")  # fmt: skip
+           inputs=_slice_inputs, moves=True, code="{current}.clone()")  # fmt: skip
 def slice_(current: Tensor) -> Tensor:
     """Keep the region and drop the rest of the tensor.
 
@@ -56,7 +56,7 @@ def _transpose_inputs(box: Box, result: Box, dim0: int, dim1: int) -> Box:
 
 
 @operation("rebind", title="Transpose", group="Shape", converts=True, result=_transpose_result,
-           inputs=_transpose_inputs, label="{dim0}, {dim1}",
+           inputs=_transpose_inputs, moves=True, label="{dim0}, {dim1}",
            code="{current}.transpose({dim0}, {dim1}).contiguous()")  # fmt: skip
 def transpose(current: Tensor, dim0: int = -2, dim1: int = -1) -> Tensor:
     """Swap two dimensions.
@@ -88,7 +88,8 @@ def _permute_inputs(box: Box, result: Box, dims: Ints) -> Box:
 
 
 @operation("rebind", title="Permute dimensions", group="Shape", converts=True, result=_permute_result,
-           inputs=_permute_inputs, label="{dims}", code="{current}.permute({dims}).contiguous()")  # fmt: skip
+           inputs=_permute_inputs, moves=True, label="{dims}",
+           code="{current}.permute({dims}).contiguous()")  # fmt: skip
 def permute(current: Tensor, dims: Ints) -> Tensor:
     """Put the dimensions in another order.
 
@@ -123,7 +124,7 @@ def _nothing(box: Box, result: Box, **_: object) -> None:
 
 
 @operation("rebind", title="Reshape", group="Shape", locality="whole", converts=True, result=_reshape_result,
-           inputs=_nothing, label="to {shape}", code="{current}.reshape({shape}).clone()")  # fmt: skip
+           inputs=_nothing, moves=True, label="to {shape}", code="{current}.reshape({shape}).clone()")  # fmt: skip
 def reshape(current: Tensor, shape: Ints, *, place: Place) -> Tensor:
     """Give the tensor another shape; the values stay in row-major order.
 

@@ -89,8 +89,8 @@ def _insert_label(given: Mapping[str, str]) -> str:
 
 
 @operation("rebind", title="Insert rows", group="Rows", locality="row", random=True, result=_insert_result,
-           inputs=_insert_inputs, prepare=_insert_prepare, label=_insert_label, code=_insert_code,
-           uses={"method": _ARGUMENTS})  # fmt: skip
+           inputs=_insert_inputs, prepare=_insert_prepare, moves={"method": "zeros"}, label=_insert_label,
+           code=_insert_code, uses={"method": _ARGUMENTS})  # fmt: skip
 def insert_rows(current: Tensor | None, index: int | None = None, count: int = 1, method: RowMethod = "kaiming_uniform",
                 dim: int = 0, value: Number = 0, mean: Number = 0, std: Number = 1, a: Number | None = None,
                 b: Number | None = None, row: int = 0, *, place: Place) -> tuple[Tensor, Tensor]:  # fmt: skip
@@ -196,7 +196,7 @@ def _delete_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
 
 
 @operation("rebind", title="Delete rows", group="Rows", locality="row", converts=True, result=_delete_result,
-           inputs=_delete_inputs, label="{rows} along {dim}", code=_delete_code)  # fmt: skip
+           inputs=_delete_inputs, moves=True, label="{rows} along {dim}", code=_delete_code)  # fmt: skip
 def delete_rows(current: Tensor, rows: str, dim: int = 0) -> Tensor:
     """Take rows away, such as classes of a classifier; the others close up.
 
