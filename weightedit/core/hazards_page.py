@@ -21,10 +21,10 @@ def page(kinds: Iterable[HazardKind] = KINDS.values()) -> str:
     """Return the whole page."""
     made = chapters(kinds)
     lines = [f"# {TITLE}", "",
-             "Made from `weightedit/core/hazard_kinds` by `packaging/dev.py docs`. The tests run every session below on",
-             "the installed torch, with `torch` and `nn` imported, and compare what it prints. `doc.preflight(…)` returns",
-             "these as hazards before anything changes, the edit panel shows them as cards, and `doc.apply` asks or refuses.",
-             ""]  # fmt: skip
+             "Made from `weightedit/core/hazard_kinds` by `packaging/dev.py docs`. The tests run every session below",
+             "on the installed torch, with `torch` and `nn` imported, and compare what it prints. `doc.preflight(…)`",
+             "returns these as hazards before anything changes, the edit panel shows them as cards, and `doc.apply`",
+             "asks or refuses.", ""]  # fmt: skip
     group = ""
     for chapter in made:
         if chapter.group != group:
