@@ -25,6 +25,7 @@ from weightedit.core.stepping import joined, move, names_of, with_layout
 from weightedit.core.targets import only_name
 
 if TYPE_CHECKING:
+    from weightedit.core.batch import Batch
     from weightedit.core.conditions import Conditions
     from weightedit.core.contents import Inventory
     from weightedit.core.history_compare import State
@@ -107,6 +108,26 @@ class Document(Exporting):
         declared, edit = make_edit(self, operation, targets, arguments, region=region, device=device, tied=tied,
                                    moments=moments, leave=leave, seed=seed)  # fmt: skip
         return preview_of(self, declared, edit, Progress(progress, cancel))
+
+    def preview_batch(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu",
+                      tied: str = "all", moments: str = "follow", leave: Any = (), seed: int | None = None,
+                      progress: Report | None = None, cancel: CancelFlag | None = None, **arguments: Any) -> Batch:  # fmt: skip
+        """Return what the edit would do to each tensor, one after the other; nothing is changed.
+
+        `rows` of the result lists them; iterating it reads values, one tensor at a time. One that is refused stands
+        beside those that are not, though applying the whole would be refused.
+
+        Raises
+        ------
+        EditRefused
+            If the targets mean nothing, or an argument is of the wrong kind.
+        """
+        from weightedit.core.batch import batch_of
+        from weightedit.core.editing import make_edit
+
+        declared, edit = make_edit(self, operation, targets, arguments, region=region, device=device, tied=tied,
+                                   moments=moments, leave=leave, seed=seed)  # fmt: skip
+        return batch_of(self, declared, edit, Progress(progress, cancel))
 
     def apply(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu", tied: str = "all",
               moments: str = "follow", leave: Any = (), seed: int | None = None,
