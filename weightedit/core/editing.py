@@ -20,16 +20,18 @@ from weightedit.core.execute import execute
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import Step
 from weightedit.core.labels import label, place
+from weightedit.core.offers import tried
+from weightedit.core.losses import Losses
 from weightedit.core.operation import Operation
 from weightedit.core.pinned import PinnedRegion, Readable
 from weightedit.core.plan import Bench, Plan, make_plan
-from weightedit.core.precision import Losses
 from weightedit.core.preflight import sorted_hazards, structural_hazards, value_hazards
 from weightedit.core.preview import Preview
 from weightedit.core.progress import Progress
 from weightedit.core.region import Box
 from weightedit.core.stage import copies
 from weightedit.core.targets import patterns
+from weightedit.core.tying import sharing_of
 from weightedit.core.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -88,7 +90,12 @@ def plan_of(document: Document, operation: Operation, edit: Edit, progress: Prog
     """Work an edit out on specs; raises `EditRefused` where it cannot be done."""
     bench = Bench(document.resolve, copies, document.conditions, document.spill, document.chunk,
                   lambda: progress.advance(0))  # fmt: skip
-    return make_plan(document, operation, edit, bench)
+    try:
+        plan = make_plan(document, operation, edit, bench)
+    except EditRefused as error:
+        raise EditRefused(tried(document, error.hazards, bench)) from None
+    plan.hazards = tried(document, plan.hazards, bench)
+    return plan
 
 
 def hazards_of(document: Document, plan: Plan, progress: Progress) -> tuple[list[Hazard], list[Losses]]:
@@ -104,6 +111,8 @@ def preflight_of(document: Document, declared: Operation, edit: Edit, progress: 
     """Return what an edit would do silently, refusals first."""
     if declared.effect == "restructure":
         return sorted_hazards(draft_of(document, declared, edit).hazards)
+    if declared.effect == "share":
+        return sorted_hazards(sharing_of(document, declared, edit, progress).hazards)
     return hazards_of(document, plan_of(document, declared, edit, progress), progress)[0]
 
 
@@ -112,6 +121,8 @@ def preview_of(document: Document, declared: Operation, edit: Edit, progress: Pr
     if declared.effect == "restructure":
         draft = draft_of(document, declared, edit)
         return Preview(edit, sorted_hazards(draft.hazards), sorted(draft.names), 0, 0, lines=tuple(draft.lines))
+    if declared.effect == "share":
+        return sharing_of(document, declared, edit, progress).preview()
     plan = plan_of(document, declared, edit, progress)
     hazards, losses = hazards_of(document, plan, progress)
     first = plan.targets[0]
@@ -135,6 +146,8 @@ def carry_out(document: Document, declared: Operation, edit: Edit, accept: Colle
     edit = replace(edit, arguments=MappingProxyType(normalized(declared, edit.arguments, document.spill)))
     if declared.effect == "restructure":
         return _restructured(document, declared, edit, accept, progress)
+    if declared.effect == "share":
+        return _shared(document, declared, edit, accept, progress)
     plan = plan_of(document, declared, edit, progress)
     hazards, _ = hazards_of(document, plan, progress)
     edit = replace(edit, accepted=check_hazards(hazards, accept))
@@ -155,6 +168,20 @@ def _restructured(document: Document, declared: Operation, edit: Edit, accept: C
     commands = tuple(draft.commands(Workshop(document.spill, document.chunk, progress)))
     regions: dict[str, list[str] | None] = dict.fromkeys(draft.names)
     return Step(edit, commands, label(declared, edit), place(edit, list(edit.targets)), frozenset(draft.names), regions,
+                datetime.now(), True)  # fmt: skip
+
+
+def _shared(document: Document, declared: Operation, edit: Edit, accept: Collection[str] | str,
+            progress: Progress) -> Step:  # fmt: skip
+    sharing = sharing_of(document, declared, edit, progress)
+    edit = replace(edit, accepted=check_hazards(sharing.hazards, accept))
+    document.history.check_room(sharing.nbytes * (2 if document.is_live else 1))
+    progress.begin(declared.title, sharing.nbytes)
+    shop = Workshop(document.spill, document.chunk, progress, document.origin.optimizer, document.slots)
+    named = [slot.name for slot in sharing.named]
+    names = frozenset(sharing.names)
+    regions: dict[str, list[str] | None] = dict.fromkeys(names)
+    return Step(edit, tuple(sharing.commands(shop)), label(declared, edit), place(edit, named), names, regions,
                 datetime.now(), True)  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from weightedit.core.checks.shapes import argument_hazards
+from weightedit.core.checks.encodings import encoded, encoded_source, inference_mode, takes_any
+from weightedit.core.checks.shapes import argument_hazards, out_of_range
 from weightedit.core.conditions import Condition, Conditions, is_conditional
 from weightedit.core.edit import Edit, TensorName, TensorValue, TensorView, is_tensor_argument
 from weightedit.core.errors import EditRefused, RegionError
@@ -15,7 +16,8 @@ from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.leaving import Left, refuse_tied, without_left, written_though_left
 from weightedit.core.operation import Operation
 from weightedit.core.pinned import PinnedTensor
-from weightedit.core.region import Box, parse_regions, shape_text
+from weightedit.core.quantized import dequantized
+from weightedit.core.region import Box, parse_regions
 from weightedit.core.slots import HeldTensor, Slot, at, can_put
 from weightedit.core.spec import TensorSpec
 from weightedit.core.spill import Spill
@@ -235,10 +237,12 @@ def _target(slots: list[Slot], operation: Operation, edit: Edit, bench: Bench) -
     pinned = PinnedTensor.of(slots[0])
     spec = pinned.spec
     if operation.effect in ("write", "rebind") and (spec.encoding != "plain" or not bench.copies(spec.dtype)):
-        stored = spec.dtype if spec.encoding == "plain" else spec.encoding
-        raise EditRefused([refusal("unsupported", f"{pinned.name} cannot be edited",
-                                   f"It is {stored}, which torch cannot copy value by value; it is kept as it is.",
-                                   targets=[pinned.name])])  # fmt: skip
+        decoded = dequantized(pinned, slots[0].held.quantizer()) if operation.decodes else None
+        if decoded is None and not takes_any(operation, pinned):
+            dense = slots[0].held.quantizer() is not None
+            raise EditRefused([encoded(pinned, operation, edit, dense)])
+        pinned = decoded or pinned
+        spec = pinned.spec
     boxes, condition = _selected(operation, edit, pinned, bench)
     if operation.effect == "flag":
         return Target(slots, pinned, boxes, spec)
@@ -272,8 +276,7 @@ def _selected(operation: Operation, edit: Edit, pinned: PinnedTensor,
             region, condition = bench.conditions(str(region))
         boxes = parse_regions(list(region) if isinstance(region, tuple) else region, pinned.spec.shape)
     except RegionError as error:
-        title = f"{edit.region} does not fit {pinned.name}, {shape_text(pinned.spec.shape)}"
-        raise EditRefused([refusal("out-of-range", title, str(error), targets=[pinned.name])]) from None
+        raise EditRefused([out_of_range(edit, pinned, error)]) from None
     if operation.takes_region and single and len(boxes) > 1:
         verb = "keeps" if operation.effect == "rebind" else "takes"
         raise EditRefused([refusal("argument", f"{operation.name} {verb} one region", "Give one, not several.")])
@@ -296,9 +299,7 @@ def _check_still_there(slots: list[Slot], operation: Operation, edit: Edit) -> N
     plain = [_live(slot) for slot in slots if _live(slot) is not None and slot.spec.encoding == "plain"]
     inference = any(tensor.is_inference() for tensor in plain)
     if inference and operation.effect == "write" and not overlaps_itself(slots[0].spec):
-        raise EditRefused([refusal("unsupported", f"{slots[0].name} was made in inference mode",
-                                   "torch forbids writes into such tensors; replace it instead.",
-                                   targets=[slots[0].name])])  # fmt: skip
+        raise EditRefused([inference_mode(slots[0].name, slots[0].spec.dtype, edit)])
     fixed = [slot.name for slot in slots if not can_put(slot.owner)]
     rebinds = operation.effect == "rebind" or (operation.effect == "write" and overlaps_itself(slots[0].spec))
     if fixed and rebinds and (_live(slots[0]) is not None or edit.tied == "untie"):
@@ -317,8 +318,7 @@ def _readable(value: TensorValue | TensorName | TensorView, bench: Bench) -> Pin
     if isinstance(value, TensorName):
         found = bench.resolve(value)
         if found.spec.encoding != "plain":
-            raise EditRefused([refusal("unsupported", f"{found.name} is {found.spec.encoding}, and has no plain values",
-                                       "Give a tensor that torch can copy.", targets=[found.name])])  # fmt: skip
+            raise EditRefused([encoded_source(found)])
         return found
     return PinnedTensor("values", TensorSpec.contiguous(value.dtype, value.shape), Resident(value.data))
 

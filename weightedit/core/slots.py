@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightedit.core.placeholder import Placeholder
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
+
+if TYPE_CHECKING:
+    from weightedit.core.quantized import Quantizer
 
 
 class Described(NamedTuple):
@@ -81,6 +84,15 @@ class HeldTensor:
         """Point at another spec and storage; only commands call this."""
         self._resolve()
         self._described = described
+
+    def quantizer(self) -> Quantizer | None:
+        """Return scale and zero point where the tensor is quantized and they are known."""
+        live = self.described.live
+        if live is None or self.spec.encoding != "quantized":
+            return None
+        from weightedit.core.quantized import quantizer_of
+
+        return quantizer_of(live)
 
     @property
     def is_rebound(self) -> bool:

@@ -6,13 +6,16 @@ import pickle
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import ByteSource
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
+
+if TYPE_CHECKING:
+    from weightedit.core.quantized import Quantizer
 
 
 class Unchangeable(pickle.UnpicklingError):
@@ -171,6 +174,19 @@ class PickledTensor(Guarded, HeldTensor):
         return TensorSpec(self.dtype, self.size, self.stride, self.offset, self._encoding(), kind, self.requires_grad,
                           self.ref.location)  # fmt: skip
 
+    def quantizer(self) -> Quantizer | None:
+        """Return scale and zero point where the file has them: numbers, or one-dimensional tensors of them."""
+        if self.extras is None or self.spec.encoding != "quantized" or not isinstance(self.extras.quantizer, tuple):
+            return None
+        from weightedit.core.quantized import made
+
+        match self.extras.quantizer:
+            case (_, int() | float() as scale, int() as zero_point):
+                return made(scale, zero_point)
+            case (_, HeldTensor() as scales, HeldTensor() as zero_points, int() as axis):
+                return made(*(_numbers(held) for held in (scales, zero_points)), axis)
+        return None
+
     def _encoding(self) -> str:
         if self.extras is None:
             return "plain"
@@ -178,6 +194,15 @@ class PickledTensor(Guarded, HeldTensor):
             return "quantized"
         flags = self.extras.metadata if isinstance(self.extras.metadata, dict) else {}
         return "conjugated" if flags.get("conj") else "negated" if flags.get("neg") else "plain"
+
+
+def _numbers(held: HeldTensor) -> Any:
+    """Read a small tensor that belongs to another one."""
+    from weightedit.core.reading import gather
+    from weightedit.core.region import Box
+
+    described = held.described
+    return gather(described.spec, described.storage.content, Box.whole(described.spec.shape))
 
 
 class OldTensor(PickledTensor):

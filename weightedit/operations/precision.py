@@ -17,7 +17,7 @@ def _cast_result(spec: TensorSpec, box: Box, dtype: str) -> TensorSpec:
 
 
 @operation("rebind", title="Cast dtype", converts=True, result=_cast_result, moves=True, label="{dtype}",
-           code="{current}.to(torch.{dtype})")  # fmt: skip
+           code="{current}.to(torch.{dtype})", decodes=True)  # fmt: skip
 def cast(current: Tensor, dtype: DTypeName) -> Tensor:
     """Store the tensor in another dtype.
 

@@ -22,7 +22,7 @@ def _nothing(box: Box, result: Box, **_: object) -> None:
 
 
 @operation("rebind", title="Replace", group="Tensor", converts=True, result=_source_result, inputs=_nothing,
-           label="by {source}", code="{source}.clone()")  # fmt: skip
+           label="by {source}", code="{source}.clone()", anew=True)  # fmt: skip
 def replace(current: Tensor, source: TensorSource) -> TensorSource:
     """Put another tensor in its place, with the shape and dtype it has.
 

@@ -7,13 +7,17 @@ from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.conditions import is_conditional
 from weightedit.core.edit import Edit, TensorView
+from weightedit.core.errors import RegionError
 from weightedit.core.fitting import Fit, fits, padded
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.region import Box, shape_text
+from weightedit.core.labels import called
+from weightedit.core.region import Box, clamped, shape_text
 
 if TYPE_CHECKING:
     from weightedit.core.operation import Operation
+    from weightedit.core.pinned import PinnedTensor
     from weightedit.core.plan import Plan, Target
 
 Offer = tuple[str, Edit]
@@ -102,6 +106,15 @@ def _leading(box: Box, sizes: tuple[int, ...]) -> str:
     left = iter(sizes)
     inner = Box(tuple(range(1) if dim in box.dropped else range(next(left)) for dim in range(len(box.axes))))
     return str(replace(box.within(inner), dropped=box.dropped))
+
+
+def out_of_range(edit: Edit, pinned: PinnedTensor, error: RegionError) -> Hazard:
+    """Return the refusal of a region that does not fit, with the part of it that does."""
+    inside = clamped(edit.region, pinned.spec.shape) if isinstance(edit.region, str) else None
+    offers = () if inside is None or is_conditional(edit.region) else \
+        (replace(edit, targets=(pinned.name,), region=inside),)  # fmt: skip
+    return refusal("out-of-range", f"{edit.region} does not fit {called(pinned.name)}, {shape_text(pinned.spec.shape)}",
+                   str(error), targets=[pinned.name], alternatives=offers, labels=[f"Take {inside}"] * len(offers))
 
 
 def result_hazards(plan: Plan) -> Iterable[Hazard]:
