@@ -29,10 +29,15 @@ def as_pytorch(document: Document, edit: Edit) -> str:
     """
     from weightedit.core.plan import group_by_tensor
 
+    if edit.operation not in document.operations:  # a restore: only this document has the values
+        names = ", ".join(edit.targets)
+        return f"# {edit.operation} {edit.arguments.get('snapshot', '')}: {names}\n"
     operation = document.operations[edit.operation]
     try:
         if operation.effect == "restructure":
             lines = list(_arranging(document, operation, edit))
+        elif operation.effect == "share":
+            lines = list(_sharing(document, operation, edit))
         else:
             groups = group_by_tensor(document, operation, edit)
             lines = [line for slots in groups for line in _lines(document, operation, edit, slots)]
@@ -185,12 +190,30 @@ def _rebound(document: Document, slots: Sequence[Slot], edit: Edit, values: str)
     if len(slots) > 1:
         yield f"new = {values}"
         values = "new"
-    for slot in slots:
-        place = access(document, slot.path)
-        if place.startswith("getattr("):
-            yield f"setattr({access(document, slot.path[:-1])}, {slot.key!r}, {values})"
-        else:
-            yield f"{place} = {values}"
+    yield from (_assigned(document, slot, values) for slot in slots)
+
+
+def _assigned(document: Document, slot: Slot, value: str) -> str:
+    place = access(document, slot.path)
+    if place.startswith("getattr("):
+        return f"setattr({access(document, slot.path[:-1])}, {slot.key!r}, {value})"
+    return f"{place} = {value}"
+
+
+def _sharing(document: Document, operation: Operation, edit: Edit) -> Iterator[str]:
+    """Yield what does the same to the slots: each assigned the tensor it shares, or a copy of its own."""
+    from weightedit.core.progress import Progress
+    from weightedit.core.tying import Sharing
+
+    sharing = Sharing(document, edit, Progress())
+    if operation.code:
+        for slot in sharing.named:
+            assert isinstance(operation.code, str)
+            yield from _rebound(document, [slot], edit, operation.code.format(current=access(document, slot.path)))
+        return
+    groups = [[sharing.slot(edit.arguments["to"]), *sharing.named]] if "to" in edit.arguments else sharing.alike()[0]
+    for first, *others in groups:
+        yield from (_assigned(document, slot, access(document, first.path)) for slot in others if slot is not first)
 
 
 def access(document: Document, path: tuple[Any, ...]) -> str:

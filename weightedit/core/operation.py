@@ -12,7 +12,7 @@ from typing import Any, Literal, NewType, get_args
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
 
-Effect = Literal["write", "rebind", "restructure", "flag"]
+Effect = Literal["write", "rebind", "restructure", "flag", "share"]
 Locality = Literal["elementwise", "row", "whole", "several"]
 Number = int | float | complex
 DTypeName = NewType("DTypeName", str)
@@ -90,7 +90,7 @@ class Operation:
         Which values one result needs.
     effect
         `write` changes values in place; `rebind` gives the slot a new tensor; `restructure` changes slots;
-        `flag` changes what is said of a tensor.
+        `flag` changes what is said of a tensor; `share` changes which slots hold one and the same tensor.
     takes_region
         Whether it applies to a part of a tensor.
     converts
@@ -99,7 +99,8 @@ class Operation:
         A value that is not 0 must not become 0.
     compute
         `(current, **arguments) → values`: torch tensors of one piece; tensor arguments are cut to the piece, lists of
-        tensors are not. A parameter `place` gets a `core.place.Place`. Of a restructure: `(draft, entry, **arguments)`.
+        tensors are not. A parameter `place` gets a `core.place.Place`. Of a restructure: `(draft, entry, **arguments)`,
+        of a share: `(sharing, **arguments)`.
         Where values that stay must keep their bits it may return a pair: the exact values, and those to be stored.
     result
         `(spec, box, **arguments) → spec` of a rebind, on specs alone.

@@ -23,6 +23,7 @@ _EFFECT = {
     "rebind": "another tensor in the same place",
     "restructure": "the checkpoint other names, another order or other entries",
     "flag": "the tensor another flag; no value changes",
+    "share": "slots one and the same tensor, or one of their own",
 }
 _EXAMPLE = {
     "number": "0.5", "integer": "0", "boolean": "True", "dtype": '"float16"', "text": '"name"', "integers": "(0,)",

@@ -21,6 +21,7 @@ from weightedit.core.storage import Storage
 from weightedit.core.transaction import Transaction
 from weightedit.formats.detection import INDEX_SUFFIX, locate, within
 from weightedit.formats.protocol import Contents, Opened
+from weightedit.formats.safetensors_aliases import aliases_in, with_aliases
 from weightedit.formats.safetensors_header import TO_TORCH, Header, Record, looks_like_header, read_header
 
 MOST_INDEX = 100_000_000
@@ -49,12 +50,15 @@ class SafetensorsOrigin:
         The whole content of the index file, or None.
     index_raw
         Its bytes.
+    aliases
+        Other names of tensors, as the metadata gives them, each with the name that the tensor has in the file.
     """
 
     path: Path
     shards: dict[str, Shard] = field(default_factory=dict)
     index: dict[str, Any] | None = None
     index_raw: bytes = b""
+    aliases: dict[str, str] = field(default_factory=dict)
 
 
 class Safetensors:
@@ -76,8 +80,9 @@ class Safetensors:
         if found.name.endswith(INDEX_SUFFIX):
             return _open_index(found, progress)
         shard = open_shard(found)
-        origin = SafetensorsOrigin(found, {found.name: shard})
-        return Opened(dict(shard.held), dict(shard.header.metadata), [shard.file], origin, found)
+        aliases = aliases_in(shard.header.metadata, shard.held)
+        origin = SafetensorsOrigin(found, {found.name: shard}, aliases=aliases)
+        return Opened(with_aliases(shard.held, aliases), dict(shard.header.metadata), [shard.file], origin, found)
 
     def adopt(self, origin: SafetensorsOrigin, held: Mapping[str, HeldTensor]) -> None:
         """Remember which shard each of the document's tensors lies in."""
@@ -144,7 +149,10 @@ def _open_index(path: Path, progress: Progress) -> Opened:
         origin.shards[name] = open_shard(shard)
         progress.advance(1)
     files = [shard.file for shard in origin.shards.values()]
-    return Opened(_joined(path, shard_of, origin), _index_metadata(index, origin), files, origin, path)
+    joined = _joined(path, shard_of, origin)
+    for shard_opened in origin.shards.values():
+        origin.aliases |= aliases_in(shard_opened.header.metadata, joined)
+    return Opened(with_aliases(joined, origin.aliases), _index_metadata(index, origin), files, origin, path)
 
 
 def _read_index(path: Path) -> tuple[dict[str, Any], bytes]:

@@ -11,6 +11,7 @@ from weightedit.core.region import Box
 from weightedit.core.slots import Slot
 from weightedit.formats.live_view import Plain, as_plain
 from weightedit.formats.protocol import Contents, Written, shared_refusals, written_slots
+from weightedit.formats.safetensors_aliases import are_known, renewed
 from weightedit.formats.safetensors_header import FROM_TORCH, METADATA
 
 Named = list[tuple[Slot, Written]]
@@ -38,23 +39,38 @@ def hazards(contents: Contents, shared: str | None) -> list[Hazard]:
 def plain_hazards(plain: Plain, shared: str | None) -> list[Hazard]:
     """Return the same for a document as plain data."""
     named = written_slots(plain.contents)
+    shared = settled(plain.contents, named, shared)
     found = [*_unwritable(named), *_sharing(plain.contents, named, shared), *plain.hazards]
     return [*found, *_dropped(plain.contents, named)]
 
 
-def kept_metadata(contents: Contents) -> dict[str, str]:
-    """Return the texts of a file that is written in one piece."""
+def settled(contents: Contents, named: Named, shared: str | None) -> str | None:
+    """Return what to do with tensors that share: as the file they come from did, where nobody says and it can."""
+    before = known_aliases(contents)
+    if shared is not None or not before:
+        return shared
+    same, partly = overlaps(named)
+    return "alias" if same and not partly and are_known(same, before) else None
+
+
+def known_aliases(contents: Contents) -> dict[str, str]:
+    """Return the aliases of the file that the contents come from."""
+    from weightedit.formats.safetensors import SafetensorsOrigin
+
+    return contents.origin.aliases if isinstance(contents.origin, SafetensorsOrigin) else {}
+
+
+def kept_metadata(contents: Contents, aliases: dict[str, str]) -> dict[str, str]:
+    """Return the texts of a file that is written in one piece, with the aliases there are now."""
     from weightedit.formats.safetensors import SafetensorsOrigin
 
     origin = contents.origin
     if not isinstance(origin, SafetensorsOrigin):
-        return dict(contents.metadata) or {"format": "pt"}  # readers of Hugging Face insist on it
-    if origin.index is None:
-        return dict(contents.metadata)
-    kept: dict[str, str] = {}
-    for shard in origin.shards.values():
+        return (dict(contents.metadata) or {"format": "pt"}) | aliases  # readers of Hugging Face insist on a format
+    kept: dict[str, str] = dict(contents.metadata) if origin.index is None else {}
+    for shard in origin.shards.values() if origin.index is not None else ():
         kept = {**shard.header.metadata, **kept}
-    return kept
+    return renewed(kept, origin.aliases, aliases)
 
 
 def _unwritable(named: Named) -> Iterable[Hazard]:
@@ -104,7 +120,7 @@ def _sharing(contents: Contents, named: Named, shared: str | None) -> Iterable[H
 
 def _taken(contents: Contents, same: list[list[str]]) -> Iterable[Hazard]:
     """Refuse aliases whose names the metadata has another text under."""
-    metadata = kept_metadata(contents)
+    metadata = kept_metadata(contents, {})
     names = [name for group in same for name in group[1:] if metadata.get(name, group[0]) != group[0]]
     if names:
         yield refusal("shared-storage", f"The metadata has another text under {counted(len(names), 'name')}",

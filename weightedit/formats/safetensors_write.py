@@ -20,7 +20,8 @@ from weightedit.formats.detection import INDEX_SUFFIX
 from weightedit.formats.live_view import as_plain
 from weightedit.formats.protocol import Contents, Expected, Written, shared_refusals, written_slots
 from weightedit.formats.safetensors import SafetensorsOrigin, Shard, spec_of
-from weightedit.formats.safetensors_hazards import kept_metadata, overlaps, plain_hazards
+from weightedit.formats.safetensors_aliases import aliases_in, renewed, with_aliases
+from weightedit.formats.safetensors_hazards import kept_metadata, overlaps, plain_hazards, settled
 from weightedit.formats.safetensors_header import FROM_TORCH, METADATA
 
 Table = dict[str, Written]
@@ -44,12 +45,12 @@ def write(contents: Contents, path: Path, transaction: Transaction, *, shared: s
     progress.begin("Writing", sum(written.spec.nbytes for written in table.values()))
     sharded = path.is_dir() or path.name.endswith(INDEX_SUFFIX)
     if shard_size is not None:
-        return _write_split(table, kept_metadata(contents) | aliases, path, transaction, shard_size, progress)
+        return _write_split(table, kept_metadata(contents, aliases), path, transaction, shard_size, progress)
     if sharded and origin is not None and origin.index is not None:
         return _write_shards(table, aliases, origin, path, transaction, progress)
     if sharded:
         path = _one_file(path, origin)
-    metadata = kept_metadata(contents) | aliases
+    metadata = kept_metadata(contents, aliases)
     shard = next(iter(origin.shards.values())) if origin is not None and origin.index is None else None
     return [write_file(table, metadata, shard, path, transaction, progress)]
 
@@ -67,7 +68,7 @@ def _table(contents: Contents, shared: str | None, path: Path) -> tuple[Table, d
     """Return what is written, and the names that only stand for others."""
     named = written_slots(contents)
     aliases: dict[str, str] = {}
-    if shared == "alias":
+    if settled(contents, named, shared) == "alias":
         aliases = {name: group[0] for group in overlaps(named)[0] for name in group[1:]}
     table = {slot.name: written for slot, written in named if slot.name not in aliases}
     if len(table) + len(aliases) != len(named):
@@ -109,7 +110,8 @@ def write_file(table: Table, metadata: dict[str, str], shard: Shard | None, path
     for chunk in _data([table[name] for name in sorted(table, key=starts.__getitem__)]):
         pending.write(chunk)
         progress.advance(len(chunk))
-    pending.expected = {name: Expected(written_spec(written), written) for name, written in table.items()}
+    expected = {name: Expected(written_spec(written), written) for name, written in table.items()}
+    pending.expected = with_aliases(expected, aliases_in(metadata, table))
     return path
 
 
@@ -226,17 +228,23 @@ def _write_shards(table: Table, aliases: dict[str, str], origin: SafetensorsOrig
     done = []
     for file, part in parts.items():
         shard = origin.shards[file]
-        if own and not aliases and _is_untouched(part, shard):
+        metadata = renewed(shard.header.metadata, origin.aliases, _aliases_of(part, aliases))
+        if own and metadata == shard.header.metadata and _is_untouched(part, shard):
             progress.advance(sum(written.spec.nbytes for written in part.values()))
             continue
         target = index_path.parent / file
         target.parent.mkdir(parents=True, exist_ok=True)
-        done.append(write_file(part, shard.header.metadata | aliases, shard, target, transaction, progress))
+        done.append(write_file(part, metadata, shard, target, transaction, progress))
     index = _new_index(origin.index, parts)
     if not own or index != origin.index:
         raw = origin.index_raw if index == origin.index else None
         done.append(_write_index(index, index_path, transaction, raw))
     return done
+
+
+def _aliases_of(part: Table, aliases: dict[str, str]) -> dict[str, str]:
+    """Return the aliases of tensors in one shard."""
+    return {name: kept for name, kept in aliases.items() if kept in part}
 
 
 def _parts(table: Table, origin: SafetensorsOrigin) -> dict[str, Table]:

@@ -13,6 +13,7 @@ from weightedit.operations.precision import cast
 from weightedit.operations.prune import prune
 from weightedit.operations.reshape import permute, reshape, slice_, transpose
 from weightedit.operations.rows import delete_rows, insert_rows
+from weightedit.operations.sharing import retie, tie, untie
 from weightedit.operations.structure import add_tensor, delete, duplicate, move, rename, set_value, split
 from weightedit.operations.tensor import replace, requires_grad
 
@@ -22,5 +23,6 @@ OPERATIONS: tuple[Operation, ...] = (
     flip, roll, permute_rows, insert_rows, delete_rows,
     slice_, transpose, permute, reshape, pad, concat, repeat,
     cast, replace, requires_grad,
+    tie, untie, retie,
     rename, duplicate, split, add_tensor, move, delete, set_value,
 )  # fmt: skip
