@@ -28,7 +28,7 @@ NotImplementedError: Cannot copy out of meta tensor; no data!
         "values-dropped", "Devices and files", "What a file cannot hold",
         "A file format keeps what it has a place for: in safetensors a parameter becomes a tensor that does not train, "
         "and numbers and texts beside the tensors raise.",
-        "Lists what an export would lose, and asks.",
+        "Lists what an export would lose, before it and in its report.",
         ("warning", "notice"), """
 >>> from safetensors.torch import load, save
 >>> back = load(save({"w": nn.Parameter(torch.ones(1))}))
