@@ -12,7 +12,6 @@ from weightedit.core.arrange import Arrange, walk_again
 from weightedit.core.commands import do_all
 from weightedit.core.edit import Edit, TensorName
 from weightedit.core.errors import EditRefused
-from weightedit.core.exporting import Exporting
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import DEFAULT_BUDGET, History, Step
 from weightedit.core.operation import Operation
@@ -20,6 +19,7 @@ from weightedit.core.pinned import PinnedTensor
 from weightedit.core.preview import Preview
 from weightedit.core.progress import CancelFlag, Progress, Report
 from weightedit.core.reader import Origin
+from weightedit.core.snapshotting import Snapshotting
 from weightedit.core.spill import Spill
 from weightedit.core.stepping import joined, move, names_of, with_layout
 from weightedit.core.targets import only_name
@@ -45,7 +45,7 @@ class Change:
     structure: bool
 
 
-class Document(Exporting):
+class Document(Snapshotting):
     """Slots, history and version of one checkpoint or live object; made by `assembly`.
 
     Methods are thread-safe: one apply at a time, while readers work on pinned states.
@@ -184,12 +184,16 @@ class Document(Exporting):
 
         with self._lock:
             step = carry_out(self, declared, edit, accept, progress)
-            before = names_of(self) if step.structure else {}
-            do_all(step.commands)
-            self.settle(step)
-            self.history.push(with_layout(step, before, names_of(self)) if step.structure else step)
-            self._tell([step])
+            self.commit(step)
             return step.edit
+
+    def commit(self, step: Step) -> None:
+        """Do a step that was worked out, put it into history and tell subscribers."""
+        before = names_of(self) if step.structure else {}
+        do_all(step.commands)
+        self.settle(step)
+        self.history.push(with_layout(step, before, names_of(self)) if step.structure else step)
+        self._tell([step])
 
     def settle(self, step: Step) -> None:
         """Look at slots and names again after a step was done or undone; the one who moved tells subscribers."""

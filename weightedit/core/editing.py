@@ -156,7 +156,7 @@ def carry_out(document: Document, declared: Operation, edit: Edit, accept: Colle
     document.history.check_room(kept)
     progress.begin(declared.title, work)
     shop = Workshop(document.spill, document.chunk, progress, document.origin.optimizer, document.slots)
-    return _step(document, plan, edit, tuple(execute(plan, shop)))
+    return step_of(document, plan, edit, tuple(execute(plan, shop)))
 
 
 def _restructured(document: Document, declared: Operation, edit: Edit, accept: Collection[str] | str,
@@ -185,7 +185,8 @@ def _shared(document: Document, declared: Operation, edit: Edit, accept: Collect
                 datetime.now(), True)  # fmt: skip
 
 
-def _step(document: Document, plan: Plan, edit: Edit, commands: tuple[Command, ...]) -> Step:
+def step_of(document: Document, plan: Plan, edit: Edit, commands: tuple[Command, ...]) -> Step:
+    """Return what history keeps of an edit: its commands, and the names and regions they change."""
     named = [slot.name for target in plan.targets for slot in target.slots]
     names = set(named)
     regions: dict[str, list[str] | None] = dict.fromkeys(named)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from weightedit.core.commands import Command, Flag, LiveWrite, Rebind, Write
 from weightedit.core.history import Step
@@ -45,6 +45,23 @@ class Difference:
     changed: int = 0
     total: int = 0
     largest: float | None = None
+
+
+class Side(Protocol):
+    """One side of a comparison."""
+
+    @property
+    def names(self) -> Mapping[Slot, str]:
+        """The slots there, and what they are called."""
+        ...
+
+    def key(self, slot: Slot) -> tuple[object, ...]:
+        """Return what is another key on the other side wherever a slot may hold something else there."""
+        ...
+
+    def pin(self, slot: Slot) -> PinnedTensor:
+        """Return what a slot holds."""
+        ...
 
 
 class State:
@@ -150,8 +167,11 @@ def compare_points(document: Document, first: int, second: int, progress: Progre
     EditRefused
         If there is no such point.
     """
-    progress = progress or Progress()
-    before, after = document.state_at(first), document.state_at(second)
+    return differences(document.state_at(first), document.state_at(second), progress or Progress())
+
+
+def differences(before: Side, after: Side, progress: Progress) -> list[Difference]:
+    """Return the slots that are not the same on two sides, those of the earlier one first."""
     moved = [slot for slot in {**before.names, **after.names}
              if slot not in before.names or slot not in after.names or before.key(slot) != after.key(slot)
              or before.names[slot] != after.names[slot]]  # fmt: skip
@@ -164,7 +184,7 @@ def compare_points(document: Document, first: int, second: int, progress: Progre
     return found
 
 
-def _difference(slot: Slot, before: State, after: State, progress: Progress) -> Difference | None:
+def _difference(slot: Slot, before: Side, after: Side, progress: Progress) -> Difference | None:
     if slot not in after.names:
         return Difference(before.names[slot], "went", "only at the earlier point")
     if slot not in before.names:

@@ -13,6 +13,7 @@ from weightedit.core.edit import Edit
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import refusal
 from weightedit.core.progress import CancelFlag, Progress, Report
+from weightedit.core.snapshotting import RESTORE
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -72,10 +73,13 @@ class Recipe:
         applied: list[Edit] = []
         with document.all_or_nothing():
             for edit in self.edits:
+                kinds = accept if accept == "all" else {*edit.accepted, *accept}
+                if edit.operation == RESTORE:
+                    applied.append(document.restore_again(edit, kinds, Progress(progress, cancel)))
+                    continue
                 declared = document.operations.get(edit.operation)
                 if declared is None:
                     raise EditRefused([refusal("argument", f"There is no operation {edit.operation!r}")])
-                kinds = accept if accept == "all" else {*edit.accepted, *accept}
                 applied.append(document.apply_edit(declared, edit, kinds, Progress(progress, cancel)))
         return applied
 

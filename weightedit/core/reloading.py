@@ -13,6 +13,7 @@ from weightedit.core.errors import EditRefused, HazardError
 from weightedit.core.hazards import refusal
 from weightedit.core.numbers import bytes_text
 from weightedit.core.progress import Progress
+from weightedit.core.snapshotting import RESTORE
 from weightedit.core.source import Fingerprint, SourceFile
 from weightedit.core.spill import Spill
 
@@ -110,11 +111,14 @@ class Reloaded:
         The edits that were replayed, in order.
     left
         Those that do not fit what the file holds now.
+    lost
+        Tensors of snapshots whose bytes only the old file had: `head.weight of Snapshot 1`.
     """
 
     document: Document
     applied: tuple[Edit, ...]
     left: tuple[NotApplied, ...]
+    lost: tuple[str, ...] = ()
 
 
 def unsaved_edits(document: Document) -> tuple[Edit, ...]:
@@ -149,27 +153,29 @@ def reload(document: Document, open_file: Callable[[str], Document], *, replay: 
         raise EditRefused([refusal("unsupported", f"{document.title} has no file to open again")])
     fresh = open_file(str(document.path))
     fresh.memory, fresh.history.budget = document.memory, document.history.budget
-    if not replay:
-        return Reloaded(fresh, (), ())
     applied: list[Edit] = []
     left: list[NotApplied] = []
     try:
-        for edit in unsaved_edits(document):
+        lost = fresh.take_over(document.snapshots.values(), progress)
+        for edit in unsaved_edits(document) if replay else ():
             reason = _replay(fresh, edit, applied, progress)
             if reason:
                 left.append(NotApplied(edit, edit_text(document, edit), reason))
     except BaseException:
         fresh.close()
         raise
-    return Reloaded(fresh, tuple(applied), tuple(left))
+    return Reloaded(fresh, tuple(applied), tuple(left), lost)
 
 
 def _replay(fresh: Document, edit: Edit, applied: list[Edit], progress: Progress) -> str:
     """Apply one edit; return why it does not fit, or nothing."""
     declared = fresh.operations.get(edit.operation)
-    if declared is None:
-        return f"There is no operation {edit.operation!r}."
     try:
+        if edit.operation == RESTORE:
+            applied.append(fresh.restore_again(edit, edit.accepted, progress))
+            return ""
+        if declared is None:
+            return f"There is no operation {edit.operation!r}."
         moved = replace(edit, arguments=MappingProxyType(
             {name: _own(value, fresh.spill) for name, value in edit.arguments.items()}))  # fmt: skip
         applied.append(fresh.apply_edit(declared, moved, edit.accepted, progress))
@@ -194,5 +200,6 @@ def edit_text(document: Document, edit: Edit) -> str:
     from weightedit.core.labels import label, place
 
     declared = document.operations.get(edit.operation)
-    what = edit.operation if declared is None else label(declared, edit)
+    named = edit.arguments.get("snapshot", "") if edit.operation == RESTORE else ""
+    what = f"{edit.operation} {named}".strip() if declared is None else label(declared, edit)
     return f"{what}, {place(edit, list(edit.targets))}"

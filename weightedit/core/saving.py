@@ -125,6 +125,9 @@ class Rebase:
                 key = id(command.storage)
                 command.before = moved.get((key, id(command.before)), command.before)
                 command.after = moved.get((key, id(command.after)), command.after)
+        for snapshot in self.document.snapshots.values():
+            for kept in snapshot.tensors:
+                kept.content = moved.get((id(kept.storage), id(kept.content)), kept.content)
         for key, (storage, _) in self._states.items():
             storage.content = moved.get((key, id(storage.content)), storage.content)
 
@@ -153,7 +156,7 @@ def mark_saved(document: Document) -> None:
 
 
 def _states_of(document: Document) -> Iterable[tuple[Storage, ByteSource]]:
-    """Yield every content of every storage that the document or its history can show."""
+    """Yield every content of every storage that the document, its history or a snapshot can show."""
     for slot in (*document.slots, *document.absent):
         yield slot.storage, slot.storage.content
     for command in (command for step in document.history.steps for command in step.commands):
@@ -164,6 +167,11 @@ def _states_of(document: Document) -> Iterable[tuple[Storage, ByteSource]]:
         elif isinstance(command, Rebind):
             for described in (command.before[1], command.after[1]):
                 yield described.storage, described.storage.content
+    for snapshot in document.snapshots.values():
+        for kept in snapshot.tensors:
+            if kept.storage is not None:
+                yield kept.storage, kept.content
+                yield kept.storage, kept.storage.content
 
 
 def _base(content: ByteSource) -> ByteSource:
