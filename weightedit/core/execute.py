@@ -9,6 +9,7 @@ import numpy as np
 
 from weightedit.core.commands import Command, Flag, Rebind, Write, kept_bytes
 from weightedit.core.compute import compute
+from weightedit.core.live.moments import moment_commands
 from weightedit.core.live.writing import live_write
 from weightedit.core.plan import Plan, Target
 from weightedit.core.reading import array_index, array_over, element_offsets, ordered_runs
@@ -31,10 +32,14 @@ def execute(plan: Plan, shop: Workshop) -> list[Command]:
         return [_flag(target, plan.scalars["value"]) for target in plan.targets]
     if effect == "rebind":
         return [command for target in plan.targets for command in rebound(plan, target, shop)]
-    clones = {
-        id(target.slots[0]): cloned(target, plan.edit.tied, shop) for target in plan.targets if target.clones_first
-    }
-    return [*(rebind for rebinds in clones.values() for rebind in rebinds), *_writes(plan, clones, shop)]
+    clones: dict[int, list[Rebind]] = {}
+    first: list[Command] = []
+    for target in plan.targets:
+        if target.clones_first:
+            clones[id(target.slots[0])], after = cloned(target, plan.edit.tied, shop)
+            first += [*clones[id(target.slots[0])], *after]
+    moments = [command for target in plan.targets for command in moment_commands(plan, target, shop)]
+    return [*first, *_writes(plan, clones, shop), *moments]
 
 
 def _flag(target: Target, value: bool) -> Flag:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from weightedit.core.edit import Edit, TensorName, TensorValue, TensorView
@@ -13,6 +14,14 @@ LONGEST = 40
 def called(name: str) -> str:
     """Return what a tensor is called: its name, or `the tensor` where a file holds one tensor and nothing else."""
     return name or "the tensor"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Return names as people list them: `a`, `a and b`, `a, b, c and 12 more`."""
+    shown = [called(name) for name in names[:most]]
+    rest = [f"{len(names) - most:,} more"] if len(names) > most else []
+    parts = [*shown, *rest]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else "nothing"
 
 
 def label(operation: Operation, edit: Edit) -> str:

@@ -26,7 +26,7 @@ def structural_hazards(document: Document, plan: Plan) -> list[Hazard]:
         *plan.hazards,
         *result_hazards(plan),
         *sharing_hazards(plan, document.slots, document.storage_group),
-        *live_hazards(plan, document.origin.optimizer),
+        *live_hazards(plan, document),
         *flag_hazards(plan),
     ]
 

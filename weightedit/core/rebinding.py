@@ -10,46 +10,63 @@ import numpy as np
 import torch
 
 from weightedit.core.commands import Command, Rebind
-from weightedit.core.compute import compute, result_boxes
 from weightedit.core.dtypes import torch_dtype
+from weightedit.core.live.moments import followed_state, followings
 from weightedit.core.live.objects import LiveBytes
 from weightedit.core.live.optimizer import OptimizerStep, copied_state
+from weightedit.core.making import result_bytes
 from weightedit.core.plan import Plan, Target
 from weightedit.core.reading import array_index, array_over
 from weightedit.core.region import Box
 from weightedit.core.slots import Described, HeldTensor
 from weightedit.core.spec import TensorSpec
-from weightedit.core.stage import bits_of, fill_live, reparametrized
+from weightedit.core.stage import fill_live, reparametrized
 from weightedit.core.storage import Resident, Storage
 from weightedit.core.workshop import Workshop
 
 
-def cloned(target: Target, tied: str, shop: Workshop) -> list[Rebind]:
-    """Rebind an expanded tensor to an independent copy of its values."""
+def cloned(target: Target, tied: str, shop: Workshop) -> tuple[list[Rebind], list[Command]]:
+    """Rebind an expanded tensor to an independent copy of its values; returns also what follows the rebinds."""
+    rebinds = _bound(target, target.spec.fresh(), _copy_of(target, shop), tied, shop)
+    for rebind in rebinds:
+        rebind.is_untouched = None  # the write that follows in the same step changes it, and watches itself
+    moves = [(rebind.before[1].live, rebind.after[1].live) for rebind in rebinds if rebind.after[1].live is not None]
+    states = {id(new): copied_state(shop.optimizer, old, new) for old, new in moves}
+    step = OptimizerStep.of(shop.optimizer, moves, lambda old: shop.is_held(old, target.slots), states)
+    return rebinds, [] if step is None else [step]
+
+
+def copied(target: Target, shop: Workshop) -> Rebind:
+    """Rebind slots at one place to an independent copy of their tensor, which no other slot holds."""
+    [rebind] = _bound(target, target.spec.fresh(), _copy_of(target, shop), "untie", shop)
+    return rebind
+
+
+def _copy_of(target: Target, shop: Workshop) -> memoryview:
     spec = target.spec.fresh()
     buffer = shop.spill.allocate(spec.nbytes)
     out = array_over(spec, buffer)
     for box, values in target.pinned.chunks(Box.whole(spec.shape), shop.chunk):
         out[array_index(box)] = np.ascontiguousarray(values).view(out.dtype)
-    rebinds = _bound(target, spec, buffer, tied, shop)
-    for rebind in rebinds:
-        rebind.is_untouched = None  # the write that follows in the same step changes it, and watches itself
-    return rebinds
+    return buffer
 
 
 def rebound(plan: Plan, target: Target, shop: Workshop) -> list[Command]:
     """Compute what a target becomes, and return the commands that put it in its slots."""
-    buffer = shop.spill.allocate(target.result.nbytes)
-    out = array_over(target.result, buffer)
-    for box in result_boxes(plan, target):
-        for piece in compute(plan, target, box, shop.chunk):
-            out[array_index(piece.box)] = bits_of(piece.stored)
-            shop.progress.advance(piece.stored.numel() * piece.stored.element_size())
-    rebinds = _bound(target, target.result, buffer, plan.edit.tied, shop)
+    buffer = result_bytes(plan, target, shop)
+    return _followed(plan, target, _bound(target, target.result, buffer, plan.edit.tied, shop), shop)
+
+
+def _followed(plan: Plan, target: Target, rebinds: list[Rebind], shop: Workshop) -> list[Command]:
+    """Return rebinds with the step that keeps the optimizer with them."""
     moves = [(rebind.before[1].live, rebind.after[1].live) for rebind in rebinds if rebind.after[1].live is not None]
-    states = {id(new): copied_state(shop.optimizer, old, new) for old, new in moves if old.shape == new.shape}
-    follow = OptimizerStep.of(shop.optimizer, moves, lambda old: shop.is_held(old, target.slots), states)
-    return [*rebinds, follow] if follow is not None else list(rebinds)
+    new_of = {id(old): new for old, new in moves}
+    states = {
+        id(new_of[id(one.live)]): followed_state(plan, target, one, new_of[id(one.live)], shop)
+        for one in followings(plan, target, shop.optimizer)
+    }  # fmt: skip
+    step = OptimizerStep.of(shop.optimizer, moves, lambda old: shop.is_held(old, target.slots), states)
+    return [*rebinds, step] if step is not None else list(rebinds)
 
 
 def _bound(target: Target, spec: TensorSpec, buffer: memoryview, tied: str, shop: Workshop) -> list[Rebind]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
+from weightedit.core.checks.optimizer import state_hazards
 from weightedit.core.hazards import Hazard
 from weightedit.core.live.attributes import attribute_hazard
-from weightedit.core.live.optimizer import state_hazard
 from weightedit.core.plan import Plan
 
+if TYPE_CHECKING:
+    from weightedit.core.document import Document
 
-def live_hazards(plan: Plan, optimizer: Any) -> Iterable[Hazard]:
-    """Yield `module-attribute` and `optimizer-state-shape` of every target."""
+
+def live_hazards(plan: Plan, document: Document) -> Iterable[Hazard]:
+    """Yield what an edit means for modules and for the optimizer."""
+    yield from state_hazards(plan, document.origin.optimizer)
     for target in plan.targets:
         stale = attribute_hazard(target) if plan.operation.effect == "rebind" else None
         if stale is not None:
             yield stale
-        for held in target.held if optimizer is not None else ():
-            hazard = state_hazard(optimizer, held.described.live, target.result.shape, target.name)
-            if hazard is not None:
-                yield hazard

@@ -9,8 +9,6 @@ from typing import Any
 
 import torch
 
-from weightedit.core.hazards import Hazard
-
 State = dict[str, Any]
 """What an optimizer keeps for one parameter, such as `{"step": …, "exp_avg": …}`."""
 
@@ -129,8 +127,8 @@ class OptimizerStep:
 
     def _rearranged(self, group: dict[str, Any], gone: set[int]) -> list[tuple[list[Any], list[Any]]]:
         """Return (list, its new items) of a group's parameters and of their names, where it has such."""
-        params, names = group["params"], group.get("param_names")
-        named = isinstance(names, list) and len(names) == len(params)
+        params, names = group["params"], group.get("param_names") or []
+        named = isinstance(names, list) and len(names) == len(params) > 0
         order: list[tuple[Any, Any]] = []
         listed = {id(parameter) for parameter in params} - gone
         for place, parameter in enumerate(params):
@@ -222,13 +220,3 @@ def reset(optimizer: Any, tensor: torch.Tensor) -> OptimizerStep | None:
     if optimizer is None or not optimizer.state.get(tensor):
         return None
     return OptimizerStep(optimizer, (), (Entering(tensor, tensor),))
-
-
-def state_hazard(optimizer: Any, live: torch.Tensor | None, shape: tuple[int, ...], name: str) -> Hazard | None:
-    """Return the warning that optimizer state of another shape is dropped, if there is such state."""
-    state = optimizer.state.get(live) if optimizer is not None and live is not None else None
-    if not state or tuple(live.shape) == shape:  # type: ignore[union-attr]
-        return None
-    return Hazard("optimizer-state-shape", "warning", f"The optimizer's state of {name} is dropped",
-                  f"Its moments have the shape {tuple(live.shape)}, and the next step starts fresh ones.",  # type: ignore[union-attr]
-                  (name,), 1)  # fmt: skip

@@ -1,0 +1,157 @@
+"""What an optimizer keeps for a parameter goes along with an edit: moments are cut, padded, moved and cast alike."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+
+from weightedit.core.commands import Command
+from weightedit.core.dtypes import torch_dtype
+from weightedit.core.live.objects import LiveObjects
+from weightedit.core.live.optimizer import State, carried, dtype_for, reset
+from weightedit.core.live.writing import live_write
+from weightedit.core.making import result_bytes
+from weightedit.core.pinned import PinnedTensor
+from weightedit.core.plan import Plan, Target
+from weightedit.core.slots import Described
+from weightedit.core.stage import fill_live
+from weightedit.core.workshop import Workshop
+
+Way = Literal["kept", "moved", "dropped"]
+
+
+class Zeros:
+    """The content of a tensor of zeros: what an argument's own values are to moments, which it has none of."""
+
+    __slots__ = ("nbytes",)
+
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+
+    def read_into(self, buffer: memoryview, offset: int = 0) -> None:
+        """Fill `buffer` with zeros."""
+        view = buffer.cast("B")
+        view[:] = bytes(view.nbytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How what an optimizer keeps for one parameter follows an edit.
+
+    Attributes
+    ----------
+    live
+        The parameter as it is.
+    state
+        What is kept for it.
+    way
+        `kept` as it is or in another dtype, `moved` through the operation, or `dropped`.
+    moments
+        Names of the tensors in the parameter's shape.
+    stuck
+        Names of what cannot follow, with the shape it has.
+    """
+
+    live: torch.Tensor
+    state: State
+    way: Way
+    moments: tuple[str, ...]
+    stuck: tuple[str, ...] = ()
+
+
+def followings(plan: Plan, target: Target, optimizer: Any) -> Iterator[Following]:
+    """Yield how the optimizer's state of each live tensor of a target follows; nothing where none is touched."""
+    if optimizer is None or plan.operation.effect not in ("write", "rebind"):
+        return
+    for held in target.held:
+        live = None if held.is_deferred else held.described.live
+        state = None if live is None else optimizer.state.get(live)
+        if live is not None and state:
+            found = _following(plan, target, live, state)
+            if found is not None:
+                yield found
+
+
+def _following(plan: Plan, target: Target, live: torch.Tensor, state: State) -> Following | None:
+    operation = plan.operation
+    moments = tuple(key for key, value in state.items() if _is_moment(key, value, live))
+    if plan.edit.moments == "drop":
+        return Following(live, state, "dropped", moments)
+    stays = target.spec.shape == target.result.shape and (operation.inputs is None or not operation.moves)
+    if stays:
+        return Following(live, state, "kept", moments) if operation.effect == "rebind" else None
+    stuck = tuple(f"{key} {list(value.shape)}" if isinstance(value, torch.Tensor) else key
+                  for key, value in state.items() if key not in moments and _is_stuck(key, value))  # fmt: skip
+    if not operation.moves or stuck:
+        return Following(live, state, "dropped", moments, stuck or moments)
+    return Following(live, state, "moved", moments)
+
+
+def _is_moment(key: str, value: Any, live: torch.Tensor) -> bool:
+    """Whether a tensor has a number for each of the parameter's; Adam's `step` may have its shape by chance."""
+    return (isinstance(value, torch.Tensor) and key != "step" and value.shape == live.shape
+            and value.layout == torch.strided and not value.is_quantized)  # fmt: skip
+
+
+def _is_stuck(key: str, value: Any) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.dim() > 0 and value.numel() > 1
+    if isinstance(value, Mapping | list | tuple):
+        inside = value.values() if isinstance(value, Mapping) else value
+        return any(_is_stuck(key, one) for one in inside)
+    return False
+
+
+def followed_state(plan: Plan, target: Target, one: Following, new: torch.Tensor, shop: Workshop) -> State | None:
+    """Return what the optimizer keeps for `new`, which takes the parameter's place; None where it starts anew."""
+    if one.way == "dropped":
+        return None
+    found: State = {}
+    for key, value in one.state.items():
+        moves = one.way == "moved" and key in one.moments
+        found[key] = _moved(plan, target, one.live, value, new, shop) if moves else carried(key, value, one.live, new)
+    return found
+
+
+def _moved(plan: Plan, target: Target, old: torch.Tensor, moment: torch.Tensor, new: torch.Tensor,
+           shop: Workshop) -> torch.Tensor:  # fmt: skip
+    described = LiveObjects().describe(moment)
+    dtype = dtype_for(moment, old, new.dtype)
+    result = target.result.fresh(dtype=str(dtype).removeprefix("torch."))
+    aside, aimed = _aimed(plan, target, described)
+    aimed = replace(aimed, result=replace(result, requires_grad=False, kind="tensor"))
+    made = torch.empty(aimed.result.shape, dtype=torch_dtype(aimed.result.dtype), device=moment.device)
+    fill_live(made, result_bytes(aside, aimed, shop), shop.chunk)
+    return made.to(new.device) if moment.device == old.device else made
+
+
+def _aimed(plan: Plan, target: Target, described: Described) -> tuple[Plan, Target]:
+    """Return a plan that does to a moment what the edit does to its parameter; what the edit makes anew is 0."""
+    given = plan.operation.moves if isinstance(plan.operation.moves, Mapping) else {}
+    edit = replace(plan.edit, arguments={**plan.edit.arguments, **given})
+    pinned = PinnedTensor(target.name, described.spec, described.storage.content)
+    tensors = {name: _zeroed(one) for name, one in target.tensors.items()}
+    lists = {name: [_zeroed(one) for one in several] for name, several in target.lists.items()}
+    return replace(plan, edit=edit), replace(target, pinned=pinned, result=pinned.spec, tensors=tensors, lists=lists,
+                                             survey=None, lock=threading.RLock())  # fmt: skip
+
+
+def _zeroed(pinned: PinnedTensor) -> PinnedTensor:
+    return replace(pinned, content=Zeros(pinned.spec.extent[1]))
+
+
+def moment_commands(plan: Plan, target: Target, shop: Workshop) -> list[Command]:
+    """Return what a write does to the optimizer's state: moments move as the values do, or are dropped by choice."""
+    commands: list[Command] = []
+    for one in followings(plan, target, shop.optimizer):
+        if one.way == "dropped" and (step := reset(shop.optimizer, one.live)) is not None:
+            commands.append(step)
+        for key in one.moments if one.way == "moved" else ():
+            described = LiveObjects().describe(one.state[key])
+            aside, aimed = _aimed(plan, target, described)
+            commands.append(live_write(aside, aimed, described, shop))
+    return commands
