@@ -1,4 +1,4 @@
-"""Tied weights in safetensors: what `save_model` leaves out is shown, edited, saved and loaded again by `load_model`."""
+"""Tied weights in safetensors: what `save_model` leaves out is shown, edited, saved and loaded by `load_model`."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from weightedit.core.checks.tying import joining_hazard, parting_hazard, refuse_joining, unlike_hazard
@@ -208,7 +208,8 @@ class Sharing:
 
     def settle(self) -> None:
         """Say what all the moves together do."""
-        groups = StorageGroups(self._document.slots, self._moved)
+        groups, said = StorageGroups(self._document.slots, self._moved), self.hazards
+        self.hazards = []
         by_tensor: dict[int, list[Move]] = {}
         for move in self.moves:
             by_tensor.setdefault(id(move.to), []).append(move)
@@ -222,13 +223,20 @@ class Sharing:
             self.hazards += parting_hazard(self._document, move, groups, self._moved)
             if move.like is None:
                 self.lines.append(f"{move.slots[0].name} gets a copy of its own")
+        self.hazards += said
 
     def preview(self) -> Preview:
-        """Return what it would do, in words; values are not computed."""
+        """Return what it would do, in words; where slots take another's values, with these before and after."""
         names = [slot.name for slot in self.named]
         total = sum(move.slots[0].spec.numel for move in self.moves if move.like is not None)
         differing = sum(move.differing for move in self.moves)
-        return Preview(self._edit, sorted(self.hazards, key=lambda hazard: LEVELS.index(hazard.level)), names, differing, total, tuple(self.lines))
+        hazards = sorted(self.hazards, key=lambda hazard: LEVELS.index(hazard.level))
+        found = Preview(self._edit, hazards, names, differing, total, tuple(self.lines))
+        first = next((move for move in self.moves if move.like is not None and move.differing), None)
+        if first is None or first.like is None:
+            return found
+        before, after = PinnedTensor.of(first.slots[0]), PinnedTensor.of(first.like)
+        return replace(found, spec_before=before.spec, spec_after=after.spec, before=before, after=after)
 
     @property
     def nbytes(self) -> int:

@@ -91,10 +91,10 @@ def refuse_joining(slot: Slot, to: Slot, edit: Edit) -> None:
     mine, theirs = slot.spec, to.spec
     if mine.shape != theirs.shape or mine.dtype != theirs.dtype or mine.encoding != theirs.encoding:
         what = f"{shape_text(mine.shape)} {mine.dtype} does not fit {shape_text(theirs.shape)} {theirs.dtype}"
-        first = list(_first(slot, to))
-        raise EditRefused([refusal("shape-mismatch", what, f"One tensor has one shape and one dtype; change {slot.name} "
-                                   f"or {to.name} first, or replace it by a copy.", targets=[slot.name, to.name],
-                                   alternatives=[edit for _, edit in first], labels=[said for said, _ in first])])  # fmt: skip
+        said, first = zip(*_first(slot, to), strict=True)
+        detail = f"One tensor has one shape and one dtype; change {slot.name} or {to.name} first, or copy the values."
+        raise EditRefused([refusal("shape-mismatch", what, detail, targets=[slot.name, to.name], alternatives=first,
+                                   labels=said)])  # fmt: skip
     if mine.device != theirs.device:
         raise EditRefused([refusal("device-mix", f"{slot.name} is on {mine.device}, {to.name} on {theirs.device}",
                                    "One tensor is on one device; move one of them first.",

@@ -40,7 +40,7 @@ def summary(preview: Preview, effect: str) -> str:
     if any(hazard.level == "refusal" for hazard in preview.hazards):
         return "cannot be applied"
     before, after = preview.spec_before, preview.spec_after
-    if before is None or after is None:
+    if before is None or after is None or effect == "share":
         return "; ".join(preview.lines)
     slots = f"{len(preview.targets)} slot{'s' if len(preview.targets) > 1 else ''}"
     if effect == "rebind":
@@ -86,6 +86,7 @@ class EditPanel(QFrame):
         self._is_applying = False
         self._done: Edit | None = None
         self._is_done = False
+        self._next: Edit | None = None  # what this edit makes room for
         self._is_left = False
         self._region_is_wrong = False
         self.shown: Shown | None = None
@@ -100,7 +101,7 @@ class EditPanel(QFrame):
         self._lay_out()
         self._pause.timeout.connect(self._compute)
         self.form.changed.connect(self._form_changed)
-        self.hazards.alternative.connect(self.form.take)
+        self.hazards.alternative.connect(self._take)
         self.hazards.place.connect(self.place)
         self.copy_button.clicked.connect(self.copy_as_pytorch)
         self.reset_button.clicked.connect(self.reset)
@@ -140,6 +141,17 @@ class EditPanel(QFrame):
         column.addWidget(head)
         column.addWidget(line())
         column.addLayout(body, 1)
+
+    def _take(self, edit: Edit) -> None:
+        """Describe an edit that a hazard offers; after one that only makes room, this one comes back."""
+        asked = self.form.request()
+        self._next = None
+        if len(edit.targets) == 1 and isinstance(edit.region, str) and \
+                (edit.targets[0] != self.form.name or edit.region != self.form.region):  # fmt: skip
+            self.place.emit(edit.targets[0], edit.region)
+        self.form.take(edit)
+        if edit.operation == "pad" and asked is not None and asked.operation != "pad":
+            self._next = asked.edit
 
     # ---- what it is about
 
@@ -190,6 +202,7 @@ class EditPanel(QFrame):
 
     def _form_changed(self, keep_done: bool = False) -> None:
         self._is_done, self._is_left = self._is_done and keep_done, self._is_left and keep_done
+        self._next = self._next if keep_done else None
         self._done = self._done if keep_done else None
         self._tasks.cancel_group(self._group)
         request = None if self._rests else self.form.request()
@@ -320,6 +333,8 @@ class EditPanel(QFrame):
             self.status.emit(f"Applied {done} to {where}.")
         self._refresh_buttons()
         self.applied.emit(edit)
+        if self._is_done and self._next is not None:
+            self.form.take(self._next)
 
     def _not_applied(self, error: Exception) -> None:
         self._is_applying = False

@@ -38,7 +38,7 @@ def make_preview(document: Document, request: Request, view: SliceView, progress
     refused = any(hazard.level == "refusal" for hazard in found.hazards)
     if refused or found.before is None or found.after is None:
         return Shown(request, found)
-    if operation.effect not in ("write", "rebind") or not found.before.spec.numel:
+    if operation.effect not in ("write", "rebind", "share") or not found.before.spec.numel:
         return Shown(request, found)
     before = _picture(found.before, view, progress)
     after = _picture(found.after, view, progress)
