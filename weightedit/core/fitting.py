@@ -51,7 +51,8 @@ def fits(source: tuple[int, ...], wanted: tuple[int, ...]) -> Iterator[Fit]:
         two = len(dims) == 2
         yield Fit("Transpose the source" if two else f"Permute the source by {', '.join(map(str, dims))}", dims)
     yield from _parts(source, wanted, transposes=not orders)
-    if prod(source) == prod(wanted) and prod(wanted):
+    numel = prod(wanted)
+    if numel and prod(source) == numel:
         column = len(source) == 1 and wanted == (*source, 1)
         words = "Take it as a column" if column else f"Reshape the source to {shape_text(wanted)}"
         yield Fit(words, shape=wanted)

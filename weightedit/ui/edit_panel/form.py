@@ -43,6 +43,11 @@ class Request:
     seed: int | None = None
 
     @property
+    def edit(self) -> Edit:
+        """The same as a record."""
+        return Edit(self.operation, self.targets, self.region, dict(self.arguments), self.seed, self.device, self.tied)
+
+    @property
     def options(self) -> dict[str, Any]:
         """What `Document.preview` and `apply` take by name, arguments included."""
         return {"region": self.region, "device": self.device, "tied": self.tied, "seed": self.seed, **self.arguments}

@@ -2,90 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from weightedit.core.edit import Edit
+from weightedit.core.hazard_groups import as_text, grouped
 from weightedit.core.hazards import Hazard
-from weightedit.core.labels import label as edit_label
-from weightedit.core.numbers import count_text
 from weightedit.core.operation import Operation
+from weightedit.ui.edit_panel.hazard_card import HazardCard
+from weightedit.ui.edit_panel.hazard_words import alternative_text, alternatives, breakable, cost_text
 from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.errors_view import Notice, wrapping
-from weightedit.ui.pieces import IconLabel, label, restyle
+from weightedit.ui.errors_view import wrapping
+from weightedit.ui.flow import FlowLayout
+from weightedit.ui.pieces import IconLabel, icon_button, label, restyle
 
-LONG = 15
-"""Letters that fit a line of a card in the narrowest window."""
-QUIET_KINDS = ("precision-loss", "overflow", "underflow", "truncation")
+__all__ = ["HazardsView", "alternative_text", "breakable", "cost_text"]
 
-
-def alternative_text(edit: Edit, current: Edit | None, operations: Mapping[str, Operation]) -> str:
-    """Return what the link to an alternative says: a verb and its object."""
-    if current is not None and edit.operation == current.operation and edit.tied != current.tied:
-        return "Untie this one" if edit.tied == "untie" else "Keep them tied"
-    text = edit_label(operations[edit.operation], edit) if edit.operation in operations else edit.operation
-    return text[:1].upper() + text[1:]
-
-
-def cost_text(hazards: Sequence[Hazard]) -> str:
-    """Return what the Apply button says when warnings have to be accepted: `Apply with 14 Inf`."""
-    warnings = [hazard for hazard in hazards if hazard.level == "warning"]
-    if not warnings:
-        return "Apply"
-    first = warnings[0]
-    count = count_text(first.count)
-    what = {
-        "overflow": f"with {count} {_what_overflows(first)}",
-        "underflow": f"with {count} to 0",
-        "truncation": f"with {count} cut",
-        "imaginary-lost": f"without {count} imaginary parts",
-        "broadcast": "with the repeat",
-        "optimizer-detached": "and leave the optimizer",
-        "module-attribute": "and leave the attributes",
-        "changed-elsewhere": "over what changed",
-    }.get(first.kind, f"with {first.kind}")
-    rest = f" and {len(warnings) - 1} more" if len(warnings) > 1 else ""
-    return f"Apply {what}{rest}"
-
-
-def _what_overflows(hazard: Hazard) -> str:
-    kinds = [kind for kind in ("Inf", "NaN") if kind in hazard.title]
-    return "wrapped" if "wrap" in hazard.title else " or ".join(kinds) or "Inf"
-
-
-def breakable(text: str) -> str:
-    """Return text in which names too long for a line can be broken: after dots, within a part only if that is long."""
-    return " ".join(_breakable_name(word) if len(word) > LONG else word for word in text.split(" "))
-
-
-def _breakable_name(word: str) -> str:
-    parts = re.split(r"(?<=\w\.)(?=[A-Za-z_])|(?<=[A-Za-z_]\.)(?=\w)", word)
-    return "\u200b".join(re.sub(r"_(?=\w)", "_\u200b", part) if len(part) > LONG else part for part in parts)
-
-
-class _Card(Notice):
-    def __init__(self, hazard: Hazard) -> None:
-        super().__init__(hazard.level, breakable(hazard.title), breakable(hazard.detail))
-        self.hazard = hazard
-        self.links = QVBoxLayout()
-        self.links.setSpacing(2)
-        row = self.layout()
-        assert row is not None
-        item = row.itemAt(1)
-        column = None if item is None else item.layout()
-        assert isinstance(column, QVBoxLayout)
-        column.addLayout(self.links)
-        self.setMinimumWidth(10)
-
-    def add_link(self, text: str) -> QPushButton:
-        link = QPushButton(text)
-        link.setProperty("kind", "link")
-        self.links.addWidget(link, 0, Qt.AlignmentFlag.AlignLeft)
-        return link
+LEVELS = (("refusal", "bad"), ("warning", "warn"), ("notice", "info"))
+QUIET = {
+    "precision-loss": "no precision loss", "overflow": "no overflow", "underflow": "no underflow",
+    "truncation": "no truncation",
+}  # fmt: skip
+"""What is said not to happen, where nothing of it does."""
 
 
 class HazardsView(QWidget):
@@ -110,11 +51,15 @@ class HazardsView(QWidget):
         head.setSpacing(6)
         head.setContentsMargins(0, 0, 4, 0)
         head.addWidget(ElidedLabel("Hazards", "section"))
-        for tone, count in zip(("bad", "warn", "info"), self.counts, strict=True):
+        for (_, tone), count in zip(LEVELS, self.counts, strict=True):
             restyle(count, "tone", tone)
             count.hide()  # an empty one would take its share of the room
             head.addWidget(count)
         head.addStretch(1)
+        self.copy_button = icon_button("copy", "Copy the hazards as text", 22, 12)
+        self.copy_button.clicked.connect(self.copy)
+        self.copy_button.hide()
+        head.addWidget(self.copy_button)
         self._inner = QWidget()
         self._column = QVBoxLayout(self._inner)
         self._column.setContentsMargins(0, 0, 8, 0)
@@ -135,6 +80,7 @@ class HazardsView(QWidget):
         """Show nothing."""
         self._empty()
         self.hazards = []
+        self.copy_button.hide()
         for count in self.counts:
             count.setText("")
             count.hide()
@@ -157,28 +103,66 @@ class HazardsView(QWidget):
 
     def show_hazards(self, hazards: Sequence[Hazard], current: Edit | None, operations: Mapping[str, Operation],
                      *, complete: bool = True) -> None:  # fmt: skip
-        """Show cards, refusals first."""
+        """Show cards, refusals first; many of a kind are one card."""
         self.clear()
         self.hazards = list(hazards)
-        for level, one, count in zip(("refusal", "warning", "notice"), ("refusal", "warning", "notice"), self.counts,
-                                     strict=True):  # fmt: skip
+        self.copy_button.setVisible(bool(hazards))
+        for (level, _), count in zip(LEVELS, self.counts, strict=True):
             number = sum(hazard.level == level for hazard in hazards)
-            count.setText(f"{number} {one}{'s' if number > 1 else ''}" if number else "")
+            count.setText(f"{number:,} {level}{'s' if number > 1 else ''}" if number else "")
             count.setVisible(number > 0)
-        for hazard in hazards:
-            card = _Card(hazard)
-            for edit, said in zip_longest(hazard.alternatives, hazard.labels[: len(hazard.alternatives)]):
-                link = card.add_link(said or alternative_text(edit, current, operations))
-                link.clicked.connect(lambda _=False, edit=edit: self.alternative.emit(edit))
-            if hazard.places and hazard.targets:
-                link = card.add_link("Show cells" if hazard.kind == "shared-storage" else "Go to first")
-                where = (hazard.targets[0], hazard.places[0])
-                link.clicked.connect(lambda _=False, where=where: self.place.emit(*where))
+        avoiding: list[tuple[str, Edit]] = []
+        for group in grouped(hazards):
+            card = HazardCard(group)
+            offered = [pair for hazard in group.hazards for pair in alternatives(hazard, current, operations)]
+            if len(group.hazards) > 1:
+                offered = []  # each is about one tensor alone
+            if group.level == "warning":
+                avoiding += [pair for pair in offered if pair not in avoiding]
+            else:
+                for said, edit in offered:
+                    card.add_link(said).clicked.connect(lambda _=False, edit=edit: self.alternative.emit(edit))
+            card.add_places()
+            card.add_list()
+            card.place.connect(self.place)
             self._column.addWidget(card)
-        kinds = {hazard.kind for hazard in hazards}
-        if complete and not kinds & set(QUIET_KINDS) and not any(hazard.level == "refusal" for hazard in hazards):
-            self._column.addWidget(self._fine("No precision loss, no overflow"))
+        if avoiding:
+            self._column.addWidget(self._ways_out(avoiding))
+        if complete and not any(hazard.level == "refusal" for hazard in hazards):
+            self._say_what_does_not(hazards)
         self._column.addStretch(1)
+
+    def _say_what_does_not(self, hazards: Sequence[Hazard]) -> None:
+        """Say in one quiet line which losses do not happen; the rarer ones only beside others."""
+        kinds = {hazard.kind for hazard in hazards}
+        quiet = [said for kind, said in QUIET.items() if kind not in kinds]
+        if len(quiet) == len(QUIET):
+            quiet = quiet[:2]
+        text = ", ".join(quiet)
+        if text:
+            self._column.addWidget(self._fine(text[:1].upper() + text[1:]))
+
+    def _ways_out(self, offered: Sequence[tuple[str, Edit]]) -> QWidget:
+        """Make the buttons of the edits that would lose less."""
+        made = QWidget()
+        column = QVBoxLayout(made)
+        column.setContentsMargins(0, 2, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(label("Edits that avoid it", "section"))
+        row = QWidget()
+        flow = FlowLayout(6, 6, row)
+        for said, edit in offered:
+            button = QPushButton(said)
+            button.setProperty("small", True)
+            button.setAutoDefault(True)
+            button.clicked.connect(lambda _=False, edit=edit: self.alternative.emit(edit))
+            flow.addWidget(button)
+        column.addWidget(row)
+        return made
+
+    def copy(self) -> None:
+        """Put all hazards on the clipboard as text."""
+        QGuiApplication.clipboard().setText(as_text(self.hazards))
 
     def _fine(self, text: str) -> QWidget:
         made = QWidget()
@@ -190,8 +174,8 @@ class HazardsView(QWidget):
         return made
 
     @property
-    def cards(self) -> list[QWidget]:
+    def cards(self) -> list[HazardCard]:
         """The cards, in order."""
         found = (self._column.itemAt(place) for place in range(self._column.count()))
         widgets = [item.widget() for item in found if item is not None]
-        return [widget for widget in widgets if isinstance(widget, _Card)]
+        return [widget for widget in widgets if isinstance(widget, HazardCard)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from weightedit.core.edit import Edit, TensorName, TensorValue
+from weightedit.core.edit import TENSORS, Edit, TensorValue
 from weightedit.ui.literals import FieldError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Kept:
 def _is_staged(value: Any) -> bool:
     """Whether an argument is values or a tensor, and no number, choice or shape."""
     is_place = isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, str) for part in value)
-    return isinstance(value, TensorValue | TensorName | list) or is_place
+    return isinstance(value, (*TENSORS, list)) or is_place
 
 
 def clear_what_cannot_fit(fields: list[Field], shape: tuple[int, ...]) -> None:

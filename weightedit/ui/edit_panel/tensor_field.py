@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCompleter, QLineEdit, QWidget
 
-from weightedit.core.edit import TensorValue
+from weightedit.core.edit import TensorValue, TensorView
 from weightedit.core.numbers import NumberError, parse_number
 from weightedit.core.operation import Parameter
 from weightedit.ui.edit_panel.field import Field
@@ -77,7 +77,7 @@ class TensorField(Field):
 
     def set_value(self, value: Any) -> None:
         """Show a name, or what values were put here."""
-        if isinstance(value, TensorValue):
+        if isinstance(value, TensorValue | TensorView):
             self.edit.setText(self._held.hold(value))
             return
         file, name = getattr(value, "file", None), getattr(value, "tensor", None)

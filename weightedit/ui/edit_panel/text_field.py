@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from weightedit.core.dtypes import DTYPES
-from weightedit.core.edit import TensorName, TensorValue
+from weightedit.core.edit import TENSORS
 from weightedit.core.numbers import NumberError, parse_number, stored, value_text
 from weightedit.core.operation import REQUIRED, Parameter
 from weightedit.ui.edit_panel.field import Field
@@ -69,7 +69,7 @@ class TextField(Field):
 
     def set_value(self, value: Any) -> None:
         """Show an argument."""
-        if isinstance(value, TensorValue | TensorName):
+        if isinstance(value, TENSORS):
             self.edit.setText(self._held.hold(value))
             return
         if self.declared.type == "plain" and value != "":

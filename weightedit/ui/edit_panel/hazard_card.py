@@ -1,0 +1,185 @@
+"""One hazard, or many of a kind, as a card: what happens, where, and links that show it or avoid it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from weightedit.core.hazard_groups import HazardGroup
+from weightedit.core.hazards import Hazard
+from weightedit.core.labels import called
+from weightedit.ui.edit_panel.hazard_words import breakable
+from weightedit.ui.errors_view import Notice, wrapping
+from weightedit.ui.flow import FlowLayout
+from weightedit.ui.pieces import label
+
+EDGES = 6
+"""Pixels of a link that are not text: 2 of padding and 1 of border at either side."""
+MOST_LISTED = 100
+"""Hazards of a group that are listed when it is unfolded."""
+
+
+class Link(QPushButton):
+    """A link of a card; Enter takes it as a click does, and text too long for its line has an … in its middle."""
+
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "link")
+        self.setAutoDefault(True)
+        self.say(text)
+
+    def say(self, text: str) -> None:
+        """Say something else."""
+        self._whole = text
+        self.setAccessibleName(text)
+        self.setText(text)
+        self.updateGeometry()
+        self._fit()
+
+    def sizeHint(self) -> QSize:
+        """Want room for the whole text."""
+        return QSize(self.fontMetrics().horizontalAdvance(self._whole) + EDGES, super().sizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show as much of the text as there is room for."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Show as much of the text as there is room for."""
+        super().showEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        room = max(self.width() - EDGES, 0) if self.isVisible() else self.sizeHint().width()
+        text = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideMiddle, room + 1)
+        if text != self.text():
+            self.setText(text)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave arrows to what scrolls around it: they would go to another link."""
+        if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            event.ignore()
+            return
+        super().keyPressEvent(event)
+
+
+def places_of(hazard: Hazard) -> list[tuple[str, str]]:
+    """Return (tensor name, region) of every place a hazard knows; several tensors have a place each."""
+    if not hazard.targets:
+        return []
+    if len(hazard.targets) == len(hazard.places):
+        return list(zip(hazard.targets, hazard.places, strict=True))
+    return [(hazard.targets[0], place) for place in hazard.places]
+
+
+class HazardCard(Notice):
+    """A card on the tint of its level.
+
+    Signals
+    -------
+    place
+        (tensor name, region) to show.
+    """
+
+    place = Signal(str, str)
+
+    def __init__(self, group: HazardGroup) -> None:
+        super().__init__(group.level, breakable(group.title), breakable(group.detail))
+        self.group = group
+        self.hazard = group.hazards[0]
+        self.links: list[Link] = []
+        self._row = QWidget()
+        self._row.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self._flow = FlowLayout(5, 3, self._row)
+        self.column.addWidget(self._row)
+        self._row.hide()
+        self.setMinimumWidth(10)
+        self.listed: QWidget | None = None
+
+    def add_link(self, text: str) -> Link:
+        """Add a link, parted from the one before by a dot."""
+        if self.links:
+            dot = label("·", "caption")
+            self._flow.addWidget(dot)
+        link = Link(text)
+        self.links.append(link)
+        self._flow.addWidget(link)
+        self._row.show()
+        return link
+
+    def add_places(self) -> None:
+        """Add what leads to the places: to the first, and once one is there, to those before and after it."""
+        found = [place for hazard in self.group.hazards for place in places_of(hazard)]
+        if not found:
+            return
+        go = self.add_link("Show cells" if self.group.kind == "shared-storage" else "Go to first")
+        at = [-1]
+
+        def step(by: int) -> None:
+            at[0] = (at[0] + by) % len(found)
+            if len(found) > 1:
+                go.say(f"Next place, {at[0] + 1} of {len(found):,}")
+                if back.isHidden():
+                    back.show()
+                    dot.show()
+            self.place.emit(*found[at[0]])
+
+        go.clicked.connect(lambda: step(1))
+        if len(found) > 1:
+            dot = label("·", "caption")
+            self._flow.addWidget(dot)
+            back = Link("Previous place")
+            self._flow.addWidget(back)
+            back.clicked.connect(lambda: step(-1))
+            dot.hide()
+            back.hide()
+
+    def add_list(self) -> None:
+        """Add what unfolds the hazards of a group, one line each."""
+        if len(self.group.hazards) == 1:
+            return
+        unfold = self.add_link(f"List all {len(self.group.hazards):,}")
+
+        def turn() -> None:
+            if self.listed is None:
+                self.listed = self._made_list()
+                self.column.addWidget(self.listed)
+                self.listed.show()
+            else:
+                self.listed.setVisible(self.listed.isHidden())
+            folded = self.listed.isHidden()
+            unfold.say(f"List all {len(self.group.hazards):,}" if folded else "Fold the list")
+
+        unfold.clicked.connect(turn)
+
+    def _made_list(self) -> QWidget:
+        made = QWidget()
+        column = QVBoxLayout(made)
+        column.setContentsMargins(0, 2, 0, 0)
+        column.setSpacing(4)
+        for hazard in self.group.hazards[:MOST_LISTED]:
+            column.addWidget(_Line(hazard, self))
+        rest = len(self.group.hazards) - MOST_LISTED
+        if rest > 0:
+            column.addWidget(wrapping(f"and {rest:,} more; a copy has them all", "caption"))
+        return made
+
+
+class _Line(QWidget):
+    """One hazard of a group: its tensor, which leads to its first place, and its title."""
+
+    def __init__(self, hazard: Hazard, card: HazardCard) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        name, places = hazard.targets[0] if hazard.targets else "", places_of(hazard)
+        link = Link(called(name))
+        link.setToolTip(hazard.message)
+        link.clicked.connect(lambda: card.place.emit(*(places[0] if places else (name, ""))))
+        row = QWidget()
+        FlowLayout(0, 0, row).addWidget(link)
+        column.addWidget(row)
+        column.addWidget(wrapping(breakable(hazard.title), "caption"))
