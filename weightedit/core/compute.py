@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from weightedit.core.conversion import Storing
 from weightedit.core.edit import TensorName
 from weightedit.core.errors import EditRefused, ExpressionError
 from weightedit.core.hazards import refusal
+from weightedit.core.losses import Losses
 from weightedit.core.pinned import CHUNK, Chunks, PinnedRegion, PinnedTensor
 from weightedit.core.place import Place, Survey
 from weightedit.core.plan import Plan, Target
-from weightedit.core.precision import Losses, outside
+from weightedit.core.precision import outside
 from weightedit.core.progress import Progress
 from weightedit.core.reading import blocks, gather, pieces, tiles
 from weightedit.core.region import Box, parse_region
@@ -214,17 +216,22 @@ def measure(plan: Plan, target: Target, nbytes: int, progress: Progress,
         surveyed(plan, target)  # an empty tensor has no piece, and its arguments may be wrong all the same
     finite_arguments = all(_is_finite(value) for value in plan.scalars.values())
     scales = plan.operation.scales and finite_arguments and 0 not in plan.scalars.values() and not target.tensors
+    how = Storing(plan.operation.converts, scales, clamps(plan))
     for box in result_boxes(plan, target):
         for piece in compute(plan, target, box, nbytes):
             current = piece.current if finite_arguments else None
-            converts = plan.operation.converts
-            losses.observe(current, piece.exact, piece.stored, piece.box, converts=converts, scales=scales,
-                           wrapped=_wrapped(plan, target, piece), mask=piece.mask)  # fmt: skip
+            losses.observe(current, piece.exact, piece.stored, piece.box, how, wrapped=_wrapped(plan, target, piece),
+                           mask=piece.mask, before=piece.current)  # fmt: skip
             if seen is not None:
                 seen(target, piece)
             progress.advance(piece.stored.numel() * piece.stored.element_size())
     target.selected = losses.total if target.condition is not None else None
     return losses
+
+
+def clamps(plan: Plan) -> bool:
+    """Whether values past the range of the dtype get its end on purpose."""
+    return plan.scalars.get("out_of_range") == "clamp"
 
 
 def _wrapped(plan: Plan, target: Target, piece: Piece) -> torch.Tensor | None:

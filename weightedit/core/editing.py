@@ -20,8 +20,8 @@ from weightedit.core.execute import execute
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import Step
 from weightedit.core.labels import label, place
-from weightedit.core.offers import tried
 from weightedit.core.losses import Losses
+from weightedit.core.offers import tried
 from weightedit.core.operation import Operation
 from weightedit.core.pinned import PinnedRegion, Readable
 from weightedit.core.plan import Bench, Plan, make_plan
@@ -52,6 +52,8 @@ def make_edit(document: Document, operation: str, targets: Any, arguments: Mappi
     if declared is None:
         known = ", ".join(get_close_matches(str(operation), document.operations, 5, 0.0))
         raise EditRefused([refusal("argument", f"There is no operation {operation!r}", f"The nearest are: {known}.")])
+    if declared.parameter("device") is not None:  # where tensors go; nothing is computed then
+        arguments, device = {"device": device, **arguments}, "cpu"
     checked = normalized(declared, arguments, document.spill)
     try:
         given = region_of(region)
@@ -136,7 +138,8 @@ def preview_of(document: Document, declared: Operation, edit: Edit, progress: Pr
         after = ComputedTensor(plan, first, first.boxes[0])
     elif declared.effect == "rebind":
         after = ComputedTensor(plan, first, Box.whole(first.result.shape))
-    return Preview(edit, hazards, names, changed, total, (), first.spec, first.result, before, after)
+    return Preview(edit, hazards, names, changed, total, (), first.spec, first.result, before, after,
+                   {target.name: loss for target, loss in zip(plan.targets, losses, strict=False)})  # fmt: skip
 
 
 def carry_out(document: Document, declared: Operation, edit: Edit, accept: Collection[str] | str,
@@ -155,7 +158,7 @@ def carry_out(document: Document, declared: Operation, edit: Edit, accept: Colle
     kept = work * (2 if document.is_live else 1) if declared.effect in ("write", "rebind") else 0
     document.history.check_room(kept)
     progress.begin(declared.title, work)
-    shop = Workshop(document.spill, document.chunk, progress, document.origin.optimizer, document.slots)
+    shop = Workshop.of(document, progress)
     return step_of(document, plan, edit, tuple(execute(plan, shop)))
 
 
@@ -177,7 +180,7 @@ def _shared(document: Document, declared: Operation, edit: Edit, accept: Collect
     edit = replace(edit, accepted=check_hazards(sharing.hazards, accept))
     document.history.check_room(sharing.nbytes * (2 if document.is_live else 1))
     progress.begin(declared.title, sharing.nbytes)
-    shop = Workshop(document.spill, document.chunk, progress, document.origin.optimizer, document.slots)
+    shop = Workshop.of(document, progress)
     named = [slot.name for slot in sharing.named]
     names = frozenset(sharing.names)
     regions: dict[str, list[str] | None] = dict.fromkeys(names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from weightedit.core.checks.devices import device_hazards
 from weightedit.core.checks.flags import flag_hazards
 from weightedit.core.checks.live import live_hazards
 from weightedit.core.checks.losses import loss_hazards
@@ -12,8 +13,8 @@ from weightedit.core.checks.shapes import result_hazards
 from weightedit.core.checks.sharing import sharing_hazards
 from weightedit.core.compute import Seen, measure
 from weightedit.core.hazards import LEVELS, Hazard
+from weightedit.core.losses import Losses
 from weightedit.core.plan import Plan, Target
-from weightedit.core.precision import Losses
 from weightedit.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def structural_hazards(document: Document, plan: Plan) -> list[Hazard]:
         *sharing_hazards(plan, document.slots, document.storage_group),
         *live_hazards(plan, document),
         *flag_hazards(plan),
+        *device_hazards(document, plan),
     ]
 
 
@@ -47,7 +49,7 @@ def value_hazards(plan: Plan, nbytes: int, progress: Progress,
                         measure(plan, target, nbytes, progress, seen))  # fmt: skip
     found: list[Hazard] = []
     for target, losses in zip(plan.targets, measured, strict=True):
-        found += loss_hazards(target, losses)
+        found += loss_hazards(plan, target, losses)
     return found, measured
 
 

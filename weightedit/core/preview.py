@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from weightedit.core.edit import Edit
 from weightedit.core.hazards import Hazard
 from weightedit.core.pinned import Readable
 from weightedit.core.spec import TensorSpec
+
+if TYPE_CHECKING:
+    from weightedit.core.losses import Losses
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,9 @@ class Preview:
         Of the first target; None of a restructure.
     before, after
         The first target's region (of a write) or whole tensor, readable; `after` is computed where one looks.
+    losses
+        By the name of a target, what storing its values loses: how many change, overflow, become 0, the largest
+        errors, and the first cells of each kind.
     """
 
     edit: Edit
@@ -38,3 +46,4 @@ class Preview:
     spec_after: TensorSpec | None = None
     before: Readable | None = None
     after: Readable | None = None
+    losses: Mapping[str, Losses] = field(default_factory=dict)

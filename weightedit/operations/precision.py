@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from weightedit.core.operation import DTypeName, operation
 from weightedit.core.region import Box
@@ -12,22 +13,46 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def _cast_result(spec: TensorSpec, box: Box, dtype: str) -> TensorSpec:
+OutOfRange = Literal["overflow", "clamp"]
+
+
+def _cast_result(spec: TensorSpec, box: Box, dtype: str, **_: object) -> TensorSpec:
     return spec.fresh(dtype=dtype)
 
 
-@operation("rebind", title="Cast dtype", converts=True, result=_cast_result, moves=True, label="{dtype}",
-           code="{current}.to(torch.{dtype})", decodes=True)  # fmt: skip
-def cast(current: Tensor, dtype: DTypeName) -> Tensor:
+def _code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
+    from weightedit.core.ranges import clamp_code
+
+    if given.get("out_of_range") == "clamp":
+        return clamp_code(spec.dtype, given["dtype"])
+    return f"{{current}}.to(torch.{given['dtype']})"
+
+
+def _label(given: Mapping[str, str]) -> str:
+    return given["dtype"] + (", clamped" if given.get("out_of_range") == "clamp" else "")
+
+
+@operation("rebind", title="Cast dtype", converts=True, result=_cast_result, moves=True, label=_label, code=_code,
+           decodes=True)  # fmt: skip
+def cast(current: Tensor, dtype: DTypeName,
+         out_of_range: OutOfRange = "overflow") -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
     """Store the tensor in another dtype.
 
     Parameters
     ----------
     dtype
         The dtype to store values in, by torch's name.
+    out_of_range
+        What becomes of values past the range of the dtype: `overflow` does what torch does, which is ±Inf in most
+        floats and wraps around in integers; `clamp` gives them, and ±Inf, the largest or smallest finite value of the
+        dtype. NaN stays NaN where the dtype has one.
 
     References
     ----------
     torch.Tensor.to, https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
     """
+    if out_of_range == "clamp":
+        from weightedit.core.ranges import clamped
+
+        return current, clamped(current.cpu(), dtype)
     return current

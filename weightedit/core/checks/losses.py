@@ -1,20 +1,31 @@
-"""What storing computed values loses, in sentences."""
+"""What storing computed values loses, and what becomes of NaN and Inf, in sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from weightedit.core.hazards import Hazard
+from weightedit.core.edit import Edit
+from weightedit.core.hazards import Hazard, Level
 from weightedit.core.labels import called
-from weightedit.core.plan import Target
-from weightedit.core.precision import Loss, Losses, largest_finite
+from weightedit.core.losses import Loss, Losses
+from weightedit.core.nonfinite import NonFinite, Passage
+from weightedit.core.plan import Plan, Target
+from weightedit.core.precision import largest_finite
+from weightedit.core.ranges import limits
+
+WIDER = "bfloat16"
+"""A dtype of two bytes that reaches as far as float32."""
 
 
-def loss_hazards(target: Target, losses: Losses) -> Iterable[Hazard]:
+def loss_hazards(plan: Plan, target: Target, losses: Losses) -> Iterable[Hazard]:
     """Yield a hazard for each kind of loss of one target."""
     dtype, name, where = target.result.dtype, target.name, called(target.name)
     if losses.overflow.count:
-        yield _overflow(dtype, name, losses)
+        yield _overflow(plan, dtype, name, losses)
+    if losses.clamped.count:
+        yield _hazard("overflow", "notice", f"{losses.clamped.count:,} past the range {_are_clamped(dtype, losses)}",
+                      f"Values of {where} past what {dtype} holds get its end.", name, losses.clamped)  # fmt: skip
     if losses.underflow.count:
         yield _hazard("underflow", "warning", f"Underflow: {losses.underflow.count:,} become 0",
                       f"They are too small for {dtype} in {where}.", name, losses.underflow)  # fmt: skip
@@ -33,18 +44,70 @@ def loss_hazards(target: Target, losses: Losses) -> Iterable[Hazard]:
         yield _hazard("precision-loss", "notice",
                       f"Precision loss: {losses.rounded.count:,} of {losses.total:,} values are rounded, {share:.2f} %",
                       detail, name, losses.rounded)  # fmt: skip
+    if losses.nonfinite.count:
+        yield _nonfinite(name, losses.nonfinite)
 
 
-def _overflow(dtype: str, name: str, losses: Losses) -> Hazard:
+def _overflow(plan: Plan, dtype: str, name: str, losses: Losses) -> Hazard:
     loss = losses.overflow
+    alternatives, labels = _ways_out(plan.edit, dtype, losses)
     if "int" in dtype or dtype == "bool":
         return _hazard("overflow", "warning", f"Overflow: {loss.count:,} wrap around",
-                       f"They are out of range for {dtype} in {called(name)}.", name, loss)  # fmt: skip
+                       f"They are out of range for {dtype} in {called(name)}.", name, loss,
+                       alternatives, labels)  # fmt: skip
     becomes = " or ".join(sorted(losses.becomes, key=str.lower))
     largest = f" The largest is {losses.largest_overflow:.6g}." if losses.largest_overflow else ""
     return _hazard("overflow", "warning", f"Overflow: {loss.count:,} become {becomes}",
-                   f"{dtype} ends at {largest_finite(dtype):.6g} in {called(name)}.{largest}", name, loss)  # fmt: skip
+                   f"{dtype} ends at {largest_finite(dtype):.6g} in {called(name)}.{largest}", name, loss,
+                   alternatives, labels)  # fmt: skip
 
 
-def _hazard(kind: str, level: str, title: str, detail: str, name: str, loss: Loss) -> Hazard:
-    return Hazard(kind, level, title, detail, (name,), loss.count, tuple(loss.places))  # type: ignore[arg-type]
+def _ways_out(edit: Edit, dtype: str, losses: Losses) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
+    """Return the casts that have no overflow, and what each is called."""
+    if edit.operation != "cast":
+        return (), ()
+    found, labels = [], []
+    wide = limits(WIDER)
+    if dtype.startswith("float") and wide is not None and 0 < losses.largest_overflow <= wide[1] and dtype != "float64":
+        found.append(replace(edit, arguments={**edit.arguments, "dtype": WIDER}))
+        labels.append(f"Cast to {WIDER}")
+    found.append(replace(edit, arguments={**edit.arguments, "out_of_range": "clamp"}))
+    return tuple(found), (*labels, "Clamp first")
+
+
+def _are_clamped(dtype: str, losses: Losses) -> str:
+    verb = "is clamped" if losses.clamped.count == 1 else "are clamped"
+    ends = limits(dtype)
+    assert ends is not None
+    low, high = (f"{end:,}" if isinstance(end, int) else f"{end:,.6g}" for end in ends)
+    return f"{verb} to ±{high}" if -ends[0] == ends[1] else f"{verb} to {low.replace('-', '−')} … {high}"
+
+
+def _nonfinite(name: str, found: NonFinite) -> Hazard:
+    parts = [_passage(before, after, passage) for before, after, passage in found.by_before()]
+    places = [place for _, _, passage in found.by_before() for place in passage.places]
+    more = f" {'; '.join(parts[2:])}." if len(parts) > 2 else ""
+    return Hazard("non-finite", "notice", ", ".join(parts[:2]),
+                  f"First at {', '.join(places[:3])} in {called(name)}.{more}", (name,), found.count,
+                  tuple(places[:8]))  # fmt: skip
+
+
+def _passage(before: str | None, after: str, passage: Passage) -> str:
+    """Return `7 NaN stay NaN`, `14 +Inf become 0.25` or `3 NaN come new`."""
+    count, s = f"{passage.count:,}", "s" if passage.count == 1 else ""
+    if not before:
+        return f"{count} {after} come{s} new".replace("-Inf", "−Inf")
+    if before == after:
+        text = f"{count} {before} stay{s} {after}"
+    elif after:
+        text = f"{count} {before} become{s} {after}"
+    else:
+        only = next(iter(passage.values)) if len(passage.values) == 1 else "finite"
+        text = f"{count} {before} become{s} {only}"
+    return text.replace("-Inf", "−Inf")
+
+
+def _hazard(kind: str, level: Level, title: str, detail: str, name: str, loss: Loss,
+            alternatives: tuple[Edit, ...] = (), labels: tuple[str, ...] = ()) -> Hazard:  # fmt: skip
+    return Hazard(kind, level, title, detail, (name,), loss.count, tuple(loss.places), alternatives,
+                  labels)  # fmt: skip

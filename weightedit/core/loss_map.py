@@ -1,0 +1,128 @@
+"""The loss of an edit as a tensor of its own: how far each stored value is from the computed one, where one looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from weightedit.core.compute import ComputedTensor, Piece, clamps, compute, compute_piece
+from weightedit.core.conversion import KINDS, Storing, errors_in, losses_in
+from weightedit.core.losses import Cell, Loss, Losses
+from weightedit.core.pinned import CHUNK, Chunks
+from weightedit.core.preview import Preview
+from weightedit.core.progress import Progress
+from weightedit.core.reading import pieces
+from weightedit.core.region import Box, parse_region
+from weightedit.core.spec import TensorSpec
+
+Measure = Literal["relative", "absolute"]
+
+
+@dataclass(frozen=True, slots=True)
+class LossTensor:
+    """A `Readable` of float32, or of float64 where the values have 64 bits: 0 where a value comes through exactly.
+
+    Attributes
+    ----------
+    after
+        What is stored, computed where one looks.
+    measure
+        `relative` is |exact - stored| / |exact|, and 1 where an exact 0 is stored as something else; `absolute` is
+        |exact - stored|. Complex values differ by the magnitude of their difference.
+
+    Notes
+    -----
+    A value that overflows is +Inf, whatever the dtype makes of it (±Inf, NaN, its largest, another number), and so is
+    a NaN or Inf that is stored as a finite number. One that stays what it is has no loss.
+    """
+
+    after: ComputedTensor
+    measure: Measure = "relative"
+
+    @property
+    def spec(self) -> TensorSpec:
+        """Row-major, of the shape of the result."""
+        source = self.after.target.spec.type
+        wide = source.itemsize // (2 if source.family == "complex" else 1) > 4
+        return self.after.spec.fresh(dtype="float64" if wide else "float32")
+
+    def chunks(self, region: str | Box | None = None, nbytes: int = CHUNK) -> Chunks:
+        """Yield (box within the region, losses)."""
+        inner = region if isinstance(region, Box) else parse_region(region, self.spec.shape)
+        for piece in pieces(self.spec, inner, nbytes):
+            yield piece, self.read(piece)
+
+    def read(self, box: Box) -> np.ndarray[Any, Any]:
+        """Return an independent array of the box's shape."""
+        dtype = self.spec.dtype
+        if not box.numel:
+            return np.empty(box.shape, dtype)
+        after = self.after
+        made = compute_piece(after.plan, after.target, after.box, after.box.within(box))
+        off, relative = errors_in(made.exact, made.stored)
+        found = relative if self.measure == "relative" else off
+        overflow = losses_in(made.current, made.exact, made.stored, storing_of(after)).get("overflow")
+        if overflow is not None:
+            found = found.masked_fill(overflow, np.inf)
+        if made.mask is not None:
+            found = found.masked_fill(~made.mask, 0.0)
+        limit = float(np.finfo(dtype).max)
+        values = found.numpy()
+        finite = np.isfinite(values)
+        return np.where(finite, np.minimum(values, limit), values).astype(dtype)
+
+
+def storing_of(after: ComputedTensor) -> Storing:
+    """Return how the values of an edit come to be stored."""
+    return Storing(after.plan.operation.converts, False, clamps(after.plan))
+
+
+def loss_map(preview: Preview, measure: Measure = "relative") -> LossTensor | None:
+    """Return the loss map of a previewed edit; None where the dtype stays or values take other places."""
+    after, before, spec = preview.after, preview.spec_before, preview.spec_after
+    if not isinstance(after, ComputedTensor) or before is None or spec is None or not spec.numel:
+        return None
+    operation = after.plan.operation
+    by_value = operation.converts and operation.inputs is None and operation.effect == "rebind"
+    fits = by_value and before.shape == spec.shape and before.dtype != spec.dtype
+    return LossTensor(after, measure) if fits else None
+
+
+def worst(losses: Losses) -> str:
+    """Return the kind of loss that a list of cells is about first: what is gone for good before what is rounded."""
+    return next((kind for kind in KINDS if losses.of(kind).count), "")
+
+
+def next_cells(after: ComputedTensor, kind: str, first: int, count: int, progress: Progress) -> list[Cell]:
+    """Return cells of one kind of loss, from the `first` on, in the order of `Losses`; computes the tensor again.
+
+    Parameters
+    ----------
+    after
+        What the edit makes, of a preview.
+    kind
+        One of `conversion.KINDS`.
+    first, count
+        Which of them.
+    progress
+        Advanced by the bytes computed; cancelling it raises `Cancelled`.
+    """
+    found = Losses()
+    loss = Loss(first=first, end=first + count)
+    setattr(found, kind, loss)
+    progress.begin("Looking for cells", after.box.numel * after.spec.type.itemsize)
+    how = storing_of(after)
+    for piece in compute(after.plan, after.target, after.box, after.plan.bench.nbytes):
+        _observe(found, kind, piece, how)
+        progress.advance(piece.stored.numel() * piece.stored.element_size())
+        if loss.count >= first + count:
+            break
+    return loss.cells
+
+
+def _observe(found: Losses, kind: str, piece: Piece, how: Storing) -> None:
+    lost = losses_in(piece.current, piece.exact, piece.stored, how).get(kind)
+    if lost is not None:
+        found.of(kind).add(lost if piece.mask is None else lost & piece.mask, piece.box, piece.exact, piece.stored)
