@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.devices import TAG, full_name
 from weightedit.core.dtypes import DTYPES, dtype_named
 from weightedit.core.edit import TENSORS, TensorName, TensorValue
 from weightedit.core.errors import EditRefused
@@ -104,6 +105,12 @@ def _dtype(what: str, value: Any) -> str:
                        f"For example: {', '.join(list(DTYPES)[:6])}.") from None  # fmt: skip
 
 
+def _device(what: str, value: Any) -> str:
+    if not TAG.fullmatch(str(value)):
+        raise _refused(f"{what} is {value!r}", "It takes a device, such as cpu or cuda:0.")
+    return full_name(str(value))
+
+
 def _text(what: str, value: Any) -> str:
     if not isinstance(value, str):
         raise _refused(f"{what} is {value!r}", "It takes text.")
@@ -142,7 +149,7 @@ def _number(what: str, value: Any) -> int | float | complex:
 
 _PLAIN: dict[str, Callable[[str, Any], Any]] = {
     "number": _number, "integer": _integer, "integers": _integers, "boolean": _boolean, "dtype": _dtype,
-    "text": _text, "expression": _text, "plain": _plain,
+    "device": _device, "text": _text, "expression": _text, "plain": _plain,
 }  # fmt: skip
 
 

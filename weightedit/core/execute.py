@@ -9,12 +9,14 @@ import numpy as np
 
 from weightedit.core.commands import Command, Flag, Rebind, Write, kept_bytes
 from weightedit.core.compute import compute
+from weightedit.core.devices import refused_for_memory
 from weightedit.core.live.moments import moment_commands
 from weightedit.core.live.writing import live_write
 from weightedit.core.plan import Plan, Target
 from weightedit.core.reading import array_index, array_over, element_offsets, ordered_runs
 from weightedit.core.rebinding import cloned, rebound
 from weightedit.core.region import Box
+from weightedit.core.relocating import relocated
 from weightedit.core.source import ByteSource
 from weightedit.core.spec import TensorSpec
 from weightedit.core.stage import (
@@ -26,10 +28,23 @@ from weightedit.core.workshop import Workshop
 
 
 def execute(plan: Plan, shop: Workshop) -> list[Command]:
-    """Compute every value of a plan and return the commands that show them; the document is not touched."""
+    """Compute every value of a plan and return the commands that show them; the document is not touched.
+
+    Raises
+    ------
+    EditRefused
+        If there is no memory for a result.
+    """
+    with refused_for_memory(plan.operation.title):
+        return _executed(plan, shop)
+
+
+def _executed(plan: Plan, shop: Workshop) -> list[Command]:
     effect = plan.operation.effect
     if effect == "flag":
         return [_flag(target, plan.scalars["value"]) for target in plan.targets]
+    if plan.operation.relocates:
+        return relocated(plan, shop)
     if effect == "rebind":
         return [command for target in plan.targets for command in rebound(plan, target, shop)]
     clones: dict[int, list[Rebind]] = {}

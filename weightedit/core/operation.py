@@ -16,6 +16,8 @@ Effect = Literal["write", "rebind", "restructure", "flag", "share"]
 Locality = Literal["elementwise", "row", "whole", "several"]
 Number = int | float | complex
 DTypeName = NewType("DTypeName", str)
+DeviceName = NewType("DeviceName", str)
+"""A parameter that takes a device: `cpu`, `cuda:0`."""
 Values = Any
 """A parameter that takes numbers for every element: a number, a nested list, an array or a tensor."""
 TensorSource = Any
@@ -33,8 +35,8 @@ ExpressionText = NewType("ExpressionText", str)
 
 _TYPES = {
     "Number": "number", "int": "integer", "bool": "boolean", "DTypeName": "dtype", "str": "text",
-    "Values": "values", "TensorSource": "tensor", "TensorSources": "tensors", "Operand": "operand", "Ints": "integers",
-    "Plain": "plain", "ExpressionText": "expression",
+    "DeviceName": "device", "Values": "values", "TensorSource": "tensor", "TensorSources": "tensors", "Operand": "operand",
+    "Ints": "integers", "Plain": "plain", "ExpressionText": "expression",
 }  # fmt: skip
 Subject = Literal["tensor", "entry", "value"]
 Code = Callable[[TensorSpec, Mapping[str, Any]], str]
@@ -142,6 +144,8 @@ class Operation:
     moves
         Values only come to other places, as in a slice or a flip, so that an optimizer's moments can be taken through
         the same operation. Where it also makes values, the arguments under which it makes zeros.
+    relocates
+        Whether tensors stay what they are and only come to another device, with all that shares their storages.
     """
 
     name: str
@@ -172,6 +176,7 @@ class Operation:
     moves: bool | Mapping[str, Any] = False
     anew: bool = False
     decodes: bool = False
+    relocates: bool = False
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter called `name`, or None."""
@@ -194,7 +199,7 @@ def operation(effect: Effect, *, title: str, group: str = "Values", locality: Lo
               prepare: Callable[..., Any] | None = None, random: bool = False, subject: Subject = "tensor",
               mentions: Callable[..., Sequence[str]] | None = None, uses: Uses = MappingProxyType({}),
               takes_groups: bool = False, moves: bool | Mapping[str, Any] = False,
-              anew: bool = False, decodes: bool = False,
+              anew: bool = False, decodes: bool = False, relocates: bool = False,
               ) -> Callable[[Callable[..., Any]], Operation]:  # fmt: skip
     """Declare a function as an operation; a signature or docstring that cannot make a form fails at import."""
 
@@ -210,7 +215,7 @@ def operation(effect: Effect, *, title: str, group: str = "Values", locality: Lo
         return Operation(function.__name__.rstrip("_"), title, doc.splitlines()[0], doc, parameters, locality, effect,
                          region, converts, scales, function, result, inputs, label, code, masked, fits, group, prepare,
                          random, subject, takes_place, mentions, uses, takes_groups, moves, anew,
-                         decodes)  # fmt: skip
+                         decodes, relocates)  # fmt: skip
 
     return declare
 

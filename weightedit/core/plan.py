@@ -218,6 +218,8 @@ def group_by_tensor(index: SlotIndex, operation: Operation, edit: Edit) -> list[
         for slot in index.slots:
             if id(slot) not in named and not slot.held.is_deferred and place_of(slot) in rebound:
                 found[place_of(slot)].append(slot)
+    if together and operation.relocates:
+        _add_what_shares(index, found)
     elif operation.effect == "flag" and edit.tied == "all":
         named = {id(slot) for slots in found.values() for slot in slots}
         for slot in index.slots:
@@ -226,6 +228,15 @@ def group_by_tensor(index: SlotIndex, operation: Operation, edit: Edit) -> list[
     if edit.leave:
         refuse_tied(list(found.values()), left, edit, operation.effect in ("write", "rebind"))
     return list(found.values())
+
+
+def _add_what_shares(index: SlotIndex, found: dict[object, list[Slot]]) -> None:
+    """Add every slot over a storage that one of the slots found lies over."""
+    named = {id(slot) for slots in found.values() for slot in slots}
+    storages = {id(slots[0].storage) for slots in found.values()}
+    for slot in index.slots:
+        if id(slot) not in named and not slot.held.is_deferred and id(slot.storage) in storages:
+            found.setdefault(place_of(slot), []).append(slot)
 
 
 def _left(index: SlotIndex, edit: Edit) -> Left:

@@ -54,10 +54,10 @@ def _copy_of(target: Target, shop: Workshop) -> memoryview:
 def rebound(plan: Plan, target: Target, shop: Workshop) -> list[Command]:
     """Compute what a target becomes, and return the commands that put it in its slots."""
     buffer = result_bytes(plan, target, shop)
-    return _followed(plan, target, _bound(target, target.result, buffer, plan.edit.tied, shop), shop)
+    return followed(plan, target, _bound(target, target.result, buffer, plan.edit.tied, shop), shop)
 
 
-def _followed(plan: Plan, target: Target, rebinds: list[Rebind], shop: Workshop) -> list[Command]:
+def followed(plan: Plan, target: Target, rebinds: list[Rebind], shop: Workshop) -> list[Command]:
     """Return rebinds with the step that keeps the optimizer with them."""
     moves = [(rebind.before[1].live, rebind.after[1].live) for rebind in rebinds if rebind.after[1].live is not None]
     new_of = {id(old): new for old, new in moves}

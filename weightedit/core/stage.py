@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,9 @@ import torch
 
 from weightedit.core.dtypes import DTYPES, torch_dtype
 from weightedit.core.region import Box
+
+MOVED_AT_ONCE = 16 << 20
+"""Bytes that go to another device between two looks at whether to stop."""
 
 
 def tensor_from(array: np.ndarray[Any, Any], dtype: str, device: str = "cpu") -> torch.Tensor:
@@ -111,10 +115,29 @@ def fill_live(target: torch.Tensor, data: memoryview, chunk: int = 4 << 20) -> N
             flat[start : start + len(part)].copy_(torch.from_numpy(part.copy()))
 
 
-def over_storage(like: torch.Tensor, storage: torch.UntypedStorage) -> torch.Tensor:
-    """Return a new tensor over a storage, of the dtype, offset, shape and stride that `like` has."""
-    made = torch.empty(0, dtype=like.dtype, device=like.device)
-    return made.set_(storage, like.storage_offset(), like.size(), like.stride())
+def over_storage(like: torch.Tensor, storage: torch.UntypedStorage, offset: int | None = None) -> torch.Tensor:
+    """Return a new tensor over a storage, of the dtype, shape and stride that `like` has, and its offset by default."""
+    made = torch.empty(0, dtype=like.dtype, device=storage.device)
+    return made.set_(storage, like.storage_offset() if offset is None else offset, like.size(), like.stride())
+
+
+def moved_storage(storage: torch.UntypedStorage, low: int, high: int, device: str, chunk: int,
+                  advance: Callable[[int], None]) -> torch.UntypedStorage:  # fmt: skip
+    """Return the bytes `[low, high)` of a storage in a new one on a device, copied there piece by piece."""
+    made = torch.empty(high - low, dtype=torch.uint8, device=device)
+    old = torch.empty(0, dtype=torch.uint8, device=storage.device)
+    old.set_(storage, low, (high - low,), (1,))
+    for start in range(0, high - low, max(chunk, MOVED_AT_ONCE)):
+        piece = slice(start, start + max(chunk, MOVED_AT_ONCE))
+        made[piece].copy_(old[piece])
+        advance(made[piece].numel())
+    return made.untyped_storage()
+
+
+def moved_grad(old: torch.Tensor, new: torch.Tensor) -> None:
+    """Give a parameter that stands for another on its own device that one's gradient."""
+    if old.is_leaf and old.grad is not None:
+        new.grad = old.grad.detach().to(new.device, copy=True)
 
 
 def reparametrized(tensor: torch.Tensor, like: torch.Tensor, requires_grad: bool) -> torch.Tensor:

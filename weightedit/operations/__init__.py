@@ -2,6 +2,7 @@
 
 from weightedit.core.operation import Operation
 from weightedit.operations.arithmetic import add, fill, multiply, scale, set_
+from weightedit.operations.devices import to_device
 from weightedit.operations.enlarge import concat, pad, repeat
 from weightedit.operations.expressions import expression
 from weightedit.operations.initialize import initialize
@@ -22,7 +23,7 @@ OPERATIONS: tuple[Operation, ...] = (
     clamp, replace_nonfinite, round_, zero_small, normalize, prune, low_rank, initialize,
     flip, roll, permute_rows, insert_rows, delete_rows,
     slice_, transpose, permute, reshape, pad, concat, repeat,
-    cast, replace, requires_grad,
+    cast, to_device, replace, requires_grad,
     tie, untie, retie,
     rename, duplicate, split, add_tensor, move, delete, set_value,
 )  # fmt: skip
