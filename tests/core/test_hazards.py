@@ -575,26 +575,6 @@ def test_a_row_that_scales_every_row_is_noticed_and_not_asked_about(tmp_path):
         assert ("broadcast", "warning") in [(hazard.kind, hazard.level) for hazard in found]
 
 
-@pytest.mark.parametrize(("module", "operation", "arguments", "says"), [
-    (nn.Linear(4, 6), "delete_rows", {"rows": "0"}, "Linear.out_features stays 6"),
-    (nn.Linear(4, 6), "insert_rows", {"count": 2, "dim": 1}, "Linear.in_features stays 4"),
-    (nn.Embedding(10, 3), "insert_rows", {"count": 2}, "Embedding.num_embeddings stays 10"),
-    (nn.Conv2d(3, 8, 3), "insert_rows", {"count": 1}, "Conv2d.out_channels stays 8"),
-    (nn.Linear(4, 4), "transpose", {}, None),
-])  # fmt: skip
-def test_a_shape_that_leaves_the_modules_attributes_behind(module, operation, arguments, says):
-    """torch accepts any shape and keeps the attribute; the editor says which one is wrong then."""
-    module.weight = nn.Parameter(torch.zeros(7, 7, *module.weight.shape[2:]))
-    assert getattr(module, "in_features", None) != 7, "torch does not notice"
-    module = type(module)(*((3, 8, 3) if isinstance(module, nn.Conv2d) else tuple(
-        getattr(module, name) for name in (("num_embeddings", "embedding_dim") if isinstance(module, nn.Embedding)
-                                           else ("in_features", "out_features")))))  # fmt: skip
-    with weightedit.open(module) as document:
-        found = [one for one in document.preflight(operation, "weight", **arguments) if one.kind == "module-attribute"]
-        assert [one.level for one in found] == ([] if says is None else ["warning"])
-        assert says is None or says in found[0].message
-
-
 def test_a_replacement_of_another_shape_is_noticed(tmp_path):
     """torch rebinds a name to anything; code that loads the file later is what fails."""
     torch.save({"b": torch.zeros(8), "nine": torch.ones(9), "eight": torch.ones(8)}, tmp_path / "a.pt")

@@ -14,6 +14,7 @@ from weightedit.core.edit import Edit, TensorName
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import DEFAULT_BUDGET, History, Step
+from weightedit.core.live.attributes import SetAttributes
 from weightedit.core.operation import Operation
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.preview import Preview
@@ -111,7 +112,8 @@ class Document(Snapshotting):
 
     def preview_batch(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu",
                       tied: str = "all", moments: str = "follow", leave: Any = (), seed: int | None = None,
-                      progress: Report | None = None, cancel: CancelFlag | None = None, **arguments: Any) -> Batch:  # fmt: skip
+                      progress: Report | None = None, cancel: CancelFlag | None = None,
+                      **arguments: Any) -> Batch:  # fmt: skip
         """Return what the edit would do to each tensor, one after the other; nothing is changed.
 
         `rows` of the result lists them; iterating it reads values, one tensor at a time. One that is refused stands
@@ -198,7 +200,8 @@ class Document(Snapshotting):
     def settle(self, step: Step) -> None:
         """Look at slots and names again after a step was done or undone; the one who moved tells subscribers."""
         self.version += 1
-        if any(isinstance(command, Arrange) for command in step.commands):
+        if any(isinstance(command, Arrange) or (isinstance(command, SetAttributes) and isinstance(command.owner, dict))
+               for command in step.commands):  # fmt: skip
             walk_again(self)
         if step.structure:
             self._index()

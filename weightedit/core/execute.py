@@ -10,6 +10,7 @@ import numpy as np
 from weightedit.core.commands import Command, Flag, Rebind, Write, kept_bytes
 from weightedit.core.compute import compute
 from weightedit.core.devices import refused_for_memory
+from weightedit.core.live.changes import changes_of
 from weightedit.core.live.moments import moment_commands
 from weightedit.core.live.writing import live_write
 from weightedit.core.plan import Plan, Target
@@ -45,8 +46,11 @@ def _executed(plan: Plan, shop: Workshop) -> list[Command]:
         return [_flag(target, plan.scalars["value"]) for target in plan.targets]
     if plan.operation.relocates:
         return relocated(plan, shop)
+    changes = changes_of(plan, shop.entries, shop.root)
+    attributes = [command for change in changes if (command := change.command) is not None]
     if effect == "rebind":
-        return [command for target in plan.targets for command in rebound(plan, target, shop)]
+        made = [command for target in plan.targets for command in rebound(plan, target, shop)]
+        return [*made, *attributes]
     clones: dict[int, list[Rebind]] = {}
     first: list[Command] = []
     for target in plan.targets:
@@ -54,7 +58,7 @@ def _executed(plan: Plan, shop: Workshop) -> list[Command]:
             clones[id(target.slots[0])], after = cloned(target, plan.edit.tied, shop)
             first += [*clones[id(target.slots[0])], *after]
     moments = [command for target in plan.targets for command in moment_commands(plan, target, shop)]
-    return [*first, *_writes(plan, clones, shop), *moments]
+    return [*first, *_writes(plan, clones, shop), *moments, *attributes]
 
 
 def _flag(target: Target, value: bool) -> Flag:

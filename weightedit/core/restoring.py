@@ -124,7 +124,7 @@ def restored(document: Document, snapshot: Snapshot, targets: object, accept: Co
     work = sum(target.nbytes for plan in found.plans for target in plan.targets)
     document.history.check_room(work * (2 if document.is_live else 1))
     progress.begin(f"Restoring {snapshot.name}", work)
-    shop = Workshop(document.spill, document.chunk, progress, document.origin.optimizer, document.slots)
+    shop = Workshop.of(document, progress)
     steps = [step_of(document, plan, plan.edit, tuple(execute(plan, shop))) for plan in found.plans]
     slots: list[Slot] = [slot for plan in found.plans for target in plan.targets for slot in target.slots]
     return Step(edit, tuple(command for step in steps for command in step.commands), f"restore {snapshot.name}",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weightedit.core.progress import Progress
-from weightedit.core.slots import Slot
+from weightedit.core.slots import Entry, Slot
 from weightedit.core.spill import Spill
 from weightedit.core.storage import MOST_SEGMENTS
+
+if TYPE_CHECKING:
+    from weightedit.core.document import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Workshop:
         The one that was handed over with a live module, or None.
     slots
         Every slot of the document, to see what else holds a tensor.
+    entries, root
+        Of the document, to find the modules that tensors are in.
     """
 
     spill: Spill
@@ -31,6 +36,14 @@ class Workshop:
     progress: Progress
     optimizer: Any = None
     slots: Sequence[Slot] = ()
+    entries: Sequence[Entry] = ()
+    root: Any = None
+
+    @classmethod
+    def of(cls, document: Document, progress: Progress) -> Workshop:
+        """Return what edits of a document are carried out with."""
+        return cls(document.spill, document.chunk, progress, document.origin.optimizer, document.slots,
+                   document.entries, document.origin.root)  # fmt: skip
 
     @property
     def segments(self) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from weightedit.core.checks.modules import module_hazards
 from weightedit.core.checks.optimizer import state_hazards
 from weightedit.core.hazards import Hazard
-from weightedit.core.live.attributes import attribute_hazard
 from weightedit.core.plan import Plan
 
 if TYPE_CHECKING:
@@ -17,7 +17,4 @@ if TYPE_CHECKING:
 def live_hazards(plan: Plan, document: Document) -> Iterable[Hazard]:
     """Yield what an edit means for modules and for the optimizer."""
     yield from state_hazards(plan, document.origin.optimizer)
-    for target in plan.targets:
-        stale = attribute_hazard(target) if plan.operation.effect == "rebind" else None
-        if stale is not None:
-            yield stale
+    yield from module_hazards(plan, document)

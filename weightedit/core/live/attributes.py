@@ -1,50 +1,213 @@
-"""Sizes that a live module keeps beside its tensors, such as `in_features`, and which edits leave them wrong."""
+"""Sizes that a module keeps beside its tensors, such as `in_features`: they follow a change of shape."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from weightedit.core.hazards import Hazard
-from weightedit.core.plan import Target
+from weightedit.core.live.sizes import KNOWN, Shape, Shapes, Sizes, rule_for
+from weightedit.core.placeholder import Placeholder
+from weightedit.core.region import shape_text
+from weightedit.core.slots import Entry, HeldTensor, Slot
 
-SIZES: dict[str, dict[str, int | None]] = {
-    "Linear": {"out_features": 0, "in_features": 1},
-    "Bilinear": {"out_features": 0, "in1_features": 1, "in2_features": 2},
-    "Embedding": {"num_embeddings": 0, "embedding_dim": 1},
-    "EmbeddingBag": {"num_embeddings": 0, "embedding_dim": 1},
-    "_ConvNd": {"out_channels": 0},
-    "_NormBase": {"num_features": 0},
-    "GroupNorm": {"num_channels": 0},
-    "PReLU": {"num_parameters": 0},
-}
-"""By class of torch.nn: the attribute, and the dimension of the weight whose size it is."""
+MovedRow = Callable[[Slot, int], int | None]
+PARTS = ("_parameters", "_buffers")
 
 
-def attribute_hazard(target: Target) -> Hazard | None:
-    """Return the warning that a module's sizes no longer say what its weight is, or None.
+@dataclass(slots=True)
+class SetAttributes:
+    """Set attributes of a module, live or of a pickle; undo puts the very values back.
 
-    `m.weight` of another shape is accepted by `torch.nn.Linear`; `in_features` stays what it was, and what reads it
-    (printing, later layers, exporters) is misled.
+    Attributes
+    ----------
+    owner
+        A live module, or the dict of a pickled one's attributes.
+    before, after
+        By name.
     """
-    before, after = target.spec.shape, target.result.shape
-    if before == after:
-        return None
-    stale = []
-    for slot in target.slots:
-        sizes = _sizes(slot.owner) if slot.key == "weight" else {}
-        for name, dim in sizes.items():
-            now = getattr(slot.owner, name, None)
-            if dim is None or dim >= len(after) or now != after[dim]:
-                stale.append(f"{type(slot.owner).__name__}.{name} stays {now}")
-    if not stale:
-        return None
-    return Hazard("module-attribute", "warning", f"{target.name} will not be what its module says",
-                  f"{'; '.join(stale)}. Set it in code, or build the module anew with the new size.",
-                  (target.name,), len(stale))  # fmt: skip
+
+    owner: Any
+    before: dict[str, Any]
+    after: dict[str, Any]
+    nbytes: int = 0
+
+    def do(self) -> None:
+        """Set them."""
+        try:
+            self._set(self.after)
+        except BaseException:
+            self._set({name: self.before[name] for name in self.after if _get(self.owner, name) is self.after[name]})
+            raise
+
+    def undo(self) -> None:
+        """Set them back."""
+        self._set(self.before)
+
+    def _set(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            if isinstance(self.owner, dict):
+                self.owner[name] = value
+            else:
+                setattr(self.owner, name, value)
+
+    def was_changed_elsewhere(self) -> bool:
+        """Whether other code set one of them since."""
+        return any(_get(self.owner, name) != value for name, value in self.after.items())
 
 
-def _sizes(owner: Any) -> dict[str, int | None]:
-    for one in type(owner).__mro__:
-        if one.__name__ in SIZES and one.__module__.startswith("torch.nn."):
-            return SIZES[one.__name__]
-    return {}
+def _get(owner: Any, name: str) -> Any:
+    return owner.get(name) if isinstance(owner, dict) else getattr(owner, name, None)
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleChange:
+    """What new shapes mean for one module.
+
+    Attributes
+    ----------
+    module
+        The live module or the placeholder of a pickled one.
+    kind, name
+        Its class, and its name in the document.
+    before, after
+        Attributes that follow, by name.
+    complaints
+        What cannot follow, in sentences.
+    siblings
+        Tensors of the module whose shape no longer fits, by their key in it.
+    """
+
+    module: Any
+    kind: str
+    name: str = ""
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+    complaints: tuple[str, ...] = ()
+    siblings: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Class and name, as people call a module."""
+        return f"{self.kind} {self.name}".strip()
+
+    @property
+    def command(self) -> SetAttributes | None:
+        """The step that brings the attributes along, or None."""
+        if not self.after:
+            return None
+        owner = self.module.attributes if isinstance(self.module, Placeholder) else self.module
+        return SetAttributes(owner, self.before, self.after)
+
+
+def module_changes(changed: Sequence[tuple[Slot, Shape]], entries: Iterable[Entry], root: Any,
+                   moved_row: MovedRow = lambda slot, row: row) -> list[ModuleChange]:  # fmt: skip
+    """Return what other shapes of tensors mean for the modules they are in.
+
+    Parameters
+    ----------
+    changed
+        (slot, the shape it comes to have)
+    entries, root
+        Of the document, to find a pickled module by what is in it.
+    moved_row
+        `(slot, row) → row` where a row of a tensor comes to be, or None where that cannot be said; for `padding_idx`.
+    """
+    different = [(slot, shape) for slot, shape in changed if slot.spec.shape != shape]
+    if not different and not any(_padded(slot) for slot, _ in changed):
+        return []
+    pickled = _pickled(entries, root) if any(isinstance(slot.owner, dict) for slot, _ in changed) else {}
+    after = {(id(slot.owner), slot.key): shape for slot, shape in changed}
+    found: dict[int, ModuleChange] = {}
+    for slot, _ in changed:
+        module = pickled.get(id(slot.owner), slot.owner)
+        if id(module) not in found and (isinstance(module, Placeholder) or hasattr(module, "_parameters")):
+            found[id(module)] = _change(module, slot, after, moved_row)
+    return [change for change in found.values() if change.after or change.complaints]
+
+
+def _padded(slot: Slot) -> bool:
+    return isinstance(getattr(slot.owner, "padding_idx", None), int)
+
+
+def _change(module: Any, slot: Slot, after: Mapping[tuple[int, Any], Shape],
+            moved_row: MovedRow) -> ModuleChange:  # fmt: skip
+    def ask(attribute: str) -> Any:
+        return _get(module.attributes if isinstance(module, Placeholder) else module, attribute)
+
+    kind = module.type.name if isinstance(module, Placeholder) else type(module).__name__
+    name = slot.name.rpartition(".")[0]
+    old, new = _shapes(module, {}), _shapes(module, after)
+    rule = rule_for(_classes(module))
+    if rule is None:
+        return ModuleChange(module, kind, name, complaints=_stale(ask, old, new, kind))
+    then, now = rule(old, ask), rule(new, ask)
+    if now is None:
+        unfit = (f"{kind} takes no {slot.key} of {shape_text(new[slot.key])}",) if then is not None else ()
+        return ModuleChange(module, kind, name, complaints=unfit)
+    values = {key: value for key, value in now.values.items() if ask(key) is not None and ask(key) != value}
+    odd, siblings = _misfits(now, new)
+    known = {*_misfits(then, old)[0], *then.complaints} if then is not None else set()
+    complaints = [*now.complaints, *odd]
+    padding = ask("padding_idx")
+    if isinstance(padding, int) and slot.key == "weight":
+        row = moved_row(slot, padding)
+        if row is None:
+            complaints = [*odd, f"padding_idx stays {padding}, and that row is another one or gone"]
+        elif row != padding:
+            complaints = list(odd)
+            values["padding_idx"] = row
+    return ModuleChange(module, kind, name, {key: ask(key) for key in values}, values,
+                        tuple(text for text in complaints if text not in known), siblings)  # fmt: skip
+
+
+def _misfits(sizes: Sizes, shapes: Shapes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return in sentences, and by key, which tensors do not have the shape that the others ask for."""
+    wrong = {key: wanted for key, wanted in sizes.shapes.items() if key in shapes and shapes[key] != wanted}
+    told = ", ".join(f"{name} {value}" for name, value in sizes.values.items() if not name.startswith("_"))
+    return tuple(f"{key} is {shape_text(shapes[key])} where {told} asks for {shape_text(wanted)}"
+                 for key, wanted in wrong.items()), tuple(wrong)  # fmt: skip
+
+
+def _stale(ask: Callable[[str], Any], old: Shapes, new: Shapes, kind: str) -> tuple[str, ...]:
+    """Return which attributes of a module of one's own look like a size that is no longer so."""
+    gone = {size for key, shape in old.items() if new[key] != shape for size in shape if size not in new[key]}
+    return tuple(f"{kind}.{name} stays {ask(name)}" for name in KNOWN
+                 if isinstance(ask(name), int) and ask(name) in gone)  # fmt: skip
+
+
+def _classes(module: Any) -> list[tuple[str, str]]:
+    if isinstance(module, Placeholder):
+        return [(module.type.module, module.type.name)]
+    return [(one.__module__, one.__name__) for one in type(module).__mro__]
+
+
+def _shapes(module: Any, after: Mapping[tuple[int, Any], Shape]) -> dict[str, Shape]:
+    """Return the shapes of a module's own tensors, and of its output projection's, as they come to be."""
+    attributes = module.attributes if isinstance(module, Placeholder) else vars(module)
+    found: dict[str, Shape] = {}
+    for part in PARTS:
+        inside = attributes.get(part)
+        for key, tensor in inside.items() if isinstance(inside, dict) else ():
+            own = inside if isinstance(module, Placeholder) else module
+            if tensor is not None:
+                known = after.get((id(own), key))
+                found[str(key)] = known if known is not None else _shape(tensor)
+    projection = (attributes.get("_modules") or {}).get("out_proj")
+    if projection is not None and (isinstance(projection, Placeholder) or hasattr(projection, "_parameters")):
+        found |= {f"out_proj.{key}": shape for key, shape in _shapes(projection, after).items()}
+    return found
+
+
+def _shape(tensor: Any) -> Shape:
+    return tensor.spec.shape if isinstance(tensor, HeldTensor) else tuple(tensor.shape)
+
+
+def _pickled(entries: Iterable[Entry], root: Any) -> dict[int, Placeholder]:
+    """Return the pickled module of each dict of parameters or buffers, by the dict's id."""
+    modules = [entry.value for entry in entries if entry.kind == "module"] + [root]
+    return {
+        id(module.attributes[part]): module
+        for module in modules if isinstance(module, Placeholder) and module.is_module
+        for part in PARTS if part in module.attributes
+    }  # fmt: skip
