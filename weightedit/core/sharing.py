@@ -8,7 +8,9 @@ import numpy as np
 
 from weightedit.core.reading import blocks, element_offsets, span
 from weightedit.core.region import Box
+from weightedit.core.shared_cells import cells_on
 from weightedit.core.spec import TensorSpec
+from weightedit.core.streaming import has_repeats
 
 PIECE = 1 << 14
 """Elements whose places are worked out at once, eight bytes each and several times over."""
@@ -52,8 +54,10 @@ def common_cells(spec: TensorSpec, box: Box, other: TensorSpec, within: Box | No
     start, stop = other.extent
     if high <= start or stop <= low or not other.numel:
         return None
-    if spec.is_contiguous and box.is_whole(spec.shape) and low <= start and stop <= high and within is None:
-        return other.numel, str(Box.whole(other.shape))
+    if within is None and spec.type.itemsize == other.type.itemsize and not _have_repeats(spec, other):
+        found = cells_on(spec, [box], other)
+        if found.is_exact:
+            return None if found.bounds is None else (found.count, str(found.bounds))
     count = 0
     lows = np.full(len(other.shape), np.iinfo(np.int64).max)
     highs = np.full(len(other.shape), -1)
@@ -70,6 +74,11 @@ def common_cells(spec: TensorSpec, box: Box, other: TensorSpec, within: Box | No
     if not count:
         return None
     return count, "[" + ", ".join(f"{a}:{b + 1}" for a, b in zip(lows.tolist(), highs.tolist(), strict=True)) + "]"
+
+
+def _have_repeats(*specs: TensorSpec) -> bool:
+    """Whether in any of the tensors several indices mean the same element."""
+    return any(has_repeats(spec) for spec in specs)
 
 
 def _cells_at(offsets: np.ndarray, other: TensorSpec) -> tuple[np.ndarray, list[np.ndarray]]:

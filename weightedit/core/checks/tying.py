@@ -95,7 +95,7 @@ def refuse_joining(slot: Slot, to: Slot, edit: Edit) -> None:
         detail = f"One tensor has one shape and one dtype; change {slot.name} or {to.name} first, or copy the values."
         raise EditRefused([refusal("shape-mismatch", what, detail, targets=[slot.name, to.name], alternatives=first,
                                    labels=said)])  # fmt: skip
-    if mine.device != theirs.device:
+    if mine.device != theirs.device and slot.held.described.live is not None:
         raise EditRefused([refusal("device-mix", f"{slot.name} is on {mine.device}, {to.name} on {theirs.device}",
                                    "One tensor is on one device; move one of them first.",
                                    targets=[slot.name, to.name])])  # fmt: skip
