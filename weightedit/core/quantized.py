@@ -54,14 +54,14 @@ class Dequantized:
         inner = tuple(range(size) for size in spec.shape[1:])
         box = Box((range(start, stop), *inner)) if spec.shape else Box(())
         whole = gather(spec, self._content, box)
-        if axis is not None:
-            if axis == 0:
-                scale, zero_point = scale[start:stop], zero_point[start:stop]
-            spread = [-1 if dim == axis else 1 for dim in range(len(spec.shape))]
-            scale, zero_point = scale.reshape(spread), zero_point.reshape(spread)
-        exact = whole.astype(np.float64) - zero_point if whole.dtype == np.int32 else whole.astype(np.float32) - \
-            zero_point.astype(np.float32)  # fmt: skip
-        return np.ascontiguousarray(exact.astype(np.float32) * scale.astype(np.float32), np.float32)
+        whole = whole.astype(np.int64)
+        if axis is None:  # torch's kernels: in float32 for one scale, in float64 for one of each channel
+            return np.ascontiguousarray((whole - zero_point).astype(np.float32) * np.float32(scale))
+        if axis == 0:
+            scale, zero_point = scale[start:stop], zero_point[start:stop]
+        spread = [-1 if dim == axis else 1 for dim in range(len(spec.shape))]
+        exact = (whole - zero_point.reshape(spread)) * scale.reshape(spread)
+        return np.ascontiguousarray(exact.astype(np.float32))
 
 
 def quantizer_of(live: Any) -> Quantizer | None:

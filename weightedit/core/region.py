@@ -251,12 +251,12 @@ class _Item:
     def clamped(self, size: int) -> str | None:
         """Return what is inside a dimension of this size, as text; None where nothing is."""
         if self.kind == "slice":
-            start, stop, step = (None if value is None else value for value in self.value)
+            start, stop, step = self.value
             inside = range(size)[start:stop:step] if step is None or step > 0 else range(0)
             if not inside:
                 return None
-            ends = f"{inside.start}:{inside.stop}" if inside != range(size) else ":"
-            return ends + (f":{inside.step}" if inside.step > 1 and ends != ":" else "")
+            ends = ":" if start is None and stop is None else f"{inside.start}:{inside.stop}"
+            return ends + (f":{inside.step}" if inside.step > 1 else "")
         indices = [value for value in self.value if value is not None]
         if self.kind == "integer":
             return str(min(max(indices[0], -size), size - 1)) if size else None
