@@ -23,8 +23,9 @@ torch.Size([5, 5])
         "shape-mismatch", "Shapes and regions", "A shape that does not fit",
         "`target = source` copies nothing and never raises: the name `target` now means the other tensor, and the "
         "weight keeps its values. `target.copy_(source)` raises.",
-        "Refuses, and offers what would fit: the transpose, the leading rows and columns, another shape, the region of "
-        "the source's size, or to replace the tensor. A replacement by another shape is noted.",
+        "Refuses, and offers what would fit: the transpose or another order of dimensions, the leading rows and "
+        "columns, another shape, the region of the source's size, a larger target, or to replace the tensor. A "
+        "replacement by another shape is noted.",
         ("refusal", "warning", "notice"), """
 >>> weight, source = torch.zeros(5, 20), torch.ones(10, 20)
 >>> target = weight
@@ -40,7 +41,7 @@ RuntimeError: The size of tensor a (5) must match the size of tensor b (10) at n
         "out-of-range", "Shapes and regions", "A region past the end",
         "A slice past the end selects less, or nothing, and writing to it changes less, or nothing. An index past the "
         "end raises.",
-        "Refuses both, and says the valid range.",
+        "Refuses both, says the valid range, and offers the part that is inside.",
         ("refusal",), """
 >>> w = torch.zeros(10, 20)
 >>> w[5:999].shape

@@ -72,7 +72,7 @@ tensor([nan])
         "quantized", "Values and dtypes", "Parts of a quantized tensor",
         "`copy_` of a quantized tensor into a region or view keeps the region's own scale and copies the stored "
         "numbers, so other values come out. Into a whole tensor it takes over the source's scale.",
-        "Edits whole quantized tensors, or the numbers they are made of; a region is refused.",
+        "Refuses to compute with its numbers. A cast to a float dtype dequantizes it, and it can be replaced whole.",
         ("refusal", "warning", "notice"), """
 >>> w = torch.quantize_per_tensor(torch.zeros(4), 0.1, 0, torch.qint8)
 >>> ones = torch.quantize_per_tensor(torch.ones(4), 0.2, 0, torch.qint8)
