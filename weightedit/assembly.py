@@ -77,6 +77,7 @@ def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
 
 def _open_live(source: Any, optimizer: Any, spill: Spill | None) -> Document:
     from weightedit.core.live.objects import LiveObjects, is_live
+    from weightedit.core.live.watching import Watch, optimizers_alive
 
     if not is_live(source):
         raise CheckpointError(
@@ -84,7 +85,7 @@ def _open_live(source: Any, optimizer: Any, spill: Spill | None) -> Document:
         )
     inventory = LiveObjects().walk(source)
     kind = "live module" if hasattr(source, "named_parameters") else "memory"
-    return _document(Origin(type(source).__name__, source, kind, optimizer=optimizer), inventory, spill)
+    return _document(Origin(type(source).__name__, source, kind, optimizer=optimizer, watch=Watch(optimizers_alive())), inventory, spill)
 
 
 def _document(origin: Origin, inventory: Inventory, spill: Spill | None) -> Document:

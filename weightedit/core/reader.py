@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     import torch
 
     from weightedit.core.contents import Inventory
+    from weightedit.core.live.watching import Watch
 
 
 @dataclass(slots=True)
 class Origin:
-    """Where a document came from: title, path, format, what the file says of itself, and the open files."""
+    """Where a document came from: title, path, format, what the file says of itself, and the open files.
+
+    Of live objects also the optimizer that was handed over, and a watch over the ones that were not.
+    """
 
     title: str
     root: Any
@@ -35,6 +39,7 @@ class Origin:
     files: list[SourceFile] = field(default_factory=list)
     state: Any = None
     optimizer: Any = None
+    watch: Watch | None = None
 
 
 class Reader:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from weightedit.core.checks.modules import module_hazards
-from weightedit.core.checks.optimizer import state_hazards
+from weightedit.core.checks.optimizer import detached_hazards, state_hazards
 from weightedit.core.hazards import Hazard
 from weightedit.core.plan import Plan
 
@@ -17,4 +17,5 @@ if TYPE_CHECKING:
 def live_hazards(plan: Plan, document: Document) -> Iterable[Hazard]:
     """Yield what an edit means for modules and for the optimizer."""
     yield from state_hazards(plan, document.origin.optimizer)
+    yield from detached_hazards(plan, document)
     yield from module_hazards(plan, document)

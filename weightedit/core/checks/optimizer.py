@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weightedit.core.hazards import Hazard
 from weightedit.core.labels import listed
 from weightedit.core.live.moments import Following, followings
 from weightedit.core.plan import Plan, Target
+
+if TYPE_CHECKING:
+    from weightedit.core.document import Document
 
 
 def state_hazards(plan: Plan, optimizer: Any) -> Iterable[Hazard]:
@@ -36,6 +39,28 @@ def state_hazards(plan: Plan, optimizer: Any) -> Iterable[Hazard]:
                      f"{stuck} cannot be taken through {plan.operation.name}; the next step starts anew.",
                      names, len(names), alternatives=(replace(plan.edit, moments="drop"),),
                      labels=("Start the moments anew",))  # fmt: skip
+
+
+def detached_hazards(plan: Plan, document: Document) -> Iterable[Hazard]:
+    """Yield `optimizer-detached` for each optimizer that was not handed over and trains what an edit replaces."""
+    return leaving_hazards(document, [
+        (held.described.live, target.name)
+        for target in plan.targets if plan.operation.effect == "rebind" or target.clones_first
+        for held in target.held if not held.is_deferred and held.described.live is not None
+    ])  # fmt: skip
+
+
+def leaving_hazards(document: Document, leaving: Sequence[tuple[Any, str]]) -> Iterable[Hazard]:
+    """Yield `optimizer-detached` for live tensors that slots give up; each comes with the slot's name."""
+    watch = document.origin.watch
+    for optimizer in watch.holding([live for live, _ in leaving], document.origin.optimizer) if watch else ():
+        trained = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+        names = tuple(dict.fromkeys(name for live, name in leaving if id(live) in trained))
+        kind = type(optimizer).__name__
+        yield Hazard("optimizer-detached", "warning", f"{kind} goes on training the old tensor of {listed(names)}",
+                     f"The new one is not in its param_groups. Hand it over, weightedit.open(module, "
+                     f"optimizer=...), and it follows; else make the {kind} anew after the edit.",
+                     names, len(names))  # fmt: skip
 
 
 def _names(found: list[tuple[Target, Following]]) -> tuple[str, ...]:

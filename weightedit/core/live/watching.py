@@ -1,0 +1,76 @@
+"""Optimizers of the process that nobody handed over: they go on training a tensor after its slot got another one."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+from collections.abc import Collection
+from itertools import compress
+from typing import Any
+
+
+def optimizers_alive() -> list[Any]:
+    """Return every torch optimizer that Python's collector knows of.
+
+    Types are looked at, not instances asked: `isinstance` runs code of proxies. What was set apart by `gc.freeze` is
+    not among them, which is why a document remembers what was there when it was opened.
+    """
+    module = sys.modules.get("torch.optim")
+    if module is None:
+        return []
+    kinds = {module.Optimizer}
+    new = list(kinds)
+    while new:
+        found = set(type.__subclasses__(new.pop())) - kinds
+        kinds |= found
+        new += found
+    known = gc.get_objects()
+    found = compress(known, map(kinds.__contains__, map(type, known)))  # no Python code for a million objects
+    return [one for one in found if hasattr(one, "param_groups")]
+
+
+class Watch:
+    """Optimizers met so far, held weakly.
+
+    Parameters
+    ----------
+    known
+        Those to begin with.
+    """
+
+    def __init__(self, known: Collection[Any] = ()) -> None:
+        self._met: weakref.WeakSet[Any] = weakref.WeakSet(known)
+        self._alive: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def holding(self, tensors: Collection[Any], besides: Any) -> list[Any]:
+        """Return the optimizers that train any of some tensors.
+
+        Parameters
+        ----------
+        tensors
+            Live tensors.
+        besides
+            The optimizer that was handed over, or None; one that shares its groups with it is the same, wrapped.
+        """
+        if not tensors:
+            return []
+        self._met.update(optimizers_alive())
+        found = self._among(tensors, besides)
+        if any(one not in self._alive for one in found):
+            # A scheduler and its optimizer hold each other: one that nobody else has any more is not gone yet.
+            del found
+            gc.collect()
+            found = self._among(tensors, besides)
+            self._alive.update(found)
+        return found
+
+    def _among(self, tensors: Collection[Any], besides: Any) -> list[Any]:
+        wanted = {id(tensor) for tensor in tensors}
+        handed = {id(group) for group in besides.param_groups} if besides is not None else set()
+        found = []
+        for one in self._met:
+            trained = {id(parameter) for group in one.param_groups for parameter in group["params"]}
+            if trained & wanted and one is not besides and not handed & {id(group) for group in one.param_groups}:
+                found.append(one)
+        return found
