@@ -78,13 +78,22 @@ def open(source: str | Path | Any, *, optimizer: Any = None, progress: Report | 
 def edit(module: Any, optimizer: Any = None) -> None:
     """Open the window on a live module, from a script, IPython or a debugger.
 
+    Blocks until the window is closed, unless events are handled once this returns: inside a running Qt application,
+    and at IPython's prompt after `%gui qt`. There it returns at once and the window stays. A window that is open on
+    the same object comes to the front. Training goes on with what the window made of module and optimizer.
+
     Parameters
     ----------
     module
-        What `open` takes.
+        What `open` takes, but for files.
     optimizer
         Kept in step with edits.
+
+    Raises
+    ------
+    WeightEditError
+        If there is no display, or this is not the main thread.
     """
-    from weightedit.ui.app import edit as show
+    from weightedit.ui.live_edit import edit as show
 
     show(module, optimizer)

@@ -8,31 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
-from PySide6.QtCore import QTimer
 from PySide6.QtGui import QImage
 
 from weightedit.resources import resource
 from weightedit.ui import app
-from weightedit.ui.window import MainWindow
-
-EDIT = """
-import sys, torch, weightedit
-from PySide6.QtCore import QTimer
-from weightedit.ui.window import MainWindow
-
-layer = torch.nn.Linear(3, 2)
-after = MainWindow._after_first_paint
-
-def soon(self):
-    after(self)
-    self.documents.added.connect(lambda opened: opened.document.apply("fill", ["weight"], value=7.0))
-    self.documents.changed.connect(lambda *_: QTimer.singleShot(0, self.close))
-
-MainWindow._after_first_paint = soon
-weightedit.edit(layer)
-print("closed with", layer.weight.detach().flatten().tolist())
-"""
 
 
 def test_a_picture_is_written(tmp_path):
@@ -80,24 +59,3 @@ def test_what_counts_as_a_display():
     assert app.has_display("linux", {"WAYLAND_DISPLAY": "wayland-1"})
     assert app.has_display("linux", {"QT_QPA_PLATFORM": "offscreen"})
     assert app.has_display("darwin", {})
-
-
-def test_edit_blocks_a_plain_script_until_the_window_is_closed(tmp_path):
-    settings = {"WEIGHTEDIT_SETTINGS": str(tmp_path / "settings.ini")}
-    done = subprocess.run([sys.executable, "-c", EDIT], env=os.environ | settings, timeout=200, capture_output=True,
-                          text=True, check=False)  # fmt: skip
-    assert done.stdout.splitlines() == [f"closed with {[7.0] * 6}"], done.stderr
-
-
-def test_edit_returns_at_once_where_an_application_runs(qtbot, monkeypatch, tmp_path):
-    monkeypatch.setenv("WEIGHTEDIT_SETTINGS", str(tmp_path / "settings.ini"))
-    layer = torch.nn.Linear(3, 2)
-    app.edit(layer)
-    (window,) = app._windows
-    assert isinstance(window, MainWindow)
-    qtbot.waitUntil(lambda: window.current is not None and not window.tasks.active, timeout=60_000)
-    assert window.current.document.is_live
-    with qtbot.waitSignal(window.closed):
-        QTimer.singleShot(0, window.close)
-    assert app._windows == []
-    window.deleteLater()

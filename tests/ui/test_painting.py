@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from types import SimpleNamespace
 
 import torch
@@ -77,24 +76,3 @@ def test_another_theme_measures_a_headers_indices_once(qtbot, monkeypatch, open_
     assert [header.sizeHint() for header in headers] == before
     assert len(asked) < 50
     assert all(header.width() > 30 for header in headers)
-
-
-def test_an_editor_of_a_live_module_is_set_up_as_one_of_files(qtbot, monkeypatch, settings):
-    """Workers give way to the window, errors of slots are shown in it, and all that is taken back when it closes."""
-    from weightedit.ui import app
-
-    windows, before = [], (sys.getswitchinterval(), sys.excepthook)
-    make = app.make_window
-    monkeypatch.setattr(app.Settings, "of_this_person", staticmethod(lambda: settings))
-    monkeypatch.setattr(app, "make_window", lambda *given: windows.append(make(*given)) or windows[0])
-    app.edit(torch.nn.Linear(2, 2))
-    window = windows[0]
-    qtbot.waitUntil(lambda: window.current is not None, timeout=20_000)
-    wait_ready(qtbot, window)
-    assert sys.getswitchinterval() < before[0] or before[0] <= app.collecting.SWITCH
-    sys.excepthook(ValueError, ValueError("a slot went wrong"), None)
-    assert len(window.errors.cards) == 1
-    window.closing.may_close = True
-    window.close()
-    assert (sys.getswitchinterval(), sys.excepthook) == before
-    window.deleteLater()

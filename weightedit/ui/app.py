@@ -7,13 +7,12 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from PySide6.QtCore import QEventLoop, QObject, QTimer
+from PySide6.QtCore import QCoreApplication, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from weightedit.core.errors import WeightEditError
-from weightedit.ui import collecting
+from weightedit.ui import process
 from weightedit.ui.described import described
 from weightedit.ui.icons import app_icon
 from weightedit.ui.settings import Settings
@@ -25,7 +24,6 @@ SETTLED_AFTER = 300
 LOOK_EVERY = 50
 PATIENCE = 120_000
 WAYLAND = ("WAYLAND_DISPLAY", "WAYLAND_SOCKET")
-_windows: list[MainWindow] = []
 
 
 class Settling(QObject):
@@ -98,11 +96,14 @@ def application() -> tuple[QApplication, bool]:
     Raises
     ------
     WeightEditError
-        If there is no display.
+        If there is no display, or an application of this process that cannot show windows.
     """
-    found = QApplication.instance()
+    found = QCoreApplication.instance()
     if isinstance(found, QApplication):
         return found, False
+    if found is not None:
+        raise WeightEditError(f"This process has a {type(found).__name__}, which shows no windows; weightedit needs a "
+                              "QApplication.")  # fmt: skip
     if not has_display(sys.platform, os.environ):
         display = os.environ.get("DISPLAY")
         why = f"no X server answers at {display}" if display else "DISPLAY and WAYLAND_DISPLAY are not set"
@@ -167,7 +168,7 @@ def run(paths: Sequence[str], *, smoke: bool = False, shot: Path | None = None, 
     window = make_window(settings, None if remembered else size, theme)
     errors: list[BaseException] = []
     window.failed.connect(errors.append)
-    restore = _set_up(window)
+    process.enter(window)
     status = 0
 
     def finish(settled: bool) -> None:
@@ -191,60 +192,7 @@ def run(paths: Sequence[str], *, smoke: bool = False, shot: Path | None = None, 
     window.painted.connect(lambda: QTimer.singleShot(0, begin))
     window.closed.connect(app.quit)
     app.exec()
-    restore()
+    process.leave(window)
     window.deleteLater()
     app.processEvents()
     return status
-
-
-def _set_up(window: MainWindow) -> Callable[[], None]:
-    """Keep large documents from stalling a window, and errors from getting lost; returns what takes that back."""
-    interval, hook = sys.getswitchinterval(), sys.excepthook
-    collecting.take_turns()
-    window.documents.added.connect(lambda _: collecting.set_apart())
-    window.documents.removed.connect(lambda _: collecting.take_back())
-    _show_unexpected(window)
-
-    def restore() -> None:
-        sys.setswitchinterval(interval)
-        sys.excepthook = hook
-        collecting.take_back()
-
-    return restore
-
-
-def _show_unexpected(window: MainWindow) -> None:
-    """Show an exception that reached the event loop in the window instead of losing it in a terminal."""
-
-    def hook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-        sys.__excepthook__(kind, error, trace)
-        if isinstance(error, Exception):
-            window.show_error(error)
-
-    sys.excepthook = hook
-
-
-def edit(module: Any, optimizer: Any = None) -> None:
-    """Open the window on a live module.
-
-    Blocks until the window is closed in a plain script; returns at once where a Qt event loop already runs, as in
-    IPython with `%gui qt`.
-
-    Parameters
-    ----------
-    module
-        A module, or any nesting of modules, state_dicts, dicts and lists.
-    optimizer
-        Kept in step with edits.
-    """
-    _, made = application()
-    window = make_window(Settings.of_this_person())
-    _windows.append(window)
-    title = type(module).__name__
-    window.painted.connect(lambda: QTimer.singleShot(0, lambda: window.documents.open_object(module, optimizer, title)))
-    loop = QEventLoop()
-    window.closed.connect(_set_up(window))
-    window.closed.connect(lambda: _windows.remove(window))
-    window.closed.connect(loop.quit)
-    if made:
-        loop.exec()
