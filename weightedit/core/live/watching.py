@@ -26,8 +26,8 @@ def optimizers_alive() -> list[Any]:
         kinds |= found
         new += found
     known = gc.get_objects()
-    found = compress(known, map(kinds.__contains__, map(type, known)))  # no Python code for a million objects
-    return [one for one in found if hasattr(one, "param_groups")]
+    some = compress(known, map(kinds.__contains__, map(type, known)))  # no Python code for a million objects
+    return [one for one in some if hasattr(one, "param_groups")]
 
 
 class Watch:
@@ -53,6 +53,7 @@ class Watch:
         besides
             The optimizer that was handed over, or None; one that shares its groups with it is the same, wrapped.
         """
+        tensors = [tensor for tensor in tensors if tensor.is_leaf and (tensor.requires_grad or _is_parameter(tensor))]
         if not tensors:
             return []
         self._met.update(optimizers_alive())
@@ -74,3 +75,7 @@ class Watch:
             if trained & wanted and one is not besides and not handed & {id(group) for group in one.param_groups}:
                 found.append(one)
         return found
+
+
+def _is_parameter(tensor: Any) -> bool:
+    return isinstance(tensor, sys.modules["torch"].nn.Parameter)
