@@ -6,6 +6,7 @@
     python3 packaging/dev.py shot OUT.png [FILE] [--light | --dark] [--size 1400x900]
     python3 packaging/dev.py pictures [--all FOLDER]
     python3 packaging/dev.py demo
+    python3 packaging/dev.py alarms
 
 Everything it makes lies in `.venv` in the checkout; delete that folder to start afresh.
 """
@@ -271,6 +272,14 @@ def make_demo() -> int:
     return subprocess.run([str(PYTHON), str(DEMO.parent / "make_demo.py")], check=False).returncode
 
 
+def alarms() -> int:
+    """Compare the hazards of every real checkpoint with what plain torch finds; some minutes."""
+    setup()
+    get_real_checkpoints()
+    command = [str(PYTHON), str(ROOT / "packaging" / "alarms.py")]
+    return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False).returncode
+
+
 def test(arguments: Sequence[str]) -> int:
     """Run every check, or pytest alone with the arguments given."""
     require_libraries(window=False)
@@ -350,6 +359,7 @@ def main(arguments: Sequence[str]) -> int:
     one.add_argument("--all", metavar="FOLDER", help="every panel and state, dark and light, into a folder instead")
     commands.add_parser("docs", help="write docs/operations.md, docs/silently.md and their tables in README.md anew")
     commands.add_parser("demo", help="train the demo network anew and write its checkpoint")
+    commands.add_parser("alarms", help="compare the hazards of every real checkpoint with what plain torch finds")
     if arguments[:1] == ["test"]:  # everything after it is pytest's
         return test(arguments[1:])
     chosen = parser.parse_args(arguments)
@@ -363,6 +373,8 @@ def main(arguments: Sequence[str]) -> int:
         return docs()
     if chosen.command == "demo":
         return make_demo()
+    if chosen.command == "alarms":
+        return alarms()
     setup(chosen.torch_index)
     say(f"{VENV} is ready")
     return 0
