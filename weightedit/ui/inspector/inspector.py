@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QPushButton,
     QScrollArea,
     QStackedWidget,
     QVBoxLayout,
@@ -15,96 +13,21 @@ from PySide6.QtWidgets import (
 )
 
 from weightedit.core.document import Document
-from weightedit.core.labels import called
 from weightedit.core.numbers import bytes_text, count_text, shape_text, statistic_text
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.slots import Slot
 from weightedit.core.statistics import Statistics
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.inspector.quantiles import QuantilesSection
-from weightedit.ui.inspector.rows import Columns, Facts, Pairs, Section, Wrapped, value_label
-from weightedit.ui.pieces import label
+from weightedit.ui.inspector.rows import Columns, Facts, Pairs, Wrapped
+from weightedit.ui.inspector.storage_section import StorageSection, tuple_text
 from weightedit.ui.settings import Settings
 from weightedit.ui.tasks import Tasks
-from weightedit.ui.tensor_page.header import Segments, StorageChip
-from weightedit.ui.theme import ui_font
+from weightedit.ui.tensor_page.header import Segments
 
-MOST_MEMBERS = 40
 TENSOR = ("Kind", "Shape", "dtype", "Size", "Device", "Stride", "requires_grad")
 PAIRS = (("min", "max"), ("mean", "std"), ("zeros", "NaN"), ("+Inf", "−Inf"), ("L2 norm", "99.9 % |x|"))
 PREVIEW = ("dtype", "Shape", "Size", "min", "max", "mean", "std", "zeros", "NaN", "Inf", "L2 norm")
-
-
-class StorageSection(Section):
-    """The slots over one storage, with offset and stride.
-
-    Signals
-    -------
-    chosen
-        The name of a slot to show.
-    """
-
-    chosen = Signal(str)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Storage", parent)
-        self.chip = StorageChip()
-        self.head.insertWidget(2, self.chip)
-        self.rows: list[tuple[str, str]] = []
-        self._list = QVBoxLayout()
-        self._list.setSpacing(4)
-        self.body.addLayout(self._list)
-
-    def show_group(self, document: Document, slot: Slot) -> None:
-        """Show the group of a slot."""
-        group = document.storage_group(slot)
-        members = document.group_members(group) if group else [slot]
-        self.chip.show_group(group)
-        nbytes = slot.storage.nbytes
-        self.note.setText(f"{len(members)} slots · {bytes_text(nbytes)}" if group else bytes_text(nbytes))
-        self.note.setToolTip(f"{count_text(nbytes)} bytes")
-        self.rows = []
-        while self._list.count():
-            item = self._list.takeAt(0)
-            widget = None if item is None else item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
-        for member in members[:MOST_MEMBERS]:
-            self._list.addWidget(self._row(member, member is slot, member.held is slot.held and member is not slot))
-        if len(members) > MOST_MEMBERS:
-            self._list.addWidget(label(f"and {count_text(len(members) - MOST_MEMBERS)} more", "caption"))
-
-    def _row(self, slot: Slot, is_shown: bool, is_tied: bool) -> QWidget:
-        made = QWidget()
-        column = QVBoxLayout(made)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(1)
-        room = QFontMetrics(ui_font(11, QFont.Weight.DemiBold))
-        name = QPushButton(room.elidedText(called(slot.name), Qt.TextElideMode.ElideLeft, 216))
-        name.setProperty("kind", "link")
-        name.setToolTip(called(slot.name))
-        name.setEnabled(not is_shown)
-        name.clicked.connect(lambda _=False: self.chosen.emit(slot.name))
-        where = f"offset {count_text(slot.spec.offset)} · stride {_tuple(slot.spec.stride)}"
-        note = "this tensor" if is_shown else "tied" if is_tied else ""
-        column.addWidget(name, 0, Qt.AlignmentFlag.AlignLeft)
-        detail = value_label(f"{where}{' · ' + note if note else ''}")
-        detail.setMinimumWidth(10)
-        detail.setContentsMargins(3, 0, 0, 0)  # below the link's text, which its focus ring stands away from
-        detail.setProperty("role", "caption")
-        column.addWidget(detail)
-        self.rows.append((slot.name, f"offset {slot.spec.offset}, stride {_tuple(slot.spec.stride)}"))
-        return made
-
-    def text(self) -> str:
-        """Return `name: offset, stride` lines."""
-        return "\n".join(f"{name}: {where}" for name, where in self.rows)
-
-
-def _tuple(values: tuple[int, ...]) -> str:
-    inner = ", ".join(map(str, values))
-    return f"({inner},)" if len(values) == 1 else f"({inner})"
 
 
 class Inspector(QWidget):
@@ -124,6 +47,7 @@ class Inspector(QWidget):
         self._holds_values = True
         self.tabs = Segments(("Inspect", "Place in file"))
         self.preview = Columns("Preview", PREVIEW)
+        self.where = Where(tasks)
         self.facts = Facts("Tensor", TENSOR)
         self.statistics = Pairs("Statistics", PAIRS)
         self.statistics.note.setText("whole tensor")
@@ -150,7 +74,7 @@ class Inspector(QWidget):
         column.setSpacing(0)
         column.addWidget(top)
         column.addWidget(self.pages, 1)
-        for sections in ((self.preview, self.facts, self.statistics, self.quantiles, self.storage),
+        for sections in ((self.preview, self.where, self.facts, self.statistics, self.quantiles, self.storage),
                          (self.path, self.place, self.bytes_, self.metadata)):  # fmt: skip
             inner = QWidget()
             inside = QVBoxLayout(inner)
@@ -177,7 +101,8 @@ class Inspector(QWidget):
         values = "1 value" if spec.numel == 1 else f"{count_text(spec.numel)} values"
         self.facts.show_value("Size", bytes_text(spec.nbytes), values, f"{count_text(spec.nbytes)} bytes")
         self.facts.show_value("Device", spec.device)
-        self.facts.show_value("Stride", _tuple(spec.stride), "contiguous" if spec.is_contiguous else "not contiguous")
+        order = "contiguous" if spec.is_contiguous else "not contiguous"
+        self.facts.show_value("Stride", tuple_text(spec.stride), order)
         self.facts.show_value("requires_grad", str(spec.requires_grad))
         self.storage.show_group(document, slot)
         self._show_place(document, slot)
@@ -224,6 +149,7 @@ class Inspector(QWidget):
         """Show before and after of an edit that is not applied."""
         rebinds = shown is not None and shown.preview.spec_before is not shown.preview.spec_after
         self.preview.setVisible(rebinds)
+        self.where.show_preview(shown)
         self.facts.setVisible(not rebinds)
         self.statistics.setVisible(not rebinds)
         self.quantiles.setVisible(not rebinds)

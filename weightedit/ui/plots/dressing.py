@@ -23,6 +23,8 @@ class Dressing(QObject):
         The rectangle that is picked, where it is one.
     others
         The rectangles, where there are several.
+    shared, shared_label
+        Cells that change with those selected in another slot, and the label of their storage group.
     tint
         Single cells that are picked.
     tiles
@@ -38,6 +40,8 @@ class Dressing(QObject):
         self._heatmap = heatmap
         self.selection: tuple[range, range] | None = None
         self.others: list[tuple[range, range]] = []
+        self.shared: list[tuple[range, range]] = []
+        self.shared_label = ""
         self.tint: Tint | None = None
         self.tiles: TileGrid | None = None
         self.crosshair = False
@@ -87,6 +91,8 @@ class Dressing(QObject):
             overlay.selection = heatmap.rect_of(*self.selection)
             overlay.size_text = self._size_text(*self.selection)
         overlay.others = [heatmap.rect_of(*cells) for cells in self.others]
+        overlay.shared = [heatmap.rect_of(*cells) for cells in self.shared]
+        overlay.shared_label = self.shared_label
         tint = self.tint
         overlay.tint = None if tint is None else (tint, heatmap.rect_of(tint.rows, tint.columns))
         overlay.separators, overlay.dead = [], []

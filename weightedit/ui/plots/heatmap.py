@@ -169,6 +169,12 @@ class Heatmap(QWidget):
         self.dressing.others = found if len(found) > 1 else []
         self.dressing.place()
 
+    def show_shared(self, rectangles: list[tuple[range, range]], label: str) -> None:
+        """Outline cells that change with those selected in another slot, in the colour of the storage group."""
+        if rectangles != self.dressing.shared or label != self.dressing.shared_label:
+            self.dressing.shared, self.dressing.shared_label = rectangles, label
+            self.dressing.place()
+
     def show_tint(self, tint: Tint | None) -> None:
         """Tint single cells that are picked."""
         self.dressing.tint = tint

@@ -61,6 +61,17 @@ def handles(rect: QRectF) -> list[QPointF]:
             QPointF(rect.left(), middle.y())]  # fmt: skip
 
 
+def draw_dashed(painter: QPainter, rect: QRectF, label: str) -> None:
+    """Draw dashes in the colour of a storage group, on a line that parts them from any picture."""
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    dashes = QPen(theme.group_color(label), 1.6, Qt.PenStyle.CustomDashLine)
+    dashes.setDashPattern([4.0, 2.5])
+    for pen in (QPen(theme.color("canvas"), 3.0), dashes):
+        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+        painter.setPen(pen)
+        painter.drawRect(rect)
+
+
 class Overlay(QWidget):
     """Paints over the picture and lets the mouse through."""
 
@@ -71,6 +82,8 @@ class Overlay(QWidget):
         self.frame = QRectF()
         self.selection: QRectF | None = None
         self.others: list[QRectF] = []
+        self.shared: list[QRectF] = []
+        self.shared_label = ""
         self.tint: tuple[Tint, QRectF] | None = None
         self._tint_drawn: tuple[Tint, str, QImage] | None = None
         self.size_text = ""
@@ -101,6 +114,7 @@ class Overlay(QWidget):
         for marker, place in self.markers:
             draw_marker(painter, marker.token, place)
         painter.restore()
+        self._draw_shared(painter)
         if self.selection is not None:
             self._draw_selection(painter, self.selection)
         for rect in self.others:
@@ -119,6 +133,16 @@ class Overlay(QWidget):
     def _lines(self) -> tuple[QColor, QColor]:
         line, halo = QColor("#FFFFFF"), QColor("#000000")
         return (line, halo) if theme.name == "dark" else (halo, line)
+
+    def _draw_shared(self, painter: QPainter) -> None:
+        """Draw dashes around cells that change with those of another slot, with the label of the group."""
+        if not self.shared:
+            return
+        painter.save()
+        painter.setClipRect(self.frame.adjusted(-2, -2, 2, 2))
+        for rect in self.shared:
+            draw_dashed(painter, rect.adjusted(-1, -1, 1, 1), self.shared_label)
+        painter.restore()
 
     def _draw_outline(self, painter: QPainter, rect: QRectF) -> None:
         line, halo = self._lines()

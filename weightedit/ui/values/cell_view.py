@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, QRect, Qt, Signal
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QAbstractItemView, QTableView, QWidget
 
+from weightedit.ui.plots.overlay import draw_dashed
 from weightedit.ui.plots.picking import how_of, is_extending
 from weightedit.ui.theme import theme
 from weightedit.ui.values.filling import FillHandle
@@ -61,6 +62,8 @@ class CellView(QTableView):
             header.line_pressed.connect(lambda at, keys, is_rows=is_rows: self._press_line(is_rows, at, keys))
             header.line_dragged.connect(lambda at, is_rows=is_rows: self._drag_line(is_rows, at))
         self.fill = FillHandle(self)
+        self.shared: list[tuple[range, range]] = []
+        self.shared_label = ""
         self.is_dragging = False
 
     # ---- mouse
@@ -185,6 +188,7 @@ class CellView(QTableView):
         """Draw the cells, and over them the handle and what it is dragged over."""
         super().paintEvent(event)
         painter = QPainter(self.viewport())
+        self._draw_shared(painter)
         corner, target = self.fill.corner(), self.fill.target_rect()
         if target is not None:
             painter.setPen(QPen(theme.color("accent"), 1, Qt.PenStyle.DashLine))
@@ -193,6 +197,19 @@ class CellView(QTableView):
             painter.setPen(QPen(theme.color("panel"), 1))
             painter.setBrush(theme.color("accent"))
             painter.drawRect(corner)
+
+    def show_shared(self, cells: list[tuple[range, range]], label: str) -> None:
+        """Outline cells that change with those selected in another slot, in the colour of the storage group."""
+        if cells != self.shared or label != self.shared_label:
+            self.shared, self.shared_label = cells, label
+            self.viewport().update()
+
+    def _draw_shared(self, painter: QPainter) -> None:
+        seen = self.viewport().rect().adjusted(-4, -4, 4, 4)
+        for cells in self.shared:
+            rect = self.rect_of(*cells)
+            if rect.intersects(seen):
+                draw_dashed(painter, QRectF(rect.adjusted(0, 0, -1, -1).intersected(seen)), self.shared_label)
 
     def show_index(self, index: QModelIndex) -> None:
         """Make an index current without picking it."""

@@ -1,0 +1,128 @@
+"""The inspector's section on the storage: a strip to scale, and the slots over it with offset and stride."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFont, QFontMetrics
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from weightedit.core.document import Document
+from weightedit.core.labels import called
+from weightedit.core.numbers import bytes_text, count_text
+from weightedit.core.slots import Slot
+from weightedit.core.storage_strip import Span, strip_of
+from weightedit.ui.inspector.rows import Section, value_label
+from weightedit.ui.inspector.storage_strip import Members, StorageStrip
+from weightedit.ui.pieces import label
+from weightedit.ui.tensor_page.header import StorageChip
+from weightedit.ui.theme import ui_font
+
+MOST_MEMBERS = 40
+
+
+class StorageSection(Section):
+    """The slots over one storage, drawn and listed.
+
+    Signals
+    -------
+    chosen
+        The name of a slot to show.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Storage", parent)
+        self.chip = StorageChip()
+        self.head.insertWidget(2, self.chip)
+        self.strip = StorageStrip()
+        self.strip.hide()
+        self.hidden_note = label("", "caption")
+        self.hidden_note.hide()
+        self.rows: list[tuple[str, str]] = []
+        self._slots: list[Slot] = []
+        self._marks: Mapping[Slot, tuple[Span, ...]] = {}
+        self._list = QVBoxLayout()
+        self._list.setSpacing(4)
+        self.body.addWidget(self.strip)
+        self.body.addWidget(self.hidden_note)
+        self.body.addLayout(self._list)
+        self.strip.chosen.connect(self.chosen)
+
+    def show_group(self, document: Document, slot: Slot) -> None:
+        """Show the group of a slot."""
+        group = document.storage_group(slot)
+        members = document.group_members(group) if group else [slot]
+        self.chip.show_group(group)
+        nbytes = slot.storage.nbytes
+        self.note.setText(f"{count_text(len(members))} slots · {bytes_text(nbytes)}" if group else bytes_text(nbytes))
+        self.note.setToolTip(f"{count_text(nbytes)} bytes")
+        self._show_strip(group, members, slot)
+        self.rows = []
+        while self._list.count():
+            item = self._list.takeAt(0)
+            widget = None if item is None else item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        for member in members[:MOST_MEMBERS]:
+            self._list.addWidget(self._row(member, member is slot, member.held is slot.held and member is not slot))
+        if len(members) > MOST_MEMBERS:
+            self._list.addWidget(label(f"and {count_text(len(members) - MOST_MEMBERS)} more", "caption"))
+
+    def _show_strip(self, group: str | None, members: list[Slot], slot: Slot) -> None:
+        self._slots = members
+        specs, current, nbytes = [one.spec for one in members], members.index(slot), slot.storage.nbytes
+        is_all = group is None and slot.spec.is_contiguous and slot.spec.nbytes == nbytes
+        if is_all or not nbytes or slot.spec.encoding != "plain":  # a bar from end to end says nothing
+            self.strip.show_members(None)
+            self.hidden_note.hide()
+            return
+        laid = strip_of(specs, nbytes, current)
+        self.strip.show_members(Members(group or "", [one.name for one in members], specs, current, laid))
+        self.hidden_note.setText(f"and {count_text(laid.hidden)} more over the same bytes")
+        self.hidden_note.setVisible(laid.hidden > 0)
+        self._mark()
+
+    def show_marks(self, marks: Mapping[Slot, tuple[Span, ...]]) -> None:
+        """Mark where the cells that change with the selection lie, by slot."""
+        self._marks = marks
+        self._mark()
+
+    def _mark(self) -> None:
+        places = {slot: place for place, slot in enumerate(self._slots)}
+        self.strip.show_marks({places[slot]: spans for slot, spans in self._marks.items() if slot in places})
+
+    def _row(self, slot: Slot, is_shown: bool, is_tied: bool) -> QWidget:
+        made = QWidget()
+        column = QVBoxLayout(made)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(1)
+        room = QFontMetrics(ui_font(11, QFont.Weight.DemiBold))
+        name = QPushButton(room.elidedText(called(slot.name), Qt.TextElideMode.ElideLeft, 216))
+        name.setProperty("kind", "link")
+        name.setToolTip(called(slot.name))
+        name.setEnabled(not is_shown)
+        name.clicked.connect(lambda _=False: self.chosen.emit(slot.name))
+        where = f"offset {count_text(slot.spec.offset)} · stride {tuple_text(slot.spec.stride)}"
+        note = "this tensor" if is_shown else "tied" if is_tied else ""
+        column.addWidget(name, 0, Qt.AlignmentFlag.AlignLeft)
+        detail = value_label(f"{where}{' · ' + note if note else ''}")
+        detail.setMinimumWidth(10)
+        detail.setContentsMargins(3, 0, 0, 0)  # below the link's text, which its focus ring stands away from
+        detail.setProperty("role", "caption")
+        column.addWidget(detail)
+        self.rows.append((slot.name, f"offset {slot.spec.offset}, stride {tuple_text(slot.spec.stride)}"))
+        return made
+
+    def text(self) -> str:
+        """Return `name: offset, stride` lines."""
+        return "\n".join(f"{name}: {where}" for name, where in self.rows)
+
+
+def tuple_text(values: tuple[int, ...]) -> str:
+    """Return whole numbers as Python writes a tuple of them."""
+    inner = ", ".join(map(str, values))
+    return f"({inner},)" if len(values) == 1 else f"({inner})"

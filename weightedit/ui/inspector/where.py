@@ -1,0 +1,172 @@
+"""The cells that lose most in an edit that is previewed, with what they were and become."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QPainter
+from PySide6.QtWidgets import (
+    QFrame,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
+
+from weightedit.core.compute import ComputedTensor
+from weightedit.core.loss_map import next_cells, worst
+from weightedit.core.losses import Cell
+from weightedit.core.numbers import count_text
+from weightedit.ui.edit_panel.preview_work import Shown
+from weightedit.ui.inspector.rows import Section
+from weightedit.ui.tasks import TaskProgress, Tasks
+from weightedit.ui.theme import mono_font, theme
+
+FEW, STEP, ROW = 6, 50, 24
+MOST_SEEN = 12
+"""Rows that are seen at once; the list scrolls where there are more."""
+WORDS = {"overflow": "out of range", "underflow": "become 0", "truncated": "cut", "imaginary": "lose a part",
+         "clamped": "clamped", "rounded": "rounded"}  # fmt: skip
+_CELL = Qt.ItemDataRole.UserRole
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class _Lines(QStyledItemDelegate):
+    """Draws `[1310, 3964]`, and at the right `70144.0 → inf`."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        """As high as every row."""
+        return QSize(100, ROW)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        """Draw place and values; what does not fit is cut at the place."""
+        cell: Cell = index.data(_CELL)
+        rect: QRect = option.rect
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
+        if chosen or hovered:
+            painter.fillRect(rect, theme.color("accentbg" if chosen else "hover"))
+        font = mono_font(11)
+        painter.setFont(font)
+        metrics = QFontMetrics(font)
+        inner = rect.adjusted(4, 0, -4, 0)
+        tail = f"{cell.exact} → "
+        widths = [metrics.horizontalAdvance(text) for text in (tail, cell.stored)]
+        room = inner.width() - sum(widths) - 8
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        painter.setPen(theme.color("text2"))
+        painter.drawText(inner, flags, metrics.elidedText(cell.place, Qt.TextElideMode.ElideRight, max(room, 40)))
+        left = max(inner.right() - sum(widths) + 1, inner.left() + min(room, 40) + 8)
+        painter.setPen(theme.color("text"))
+        painter.drawText(QRect(left, rect.top(), widths[0], ROW), flags, tail)
+        painter.setPen(theme.color(_token(cell.stored)))
+        painter.drawText(QRect(left + widths[0], rect.top(), widths[1] + 2, ROW), flags, cell.stored)
+        if option.state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(theme.color("accent"))
+            painter.drawRoundedRect(rect.adjusted(0, 0, -1, -1), 3, 3)
+
+
+def _token(stored: str) -> str:
+    if "nan" in stored:
+        return "nan"
+    return "neginf" if stored == "-inf" else "posinf" if "inf" in stored else "text"
+
+
+class Where(Section):
+    """A list of cells, the worst kind of loss first; more on request.
+
+    Signals
+    -------
+    chosen
+        (tensor name, region) of the cell to show.
+    """
+
+    chosen = Signal(str, str)
+
+    def __init__(self, tasks: Tasks, parent: QWidget | None = None) -> None:
+        super().__init__("Where", parent)
+        self._tasks = tasks
+        self._shown: Shown | None = None
+        self._name, self._kind, self._count = "", "", 0
+        self.cells: list[Cell] = []
+        self.list = QListWidget()
+        self.list.setFrameShape(QFrame.Shape.NoFrame)
+        self.list.setItemDelegate(_Lines(self.list))
+        self.list.setUniformItemSizes(True)
+        self.list.setMouseTracking(True)
+        self.list.setAccessibleName("Where values are lost")
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.more = QPushButton("")
+        self.more.setProperty("kind", "link")
+        self.body.setSpacing(2)
+        self.body.addWidget(self.list)
+        self.body.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
+        self.list.itemClicked.connect(self._choose)
+        self.list.itemActivated.connect(self._choose)
+        self.more.clicked.connect(self.show_more)
+        self.hide()
+
+    @property
+    def _group(self) -> str:
+        return f"where {id(self)}"
+
+    def show_preview(self, shown: Shown | None) -> None:
+        """Show where values are lost, or nothing where none is."""
+        self._tasks.cancel_group(self._group)
+        self._shown = shown
+        found = next(iter(shown.preview.losses.items()), None) if shown is not None else None
+        kind = "" if found is None else worst(found[1])
+        self.setVisible(bool(kind))
+        self.list.clear()
+        self.cells = []
+        if found is None or not kind:
+            return
+        loss = found[1].of(kind)
+        self._name, self._kind, self._count = found[0], kind, loss.count
+        unit = "cell" if loss.count == 1 else "cells"
+        self.note.setText(f"{count_text(loss.count)} {unit}")
+        self.note.setToolTip(f"{count_text(loss.count)} {WORDS[kind]}")
+        self._add(loss.cells[:FEW])
+
+    def _add(self, cells: list[Cell]) -> None:
+        for cell in cells:
+            item = QListWidgetItem(f"{cell.place} {cell.exact} → {cell.stored}")
+            item.setData(_CELL, cell)
+            item.setToolTip(item.text())
+            self.list.addItem(item)
+        self.cells += cells
+        left = self._count - len(self.cells)
+        self.more.setText(f"{count_text(left)} more")
+        self.more.setVisible(left > 0)
+        self.more.setEnabled(True)
+        self.list.setFixedHeight(ROW * min(max(len(self.cells), 1), MOST_SEEN))
+
+    def show_more(self) -> None:
+        """Show the next cells: those that are known, then others, computed again in the background."""
+        shown, first = self._shown, len(self.cells)
+        if shown is None:
+            return
+        known = shown.preview.losses[self._name].of(self._kind).cells
+        if first < len(known):
+            self._add(known[first : first + STEP])
+            return
+        after, kind = shown.preview.after, self._kind
+        if not isinstance(after, ComputedTensor):
+            return
+        self.more.setEnabled(False)
+
+        def work(progress: TaskProgress) -> list[Cell]:
+            return next_cells(after, kind, first, STEP, progress)
+
+        self._tasks.start("Looking for cells", work, on_result=self._add, group=self._group,
+                          on_error=lambda _: self.more.setEnabled(True))  # fmt: skip
+
+    def _choose(self, item: QListWidgetItem) -> None:
+        cell: Cell = item.data(_CELL)
+        self.chosen.emit(self._name, cell.place)
+
+    def text(self) -> str:
+        """Return `[i, j]\\tvalue\\tstored` lines of the cells that are listed."""
+        return "\n".join(f"{cell.place}\t{cell.exact}\t{cell.stored}" for cell in self.cells)
