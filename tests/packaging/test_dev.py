@@ -51,7 +51,8 @@ def test_uses_the_standard_library_only():
 
 def test_help_names_every_command():
     shown = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True, check=True).stdout
-    assert re.findall(r"^    (\w+) ", shown, re.M) == ["setup", "run", "test", "shot", "pictures", "docs", "demo"]
+    names = ["setup", "run", "test", "shot", "pictures", "docs", "demo", "alarms"]
+    assert re.findall(r"^    (\w+) ", shown, re.M) == names
 
 
 def test_set_up_twice_installs_once(dev, pip):
