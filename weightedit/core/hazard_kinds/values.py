@@ -20,8 +20,8 @@ tensor([0.1001, 1.0000], dtype=torch.float64)
         "overflow", "Values and dtypes", "Values past the range",
         "A number too large for a float dtype becomes infinite, or NaN where there is no infinity, and whole numbers "
         "wrap around.",
-        "Asks, with how many, what they become and where.",
-        ("warning",), """
+        "Asks, with how many, what they become and where. A cast that clamps them to the end says how many.",
+        ("warning", "notice"), """
 >>> torch.zeros(2, dtype=torch.float16).copy_(torch.tensor([70000.0, 1.0]))
 tensor([inf, 1.], dtype=torch.float16)
 >>> torch.tensor([300, 127]).to(torch.int8)
