@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +11,10 @@ import torch
 
 from weightedit.core.commands import Command, Rebind
 from weightedit.core.dtypes import torch_dtype
+from weightedit.core.live.hooks import handed_over
 from weightedit.core.live.moments import followed_state, followings
 from weightedit.core.live.objects import LiveBytes
-from weightedit.core.live.optimizer import OptimizerStep, copied_state
+from weightedit.core.live.optimizer import OptimizerStep, State, copied_state
 from weightedit.core.making import result_bytes
 from weightedit.core.plan import Plan, Target
 from weightedit.core.reading import array_index, array_over
@@ -30,10 +31,8 @@ def cloned(target: Target, tied: str, shop: Workshop) -> tuple[list[Rebind], lis
     rebinds = _bound(target, target.spec.fresh(), _copy_of(target, shop), tied, shop)
     for rebind in rebinds:
         rebind.is_untouched = None  # the write that follows in the same step changes it, and watches itself
-    moves = [(rebind.before[1].live, rebind.after[1].live) for rebind in rebinds if rebind.after[1].live is not None]
-    states = {id(new): copied_state(shop.optimizer, old, new) for old, new in moves}
-    step = OptimizerStep.of(shop.optimizer, moves, lambda old: shop.is_held(old, target.slots), states)
-    return rebinds, [] if step is None else [step]
+    states = {id(new): copied_state(shop.optimizer, old, new) for old, new in _moves(rebinds)}
+    return rebinds, _followers(target, rebinds, states, shop)
 
 
 def copied(target: Target, shop: Workshop) -> Rebind:
@@ -58,15 +57,25 @@ def rebound(plan: Plan, target: Target, shop: Workshop) -> list[Command]:
 
 
 def followed(plan: Plan, target: Target, rebinds: list[Rebind], shop: Workshop) -> list[Command]:
-    """Return rebinds with the step that keeps the optimizer with them."""
-    moves = [(rebind.before[1].live, rebind.after[1].live) for rebind in rebinds if rebind.after[1].live is not None]
-    new_of = {id(old): new for old, new in moves}
+    """Return rebinds with the steps that keep hooks and the optimizer with them."""
+    new_of = {id(old): new for old, new in _moves(rebinds)}
     states = {
         id(new_of[id(one.live)]): followed_state(plan, target, one, new_of[id(one.live)], shop)
         for one in followings(plan, target, shop.optimizer)
     }  # fmt: skip
+    return [*rebinds, *_followers(target, rebinds, states, shop)]
+
+
+def _moves(rebinds: Sequence[Rebind]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return [(rebind.before[1].live, rebind.after[1].live) for rebind in rebinds if rebind.after[1].live is not None]
+
+
+def _followers(target: Target, rebinds: Sequence[Rebind], states: Mapping[int, State | None],
+               shop: Workshop) -> list[Command]:  # fmt: skip
+    moves = _moves(rebinds)
+    hooks = [handed_over(old, new, shop.is_held(old, target.slots)) for old, new in moves]
     step = OptimizerStep.of(shop.optimizer, moves, lambda old: shop.is_held(old, target.slots), states)
-    return [*rebinds, step] if step is not None else list(rebinds)
+    return [*hooks, *([] if step is None else [step])]
 
 
 def _bound(target: Target, spec: TensorSpec, buffer: memoryview, tied: str, shop: Workshop) -> list[Rebind]:

@@ -141,7 +141,9 @@ def moved_grad(old: torch.Tensor, new: torch.Tensor) -> None:
 
 
 def reparametrized(tensor: torch.Tensor, like: torch.Tensor, requires_grad: bool) -> torch.Tensor:
-    """Return `tensor` as what `like` is: an `nn.Parameter` where it was one."""
+    """Return `tensor` as what `like` is: an `nn.Parameter` where it was one, or a class of one's own."""
+    if type(like) not in (torch.Tensor, torch.nn.Parameter):
+        return torch.Tensor._make_subclass(type(like), tensor.detach(), requires_grad)
     if isinstance(like, torch.nn.Parameter):
         return torch.nn.Parameter(tensor, requires_grad=requires_grad)
     return tensor.requires_grad_(requires_grad) if requires_grad else tensor

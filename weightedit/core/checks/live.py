@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from weightedit.core.checks.modules import module_hazards
 from weightedit.core.checks.optimizer import detached_hazards, state_hazards
 from weightedit.core.hazards import Hazard
+from weightedit.core.labels import listed
+from weightedit.core.live.hooks import hook_names
 from weightedit.core.plan import Plan
+from weightedit.core.region import shape_text
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -19,3 +22,14 @@ def live_hazards(plan: Plan, document: Document) -> Iterable[Hazard]:
     yield from state_hazards(plan, document.origin.optimizer)
     yield from detached_hazards(plan, document)
     yield from module_hazards(plan, document)
+    yield from hook_hazards(plan)
+
+
+def hook_hazards(plan: Plan) -> Iterable[Hazard]:
+    """Yield the notice that hooks on tensors of another shape come along: what they do may expect the old one."""
+    for target in plan.targets if plan.operation.effect == "rebind" else ():
+        names = [name for held in target.held if not held.is_deferred for name in hook_names(held.described.live)]
+        if names and target.spec.shape != target.result.shape:
+            yield Hazard("tensor-hooks", "notice", f"{target.name} keeps its hooks, and changes its shape",
+                         f"{listed(names)} will be called with a gradient of {shape_text(target.result.shape)} "
+                         f"instead of {shape_text(target.spec.shape)}.", (target.name,), len(names))  # fmt: skip

@@ -53,6 +53,20 @@ Traceback (most recent call last):
 TypeError: cannot assign 'torch.FloatTensor' as parameter 'weight' (torch.nn.Parameter or None expected)
 """),
     HazardKind(
+        "tensor-hooks", "Live modules", "Hooks stay with the old parameter",
+        "A gradient hook is registered on a tensor, not on its place: after `m.weight = nn.Parameter(…)` it is never "
+        "called again.",
+        "Takes hooks along to the new parameter, and back on undo; says so where they will see another shape.",
+        ("notice",), """
+>>> m = nn.Linear(2, 2, bias=False)
+>>> handle = m.weight.register_hook(lambda grad: grad * 0)
+>>> m.weight = nn.Parameter(torch.ones(2, 2))
+>>> m(torch.ones(1, 2)).sum().backward()
+>>> m.weight.grad
+tensor([[1., 1.],
+        [1., 1.]])
+"""),
+    HazardKind(
         "unregistered", "Live modules", "Unregistered tensors",
         "A tensor set as a plain attribute is no parameter and no buffer: `state_dict()`, `parameters()` and `.to()` "
         "pass it by.",
