@@ -56,6 +56,10 @@ class StandIn(QWidget):
     def current(self) -> tuple[Any, str] | None:
         return self.shown
 
+    @property
+    def is_empty(self) -> bool:
+        return self.shown is None
+
     def how_shown(self) -> str:
         return "as a heatmap"
 

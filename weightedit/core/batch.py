@@ -209,8 +209,11 @@ def batch_of(document: Document, declared: Operation, edit: Edit, progress: Prog
         If the targets mean nothing, or a pattern does not read.
     """
     from weightedit.core.batch_entries import entry_batch
+    from weightedit.core.batch_sharing import sharing_batch
     from weightedit.core.batch_tensors import tensor_batch
 
+    if declared.effect == "share":
+        return sharing_batch(document, declared, edit, progress)
     if declared.effect == "restructure":
         return entry_batch(document, declared, edit)
     return tensor_batch(document, declared, edit, progress, known or {})

@@ -135,6 +135,11 @@ class Outline:
         return self._kept is None or self._kept_before[self._ends[index]] > self._kept_before[index]
 
     @property
+    def is_filtered(self) -> bool:
+        """Whether only some of the entries are shown."""
+        return self._kept is not None
+
+    @property
     def tensors(self) -> int:
         """How many tensors are shown."""
         return self.root.tensors
@@ -287,6 +292,10 @@ class Outline:
             for index in range(member, self._ends[member]):
                 if self.entries[index].kind == "tensor" and (self._kept is None or index in self._kept):
                     yield self.entries[index]
+
+    def tensor_names(self, node: Node) -> list[str]:
+        """Return the names of the tensors that a row shows, its own or those below it."""
+        return [entry.name for entry in self._tensor_entries(node)]
 
     def nbytes(self, node: Node) -> int | None:
         """Return the bytes in a node, measured now if that takes no time; None if it needs `measure` in a worker."""

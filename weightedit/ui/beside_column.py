@@ -30,6 +30,7 @@ class BesideColumn(QWidget):
         super().__init__(parent)
         self._settings = settings
         self._is_drawer = False
+        self._gives_way = False
         self.side = QFrame()
         self.side.setObjectName("side")
         self.side.setProperty("surface", "panel")
@@ -59,8 +60,17 @@ class BesideColumn(QWidget):
         return not self.side.isHidden()
 
     def _show_side(self) -> None:
-        shown = not self._is_drawer and self._settings.flag("inspector/shown", True)
+        shown = not self._is_drawer and not self._gives_way and self._settings.flag("inspector/shown", True)
         self.side.setVisible(self._place.is_filled and (shown or (self._is_drawer and self.is_shown)))
+
+    def give_way(self, on: bool) -> None:
+        """Stay out of sight while what is shown at the left needs all the width."""
+        if on != self._gives_way:
+            self._gives_way = on
+            if not self._is_drawer:
+                self._show_side()
+            elif on:
+                self.side.hide()
 
     def toggle(self) -> None:
         """Show or hide the column."""
@@ -68,7 +78,7 @@ class BesideColumn(QWidget):
         self.side.setVisible(shown and self._place.is_filled)
         if self._is_drawer:
             self._place_drawer()
-        else:
+        elif not self._gives_way:
             self._settings.set("inspector/shown", shown)
 
     def set_drawer(self, on: bool) -> None:
@@ -81,7 +91,8 @@ class BesideColumn(QWidget):
             else:
                 self.splitter.addWidget(self.side)
                 self._fit()
-            self.side.setVisible(not on and self._settings.flag("inspector/shown", True) and self._place.is_filled)
+            self.side.setVisible(not on and not self._gives_way and self._settings.flag("inspector/shown", True)
+                                 and self._place.is_filled)  # fmt: skip
 
     def _place_drawer(self) -> None:
         self.side.setGeometry(self.width() - WIDTH, 0, WIDTH, self.height())

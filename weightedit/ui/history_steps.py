@@ -38,6 +38,10 @@ class HistorySteps:
         panel.compare.connect(self._compare)
         panel.chosen.connect(self._open)
 
+    def undo(self) -> None:
+        """Take the last step back, and with it the group it is in."""
+        self._undo(True)
+
     def _undo(self, whole: bool) -> None:
         self._step("Undo", lambda document, accept: document.undo(accept, whole=whole))
 

@@ -84,9 +84,9 @@ class TabStrip(QTabBar):
         self.setAccessibleName("Open tensors")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
-    def add(self, name: str, modified: bool) -> int:
+    def add(self, name: str, modified: bool, icon_name: str = "grid") -> int:
         """Add a tab and return its number."""
-        place = self.addTab(icon("grid", 14), "")
+        place = self.addTab(icon(icon_name, 14), "")
         end = _TabEnd()
         end.clicked.connect(lambda: self._close(end))
         self.setTabButton(place, QTabBar.ButtonPosition.RightSide, end)

@@ -1,4 +1,4 @@
-"""The open tensors as tabs: which page is shown, which tab gives way, which closes."""
+"""What is open as tabs, tensors and edits of many: which page is shown, which tab gives way, which closes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from weightedit.core.document import Change, Document
 from weightedit.core.slots import Slot
 from weightedit.ui.pieces import empty_state
+from weightedit.ui.tab_page import TabPage
 from weightedit.ui.tab_strip import TabStrip
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.facts import Facts
@@ -26,10 +27,13 @@ class TensorTabs(QWidget):
         Another page is shown, or none.
     added
         (TensorPage) that was just made.
+    closing
+        (TabPage) that is about to be closed.
     """
 
     turned = Signal()
     added = Signal(object)
+    closing = Signal(object)
 
     def __init__(self, tasks: Tasks, facts: Facts, maps: dict[str, str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,62 +61,79 @@ class TensorTabs(QWidget):
         return True
 
     @property
-    def page(self) -> TensorPage | None:
-        """The page that is shown."""
+    def shown(self) -> TabPage | None:
+        """The page that is shown, of whatever kind."""
         place = self.strip.currentIndex()
         return None if place < 0 else self.at(place)
 
-    def at(self, place: int) -> TensorPage:
+    @property
+    def page(self) -> TensorPage | None:
+        """The tensor that is shown; None where something else is."""
+        shown = self.shown
+        return shown if isinstance(shown, TensorPage) else None
+
+    def at(self, place: int) -> TabPage:
         """Return the page of a tab."""
         page = self.strip.tabData(place)
-        assert isinstance(page, TensorPage)
+        assert isinstance(page, TabPage)
         return page
 
     @property
-    def all(self) -> list[TensorPage]:
+    def every(self) -> list[TabPage]:
         """Every page, in the order of the tabs."""
         return [self.at(place) for place in range(len(self))]
 
-    def place_of(self, page: TensorPage) -> int:
+    @property
+    def all(self) -> list[TensorPage]:
+        """Every tensor that is open, in the order of the tabs."""
+        return [page for page in self.every if isinstance(page, TensorPage)]
+
+    def place_of(self, page: TabPage) -> int:
         """Return the number of a page's tab."""
-        return next((place for place, found in enumerate(self.all) if found is page), -1)
+        return next((place for place, found in enumerate(self.every) if found is page), -1)
 
     def open(self, document: Document, slot: Slot) -> None:
         """Show a tensor in a tab."""
-        for place, page in enumerate(self.all):
+        for page in self.all:
             if page.slot is slot:
-                if place == self.strip.currentIndex():
+                if page is self.shown:
                     self.keep(page)
-                self.strip.setCurrentIndex(place)
+                self.show_page(page)
                 return
-        self._add(document, slot)
-
-    def _add(self, document: Document, slot: Slot) -> None:
         page = TensorPage(document, slot, self._tasks, self._facts, self._maps)
         before, passing = self.page, self._passing
         self._view = self._view if before is None else before.view_name
         if self._view != page.view_name:
             page.set_view(self._view)
         self.added.emit(page)
+        self._passing = page
+        self.add(page, instead=passing)
+
+    def add(self, page: TabPage, instead: TabPage | None = None) -> None:
+        """Show a page in a new tab; another one gives way to it."""
         self.pages.addWidget(page)
         self.strip.blockSignals(True)
-        self.strip.setTabData(self.strip.add(slot.name, slot.is_modified), page)
-        if passing is not None:
-            self._remove(self.place_of(passing))
+        self.strip.setTabData(self.strip.add(page.tab_title, page.is_modified, page.icon_name), page)
+        if instead is not None:
+            self._remove(self.place_of(instead))
         self.strip.setCurrentIndex(self.place_of(page))
         self.strip.blockSignals(False)
-        self._passing = page
         self._turn()
 
-    def keep(self, page: TensorPage | None) -> None:
+    def show_page(self, page: TabPage) -> None:
+        """Show a page that is open."""
+        self.strip.setCurrentIndex(self.place_of(page))
+
+    def keep(self, page: TabPage | None) -> None:
         """Let a page stay when another tensor is looked at."""
         if page is not None and page is self._passing:
             self._passing = None
 
     def _remove(self, place: int) -> None:
         page = self.at(place)
-        if place == self.strip.currentIndex():
+        if isinstance(page, TensorPage) and place == self.strip.currentIndex():
             self._view = page.view_name
+        self.closing.emit(page)
         self.strip.removeTab(place)
         self.pages.removeWidget(page)
         page.close_work()
@@ -127,6 +148,11 @@ class TensorTabs(QWidget):
         self._remove(place)
         self.strip.blockSignals(False)
         self._turn()
+
+    def close_page(self, page: TabPage) -> None:
+        """Close the tab of a page."""
+        if (place := self.place_of(page)) >= 0:
+            self.close_at(place)
 
     def close_current(self) -> None:
         """Close the tab that is shown."""
@@ -146,9 +172,9 @@ class TensorTabs(QWidget):
 
     def show_document(self, document: Document | None) -> None:
         """Show a tab of a document, if there is one."""
-        for place, page in enumerate(self.all):
+        for page in self.every:
             if page.document is document:
-                self.strip.setCurrentIndex(place)
+                self.show_page(page)
                 return
 
     def change(self, document: Document, change: Change) -> None:
@@ -157,32 +183,35 @@ class TensorTabs(QWidget):
             page = self.at(place)
             if page.document is not document:
                 continue
-            if document.find(page.slot.name) is not page.slot:
+            if page.is_gone:
                 self.close_at(place)
-                continue
-            if change.structure or page.slot.name in change.names:
+            elif change.structure or page.is_about(change):
                 page.change(change)
         self._show_names()
 
     def refresh(self, document: Document) -> None:
         """Read a document's tensors anew, which lie in another file after a save."""
-        for page in self.all:
+        for page in self.every:
             if page.document is document:
                 page.refresh()
         self._show_names()
 
     def _show_names(self) -> None:
-        """Write on each tab its tensor's name, and its document's where a tab of another one has the same name."""
-        pages = self.all
+        """Write on each tab what it shows, and its document's where a tab of another one has the same name."""
+        pages = self.every
         documents: dict[str, set[int]] = {}
         for page in pages:
-            documents.setdefault(page.name, set()).add(id(page.document))
+            documents.setdefault(page.tab_title, set()).add(id(page.document))
         for place, page in enumerate(pages):
-            title = page.document.title if len(documents[page.name]) > 1 else ""
-            self.strip.show_tab(place, page.name, page.slot.is_modified, title)
+            title = page.document.title if len(documents[page.tab_title]) > 1 else ""
+            self.strip.show_tab(place, page.tab_title, page.is_modified, title)
+
+    def retitle(self) -> None:
+        """Write on the tabs what the pages are called now."""
+        self._show_names()
 
     def _turn(self, _: int = 0) -> None:
-        page = self.page
+        page = self.shown
         self._show_names()
         self.strip.setVisible(page is not None)
         self.pages.setCurrentWidget(self.nothing if page is None else page)

@@ -16,6 +16,7 @@ from weightedit.ui.aside import Aside, Pages
 from weightedit.ui.closing import Closing
 from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.dropping import Dropping
+from weightedit.ui.editing_many import EditingMany
 from weightedit.ui.entry_edits import EntryEdits
 from weightedit.ui.errors_view import ErrorStrip
 from weightedit.ui.file_work import FileWork
@@ -78,6 +79,7 @@ class MainWindow(QMainWindow):
     steps: Steps
     files: FileWork
     entry_edits: EntryEdits
+    many: EditingMany
     recents: Recents
     tree: TreePanel
     actions_of: Bound
@@ -105,6 +107,7 @@ class MainWindow(QMainWindow):
         self._connect()
         self.files = FileWork(self)
         self.entry_edits = EntryEdits(self)
+        self.many = EditingMany(self)
         self.preferences = Preferences(self)
         self.aside = Aside(self)
         self.show_pages()
@@ -163,8 +166,7 @@ class MainWindow(QMainWindow):
     def _tree_selected(self, *_: object) -> None:
         self.refresh()
         if self.workbench is not None and (here := self.current) is not None:
-            picked = self.tree.tree.selected_tensors()
-            self.workbench.set_selected(here.document, [name for found, name in picked if found is here])
+            self.workbench.set_selected(here.document, *self.tree.tree.selected_patterns(here))
 
     # ---- first paint, then the rest
 
@@ -263,7 +265,7 @@ class MainWindow(QMainWindow):
                 self.tree.tree.blockSignals(True)
                 self.tree.tree.select(opened, shown[1])
                 self.tree.tree.blockSignals(False)
-        elif self.workbench is not None:
+        elif self.workbench is not None and self.workbench.is_empty:
             self.tree.tree.selectionModel().clear()
         self.refresh()
 

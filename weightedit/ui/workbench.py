@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 from weightedit.core.document import Change, Document
 from weightedit.core.errors import RegionError
 from weightedit.core.number_formats import NumberFormat
+from weightedit.ui.batch.batches import Batches
 from weightedit.ui.beside_column import BesideColumn
 from weightedit.ui.edit_panel.panel import EditPanel
 from weightedit.ui.edit_panel.preview_work import Shown
@@ -19,6 +20,7 @@ from weightedit.ui.inspector.inspector import Inspector
 from weightedit.ui.panels.place import Panel, Place
 from weightedit.ui.plots.colormaps import DEFAULT_MAPS, FIXED, NAMES
 from weightedit.ui.settings import Settings
+from weightedit.ui.shared_highlight import SharedHighlight
 from weightedit.ui.tab_order import go_on
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.facts import Facts
@@ -42,12 +44,18 @@ class Workbench(QWidget):
         A sentence for the status bar about an edit, whichever tensor is shown.
     selection_changed
         Other cells are selected in the tensor that is shown, so other actions may be on.
+    recipe_wanted
+        (Document, edits) to be saved as a recipe.
     """
 
     current_changed = Signal()
     status = Signal(str)
     told = Signal(str)
     selection_changed = Signal()
+    recipe_wanted = Signal(object, object)
+    tabs: TensorTabs
+    edit_panel: EditPanel
+    body: BesideColumn
 
     def __init__(self, tasks: Tasks, settings: Settings | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,8 +66,9 @@ class Workbench(QWidget):
                       for kind, name in DEFAULT_MAPS.items()}  # fmt: skip
         self.document: Document | None = None
         self.following = Following(tasks, self)
-        self._device = "cpu"
+        self.device = "cpu"
         self.tabs = TensorTabs(tasks, self._facts, self._maps)
+        self.batches = Batches(self, tasks)
         self.edit_panel = EditPanel(tasks)
         self.inspector, self.history = Inspector(tasks, self._settings), HistoryPanel()
         self._build()
@@ -95,8 +104,10 @@ class Workbench(QWidget):
         panel.previewed.connect(self._show_preview)
         panel.status.connect(self.told)
         panel.place.connect(self._show_place)
+        panel.form.pattern_wanted.connect(self._edit_alike)
         panel.applied.connect(lambda _: self.tabs.keep(self.page))
-        self.inspector.chosen.connect(self._open_beside)
+        self.inspector.chosen.connect(self._open_here)
+        self.shared = SharedHighlight(self, self._tasks)
 
     # ---- documents
 
@@ -105,7 +116,7 @@ class Workbench(QWidget):
         self.document = document
         if document is not None:
             self.following.follow(document)
-        if self.page is not None and self.page.document is not document:
+        if self.tabs.shown is not None and self.tabs.shown.document is not document:
             self.tabs.show_document(document)
         self._show_current()
 
@@ -143,7 +154,7 @@ class Workbench(QWidget):
             self.tabs.open(document, slot)
 
     def _added(self, page: TensorPage) -> None:
-        page.device = self._device
+        page.device = self.device
         page.selection_changed.connect(self._selection_changed)
         page.statistics_ready.connect(self._statistics_ready)
         page.status.connect(self.status)
@@ -168,8 +179,8 @@ class Workbench(QWidget):
                 made.set_value(arguments[made.declared.name])
 
     def _turned(self) -> None:
-        if self.page is not None:
-            self.document = self.page.document
+        if self.tabs.shown is not None:
+            self.document = self.tabs.shown.document
         self._show_current()
         self.current_changed.emit()
 
@@ -177,6 +188,11 @@ class Workbench(QWidget):
         """Return the tensor that is shown."""
         page = self.page
         return None if page is None else (page.document, page.name)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no tab is open."""
+        return self.tabs.shown is None
 
     def how_shown(self) -> str:
         """Return how it is shown: `as a heatmap`, `as values`."""
@@ -189,6 +205,7 @@ class Workbench(QWidget):
         has_page = page is not None
         self.edit_panel.setVisible(has_page)
         self.inspector.setVisible(has_page)
+        self.body.give_way(self.batches.page is not None)
         if page is not None:
             self.inspector.show_tensor(page.document, page.slot)
             self.inspector.show_statistics(None if page.pinned is None else self._facts.known(page.pinned), page.pinned)
@@ -256,16 +273,20 @@ class Workbench(QWidget):
             if picked is not None:
                 page.heatmap_pane.heatmap.reveal(*picked)
 
-    def _open_beside(self, name: str) -> None:
+    def _open_here(self, name: str) -> None:
         if self.document is not None:
-            self.tabs.keep(self.page)
-            self.open_tensor(self.document, name)
+            self.open_beside(self.document, name)
+
+    def open_beside(self, document: Document, name: str) -> None:
+        """Show a tensor in a tab, and keep the one that is shown now."""
+        self.tabs.keep(self.page)
+        self.open_tensor(document, name)
 
     # ---- actions
 
     def set_device(self, name: str) -> None:
         """Compute previews and edits on this device from now on."""
-        self._device = self.edit_panel.form.device = name
+        self.device = self.edit_panel.form.device = name
         for page in self.tabs.all:
             page.device = name
         self.edit_panel.document_changed()
@@ -278,15 +299,35 @@ class Workbench(QWidget):
             if pane.leveling.kind == kind and pane.map_name != name:
                 pane.choose_map(name)
 
-    def set_selected(self, document: Document, names: list[str]) -> None:
-        """Offer the tensors selected in the tree as a target of edits."""
+    def set_selected(self, document: Document, names: list[str], count: int | None = None) -> None:
+        """Offer what is selected in the tree as a target of edits: names, patterns of groups, and how many that is."""
         if document is self.document:
-            self.edit_panel.form.set_selected(tuple(names))
+            self.edit_panel.form.set_selected(tuple(names), len(names) if count is None else count)
 
     def choose_operation(self, name: str) -> None:
-        """Pick an operation in the edit panel and go to its form."""
+        """Pick an operation in the edit panel, or of the edit of many that is shown, and go to its form."""
         if self.page is not None:
             self.edit_panel.form.choose(name)
+        elif self.batches.page is not None:
+            self.batches.page.form.choose(name)
+
+    def _edit_alike(self, pattern: str) -> None:
+        """Go on with the edit that the panel describes for all tensors of a pattern."""
+        form, document = self.edit_panel.form, self.document
+        operation, request = form.operation, form.request()
+        if document is not None and operation is not None:
+            self.batches.open(document, (pattern,), operation.name, None if request is None else request.arguments)
+
+    def apply(self) -> None:
+        """Apply the edit that is described: of the tensor that is shown, or of many."""
+        if self.batches.page is not None:
+            self.batches.page.applying.apply()
+        else:
+            self.edit_panel.apply()
+
+    def undo(self) -> None:
+        """Take the last step of the current document back."""
+        self._steps.undo()
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Go on as things stand in the window, wherever a form made its fields anew."""

@@ -11,7 +11,7 @@ from weightedit.ui.actions.action import Action, Reach, key_text, plain
 from weightedit.ui.actions.needs import NEEDS, is_there
 from weightedit.ui.actions.typing_keys import TypingKeys
 
-SHOWN = ("tensor", "work")
+SHOWN = ("tensor", "work", "tab")
 """Needs of actions on what stands in the middle of the window: a page over it, such as the settings, is left first."""
 
 

@@ -57,7 +57,7 @@ ACTIONS = (
     Action("apply-recipe", "Apply a recipe…", lambda at: at.window.files.recipes.ask(at.document),
            "Show what the edits of a recipe would do here, and apply all of them or none.", (), "File", "document"),
     Action("close-tab", "Close tab", lambda at: at.work.tabs.close_current(),
-           "Close the tab of the tensor that is shown.", ("Ctrl+W",), "File", "tensor", rule=True),
+           "Close the tab that is shown.", ("Ctrl+W",), "File", "tab", rule=True),
     Action("close-file", "Close file", lambda at: at.window.close_document(at.document),
            "Close the document; asks about edits that are not saved.", (), "File", "document"),
     Action("copy-tensor", "Copy the whole tensor", lambda at: at.window.files.importing.copy(),

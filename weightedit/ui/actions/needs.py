@@ -36,6 +36,11 @@ def _has_tensor(at: Reach) -> bool:
     return at.window.workbench is not None and at.window.workbench.current() is not None
 
 
+def _has_form(at: Reach) -> bool:
+    work = at.window.workbench
+    return _has_tensor(at) or (work is not None and not work.is_empty)
+
+
 def _has_closed(at: Reach) -> bool:
     shown = {found.real_path for found in at.window.documents.all}
     return any(file.path not in shown for file in at.window.recents.files)
@@ -50,6 +55,7 @@ NEEDS = {
     "tensor": Need("Needs a tensor that is shown", _has_tensor),
     "undo": Need("Needs an edit to take back", lambda at: _has_document(at) and at.document.document.can_undo),
     "redo": Need("Needs an edit that was undone", lambda at: _has_document(at) and at.document.document.can_redo),
+    "tab": Need("Needs an open tab", _has_form),
     "entry": Need("Needs a row selected in the tree", lambda at: at.window.tree.tree.is_picked("entry")),
     "entry-or-group": Need("Needs a row selected in the tree",
                            lambda at: at.window.tree.tree.is_picked("group")),

@@ -11,11 +11,14 @@ from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QScrollArea, QVBox
 
 from weightedit.core.document import Document
 from weightedit.core.edit import Edit, Region
+from weightedit.core.numbers import count_text
 from weightedit.core.operation import Operation
 from weightedit.ui.edit_panel.choice_field import ChoiceField
 from weightedit.ui.edit_panel.field import Field
 from weightedit.ui.edit_panel.fields import NAMED, field_for
 from weightedit.ui.edit_panel.kept import Kept, clear_what_cannot_fit
+from weightedit.ui.edit_panel.leave_field import LeaveField
+from weightedit.ui.edit_panel.like import count_like, pattern_like
 from weightedit.ui.edit_panel.operation_choice import OperationChoice
 from weightedit.ui.edit_panel.seed_field import SeedField
 from weightedit.ui.edit_panel.text_field import TextField
@@ -23,7 +26,7 @@ from weightedit.ui.literals import FieldError
 from weightedit.ui.pieces import label
 from weightedit.ui.wheel import leave_wheel
 
-REGION, WHOLE, SEVERAL = "region", "whole", "several"
+REGION, WHOLE, SEVERAL, PATTERN = "region", "whole", "several", "pattern"
 SHORT = ("number", "integer")
 """Types whose fields need half the form's width."""
 FIRST = "scale"
@@ -41,16 +44,19 @@ class Request:
     device: str = "cpu"
     tied: str = "all"
     seed: int | None = None
+    leave: tuple[str, ...] = ()
 
     @property
     def edit(self) -> Edit:
         """The same as a record."""
-        return Edit(self.operation, self.targets, self.region, dict(self.arguments), self.seed, self.device, self.tied)
+        return Edit(self.operation, self.targets, self.region, dict(self.arguments), self.seed, self.device, self.tied,
+                    leave=self.leave)  # fmt: skip
 
     @property
     def options(self) -> dict[str, Any]:
         """What `Document.preview` and `apply` take by name, arguments included."""
-        return {"region": self.region, "device": self.device, "tied": self.tied, "seed": self.seed, **self.arguments}
+        return {"region": self.region, "device": self.device, "tied": self.tied, "seed": self.seed, "leave": self.leave,
+                **self.arguments}  # fmt: skip
 
 
 class Form(QWidget):
@@ -60,16 +66,21 @@ class Form(QWidget):
     -------
     changed
         What the form describes changed.
+    pattern_wanted
+        (pattern): the edit is meant for all tensors that a pattern like this one names.
     """
 
     changed = Signal()
+    pattern_wanted = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.document: Document | None = None
         self.name: str | None = None
+        self._target = 0
         self.region: Region = None
         self.selected: tuple[str, ...] = ()
+        self._count = 0
         self.device = "cpu"
         self.tied = "all"
         self.fields: list[Field] = []
@@ -80,12 +91,17 @@ class Form(QWidget):
         self.operations = OperationChoice()
         self.target = QComboBox()
         self.target.setAccessibleName("Apply to")
+        self.leave = LeaveField()
+        self.leave.hide()
         leave_wheel(self.operations, self.target)
         self._grid = QGridLayout()
         self._lay_out()
         self.operations.currentIndexChanged.connect(self._operation_chosen)
         self.operations.activated.connect(lambda _: self.changed.emit())  # the same one again, too
-        self.target.activated.connect(lambda _: self.changed.emit())
+        self.target.activated.connect(self._target_chosen)
+        self.target.currentIndexChanged.connect(
+            lambda _: self.leave.setVisible(self.target.currentData() == SEVERAL))  # fmt: skip
+        self.leave.changed.connect(self.changed)
 
     def _lay_out(self) -> None:
         inner = QWidget()
@@ -102,6 +118,8 @@ class Form(QWidget):
         column.addSpacing(6)
         column.addWidget(label("Apply to", "section"))
         column.addWidget(self.target)
+        column.addSpacing(6)
+        column.addWidget(self.leave)
         column.addStretch(1)
         self.area = scroll = QScrollArea()
         scroll.setWidget(inner)
@@ -125,8 +143,8 @@ class Form(QWidget):
             self.document = document
             self._fill_operations()
         self.name, self.region, self._dtype = name, region, dtype
-        if name is not None and name not in self.selected:
-            self.selected = ()
+        if name is not None and name not in self.selected and self._count == len(self.selected):
+            self.selected, self._count = (), 0  # of a group that is selected it need not be one
         self._fill_targets()
         self._tell_fields()
         if moved and document is not None and name is not None:
@@ -160,20 +178,35 @@ class Form(QWidget):
             self.target.addItem("Selected region", REGION)
         self.target.addItem("Whole tensor", WHOLE)
         single = operation is not None and operation.effect == "restructure" and operation.parameter("to") is not None
-        if len(self.selected) > 1 and not single:
-            self.target.addItem(f"Selected tensors ({len(self.selected)})", SEVERAL)
+        if self._count > 1 and not single:
+            what = f"{self.selected[0]} " if len(self.selected) == 1 else "Selected tensors "
+            self.target.addItem(f"{what}({count_text(self._count)})", SEVERAL)
+        if self.document is not None and self.name is not None:
+            like = count_like(self.document, self.name)
+            self.target.addItem(f"Pattern… ({count_text(like)} like this)" if like > 1 else "Pattern…", PATTERN)
         place = self.target.findData(chosen)
         if place < 0 or (chosen == WHOLE and not had_region):
             place = 0  # a fresh selection is what people mean
         if chosen == SEVERAL and self.target.findData(SEVERAL) >= 0:
             place = self.target.findData(SEVERAL)
         self.target.setCurrentIndex(place)
+        self._target = place
 
-    def set_selected(self, names: tuple[str, ...]) -> None:
-        """Offer the tensors selected in the tree as a target."""
+    def _target_chosen(self, place: int) -> None:
+        """Follow the choice; a pattern is given elsewhere, and what was chosen before stays."""
+        if self.target.itemData(place) != PATTERN:
+            self._target = place
+            self.changed.emit()
+            return
+        self.target.setCurrentIndex(self._target)
+        if self.name is not None:
+            self.pattern_wanted.emit(pattern_like(self.name))
+
+    def set_selected(self, names: tuple[str, ...], count: int) -> None:
+        """Offer what is selected in the tree as a target: names, patterns of groups, and how many tensors that is."""
         if names == self.selected:
             return
-        self.selected = names
+        self.selected, self._count = names, count
         self._fill_targets()
         if self.target.currentData() == SEVERAL:
             self.changed.emit()
@@ -276,7 +309,8 @@ class Form(QWidget):
         targets = self.selected if where == SEVERAL else (self.name,)
         arguments = {made.declared.name: made.value() for made in self.fields if made is not self.seed}
         return Request(self.operations.currentData(), targets, self.region if where == REGION else None, arguments,
-                       self.device, self.tied, None if self.seed is None else self.seed.value())  # fmt: skip
+                       self.device, self.tied, None if self.seed is None else self.seed.value(),
+                       self.leave.patterns() if where == SEVERAL else ())  # fmt: skip
 
     def choose(self, name: str) -> None:
         """Choose an operation and go to its first field."""
@@ -301,10 +335,13 @@ class Form(QWidget):
         if self.seed is not None and edit.seed is not None:
             self.seed.set_value(edit.seed)
         self.tied = edit.tied
-        wanted = REGION if edit.region is not None else SEVERAL if len(edit.targets) > 1 else WHOLE
+        self.leave.set_patterns(edit.leave)
+        several = len(edit.targets) > 1 or edit.targets == self.selected
+        wanted = REGION if edit.region is not None else SEVERAL if several else WHOLE
         found = self.target.findData(wanted)
         if found >= 0:
             self.target.setCurrentIndex(found)
+            self._target = found
         self.blockSignals(False)
         self.changed.emit()
 

@@ -13,6 +13,7 @@ from weightedit.core.slots import Slot
 from weightedit.core.statistics import Statistics
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.pieces import line
+from weightedit.ui.tab_page import TabPage
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.analysis_pane import AnalysisPane
 from weightedit.ui.tensor_page.block_work import BlockWork
@@ -36,7 +37,7 @@ from weightedit.ui.tensor_page.where_bar import WhereBar
 from weightedit.ui.values.table import ValuesPane
 
 
-class TensorPage(QWidget):
+class TensorPage(TabPage):
     """Everything about one tensor that lies between the tabs and the edit panel.
 
     Signals
@@ -119,6 +120,25 @@ class TensorPage(QWidget):
     def name(self) -> str:
         """The tensor's name."""
         return self.slot.name
+
+    @property
+    def tab_title(self) -> str:
+        """The tensor's name."""
+        return self.slot.name
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether the tensor differs from the saved point."""
+        return self.slot.is_modified
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the tensor is no longer in the document."""
+        return self.document.find(self.slot.name) is not self.slot
+
+    def is_about(self, change: Change) -> bool:
+        """Whether a change is one of this tensor."""
+        return self.slot.name in change.names
 
     @property
     def view_name(self) -> str:

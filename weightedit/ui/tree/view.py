@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from typing import Any
 
 from PySide6.QtCore import (
@@ -155,6 +156,36 @@ class TreeView(QTreeView):
         """Return the selected tensors, in the order of the tree."""
         return [(document, node.entry.name) for document, node in self._picked()
                 if slot_of(node) is not None and node.entry is not None]  # fmt: skip
+
+    def selected_patterns(self, document: OpenDocument) -> tuple[list[str], int]:
+        """Return what the selected rows of a document mean as targets, and how many tensors that is.
+
+        A group or container stands for all tensors below it; of one that a filter shows in part, those it shows.
+        """
+        found, names, count = [], set[str](), 0
+        for of, node in self._picked():
+            if of is not document:
+                continue
+            if slot_of(node) is not None and node.entry is not None:
+                names.add(node.entry.name)
+                found.append(node.entry.name)
+                count += 1
+            elif node.tensors:
+                found += self._patterns_of(node)
+                count += node.tensors
+        patterns = [one for one in found if one not in names]
+        if patterns and names:  # a tensor within a group that is selected too counts once
+            inside = [one for one in names if any(fnmatchcase(one, pattern) for pattern in patterns)]
+            found, count = [one for one in found if one not in inside], count - len(inside)
+        return found, count
+
+    def _patterns_of(self, node: Node) -> list[str]:
+        outline = self.rows.outline_of(node)
+        assert outline is not None
+        if outline.is_filtered or node.kind == "range":
+            return outline.tensor_names(node)
+        prefix = self.rows.prefix(node) if node.entry is None else node.entry.name
+        return [f"{prefix}.*" if prefix else "*"]
 
     def is_picked(self, what: str) -> bool:
         """Return whether a `tensor`, or any `entry`, or else an entry or a `group`, is selected."""

@@ -1,0 +1,160 @@
+"""The hazards of an edit of many tensors as cards side by side: of the row that is picked, else the gravest of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+
+from weightedit.core.batch import LEFT, WHOLE_NUMBERS, BatchRow
+from weightedit.core.edit import Edit
+from weightedit.core.hazard_groups import grouped
+from weightedit.core.hazards import LEVELS, Hazard
+from weightedit.core.operation import Operation
+from weightedit.ui.batch.texts import is_whole, several, would_become
+from weightedit.ui.edit_panel.hazard_card import Link
+from weightedit.ui.edit_panel.hazard_words import alternatives, breakable
+from weightedit.ui.errors_view import Notice
+
+MOST, LEAST = 3, 250
+Way = tuple[str, Callable[[], None]]
+"""What a link says, and what it does."""
+
+
+@dataclass
+class Said:
+    """One card: its level, title and body, and links by their words and what each does."""
+
+    level: str
+    title: str
+    body: str = ""
+    links: list[Way] = field(default_factory=list)
+
+
+class BatchCards(QWidget):
+    """Up to three cards.
+
+    Signals
+    -------
+    include
+        (names) that are left and had better not be.
+    alternative
+        (Edit) to describe instead.
+    show_all
+        All hazards are asked for.
+    """
+
+    include = Signal(object)
+    alternative = Signal(object)
+    show_all = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Hazards")
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(14, 10, 14, 10)
+        self._row.setSpacing(10)
+        self._said: list[Said] = []
+        self.cards: list[Notice] = []
+        self.operations: Mapping[str, Operation] = {}
+        self.more = Link("")
+        self.more.clicked.connect(self.show_all)
+        self._row.addWidget(self.more, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.hide()
+
+    def show_said(self, said: Sequence[Said]) -> None:
+        """Show these, as many as there is room for."""
+        if [(one.level, one.title, one.body) for one in said] == [(one.level, one.title, one.body)
+                                                                  for one in self._said]:  # fmt: skip
+            self._said = list(said)
+            return
+        self._said = list(said)
+        self._fill()
+
+    def _fill(self) -> None:
+        for card in self.cards:
+            self._row.removeWidget(card)
+            card.hide()
+            card.deleteLater()
+        room = max(1, min(MOST, (self.width() or 3 * LEAST) // LEAST))
+        self.cards = [self._card(place, one) for place, one in enumerate(self._said[:room])]
+        for place, card in enumerate(self.cards):
+            self._row.insertWidget(place, card, 1)
+        rest = len(self._said) - len(self.cards)
+        self.more.say(f"{rest} more")
+        self.more.setVisible(rest > 0)
+        self.setVisible(bool(self.cards))
+
+    def _card(self, place: int, one: Said) -> Notice:
+        made = Notice(one.level, breakable(one.title), breakable(one.body))
+        made.setFrameShape(QFrame.Shape.NoFrame)
+        links = QHBoxLayout()
+        links.setSpacing(12)
+        for number, (words, _) in enumerate(one.links):
+            link = Link(words)
+            link.clicked.connect(lambda _=False, place=place, number=number: self._said[place].links[number][1]())
+            links.addWidget(link)
+        links.addStretch(1)
+        if one.links:
+            made.column.addLayout(links)
+        made.column.addStretch(1)
+        return made
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show as many as there is room for."""
+        super().resizeEvent(event)
+        if event.oldSize().width() // LEAST != event.size().width() // LEAST and self._said:
+            self._fill()
+
+    # ---- what is said
+
+    def of_rows(self, rows: Sequence[BatchRow], rest: Sequence[Hazard], picked: BatchRow | None, edit: Edit | None,
+                operation: str) -> list[Said]:  # fmt: skip
+        """Return what to say: of the row that is picked if it has anything, else of all of them."""
+        if picked is not None and (said := self._of_one(picked, edit, operation)):
+            return said
+        hazards = [*rest, *(hazard for row in rows if row.state != LEFT for hazard in row.hazards)]
+        said = [Said(group.level, group.title, group.detail, self._links(group.hazards[0], edit))
+                for group in grouped(sorted(hazards, key=_gravity))]  # fmt: skip
+        left = [row for row in rows if row.state == LEFT and row.why in WHOLE_NUMBERS]
+        place = sum(one.level == "refusal" for one in said)
+        return said[:place] + self._left(left, operation) + said[place:]
+
+    def _of_one(self, row: BatchRow, edit: Edit | None, operation: str) -> list[Said]:
+        if row.state == LEFT:
+            return self._left([row], operation)
+        return [Said(hazard.level, hazard.title, hazard.detail, self._links(hazard, edit)) for hazard in row.hazards]
+
+    def _left(self, rows: list[BatchRow], operation: str) -> list[Said]:
+        """Say what is left because it holds whole numbers, and what would come of it."""
+        if not rows:
+            return []
+        names = [name for row in rows for name in row.names]
+        first = rows[0]
+        dtype = first.before.dtype if first.before is not None else ""
+        if len(rows) == 1:
+            why = f"it is {dtype}" if first.why in WHOLE_NUMBERS else "its box is not ticked" \
+                if first.why == first.name else f"{first.why} leaves it"  # fmt: skip
+            would = would_become(first)
+            body = f"{operation}: {would}. " if would and is_whole(first) else ""
+            body += "Whole numbers and flags stay as they are unless ticked." if first.why in WHOLE_NUMBERS else ""
+            return [Said("warning" if is_whole(first) else "notice", f"{first.name} is left out: {why}", body,
+                         [("Include it", lambda: self.include.emit(names))])]  # fmt: skip
+        changing = sum(row.measured is not None and row.measured.changed > 0 for row in rows)
+        body = f"{operation} would change {changing} of them. " if changing else ""
+        return [Said("warning", f"{several(len(rows), 'tensor')} are left out: they hold whole numbers or flags",
+                     f"{body}Such tensors, {first.name} among them, stay as they are unless ticked.",
+                     [("Include them", lambda: self.include.emit(names))])]  # fmt: skip
+
+    def _links(self, hazard: Hazard, edit: Edit | None) -> list[Way]:
+        """Return the alternatives that are edits of the same tensors."""
+        return [(words, lambda other=other: self.alternative.emit(other))  # type: ignore[misc]
+                for words, other in alternatives(hazard, edit, self.operations)
+                if edit is not None and (other.operation, other.targets) == (edit.operation, edit.targets)]  # fmt: skip
+
+
+def _gravity(hazard: Hazard) -> tuple[int, int]:
+    return LEVELS.index(hazard.level), -hazard.count

@@ -1,0 +1,260 @@
+"""The rows of an edit of many tensors as Qt's views see them: filtered, sorted, and told of only where they change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from enum import IntEnum
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+
+from weightedit.core.batch import IN, LEFT, REFUSED, TIED, BatchRow
+from weightedit.core.numbers import shape_text
+from weightedit.ui.batch.texts import Total, after_text, before_text, changes_text, chip_of
+
+ROW = Qt.ItemDataRole.UserRole
+Index = QModelIndex | QPersistentModelIndex
+
+
+class Column(IntEnum):
+    """What stands in each column."""
+
+    TICK = 0
+    TENSOR = 1
+    SHAPE = 2
+    BEFORE = 3
+    AFTER = 4
+    CHANGES = 5
+    HAZARDS = 6
+
+
+HEADERS = ("", "Tensor", "Shape", "Before", "After", "Changes", "Hazards")
+SEGMENTS = ("All", "Hazards", "Changed", "Left out")
+SORTS = ("Model order", "Name", "Changes", "Hazards", "Size")
+_GRAVITY = {"refusal": 4, "warning": 3, "notice": 2, "quiet": 1}
+
+
+def _has_hazards(row: BatchRow) -> bool:
+    return row.state == REFUSED or bool(row.said) or bool(row.measured is not None and row.measured.hazards) or \
+        (row.state == LEFT and chip_of(row).level == "warning")  # fmt: skip
+
+
+_PASSES: dict[str, Callable[[BatchRow], bool]] = {
+    "All": lambda row: True,
+    "Hazards": _has_hazards,
+    "Changed": lambda row: row.changed > 0 or (row.state == IN and bool(row.line)),
+    "Left out": lambda row: row.state == LEFT,
+}
+
+
+def _counted(rows: Sequence[BatchRow]) -> dict[str, int]:
+    return {name: sum(map(passes, rows)) for name, passes in _PASSES.items()}
+
+
+class BatchModel(QAbstractTableModel):
+    """Rows of a `Batch`.
+
+    Signals
+    -------
+    ticked
+        (names, on): the box of a row was pressed, for every name that holds its tensor.
+    """
+
+    ticked = Signal(object, bool)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.rows: list[BatchRow] = []
+        self.measures = True
+        self._places: dict[str, int] = {}
+        self._shown: list[int] = []
+        self._at: dict[int, int] = {}
+        self._segment, self._sort = "All", "Model order"
+        self._stale = False
+        self.counts = dict.fromkeys(SEGMENTS, 0)
+
+    # ---- what is shown
+
+    def set_rows(self, rows: Sequence[BatchRow], measures: bool) -> None:
+        """Show other rows; the same tensors as before keep their places."""
+        same = len(rows) == len(self.rows) and all(new.name == old.name
+                                                   for new, old in zip(rows, self.rows, strict=True))  # fmt: skip
+        self.measures = measures
+        if same:
+            self.rows = list(rows)
+            self.counts = _counted(self.rows)
+            self._arrange()
+            return
+        self.beginResetModel()
+        self.rows = list(rows)
+        self.counts = _counted(self.rows)
+        self._places = {row.name: place for place, row in enumerate(rows)}
+        self._take(self._order())
+        self.endResetModel()
+
+    def update(self, rows: Iterable[BatchRow]) -> None:
+        """Take in rows of which more is known; a filter or an order they change waits for `settle`."""
+        low, high = len(self._shown), -1
+        for row in rows:
+            place = self._places.get(row.name)
+            if place is None:
+                continue
+            old, self.rows[place] = self.rows[place], row
+            for name in SEGMENTS:
+                self.counts[name] += _PASSES[name](row) - _PASSES[name](old)
+            at = self._at.get(place)
+            if at is not None:
+                low, high = min(low, at), max(high, at)
+        if high >= 0:
+            self.dataChanged.emit(self.index(low, 0), self.index(high, len(HEADERS) - 1))
+        self._stale = self._segment != "All" or self._sort in ("Changes", "Hazards")
+
+    def settle(self) -> None:
+        """Filter and sort again, if what came since may have changed either."""
+        if self._stale:
+            self._stale = False
+            self._arrange()
+
+    def show_segment(self, name: str) -> None:
+        """Show the rows of one segment."""
+        self._segment = name
+        self._arrange()
+
+    def sort_by(self, name: str) -> None:
+        """Put the rows in another order."""
+        self._sort = name
+        self._arrange()
+
+    def _arrange(self) -> None:
+        order = self._order()
+        if order == self._shown:
+            if order:
+                self.dataChanged.emit(self.index(0, 0), self.index(len(order) - 1, len(HEADERS) - 1))
+            return
+        self.beginResetModel()
+        self._take(order)
+        self.endResetModel()
+
+    def _take(self, order: list[int]) -> None:
+        self._shown = order
+        self._at = {place: at for at, place in enumerate(order)}
+
+    def _order(self) -> list[int]:
+        passes = _PASSES[self._segment]
+        order = [place for place, row in enumerate(self.rows) if passes(row)]
+        rows = self.rows
+        if self._sort == "Name":
+            order.sort(key=lambda place: rows[place].name)
+        elif self._sort == "Changes":
+            order.sort(key=lambda place: -rows[place].changed)
+        elif self._sort == "Hazards":
+            order.sort(key=lambda place: -_GRAVITY.get(chip_of(rows[place]).level, 0))
+        elif self._sort == "Size":
+            order.sort(key=lambda place: -(0 if (spec := rows[place].before) is None else spec.nbytes))
+        return order
+
+    def row(self, at: int) -> BatchRow | None:
+        """Return a row that is shown."""
+        return self.rows[self._shown[at]] if 0 <= at < len(self._shown) else None
+
+    def place_of(self, name: str) -> int:
+        """Return where a tensor is shown; -1 where it is not."""
+        return self._at.get(self._places.get(name, -1), -1)
+
+    @property
+    def total(self) -> Total:
+        """The sums over all rows, shown or not."""
+        return Total.of(self.rows)
+
+    # ---- boxes
+
+    def tick(self, rows: Sequence[BatchRow], on: bool) -> None:
+        """Take tensors in or leave them, at once in the picture of it; whoever listens works out what follows."""
+        names = list(dict.fromkeys(name for row in rows for name in row.names))
+        changed = []
+        for name in names:
+            place = self._places.get(name)
+            if place is not None:
+                row = self.rows[place]
+                changed.append(replace(row, state=IN if on else LEFT, why="" if on else name))
+        self.update(changed)
+        self.ticked.emit(names, on)
+
+    # ---- Qt's questions
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Return how many rows are shown."""
+        return 0 if parent.isValid() else len(self._shown)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Return how many columns there are."""
+        return 0 if parent.isValid() else len(HEADERS)
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Say that the first column is a box."""
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+        return flags | Qt.ItemFlag.ItemIsUserCheckable if index.column() == Column.TICK else flags
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return a column's heading."""
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(HEADERS):
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return HEADERS[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            right = section in (Column.SHAPE, Column.CHANGES)
+            side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a cell shows."""
+        row = self.row(index.row()) if index.isValid() else None
+        if row is None:
+            return None
+        if role == ROW:
+            return row
+        if role == Qt.ItemDataRole.CheckStateRole and index.column() == Column.TICK:
+            return Qt.CheckState.Unchecked if row.state == LEFT else Qt.CheckState.Checked
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.text(row, Column(index.column()))
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tooltip(row, Column(index.column()))
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            words = self.text(row, Column(index.column())) or ""
+            return f"{row.name}, {row.state}" if index.column() == Column.TICK else words
+        return None
+
+    def text(self, row: BatchRow, column: Column) -> str:
+        """Return what a column says of a row, as it is copied too."""
+        if column == Column.TENSOR:
+            return row.name
+        if column == Column.SHAPE:
+            return "" if row.before is None else shape_text(row.before.shape)
+        if column == Column.BEFORE:
+            return before_text(row)
+        if column == Column.AFTER:
+            return after_text(row)
+        if column == Column.CHANGES:
+            return changes_text(row) if self.measures else ""
+        return chip_of(row, measures=self.measures).text if column == Column.HAZARDS else ""
+
+    def _tooltip(self, row: BatchRow, column: Column) -> str:
+        if column == Column.HAZARDS:
+            lines = [hazard.message for hazard in row.hazards]
+            reason = {LEFT: f"Left as it is by {row.why}", TIED: f"Tied to {row.why}: it gets the same values"}
+            return "\n".join([*filter(None, [reason.get(row.state, "")]), *lines])
+        if column == Column.TICK:
+            return "Take it in  Space" if row.state == LEFT else "Leave it as it is  Space"
+        return row.name if column == Column.TENSOR else row.line if column == Column.AFTER else ""
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Tick a row, or take its tick away."""
+        row = self.row(index.row())
+        if role != Qt.ItemDataRole.CheckStateRole or row is None:
+            return False
+        self.tick([row], Qt.CheckState(value) == Qt.CheckState.Checked)
+        return True

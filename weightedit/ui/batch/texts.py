@@ -1,0 +1,155 @@
+"""What the rows and totals of an edit of many tensors say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from weightedit.core.batch import IN, LEFT, REFUSED, TIED, WHOLE_NUMBERS, BatchRow
+from weightedit.core.dtypes import DTYPES
+from weightedit.core.numbers import count_text, shape_text, statistic_text
+from weightedit.core.sketch import Sketch
+
+WAITING = "…"
+LARGE = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"))
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """What the last column says of a row: a level of hazard, `ok`, `quiet` or nothing, and words."""
+
+    level: str
+    text: str
+
+
+def is_whole(row: BatchRow) -> bool:
+    """Whether a tensor holds whole numbers or flags."""
+    return row.before is not None and DTYPES[row.before.dtype].family in ("int", "uint", "bool")
+
+
+def range_text(sketch: Sketch | None) -> str:
+    """Return how far values reach on either side of 0, `±0.888`; an en dash where none is finite."""
+    if sketch is None:
+        return ""
+    if sketch.largest is None:
+        return "–" if sketch.count else "empty"
+    return f"±{statistic_text(sketch.largest)}"
+
+
+def before_text(row: BatchRow) -> str:
+    """Return what stands beside the picture of a tensor as it is."""
+    if row.measured is not None and row.measured.before is not None and row.state == IN:
+        return range_text(row.measured.before)
+    return "" if row.before is None else DTYPES[row.before.dtype].short
+
+
+def after_text(row: BatchRow) -> str:
+    """Return what stands beside the picture of what it becomes."""
+    if row.state == LEFT:
+        return "left as is"
+    if row.line:
+        return row.line.removeprefix(f"{row.name} becomes ").removeprefix(f"{row.name} ")
+    if row.before is None or row.after is None or row.state == REFUSED:
+        return "–"
+    if row.before.requires_grad != row.after.requires_grad:
+        return "requires grad" if row.after.requires_grad else "no grad"
+    if row.before.dtype != row.after.dtype:
+        return DTYPES[row.after.dtype].short
+    if row.before.shape != row.after.shape:
+        return shape_text(row.after.shape)
+    return "" if row.measured is None else range_text(row.measured.after)
+
+
+def changes_text(row: BatchRow) -> str:
+    """Return how many values change."""
+    if row.state != IN:
+        return "0" if row.state == LEFT else "–"
+    if row.measured is None:
+        return WAITING
+    return count_text(row.changed)
+
+
+def chip_of(row: BatchRow, *, measures: bool = True) -> Chip:
+    """Return what the last column says; `measures` is whether values will be looked at."""
+    if row.state == TIED:
+        return Chip("quiet", f"tied to {row.why}")
+    if row.state == REFUSED:
+        return Chip("refusal", row.why)
+    if row.state == LEFT:
+        return _left_chip(row)
+    hazards = row.hazards
+    if hazards:
+        more = f", +{len(hazards) - 1}" if len(hazards) > 1 else ""
+        title = hazards[0].title
+        return Chip(hazards[0].level, f"{title[:1].lower()}{title[1:]}{more}" if title[1:2].islower() else title + more)
+    return Chip("ok", "none") if row.measured is not None or not measures else Chip("", "")
+
+
+def _left_chip(row: BatchRow) -> Chip:
+    found = row.measured
+    if row.why in WHOLE_NUMBERS and found is not None and found.changed and row.before is not None:
+        return Chip("warning", f"{row.before.dtype}: {would_become(row)}")
+    if row.why == row.name:
+        return Chip("quiet", "not ticked")
+    return Chip("quiet", "as it is" if row.why not in WHOLE_NUMBERS or row.before is None else row.before.dtype)
+
+
+def would_become(row: BatchRow) -> str:
+    """Return what the edit would do to the values of a row that is left: `all would become 0`."""
+    found = row.measured
+    if found is None or not found.changed:
+        return ""
+    after = found.after
+    if after is not None and after.minimum is not None and after.minimum == after.maximum:
+        return f"all would become {statistic_text(after.minimum)}"
+    return f"{count_text(found.changed)} would change"
+
+
+def large_text(count: int) -> str:
+    """Return a count as people say it: `4.33 billion`, `96,400`."""
+    for size, word in LARGE:
+        if count >= size:
+            return f"{count / size:.3g} {word}"
+    return count_text(count)
+
+
+def several(count: int, word: str) -> str:
+    """Return a count and its word: `1 notice`, `3 notices`."""
+    return f"{count_text(count)} {word if count == 1 else 'entries' if word == 'entry' else word + 's'}"
+
+
+def tail_of(name: str) -> tuple[str, str]:
+    """Part a name into the path before and its last two parts."""
+    parts = name.split(".")
+    tail = ".".join(parts[-2:])
+    return name[: len(name) - len(tail)], tail
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The sums over all rows."""
+
+    tensors: int
+    values: int
+    changed: int
+    notices: int
+    warnings: int
+    refused: int
+    left: int
+
+    @classmethod
+    def of(cls, rows: Iterable[BatchRow]) -> Total:
+        """Add rows up."""
+        tensors = values = changed = refused = left = 0
+        levels = {"notice": 0, "warning": 0, "refusal": 0}
+        for row in rows:
+            left += row.state == LEFT
+            refused += row.state == REFUSED
+            tensors += row.is_in
+            if row.state == IN:
+                values += row.total or (0 if row.after is None else row.after.numel)
+                changed += row.changed
+                for hazard in row.hazards:
+                    levels[hazard.level] += 1
+        return cls(tensors, values, changed, levels["notice"], levels["warning"], refused, left)
+
