@@ -1,0 +1,161 @@
+"""What an edit of several tensors leaves as it is: ready patterns to turn on, and others that are typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from weightedit.core.errors import EditRefused
+from weightedit.core.leaving import Left
+from weightedit.ui.flow import FlowLayout
+from weightedit.ui.icons import icon
+from weightedit.ui.pieces import label, restyle
+from weightedit.ui.theme import mono_font
+
+READY = {"*norm*": "*norm*", "dtype:integer": "integer buffers"}
+"""The patterns that are offered ready, and what their chips say."""
+TITLE = "Keep as they are"
+
+
+def pattern_problem(pattern: str) -> str:
+    """Return what is wrong with a pattern, or nothing."""
+    try:
+        Left((pattern,), lambda name: False)
+    except EditRefused as error:
+        return error.hazards[0].message
+    return ""
+
+
+class LeaveField(QWidget):
+    """Chips of patterns, and a line to type more.
+
+    Signals
+    -------
+    changed
+        Other tensors are left now.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.ready: dict[str, QToolButton] = {}
+        self.typed: dict[str, QPushButton] = {}
+        self.edit = QLineEdit()
+        self.note = label("", "caption")
+        self.note.setWordWrap(True)
+        self.note.hide()
+        self._chips = QWidget()
+        self._flow = FlowLayout(4, 4)
+        self._flow.setContentsMargins(0, 0, 0, 0)
+        self._chips.setLayout(self._flow)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(label(TITLE, "section"))
+        for pattern, words in READY.items():
+            chip = QToolButton()
+            chip.setText(words)
+            chip.setCheckable(True)
+            chip.setProperty("kind", "chip")
+            chip.setToolTip(f"Leave {pattern} as it is")
+            chip.setAccessibleName(f"Keep {words}")
+            chip.toggled.connect(lambda _: self.changed.emit())
+            self.ready[pattern] = chip
+            self._flow.addWidget(chip)
+        column.addWidget(self._chips)
+        self.edit.setFont(mono_font(12))
+        self.edit.setProperty("mono", True)
+        self.edit.setPlaceholderText("*bias, dtype:bf16, re:…")
+        self.edit.setAccessibleName(TITLE)
+        self.edit.setToolTip("A name, a pattern, re: with a regular expression, or dtype: with a dtype; Enter adds it")
+        self.edit.returnPressed.connect(self._take_typed)
+        self.edit.textEdited.connect(lambda _: self._say(""))
+        self.edit.installEventFilter(self)
+        column.addWidget(self.edit)
+        column.addWidget(self.note)
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return what is left, ready patterns first."""
+        return (*(pattern for pattern, chip in self.ready.items() if chip.isChecked()), *self.typed)
+
+    def set_patterns(self, patterns: Iterable[str]) -> None:
+        """Show what is left, without saying that it changed."""
+        wanted = list(dict.fromkeys(patterns))
+        for pattern, chip in self.ready.items():
+            chip.blockSignals(True)
+            chip.setChecked(pattern in wanted)
+            chip.blockSignals(False)
+        for pattern in list(self.typed):
+            self._drop(pattern)
+        for pattern in wanted:
+            if pattern not in self.ready:
+                self._add(pattern)
+
+    def focus_order(self) -> Sequence[QWidget]:
+        """Return its parts in the order of the keyboard."""
+        return [*self.ready.values(), *self.typed.values(), self.edit]
+
+    def _take_typed(self) -> None:
+        patterns = [part for part in (one.strip() for one in self.edit.text().split(",")) if part]
+        problem = next(filter(None, map(pattern_problem, patterns)), "")
+        self._say(problem)
+        if problem or not patterns:
+            return
+        self.edit.clear()
+        before = self.patterns()
+        for pattern in patterns:
+            if pattern in self.ready:
+                self.ready[pattern].setChecked(True)
+            elif pattern not in self.typed:
+                self._add(pattern)
+        if self.patterns() != before:
+            self.changed.emit()
+
+    def _say(self, problem: str) -> None:
+        restyle(self.edit, "wrong", "true" if problem else "false")
+        self.note.setText(problem)
+        restyle(self.note, "role", "bad" if problem else "caption")
+        self.note.setVisible(bool(problem))
+
+    def _add(self, pattern: str) -> None:
+        chip = QPushButton(pattern)
+        chip.setProperty("kind", "chip")
+        chip.setIcon(icon("close", 12))
+        chip.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+        chip.setAutoDefault(False)
+        chip.setToolTip(f"{pattern} stays as it is; press to take it out")
+        chip.setAccessibleName(f"Do not keep {pattern}")
+        chip.clicked.connect(lambda _=False: self._take_out(pattern))
+        self.typed[pattern] = chip
+        self._flow.addWidget(chip)
+        chip.show()
+        self._chips.updateGeometry()
+
+    def _take_out(self, pattern: str) -> None:
+        had_focus = self.typed[pattern].hasFocus()
+        self._drop(pattern)
+        if had_focus:
+            self.edit.setFocus()
+        self.changed.emit()
+
+    def _drop(self, pattern: str) -> None:
+        chip = self.typed.pop(pattern)
+        self._flow.removeWidget(chip)
+        chip.hide()
+        chip.deleteLater()
+        self._chips.updateGeometry()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take the last typed chip out with Backspace in the empty line."""
+        if watched is self.edit and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and \
+                event.key() == Qt.Key.Key_Backspace and not self.edit.text() and self.typed:  # fmt: skip
+            self._take_out(list(self.typed)[-1])
+            return True
+        return super().eventFilter(watched, event)
