@@ -1,0 +1,26 @@
+"""Hooks on a Parameter: what bare torch loses with the tensor, and that weightedit takes them along."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+import weightedit
+from tests.torch_behaviour.saying import said
+
+
+def test_tensor_hooks():
+    """A hook is registered on a tensor, and not on its place in a module."""
+    module, seen = nn.Linear(3, 2, bias=False), []
+    module.weight.register_hook(lambda grad: seen.append(tuple(grad.shape)))
+    module.weight = nn.Parameter(torch.ones(2, 2))
+    module(torch.ones(1, 2)).sum().backward()
+    assert seen == [], "torch calls the hooks of the old tensor only"
+    module = nn.Linear(3, 2, bias=False)
+    module.weight.register_hook(lambda grad: seen.append(tuple(grad.shape)))
+    with weightedit.open(module) as doc:
+        hazard = said(doc, "tensor-hooks", "notice", "slice", "weight", region="[:, 0:2]")
+        assert "2 × 2 instead of 2 × 3" in hazard.message
+        doc.apply("slice", "weight", region="[:, 0:2]")
+        module(torch.ones(1, 2)).sum().backward()
+        assert seen == [(2, 2)]
