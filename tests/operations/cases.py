@@ -103,6 +103,7 @@ CASES = [
     write("initialize", None, method="xavier_normal", gain=2),
     write("initialize", None, method="trunc_normal", std=0.02),
     write("initialize", None, method="orthogonal"),
+    rebind("to_device", lambda w: w, device="cpu"),
     rebind("permute_rows", lambda w: w[[3, 1, 5, 0, 2, 4]], order=[3, 1, 5, 0, 2, 4]),
     rebind("permute", lambda w: w.permute(1, 0), dims=[-1, 0]),
     rebind("reshape", lambda w: w.reshape(4, 3, 4), shape=[4, -1, 4]),

@@ -23,6 +23,11 @@ def devices() -> list[str]:
     return ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count())), *_plain_cuda()]
 
 
+def offered() -> list[str]:
+    """Return the devices to choose from: those here, and the first GPU, which files are saved for anywhere."""
+    return list(dict.fromkeys(["cpu", "cuda:0", *(name for name in devices() if name != "cuda")]))
+
+
 def _plain_cuda() -> list[str]:
     import torch
 

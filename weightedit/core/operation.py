@@ -35,8 +35,8 @@ ExpressionText = NewType("ExpressionText", str)
 
 _TYPES = {
     "Number": "number", "int": "integer", "bool": "boolean", "DTypeName": "dtype", "str": "text",
-    "DeviceName": "device", "Values": "values", "TensorSource": "tensor", "TensorSources": "tensors", "Operand": "operand",
-    "Ints": "integers", "Plain": "plain", "ExpressionText": "expression",
+    "DeviceName": "device", "Values": "values", "TensorSource": "tensor", "TensorSources": "tensors",
+    "Operand": "operand", "Ints": "integers", "Plain": "plain", "ExpressionText": "expression",
 }  # fmt: skip
 Subject = Literal["tensor", "entry", "value"]
 Code = Callable[[TensorSpec, Mapping[str, Any]], str]

@@ -75,12 +75,21 @@ def encoding_of(tensor: torch.Tensor) -> str:
     if tensor.layout != torch.strided:
         return str(tensor.layout).removeprefix("torch.").removeprefix("_")
     if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
-        return type(tensor).__name__  # a class of its own, such as DTensor, whose storage is somewhere inside
+        return _own_class(tensor)
     if tensor.is_meta:
         return "meta"
     if tensor.is_quantized:
         return "quantized"
     return "conjugated" if tensor.is_conj() else "negated" if tensor.is_neg() else "plain"
+
+
+def _own_class(tensor: torch.Tensor) -> str:
+    """Return what a class of its own is, whose storage is somewhere inside: `DTensor Shard(dim=0) over 2 ranks`."""
+    name, mesh = type(tensor).__name__, getattr(tensor, "device_mesh", None)
+    if mesh is None:
+        return name
+    placements = ", ".join(map(repr, getattr(tensor, "placements", ())))
+    return f"{name} {placements} over {mesh.size():,} rank{'' if mesh.size() == 1 else 's'}"
 
 
 def _shape_of(tensor: torch.Tensor, encoding: str) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QComboBox, QWidget
 
+from weightedit.core.devices import offered
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.operation import REQUIRED, Parameter
 from weightedit.ui.edit_panel.field import Field
@@ -23,6 +24,8 @@ class ChoiceField(Field):
             values = list(parameter.choices)
         elif parameter.type == "dtype":
             values = [dtype.name for dtype in DTYPES.values() if dtype.family != "opaque"]
+        elif parameter.type == "device":
+            values = offered()
         for value in values:
             self.combo.addItem(str(value), value)
         self.combo.setCurrentIndex(-1)

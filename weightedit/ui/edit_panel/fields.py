@@ -32,7 +32,7 @@ EXAMPLES = {
 
 def field_for(parameter: Parameter, names: list[str], operation: str = "") -> Field:
     """Make the field of an operation's parameter; `names` are the tensors it may name."""
-    if parameter.type in ("dtype", "boolean", "choice"):
+    if parameter.type in ("dtype", "device", "boolean", "choice"):
         return ChoiceField(parameter)
     if parameter.type in ("tensor", "operand"):
         return TensorField(parameter, names)
