@@ -87,7 +87,7 @@ def apply(qtbot, window):
 
 def test_a_file_dropped_on_a_row_of_the_tree_previews_and_applies(qtbot, window, files):
     said = drop(window, row_of(window, "enc.bias"), mime(files / "row.npy"))
-    assert said == "Replace enc.bias with row.npy"
+    assert said == "Paste row.npy into enc.bias"
     settle(qtbot, window)
     assert window.workbench.current()[1] == "enc.bias"
     assert torch.equal(window.current.document.read("enc.bias"), torch.zeros(6))  # only a preview yet
@@ -100,7 +100,7 @@ def test_a_file_dropped_on_a_row_of_the_tree_previews_and_applies(qtbot, window,
 def test_a_file_dropped_on_the_page_is_for_its_tensor_and_asks_which_one(qtbot, window, files):
     show(qtbot, window, "enc.weight")
     said = drop(window, middle(window), mime(files / "parts.safetensors"))
-    assert said == "Replace enc.weight with parts.safetensors"
+    assert said == "Paste parts.safetensors into enc.weight"
     settle(qtbot, window)
     (card,) = window.findChildren(SourceCard)
     listed = [card.list.item(at).text() for at in range(card.list.count())]
@@ -109,8 +109,9 @@ def test_a_file_dropped_on_the_page_is_for_its_tensor_and_asks_which_one(qtbot, 
     QTest.keyClick(card.list, Qt.Key.Key_Down)
     QTest.keyClick(card.list, Qt.Key.Key_Return)
     settle(qtbot, window)
-    assert not window.files.strip.isVisible()
+    assert window.files.strip.notices == [window.files.importing.pasting.card]  # which tensor is answered, how is asked
     apply(qtbot, window)
+    assert not window.files.strip.isVisible()
     assert torch.equal(window.current.document.read("enc.weight"), torch.arange(24.0).reshape(6, 4))
 
 

@@ -1,4 +1,4 @@
-"""What is dropped on the window: files and folders are opened, on a tensor they, or another tensor, take its place."""
+"""What is dropped on the window: files and folders are opened, on a tensor they, or another tensor, are pasted into it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Place = tuple[OpenDocument, str, QRect]
 
 
 class DropMark(QFrame):
-    """The frame around the tensor whose place would be taken, with a word on what would happen."""
+    """The frame around the tensor that would be pasted into, with a word on what would happen."""
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
@@ -80,7 +80,7 @@ class Dropping(QObject):
             self.mark.hide()
         else:
             what = Path(paths[0]).name if tensor is None else tensor.name
-            self.mark.show_at(place[2], f"Replace {place[1]} with {what}")
+            self.mark.show_at(place[2], f"Paste {what} into {place[1]}")
         if paths:
             self._window.start.mark_drop(True)
         if paths or place is not None:

@@ -9,12 +9,13 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
-from weightedit.core.edit import Edit, TensorName, TensorValue
-from weightedit.core.numbers import bytes_text
+from weightedit.core.edit import TensorName, TensorValue
+from weightedit.core.numbers import bytes_text, shape_text
 from weightedit.ui.clipboard import put
 from weightedit.ui.collecting import paused
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.file_dialogs import ask_tensor_file
+from weightedit.ui.pasting import Pasting
 from weightedit.ui.reload_notice import NoticeStrip
 from weightedit.ui.source_card import Offered, SourceCard
 from weightedit.ui.tasks import TaskProgress
@@ -29,7 +30,7 @@ Source = TensorName | TensorValue
 
 
 class Importing(QObject):
-    """Fills the edit panel with a replacement, which shows what would happen before it is applied.
+    """Finds out what is pasted and where; how, the person is asked, and sees what would happen before it is applied.
 
     Parameters
     ----------
@@ -43,6 +44,7 @@ class Importing(QObject):
         super().__init__(window)
         self._window, self._strip = window, strip
         self._card: SourceCard | None = None
+        self.pasting = Pasting(window, strip)
         window.documents.removed.connect(lambda _: self._drop_card())
 
     # ---- what it is about
@@ -196,9 +198,9 @@ class Importing(QObject):
     # ---- the edit panel
 
     def fill(self, found: OpenDocument, name: str, source: Source, shape: tuple[int, ...] | None) -> None:
-        """Show a tensor and the form of the edit that puts `source` in its place, which previews it.
+        """Show a tensor and ask how `source` goes into its place; the edit panel previews the answer.
 
-        Where cells of just the source's shape are selected in the tensor, they alone get its values.
+        Where cells of just the source's shape are selected in the tensor, its values may go into them alone.
         """
         window = self._window
         slot = found.document.find(name)
@@ -207,15 +209,16 @@ class Importing(QObject):
         window.show_tensor(found, name)
         window.workbench.tabs.keep(window.workbench.page)
         region = _region_of(window, slot, shape)
-        if region is None:
-            edit = Edit("replace", (name,), None, {"source": source})
-        else:
-            edit = Edit("set", (name,), region, {"values": source})
-        panel = window.workbench.edit_panel
-        panel.form.take(edit)
-        panel.form.target.setFocus()
-        what = name if region is None else f"{name} {region}"
-        window.status.say(f"Replace {what}: look at the preview below, then apply.", "notice")
+        self.pasting.ask(found, name, source, _what(source), region)
+        window.status.say("Look at the preview below, then apply.", "notice")
+
+
+def _what(source: Source) -> str:
+    """Return what is pasted, as the choice calls it."""
+    if isinstance(source, TensorValue):
+        return f"{shape_text(source.shape)} values of {source.dtype}"
+    file = "" if source.file is None else Path(source.file).name
+    return f"{source.tensor} of {file}" if file and source.tensor else source.tensor or file
 
 
 def _region_of(window: MainWindow, slot: Slot, shape: tuple[int, ...] | None) -> str | None:
