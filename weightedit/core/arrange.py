@@ -75,7 +75,7 @@ def walk_again(document: Document) -> None:
     with collector_paused():
         known = [*document.slots, *document.absent]
         inventory = _inventory(document, known)
-        kept = _matched(known, inventory.slots)
+        kept = matched(known, inventory.slots)
         for entry in inventory.entries:
             if entry.slot is not None:
                 entry.slot = kept.get(id(entry.slot), entry.slot)
@@ -85,25 +85,25 @@ def walk_again(document: Document) -> None:
         document.absent = [slot for slot in known if id(slot) not in present]
 
 
-def _matched(known: Sequence[Slot], found: Sequence[Slot]) -> dict[int, Slot]:
+def matched(known: Sequence[Slot], found: Sequence[Slot]) -> dict[int, Slot]:
     """Return the slot that each one found was before, by id: first at the same key, then anywhere in its container.
 
     A container that is reached by several paths has several slots at one key; they are taken in their order.
     """
-    exact = _listed(known, lambda slot: (id(slot.owner), id(slot.held), _key(slot.key)))
+    exact = _listed(known, lambda slot: (id(slot.owner), id(slot.held), key_of(slot.key)))
     kept: dict[int, Slot] = {}
     left = []
     for slot in found:
-        same = exact.get((id(slot.owner), id(slot.held), _key(slot.key)))
+        same = exact.get((id(slot.owner), id(slot.held), key_of(slot.key)))
         if same:
-            kept[id(slot)] = _moved(same.pop(0), slot)
+            kept[id(slot)] = moved(same.pop(0), slot)
         else:
             left.append(slot)
     unused = [slot for slots in exact.values() for slot in slots] if left else []
     loose = _listed(unused, lambda slot: (id(slot.owner), id(slot.held)))
     for slot in left:
         if same := loose.get((id(slot.owner), id(slot.held))):
-            kept[id(slot)] = _moved(same.pop(0), slot)
+            kept[id(slot)] = moved(same.pop(0), slot)
         else:
             slot.saved = ("", slot.held)  # it is in no file yet
     return kept
@@ -125,10 +125,12 @@ def _inventory(document: Document, known: Sequence[Slot]) -> Inventory:
     return objects.walk(document.origin.root)
 
 
-def _key(key: Any) -> Any:
+def key_of(key: Any) -> Any:
+    """Return what tells a key from others of its container."""
     return key if type(key) is str else (type(key), key)  # 1, 1.0 and True are one key to a dict
 
 
-def _moved(old: Slot, new: Slot) -> Slot:
+def moved(old: Slot, new: Slot) -> Slot:
+    """Return a slot that was there before, at the place where it was found now."""
     old.key, old.path, old.name = new.key, new.path, new.name
     return old

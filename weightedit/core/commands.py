@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from weightedit.core.arrange import Arrange, pairs_of, same_pairs
+from weightedit.core.errors import EditRefused
+from weightedit.core.hazards import refusal
 from weightedit.core.region import Box
 from weightedit.core.slots import Described, HeldTensor, Slot, at, put
 from weightedit.core.source import ByteSource
@@ -77,6 +79,8 @@ class LiveWrite:
         Do the copying; `stage` and `reading` supply them, so that this room needs no torch.
     pieces
         (box, bytes before, bytes after) in the order they are written.
+    fits
+        Says whether the tensor still has the shape and dtype the pieces are of: code may give it others by `.data`.
     """
 
     tensor: Any
@@ -85,6 +89,7 @@ class LiveWrite:
     read: Callable[[Any, Box], bytes]
     mark: Callable[[], ByteSource]
     pieces: list[tuple[Box, memoryview, memoryview]]
+    fits: Callable[[Any], bool]
     before: ByteSource | None = None
     after: ByteSource | None = None
 
@@ -100,6 +105,7 @@ class LiveWrite:
             for box, _, after in self.pieces:
                 done += 1
                 self.write(self.tensor, box, after)
+            self._read_back()
         except BaseException:
             for box, before, _ in self.pieces[:done]:
                 self.write(self.tensor, box, before)
@@ -107,6 +113,15 @@ class LiveWrite:
         self.before = self.storage.content
         self.after = self.after or self.mark()
         self.storage.content = self.after
+
+    def _read_back(self) -> None:
+        """Refuse a tensor of a class that takes a write and does not keep it."""
+        lost = [box for box, _, after in self.pieces if self.read(self.tensor, box) != after]
+        if lost:
+            raise EditRefused([refusal(
+                "lost-write", f"A {type(self.tensor).__name__} did not keep what was written into it",
+                f"{len(lost):,} of {len(self.pieces):,} regions read back other values than copy_ was given, the first "
+                f"of them {lost[0]}; the old ones were put back.", count=len(lost))])  # fmt: skip
 
     def undo(self) -> None:
         """Write the old values back."""
@@ -135,6 +150,8 @@ class Rebind:
     is_untouched
         Says whether a live tensor still has the bytes it was made with. Its version counter would not do: it
         counts our own later writes and undos, and leaves out writes through `.data`.
+    digest, left
+        Returns the hash of what the old live tensor holds; what that was when undo put it back.
     """
 
     slots: list[Slot]
@@ -142,11 +159,14 @@ class Rebind:
     after: tuple[HeldTensor, Described]
     nbytes: int
     is_untouched: Callable[[], bool] | None = None
+    digest: Callable[[], bytes] | None = None
+    left: bytes | None = None
 
     def do(self) -> None:
         """Show the new tensor in every slot; if one cannot take it, all have the old one again."""
         try:
             self._bind(*self.after)
+            self._look_back()
         except BaseException:
             self._bind(*self.before, only=[slot for slot in self.slots if at(slot) is self.after[1].live])
             raise
@@ -154,6 +174,26 @@ class Rebind:
     def undo(self) -> None:
         """Put the same object back."""
         self._bind(*self.before)
+        self.left = None if self.digest is None else self.digest()
+
+    def _look_back(self) -> None:
+        """Refuse an owner of a class that takes a tensor and does not keep it."""
+        live = self.after[1].live
+        lost = [slot for slot in self.slots if live is not None and at(slot) is not live]
+        if lost:
+            raise EditRefused([refusal(
+                "lost-write", f"A {type(lost[0].owner).__name__} did not keep the new tensor of {lost[0].name}",
+                "Setting it by attribute left another tensor there; the old one was put back.",
+                targets=[slot.name for slot in lost], count=len(lost))])  # fmt: skip
+
+    @property
+    def was_changed_since_undo(self) -> bool:
+        """Whether redo would put away something that other code did since."""
+        live = self.before[1].live
+        if live is None:
+            return False
+        moved = any(at(slot) is not live for slot in self.slots)
+        return moved or (self.digest is not None and self.left is not None and self.digest() != self.left)
 
     def _bind(self, held: HeldTensor, described: Described, only: list[Slot] | None = None) -> None:
         held.bind(described)
@@ -252,8 +292,7 @@ def changed_since_undo(command: Command) -> bool:
     if isinstance(command, LiveWrite):
         return any(command.read(command.tensor, box) != before for box, before, _ in command.pieces)
     if isinstance(command, Rebind):
-        live = command.before[1].live
-        return live is not None and any(at(slot) is not live for slot in command.slots)
+        return command.was_changed_since_undo
     return isinstance(command, Arrange) and not same_pairs(pairs_of(command.owner), command.before)
 
 

@@ -200,6 +200,8 @@ class Document(Snapshotting):
     def settle(self, step: Step) -> None:
         """Look at slots and names again after a step was done or undone; the one who moved tells subscribers."""
         self.version += 1
+        if self.origin.marks is not None:
+            self.origin.marks.renew(slot for slot in self.slots if slot.name in step.names)
         if any(isinstance(command, Arrange) or (isinstance(command, SetAttributes) and isinstance(command.owner, dict))
                for command in step.commands):  # fmt: skip
             walk_again(self)
@@ -211,9 +213,43 @@ class Document(Snapshotting):
 
     def _tell(self, steps: Sequence[Step]) -> None:
         if steps:
-            change = Change(*joined(steps))
-            for callback in tuple(self._subscribers):
-                callback(change)
+            self._announce(Change(*joined(steps)))
+
+    def _announce(self, change: Change) -> None:
+        for callback in tuple(self._subscribers):
+            callback(change)
+
+    def tell_outside(self, names: Collection[str], structure: bool = False) -> None:
+        """Tell subscribers that other code changed live tensors; nothing enters the history.
+
+        Parameters
+        ----------
+        names
+            Of the tensors.
+        structure
+            Whether slots came, went, or hold other tensors.
+        """
+        with self._lock:
+            self.version += 1
+            if structure:
+                self._index()
+            self._announce(Change(frozenset(names), dict.fromkeys(names), structure))
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Let no edit happen meanwhile."""
+        with self._lock:
+            yield
+
+    @contextmanager
+    def unless_busy(self) -> Iterator[bool]:
+        """Let no edit happen meanwhile, or yield False at once where one is under way."""
+        free = self._lock.acquire(blocking=False)
+        try:
+            yield free
+        finally:
+            if free:
+                self._lock.release()
 
     def resolve(self, name: TensorName) -> PinnedTensor:
         """Find a tensor argument: in this document, or in the file it names; without a name, the only one there."""

@@ -6,10 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightedit.core.commands import changed_since_undo, do_all, undo_all
+from weightedit.core.commands import LiveWrite, changed_since_undo, do_all, undo_all
 from weightedit.core.consent import changed_elsewhere, check_hazards
+from weightedit.core.errors import EditRefused
+from weightedit.core.hazards import refusal
 from weightedit.core.history import Layout, Step
-from weightedit.core.slots import Slot
+from weightedit.core.slots import Slot, at
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -41,6 +43,7 @@ def move(document: Document, to: int, accept: Collection[str] | str) -> list[Ste
 
 
 def _over(document: Document, step: Step, back: bool, accept: Collection[str] | str) -> None:
+    _check_live_tensors(document, step, back, accept)
     if back:
         if any(command.was_changed_elsewhere() for command in step.commands):
             check_hazards([changed_elsewhere(step, "Undo puts the values before the edit back")], accept)
@@ -50,6 +53,22 @@ def _over(document: Document, step: Step, back: bool, accept: Collection[str] | 
             check_hazards([changed_elsewhere(step, "Redo writes over it")], accept)
         do_all(step.commands)
     document.settle(step)
+
+
+def _check_live_tensors(document: Document, step: Step, back: bool, accept: Collection[str] | str) -> None:
+    """Ask before writing into a tensor that other code put away, and refuse where it has another shape or dtype."""
+    writes = [command for command in step.commands if isinstance(command, LiveWrite)]
+    if not writes:
+        return
+    what, names = "undone" if back else "done again", tuple(sorted(step.names))
+    if any(not command.fits(command.tensor) for command in writes):
+        title = f"An edit of {', '.join(names)} cannot be {what}"
+        detail = "Other code gave the tensor another shape or dtype since, and the values kept for it do not fit."
+        raise EditRefused([refusal("shape-mismatch", title, detail, targets=names)])
+    there = {id(at(slot)) for slot in document.slots}
+    if any(id(command.tensor) not in there for command in writes):
+        told = "It writes into the tensor that was there, which stays where other code keeps it"
+        check_hazards([changed_elsewhere(step, told)], accept)
 
 
 def joined(steps: Sequence[Step]) -> tuple[frozenset[str], dict[str, list[str] | None], bool]:

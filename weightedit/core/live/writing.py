@@ -44,8 +44,12 @@ def live_write(plan: Plan, target: Target, described: Described, shop: Workshop)
     def read(tensor: Any, box: Box) -> bytes:
         return bytes(bytes_of(selected(tensor, box).cpu()))
 
-    untyped = described.live.untyped_storage()
-    return LiveWrite(described.live, described.storage, write, read, lambda: LiveBytes(untyped), kept)
+    untyped, shape, number = described.live.untyped_storage(), described.live.shape, described.live.dtype
+
+    def fits(tensor: Any) -> bool:
+        return bool(tensor.shape == shape and tensor.dtype == number)
+
+    return LiveWrite(described.live, described.storage, write, read, lambda: LiveBytes(untyped), kept, fits)
 
 
 def _narrowed(piece: Piece) -> tuple[Box, np.ndarray[Any, Any]]:
