@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QToolButton
 
 from tests.ui.conftest import wait_ready
+from tests.ui.hand import Hand
 from weightedit.core.hazard_kinds import KINDS
 
 
@@ -52,3 +55,25 @@ def test_it_opens_at_a_kind(qtbot, open_window):
     assert page.text.toPlainText().startswith(KINDS["unties"].title)
     assert "head.weight is embed.weight" in page.text.toPlainText()
     assert not page.show_kind("no such kind")
+
+
+def test_a_card_leads_to_its_paragraph_and_esc_back(qtbot, open_window):
+    """The ? of a hazard's card, by keyboard; what was filled in is still there afterwards."""
+    hand = Hand(qtbot, open_window(real=True)).take({"w": torch.ones(3), "v": torch.ones(3)})
+    hand.go("w")
+    hand.fill("scale", Factor="1e39")
+    assert {kind for kind, _ in hand.kinds()} == {"overflow"}
+    (card,) = hand.panel.hazards.cards
+    (why,) = card.findChildren(QToolButton)
+    assert why.accessibleName() == "What PyTorch does silently: Values past the range"
+    assert why.focusPolicy() & Qt.FocusPolicy.TabFocus
+    why.setFocus()
+    QTest.keyClick(why, Qt.Key.Key_Space)
+    hand.rest()
+    page = hand.window.aside.current
+    assert page.text.toPlainText().startswith(KINDS["overflow"].title)
+    QTest.keyClick(page.list, Qt.Key.Key_Escape)
+    hand.rest()
+    assert hand.window.aside.current is None
+    assert {kind for kind, _ in hand.kinds()} == {"overflow"}
+    assert hand.can_apply

@@ -118,6 +118,20 @@ class Aside:
         self._window = window
         self._pages: dict[str, AsidePage] = {}
         self.current: AsidePage | None = None
+        window.ready.connect(self._join)
+
+    def _join(self) -> None:
+        work = self._window.workbench
+        if work is not None and hasattr(work, "edit_panel"):
+            work.edit_panel.hazards.explained.connect(self.explain)
+
+    def explain(self, kind: str) -> None:
+        """Show what PyTorch does silently, at the paragraph of a kind of hazard."""
+        from weightedit.ui.silently_help import SilentlyHelp
+
+        page = self.open("silently")
+        assert isinstance(page, SilentlyHelp)
+        page.show_kind(kind)
 
     def _make(self, name: str) -> AsidePage:
         from weightedit.ui.about import AboutPage

@@ -129,6 +129,7 @@ def _space(document: QTextDocument) -> None:
             shape = block.blockFormat()
             shape.setTopMargin(0 if is_code and was_code else 10)
             shape.setLeftMargin(12 if is_code else shape.leftMargin())
+            shape.setNonBreakableLines(False)  # a long line goes on below: scrolling sideways hides its end
             cursor.setBlockFormat(shape)
         else:
             lines = table.format()

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from weightedit.core.hazard_groups import HazardGroup
+from weightedit.core.hazard_kinds import KINDS
 from weightedit.core.hazards import Hazard
+from weightedit.core.hazards_page import TITLE
 from weightedit.core.labels import called
 from weightedit.ui.edit_panel.hazard_words import breakable
 from weightedit.ui.errors_view import Notice, wrapping
-from weightedit.ui.flow import FlowLayout
-from weightedit.ui.pieces import label
+from weightedit.ui.flow import SEPARATOR, FlowLayout
+from weightedit.ui.pieces import icon_button, label
 
 EDGES = 6
 """Pixels of a link that are not text: 2 of padding and 1 of border at either side."""
+HEIGHT = 18
+"""Of a link; the style sheet has 16 and the border."""
 MOST_LISTED = 100
 """Hazards of a group that are listed when it is unfolded."""
 
@@ -39,7 +43,12 @@ class Link(QPushButton):
 
     def sizeHint(self) -> QSize:
         """Want room for the whole text."""
-        return QSize(self.fontMetrics().horizontalAdvance(self._whole) + EDGES, super().sizeHint().height())
+        self.ensurePolished()  # the style sheet says which font
+        return QSize(self.fontMetrics().horizontalAdvance(self._whole) + EDGES, HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        """Need little: what does not fit is cut."""
+        return QSize(20, HEIGHT)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Show as much of the text as there is room for."""
@@ -81,9 +90,12 @@ class HazardCard(Notice):
     -------
     place
         (tensor name, region) to show.
+    explained
+        (kind) whose paragraph of *What PyTorch does silently* is asked for.
     """
 
     place = Signal(str, str)
+    explained = Signal(str)
 
     def __init__(self, group: HazardGroup) -> None:
         super().__init__(group.level, breakable(group.title), breakable(group.detail))
@@ -92,17 +104,26 @@ class HazardCard(Notice):
         self.links: list[Link] = []
         self._row = QWidget()
         self._row.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self._flow = FlowLayout(5, 3, self._row)
+        self._flow = FlowLayout(5, 2, self._row)
+        self._flow.setContentsMargins(0, 0, 0, 0)
         self.column.addWidget(self._row)
         self._row.hide()
         self.setMinimumWidth(10)
         self.listed: QWidget | None = None
+        known = KINDS.get(group.kind)
+        row = self.layout()
+        if known is not None and known.torch and isinstance(row, QHBoxLayout):
+            why = icon_button("help", f"{TITLE}: {known.title}", 18, 12)
+            why.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            why.clicked.connect(lambda: self.explained.emit(group.kind))
+            row.addWidget(why, 0, Qt.AlignmentFlag.AlignTop)
+            row.setSpacing(6)
+            row.setContentsMargins(8, 8, 4, 8)
 
     def add_link(self, text: str) -> Link:
         """Add a link, parted from the one before by a dot."""
         if self.links:
-            dot = label("·", "caption")
-            self._flow.addWidget(dot)
+            self._flow.addWidget(_dot())
         link = Link(text)
         self.links.append(link)
         self._flow.addWidget(link)
@@ -128,7 +149,7 @@ class HazardCard(Notice):
 
         go.clicked.connect(lambda: step(1))
         if len(found) > 1:
-            dot = label("·", "caption")
+            dot = _dot()
             self._flow.addWidget(dot)
             back = Link("Previous place")
             self._flow.addWidget(back)
@@ -167,6 +188,14 @@ class HazardCard(Notice):
         return made
 
 
+def _dot() -> QLabel:
+    """Make what parts two links."""
+    made = label("·", "secondary")
+    made.setProperty(SEPARATOR, True)
+    made.setFixedHeight(18)
+    return made
+
+
 class _Line(QWidget):
     """One hazard of a group: its tensor, which leads to its first place, and its title."""
 
@@ -180,6 +209,8 @@ class _Line(QWidget):
         link.setToolTip(hazard.message)
         link.clicked.connect(lambda: card.place.emit(*(places[0] if places else (name, ""))))
         row = QWidget()
-        FlowLayout(0, 0, row).addWidget(link)
+        flow = FlowLayout(0, 0, row)
+        flow.setContentsMargins(0, 0, 0, 0)
+        flow.addWidget(link)
         column.addWidget(row)
         column.addWidget(wrapping(breakable(hazard.title), "caption"))

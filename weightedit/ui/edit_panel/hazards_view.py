@@ -12,12 +12,12 @@ from weightedit.core.edit import Edit
 from weightedit.core.hazard_groups import as_text, grouped
 from weightedit.core.hazards import Hazard
 from weightedit.core.operation import Operation
-from weightedit.ui.edit_panel.hazard_card import HazardCard
+from weightedit.ui.edit_panel.hazard_card import HazardCard, Link
 from weightedit.ui.edit_panel.hazard_words import alternative_text, alternatives, breakable, cost_text
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.errors_view import wrapping
 from weightedit.ui.flow import FlowLayout
-from weightedit.ui.pieces import IconLabel, icon_button, label, restyle
+from weightedit.ui.pieces import IconLabel, label, restyle
 
 __all__ = ["HazardsView", "alternative_text", "breakable", "cost_text"]
 
@@ -38,10 +38,13 @@ class HazardsView(QWidget):
         (Edit) that a person picked instead.
     place
         (tensor name, region) to show.
+    explained
+        (kind) whose paragraph of *What PyTorch does silently* is asked for.
     """
 
     alternative = Signal(object)
     place = Signal(str, str)
+    explained = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,10 +59,6 @@ class HazardsView(QWidget):
             count.hide()  # an empty one would take its share of the room
             head.addWidget(count)
         head.addStretch(1)
-        self.copy_button = icon_button("copy", "Copy the hazards as text", 22, 12)
-        self.copy_button.clicked.connect(self.copy)
-        self.copy_button.hide()
-        head.addWidget(self.copy_button)
         self._inner = QWidget()
         self._column = QVBoxLayout(self._inner)
         self._column.setContentsMargins(0, 0, 8, 0)
@@ -80,7 +79,6 @@ class HazardsView(QWidget):
         """Show nothing."""
         self._empty()
         self.hazards = []
-        self.copy_button.hide()
         for count in self.counts:
             count.setText("")
             count.hide()
@@ -106,7 +104,6 @@ class HazardsView(QWidget):
         """Show cards, refusals first; many of a kind are one card."""
         self.clear()
         self.hazards = list(hazards)
-        self.copy_button.setVisible(bool(hazards))
         for (level, _), count in zip(LEVELS, self.counts, strict=True):
             number = sum(hazard.level == level for hazard in hazards)
             count.setText(f"{number:,} {level}{'s' if number > 1 else ''}" if number else "")
@@ -125,11 +122,16 @@ class HazardsView(QWidget):
             card.add_places()
             card.add_list()
             card.place.connect(self.place)
+            card.explained.connect(self.explained)
             self._column.addWidget(card)
         if avoiding:
             self._column.addWidget(self._ways_out(avoiding))
         if complete and not any(hazard.level == "refusal" for hazard in hazards):
             self._say_what_does_not(hazards)
+        if hazards:
+            copy = Link("Copy as text")
+            copy.clicked.connect(self.copy)
+            self._column.addWidget(copy, 0, Qt.AlignmentFlag.AlignLeft)
         self._column.addStretch(1)
 
     def _say_what_does_not(self, hazards: Sequence[Hazard]) -> None:
@@ -151,6 +153,7 @@ class HazardsView(QWidget):
         column.addWidget(label("Edits that avoid it", "section"))
         row = QWidget()
         flow = FlowLayout(6, 6, row)
+        flow.setContentsMargins(0, 0, 0, 0)
         for said, edit in offered:
             button = QPushButton(said)
             button.setProperty("small", True)
