@@ -102,7 +102,8 @@ def test_keys_choose_go_on_and_leave(qtbot, window):
     assert focus() is card.segments.buttons["Replace"], "the keys are on the choice"
     for key, name, operation in ((Qt.Key.Key_T, "Tie", "tie"), (Qt.Key.Key_C, "Copy values", "set"),
                                  (Qt.Key.Key_R, "Replace", "replace"), (Qt.Key.Key_Right, "Tie", "tie"),
-                                 (Qt.Key.Key_Right, "Copy values", "set"), (Qt.Key.Key_Left, "Tie", "tie")):  # fmt: skip
+                                 (Qt.Key.Key_Right, "Copy values", "set"),
+                                 (Qt.Key.Key_Left, "Tie", "tie")):  # fmt: skip
         QTest.keyClick(focus(), key)
         settle(qtbot, window)
         assert (card.segments.current, request(window).operation) == (name, operation)

@@ -1,4 +1,4 @@
-"""What is dropped on the window: files and folders are opened, on a tensor they, or another tensor, are pasted into it."""
+"""What is dropped on the window: files and folders are opened; on a tensor they, or another one, are pasted into it."""
 
 from __future__ import annotations
 

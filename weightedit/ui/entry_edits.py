@@ -19,7 +19,8 @@ from weightedit.ui.tasks import TaskProgress
 if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow
 
-ACTIONS = ("rename", "set-value", "duplicate-entry", "move-entry-up", "move-entry-down", "delete-entry")
+ACTIONS = ("rename", "set-value", "duplicate-entry", "move-entry-up", "move-entry-down", "delete-entry", "tie", "untie",
+           "retie")  # fmt: skip
 """What the menu of a row offers."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weightedit.ui.actions import cells, edit, file, heatmap, operations, select, tree, view, window
+from weightedit.ui.actions import cells, edit, file, heatmap, operations, select, sharing, tree, view, window
 from weightedit.ui.actions.action import MENUS, Action, Reach, key_text, lettered, plain
 from weightedit.ui.actions.bound import Bound
 from weightedit.ui.actions.needs import NEEDS, Need
@@ -16,6 +16,7 @@ ACTIONS: tuple[Action, ...] = (
     *view.ACTIONS,
     *heatmap.ACTIONS,
     *tree.ACTIONS,
+    *sharing.ACTIONS,
     *operations.ACTIONS,
     *window.ACTIONS,
 )

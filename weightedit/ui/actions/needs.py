@@ -62,6 +62,8 @@ NEEDS = {
     "value": Need("Needs a value that can be typed, selected in the tree",
                   lambda at: at.window.tree.tree.value_can_be_typed()),
     "selected": Need("Needs a tensor selected in the tree", lambda at: at.window.tree.tree.is_picked("tensor")),
+    "several": Need("Needs two or more tensors selected in the tree",
+                    lambda at: len(at.window.tree.tree.selected_tensors()) > 1),
     "any-tensor": Need("Needs a tensor that is shown, or selected in the tree",
                        lambda at: _has_tensor(at) or at.window.tree.tree.is_picked("tensor")),
     "recent": Need("Needs a recent file", lambda at: bool(at.window.recents.files)),
