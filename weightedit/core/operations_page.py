@@ -28,7 +28,7 @@ _EFFECT = {
 _EXAMPLE = {
     "number": "0.5", "integer": "0", "boolean": "True", "dtype": '"float16"', "text": '"name"', "integers": "(0,)",
     "values": "1.0", "operand": "0.5", "tensor": '"other.weight"', "tensors": '["other.weight"]',
-    "plain": '"text"', "expression": '"w * 2"',
+    "plain": '"text"', "expression": '"w * 2"', "device": '"cuda:0"',
 }  # fmt: skip
 _TYPE = {
     "operand": "number or tensor", "tensors": "list of tensors", "integers": "whole numbers", "integer": "whole number",
