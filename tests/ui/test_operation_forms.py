@@ -24,7 +24,8 @@ def tensors() -> dict[str, torch.Tensor]:
     torch.manual_seed(1)
     w = torch.randn(6, 8)
     w[1, 2], w[4, 5] = float("nan"), float("inf")
-    return {"w": torch.randn(6, 8), "holes": w, "row": torch.linspace(-1, 1, 8), "more": torch.ones(2, 8)}
+    made = {"w": torch.randn(6, 8), "holes": w, "row": torch.linspace(-1, 1, 8), "more": torch.ones(2, 8)}
+    return made | {"like": made["w"].clone(), "part": w[2:4]}
 
 
 def pruned(w: torch.Tensor) -> torch.Tensor:
@@ -77,6 +78,9 @@ CASES: dict[str, tuple[str, dict[str, str], Reference | Callable[[torch.Tensor],
     "cast": ("w", {"dtype": "bfloat16"}, lambda w: w.bfloat16()),
     "to_device": ("w", {"device": "cpu"}, lambda w: w),
     "replace": ("w", {"source": "more"}, lambda w: torch.ones(2, 8)),
+    "tie": ("w", {"to": "holes"}, lambda w: tensors()["holes"]),
+    "untie": ("part", {}, lambda w: w),
+    "retie": ("w", {}, lambda w: w),
     "rename": ("w", {"to": "renamed"}, lambda w: w),
     "duplicate": ("w", {"to": "copy"}, lambda w: w),
     "split": ("w", {"split_size_or_sections": "2, 4", "names": "renamed, rest"}, lambda w: w[:2]),
@@ -87,8 +91,10 @@ CASES: dict[str, tuple[str, dict[str, str], Reference | Callable[[torch.Tensor],
 }
 RESULT = {"rename": "renamed", "duplicate": "copy", "split": "renamed", "add_tensor": "copy"}
 """Where the result stands, if not under the old name."""
+SELECTED = {"retie": ("w", "like")}
+"""What is selected in the tree, for operations that need several tensors."""
 CLOSE = {"low_rank": 1e-5}
-GROUPS = ("Values", "Initialize", "Shape", "Rows", "Tensor", "Structure")
+GROUPS = ("Values", "Initialize", "Shape", "Rows", "Tensor", "Sharing", "Structure")
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +155,11 @@ def try_form(bench: Bench, operation: str) -> None:
     bench.open(target)
     before = state(bench)
     fill_in(bench, operation, texts)
+    if operation in SELECTED:
+        bench.workbench.set_selected(bench.document, list(SELECTED[operation]))
+        choose(bench, bench.panel.form.target, f"Selected tensors ({len(SELECTED[operation])})")
+        bench.panel.form.target.activated.emit(bench.panel.form.target.currentIndex())
+        bench.wait()
     assert not any(hazard.level == "refusal" for hazard in bench.panel.hazards.hazards), bench.panel.hazards.hazards
     assert bench.panel.counts.text()
     assert bench.panel.apply_button.isEnabled(), bench.panel.apply_button.toolTip()

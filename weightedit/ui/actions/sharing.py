@@ -1,4 +1,4 @@
-"""Actions on what slots share: they bring up an edit's form on the tensors selected in the tree, or on the one shown."""
+"""Actions on what slots share: each shows an edit's form on the tensors selected in the tree, or on the one shown."""
 
 from __future__ import annotations
 
