@@ -147,7 +147,8 @@ class Bench:
 
     def fill_form(self, operation: str, *texts: str) -> None:
         self.workbench.choose_operation(operation)
-        for field, text in zip(self.panel.form.fields, texts, strict=True):
+        fields = self.panel.form.fields[: len(texts)]  # those after them keep their defaults
+        for field, text in zip(fields, texts, strict=True):
             if hasattr(field, "edit"):
                 self.type(field.edit, text)
             else:

@@ -18,7 +18,8 @@ from weightedit.ui.rail import THEMES
 if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow
 
-KINDS = {"signed": "Signed weights and differences", "magnitude": "One sign, magnitudes", "integer": "Integers"}
+KINDS = {"signed": "Signed weights and differences", "magnitude": "One sign, magnitudes", "integer": "Integers",
+         "loss": "Losses of a cast"}  # fmt: skip
 """The kinds of values whose colour map a person chooses, as `plots.colormaps` names them."""
 SAYS = {
     "theme": "The colours of the window.",

@@ -21,6 +21,7 @@ from weightedit.ui.panels.place import Panel, Place
 from weightedit.ui.plots.colormaps import DEFAULT_MAPS, FIXED, NAMES
 from weightedit.ui.settings import Settings
 from weightedit.ui.shared_highlight import SharedHighlight
+from weightedit.ui.snapshots import Snapshots
 from weightedit.ui.tab_order import go_on
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.facts import Facts
@@ -98,12 +99,14 @@ class Workbench(QWidget):
         self.following.changed.connect(self.document_changed)
         self.following.saved.connect(self.document_saved)
         self._steps = HistorySteps(self, self._tasks)
+        self.snapshots = Snapshots(self, self._tasks)
         self.tabs.turned.connect(self._turned)
         self.tabs.added.connect(self._added)
         panel = self.edit_panel
         panel.previewed.connect(self._show_preview)
         panel.status.connect(self.told)
         panel.place.connect(self._show_place)
+        panel.revealed.connect(self._reveal)
         panel.form.pattern_wanted.connect(self._edit_alike)
         panel.applied.connect(lambda _: self.tabs.keep(self.page))
         self.inspector.chosen.connect(self._open_here)

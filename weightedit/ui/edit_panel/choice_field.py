@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from PySide6.QtWidgets import QComboBox, QWidget
@@ -10,6 +11,7 @@ from weightedit.core.devices import offered
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.operation import REQUIRED, Parameter
 from weightedit.ui.edit_panel.field import Field
+from weightedit.ui.edit_panel.words import choice_words
 from weightedit.ui.wheel import leave_wheel
 
 
@@ -34,6 +36,13 @@ class ChoiceField(Field):
         self.add_control(self.combo)
         self.clear()
         self.combo.currentIndexChanged.connect(lambda _: self.changed.emit())
+
+    def call_after(self, chosen: Iterable[object]) -> None:
+        """Call it and its choices what they mean after what is chosen in the form's other fields."""
+        chosen = list(chosen)
+        super().call_after(chosen)
+        for value, words in choice_words(self.declared, chosen).items():
+            self.combo.setItemText(self.combo.findData(value), words)
 
     @property
     def is_empty(self) -> bool:

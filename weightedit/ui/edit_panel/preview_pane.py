@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import bytes_text, shape_text, statistic_text
 from weightedit.core.statistics import Statistics
+from weightedit.ui.edit_panel.cast_pane import CastPane
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.pieces import IconLabel, label
 from weightedit.ui.plots.levels import Levels
@@ -38,6 +39,7 @@ class PreviewPane(QWidget):
         self.empty = label("", "caption")
         self.empty.setWordWrap(True)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.cast = CastPane()
         self.body = QWidget()
         column = QVBoxLayout(self.body)
         column.setContentsMargins(0, 0, 0, 0)
@@ -53,6 +55,7 @@ class PreviewPane(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(14, 10, 14, 8)
         outer.addWidget(self.body, 1)
+        outer.addWidget(self.cast, 1)
         outer.addWidget(self.empty, 1)
         self.clear("")
 
@@ -61,6 +64,7 @@ class PreviewPane(QWidget):
         self.empty.setText(reason)
         self.empty.show()
         self.body.hide()
+        self.cast.hide()
 
     def show_preview(self, shown: Shown, levels: Levels, map_name: str) -> None:
         """Show what an edit would do."""
@@ -69,6 +73,13 @@ class PreviewPane(QWidget):
         if before is None or after is None:
             self.clear("\n".join(preview.lines))
             return
+        if shown.is_cast:
+            self.cast.show_preview(shown)
+            self.empty.hide()
+            self.body.hide()
+            self.cast.show()
+            return
+        self.cast.hide()
         changes = []
         if before.shape != after.shape:
             changes.append(f"{shape_text(before.shape)} → {shape_text(after.shape)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weightedit.core.document import Document
+from weightedit.core.loss_map import loss_map
 from weightedit.core.pinned import Readable
 from weightedit.core.preview import Preview
 from weightedit.core.progress import Progress
@@ -28,6 +29,11 @@ class Shown:
     after: Reduced | None = None
     before_statistics: Statistics | None = None
     after_statistics: Statistics | None = None
+
+    @property
+    def is_cast(self) -> bool:
+        """Whether the values stay in their places and are stored in another dtype."""
+        return loss_map(self.preview) is not None
 
 
 def make_preview(document: Document, request: Request, view: SliceView, progress: TaskProgress) -> Shown:

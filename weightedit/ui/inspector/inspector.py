@@ -18,9 +18,11 @@ from weightedit.core.pinned import PinnedTensor
 from weightedit.core.slots import Slot
 from weightedit.core.statistics import Statistics
 from weightedit.ui.edit_panel.preview_work import Shown
+from weightedit.ui.inspector.live_section import LiveSection
 from weightedit.ui.inspector.quantiles import QuantilesSection
 from weightedit.ui.inspector.rows import Columns, Facts, Pairs, Wrapped
 from weightedit.ui.inspector.storage_section import StorageSection, tuple_text
+from weightedit.ui.inspector.where import Where
 from weightedit.ui.settings import Settings
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.header import Segments
@@ -49,6 +51,7 @@ class Inspector(QWidget):
         self.preview = Columns("Preview", PREVIEW)
         self.where = Where(tasks)
         self.facts = Facts("Tensor", TENSOR)
+        self.live = LiveSection(tasks)
         self.statistics = Pairs("Statistics", PAIRS)
         self.statistics.note.setText("whole tensor")
         self.quantiles = QuantilesSection(tasks, settings or Settings())
@@ -74,7 +77,7 @@ class Inspector(QWidget):
         column.setSpacing(0)
         column.addWidget(top)
         column.addWidget(self.pages, 1)
-        for sections in ((self.preview, self.where, self.facts, self.statistics, self.quantiles, self.storage),
+        for sections in ((self.preview, self.where, self.facts, self.live, self.statistics, self.quantiles, self.storage),
                          (self.path, self.place, self.bytes_, self.metadata)):  # fmt: skip
             inner = QWidget()
             inside = QVBoxLayout(inner)
@@ -104,6 +107,7 @@ class Inspector(QWidget):
         order = "contiguous" if spec.is_contiguous else "not contiguous"
         self.facts.show_value("Stride", tuple_text(spec.stride), order)
         self.facts.show_value("requires_grad", str(spec.requires_grad))
+        self.live.show_tensor(document, slot)
         self.storage.show_group(document, slot)
         self._show_place(document, slot)
 

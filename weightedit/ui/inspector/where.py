@@ -168,5 +168,5 @@ class Where(Section):
         self.chosen.emit(self._name, cell.place)
 
     def text(self) -> str:
-        """Return `[i, j]\\tvalue\\tstored` lines of the cells that are listed."""
+        """Return the cells that are listed, one a line: place, value and what is stored, parted by tabs."""
         return "\n".join(f"{cell.place}\t{cell.exact}\t{cell.stored}" for cell in self.cells)

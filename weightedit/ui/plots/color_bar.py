@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from weightedit.core.numbers import count_text
 from weightedit.core.statistics import Statistics
 from weightedit.ui.plots.colormaps import STEPS, table
-from weightedit.ui.plots.levels import CHOICES, SCALED, Levels, counts_along
+from weightedit.ui.plots.levels import CHOICES, LOSSES, SCALED, Levels, counts_along
 from weightedit.ui.plots.markers import NAMES, TOKENS, draw_marker
 from weightedit.ui.theme import theme, ui_font
 
@@ -181,6 +181,8 @@ class ColorBar(QWidget):
     @property
     def note(self) -> str:
         """What stands above the bar: that colours are per row or tile, or where a logarithm begins."""
+        if self.levels.source in LOSSES:
+            return "error" if self.levels.source == "absolute" else "relative"
         if self.levels.source in SCALED or self.levels.source == "phase":
             return CHOICES[self.levels.source]
         return f"log ≥ {level_text(self.levels.threshold, False)}" if self.levels.threshold else ""

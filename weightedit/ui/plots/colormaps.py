@@ -62,7 +62,8 @@ def _rgb(text: str) -> tuple[int, int, int]:
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
-DEFAULT_MAPS = {"signed": "Tide", "magnitude": "Dusk", "integer": "viridis", "bool": TWO, "phase": CYCLE}
+DEFAULT_MAPS = {"signed": "Tide", "magnitude": "Dusk", "integer": "viridis", "bool": TWO, "phase": CYCLE,
+                "loss": "Dusk"}  # fmt: skip
 """The map of each kind of values; a person may choose another, except for bool and phase."""
 
 

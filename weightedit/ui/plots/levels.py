@@ -16,13 +16,16 @@ DECADES = 3
 """Powers of ten between the threshold of log levels and their end."""
 CHOICES = {"symmetric": "99.9 %", "minmax": "min–max", "percentile 0.1": "0.1–99.9 %", "percentile 1": "1–99 %",
            "percentile 5": "5–95 %", "log": "log", "row": "per row", "tile": "per tile", "phase": "phase",
-           "dragged": "by hand"}  # fmt: skip
+           "dragged": "by hand", "relative": "relative, log", "relative own": "relative, own range",
+           "absolute": "absolute, log"}  # fmt: skip
 """Every choice of levels, and what it is called in short."""
 TITLES = {"symmetric": "Symmetric, 99.9th percentile", "minmax": "Minimum to maximum",
           "percentile 0.1": "0.1th to 99.9th percentile", "percentile 1": "1st to 99th percentile",
           "percentile 5": "5th to 95th percentile", "log": "Logarithmic", "row": "Each row by its largest",
           "tile": "Each tile by its largest"}  # fmt: skip
 """What a menu calls the choices a person has."""
+LOSSES = {"relative": "Relative, log", "relative own": "Relative, own range", "absolute": "Absolute, log"}
+"""What a menu calls the levels of a map of losses."""
 SCALED = ("row", "tile")
 """Choices that divide values by the largest magnitude around them; their levels are shares of it."""
 
@@ -157,6 +160,18 @@ def levels_of(kind: str, found: Statistics, choice: str = "") -> Levels:
     elif kind == "magnitude":
         low, high = (0.0, high) if high > 0 else (low, 0.0) if low < 0 else (0.0, 1.0)
     return apart(low, high, choice)
+
+
+def loss_levels(choice: str, found: Statistics | None) -> Levels:
+    """Return the levels of losses, a key of `LOSSES`: logarithmic from end to end.
+
+    `relative` goes from 1e-4 to 1, the others over the four powers of ten below the largest finite loss.
+    """
+    most = None if found is None or found.maximum is None else float(found.maximum)
+    if choice == "relative" or not most:
+        return Levels(1e-4, 1.0, choice, 1e-4)
+    low = max(most / 1e4, 1e-300)
+    return Levels(low, max(most, 1e-296), choice, low)
 
 
 def apart(low: float, high: float, source: str, threshold: float = 0.0) -> Levels:

@@ -13,7 +13,7 @@ from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import icon_button, label, line
 from weightedit.ui.plots.color_bar import level_text
 from weightedit.ui.plots.colormaps import CYCLE, TWO, table
-from weightedit.ui.plots.levels import CHOICES, SCALED, Levels
+from weightedit.ui.plots.levels import CHOICES, LOSSES, SCALED, Levels
 from weightedit.ui.tensor_page.dim_slider import DimSlider
 from weightedit.ui.tensor_page.tiles_line import TilesLine
 from weightedit.ui.theme import theme
@@ -43,6 +43,8 @@ def swatch(name: str) -> QIcon:
 
 def levels_text(levels: Levels) -> str:
     """Return `±0.50 · 99.9 %`, `0 … 1.289 · min–max`, `±0.50 · log` or `per row`."""
+    if levels.source in LOSSES:
+        return LOSSES[levels.source]
     if levels.source in (*SCALED, "phase"):
         return CHOICES[levels.source]
     ends = f"±{level_text(levels.high)[1:]}" if levels.is_symmetric else \

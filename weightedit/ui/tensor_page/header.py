@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
 from weightedit.core.labels import called
 from weightedit.core.numbers import shape_text
 from weightedit.core.spec import TensorSpec
 from weightedit.ui.icons import icon
-from weightedit.ui.pieces import label
+from weightedit.ui.pieces import icon_button, label
 from weightedit.ui.theme import theme, ui_font
 
 HEIGHT = 40
@@ -19,6 +19,8 @@ TITLES = {"heatmap": "Heatmap", "values": "Values", "histogram": "Histogram", "p
 """Each view of a tensor and what the switch calls it."""
 ICONS = {"heatmap": "grid", "values": "table", "histogram": "histogram", "profiles": "profiles", "spectrum": "spectrum"}
 """The icon of each view, where there is no room for its name."""
+SIDES = ("Before", "After", "Loss map")
+"""What the heatmap shows while a cast is previewed."""
 
 
 class PathLabel(QWidget):
@@ -158,7 +160,15 @@ class Segments(QFrame):
 
 
 class ViewSwitch(Segments):
-    """The choice between views; where there is little room, icons, and the name of the one that is on."""
+    """The choice between views; where there is little room, icons, and the name of the one that is on.
+
+    Signals
+    -------
+    turned
+        Another one is on, by whatever way.
+    """
+
+    turned = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tuple(TITLES.values()), parent)
@@ -183,6 +193,11 @@ class ViewSwitch(Segments):
             self._is_compact = on
             self._restyle()
 
+    def choose(self, name: str) -> None:
+        """Turn one on without saying that a person did."""
+        super().choose(name)
+        self.turned.emit()
+
     def _restyle(self) -> None:
         bold = QFontMetrics(ui_font(12, QFont.Weight.DemiBold))
         for title, button in self.buttons.items():
@@ -197,7 +212,15 @@ class ViewSwitch(Segments):
 
 
 class Header(QFrame):
-    """Path, chips and view switch."""
+    """Path, chips and view switch; while a cast is previewed, the switch between its sides in place of that.
+
+    Attributes
+    ----------
+    sides
+        *Before*, *After* and *Loss map* of the heatmap.
+    more
+        The other views, while the sides stand where they are chosen otherwise.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -208,6 +231,11 @@ class Header(QFrame):
         self.chip.setFixedHeight(18)
         self.storage = StorageChip()
         self.views = ViewSwitch()
+        self.sides = Segments(SIDES)
+        self.sides.setAccessibleName("Side of the preview")
+        self.more = icon_button("more", "Other views", 28)
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._has_sides = False
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 0, 12, 0)
         row.setSpacing(8)
@@ -215,7 +243,36 @@ class Header(QFrame):
         row.addWidget(self.chip)
         row.addWidget(self.storage)
         row.addStretch(1)
-        row.addWidget(self.views)
+        for part in (self.views, self.sides, self.more):
+            row.addWidget(part)
+        self._fill_menu()
+        self._arrange()
+        self.views.turned.connect(self._arrange)
+
+    def _fill_menu(self) -> None:
+        menu = QMenu(self.more)
+        for number, (name, title) in enumerate(TITLES.items(), start=1):
+            if name != "heatmap":
+                action = menu.addAction(icon(ICONS[name], 14), f"{title}\tCtrl+{number}")
+                action.triggered.connect(lambda _=False, title=title: self.views.chosen.emit(title))
+        self.more.setMenu(menu)
+
+    def show_sides(self, name: str | None) -> None:
+        """Offer the sides of a preview, of which one is on; None takes them away again."""
+        self._has_sides = name is not None
+        if name is not None:
+            self.sides.choose(name)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        has_sides = self._has_sides and self.views.current == TITLES["heatmap"]
+        had_focus = any(button.hasFocus() for button in (*self.sides.buttons.values(), self.more))
+        self.views.setVisible(not has_sides)
+        self.sides.setVisible(has_sides)
+        self.more.setVisible(has_sides)
+        if had_focus and not has_sides:
+            self.views.buttons[self.views.current].setFocus()
+        self._make_room()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave the names of views out before the tensor's."""

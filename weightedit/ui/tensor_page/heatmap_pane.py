@@ -27,6 +27,7 @@ from weightedit.ui.tensor_page.leveling import Leveling
 from weightedit.ui.tensor_page.pictures import picture_of, pixels_of
 from weightedit.ui.tensor_page.picturing import Wanted
 from weightedit.ui.tensor_page.selection import How, Selection
+from weightedit.ui.tensor_page.sides import Sides
 from weightedit.ui.tensor_page.tile_picking import TilePicking
 from weightedit.ui.tensor_page.tiles import Tiles
 
@@ -42,6 +43,8 @@ class HeatmapPane(QWidget):
         The tiles, while they are on.
     leveling
         Levels and colour map.
+    sides
+        What is shown of an edit that is previewed.
     going
         What goes to cells.
 
@@ -68,10 +71,11 @@ class HeatmapPane(QWidget):
         self._tasks, self._facts, self._selection = tasks, facts, selection
         self.heatmap = Heatmap()
         self.pinned: PinnedTensor | None = None
-        self.leveling = Leveling(maps)
+        self.leveling = self._own = Leveling(maps)
         self.tiles = Tiles(tasks, self)
         self.going = Going(self, selection, tasks)
         self.picking = TilePicking(self, selection)
+        self.sides = Sides(self, tasks, maps)
         self._hovered: tuple[int, int] | None = None
         self._scaled = ""
         column = QVBoxLayout(self)
@@ -92,6 +96,11 @@ class HeatmapPane(QWidget):
         return f"{what} {id(self)}"
 
     @property
+    def hover_group(self) -> str:
+        """The group of tasks that read what is under the pointer."""
+        return self._group("hover")
+
+    @property
     def tiling(self) -> Tiling | None:
         """The tiles that are shown; None while slices are."""
         return self.tiles.tiling
@@ -109,7 +118,7 @@ class HeatmapPane(QWidget):
         changed_type = self.pinned is None or self.pinned.spec.dtype != pinned.spec.dtype
         self.pinned = pinned
         if changed_type:
-            self.leveling.forget()
+            self._own.forget()
         self.tiles.show_pinned(pinned, pinned.name)
         if same and not changed_type:
             self._request()
@@ -123,9 +132,23 @@ class HeatmapPane(QWidget):
 
     def _take_statistics(self, pinned: PinnedTensor, found: Statistics) -> None:
         if pinned is self.pinned:
-            self.leveling.take(pinned.spec.type.family, pinned.spec.dtype, found)
-            self.heatmap.show_statistics(found)
-            self._relevel()
+            self._own.take(pinned.spec.type.family, pinned.spec.dtype, found)
+            self.show_side_statistics()
+
+    def show_side(self, leveling: Leveling | None) -> None:
+        """Show the side of a preview that `sides` says, in levels of its own or in those of the tensor."""
+        self.leveling = leveling or self._own
+        self.leveling.tiled = self.tiling is not None
+        self.show_side_statistics()
+        self._request()
+        hovered, self._hovered = self._hovered, None
+        self._hover(hovered if self.isVisible() else None)
+
+    def show_side_statistics(self) -> None:
+        """Show histogram, counts and levels of what is shown."""
+        shows_side = self.sides.readable is not None
+        self.heatmap.show_statistics(self.sides.known() if shows_side else self._own.statistics)
+        self._relevel()
 
     def _follow_view(self) -> None:
         if self.tiling is None and self.heatmap.dressing.tiles is None:
@@ -140,7 +163,7 @@ class HeatmapPane(QWidget):
         self._request()
 
     def _lay_out(self) -> None:
-        self.leveling.tiled = self.tiling is not None
+        self._own.tiled = self.tiling is not None
         self.picking.forget()
         self._show_slice()
         self._relevel()
@@ -192,6 +215,8 @@ class HeatmapPane(QWidget):
         if self.leveling.scaled != self._scaled:
             self._scaled = self.leveling.scaled
             self._request()  # other numbers are shown, not only other colours
+        if self.leveling is self.sides.leveling and self.sides.follow_levels():
+            self._request()
         self.heatmap.show_levels(self.levels, self.map_name)
         self.look_changed.emit()
 
@@ -208,8 +233,8 @@ class HeatmapPane(QWidget):
         rows, columns = self.heatmap.visible()
         if self.pinned is None or not rows or not columns:
             return None
-        return Wanted(self.pinned, self.view, rows, columns, *self.heatmap.wanted_pixels(), self.leveling.scaled,
-                      self.leveling.is_phase)  # fmt: skip
+        return Wanted(self.sides.readable or self.pinned, self.view, rows, columns, *self.heatmap.wanted_pixels(),
+                      self.leveling.scaled, self.leveling.is_phase)  # fmt: skip
 
     def _request(self) -> None:
         wanted = self.wanted()
@@ -226,9 +251,11 @@ class HeatmapPane(QWidget):
         self._start(wanted.sampled, previewed)
 
     def _start(self, work: Callable[[TaskProgress], Reduced], then: Callable[[Reduced], None]) -> None:
-        self._tasks.start("Heatmap", work, on_result=then, on_error=self.failed.emit, group=self._group("heatmap"))
+        self._tasks.start(self.sides.title, work, on_result=then, on_error=self.failed.emit,
+                          group=self._group("heatmap"))  # fmt: skip
 
     def _show(self, found: Reduced) -> None:
+        found = self.sides.drawn(found)
         if self.leveling.fit(found):
             self.heatmap.color_bar.show_levels(self.levels, self.map_name)
         self.heatmap.show_reduced(found, self.levels, self.map_name)
@@ -239,6 +266,7 @@ class HeatmapPane(QWidget):
         super().showEvent(event)  # type: ignore[arg-type]
         self._selection.show_box(None if self.tiling is None else self.tiling.shown)
         self._request()
+        self.sides.came_into_sight()
 
     def hideEvent(self, event: object) -> None:
         """Leave the slice to whatever is shown instead."""
@@ -303,6 +331,9 @@ class HeatmapPane(QWidget):
             self.heatmap.show_hover(None)
             self.read.emit("", "", "")
             return
+        if self.sides.readable is not None:
+            self.sides.hover(cell, index, card=card)
+            return
         box = Box(tuple(range(at, at + 1) for at in index))
 
         def work(progress: TaskProgress) -> tuple[str, str, float]:
@@ -360,5 +391,6 @@ class HeatmapPane(QWidget):
         self._facts.release(self)
         self.tiles.cancel()
         self.going.cancel()
+        self.sides.cancel()
         for what in ("heatmap", "hover"):
             self._tasks.cancel_group(self._group(what))

@@ -99,6 +99,8 @@ class TensorPage(TabPage):
     def _connect(self) -> None:
         selection, pane = self.selection, self.heatmap_pane
         self.header.views.chosen.connect(self._view_chosen)
+        self.header.sides.chosen.connect(pane.sides.choose)
+        pane.sides.changed.connect(self.header.show_sides)
         pane.read.connect(self.read_out.show_value)
         pane.failed.connect(self.show_error)
         self.go_to.left.connect(self.focus_view)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from weightedit.core.phase import reduce_phase
-from weightedit.core.pinned import PinnedTensor
 from weightedit.core.progress import Progress
 from weightedit.core.reduction import Reduced, Scale, SliceView, preview, reduce
 from weightedit.core.scaling import row_scale, tile_scale
@@ -37,7 +36,7 @@ class Wanted:
         Whether the phase of complex values is shown.
     """
 
-    pinned: PinnedTensor
+    pinned: Pinned
     view: SliceView | Tiling
     rows: range
     columns: range

@@ -89,6 +89,7 @@ class Views(QStackedWidget):
     def show_preview(self, shown: Shown | None) -> None:
         """Take the preview of an edit of this tensor, or that there is none."""
         self._preview = shown
+        self._heatmap.sides.show_preview(shown)
         for pane in self.analyses.values():
             pane.show_preview(shown)
 
