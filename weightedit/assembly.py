@@ -76,6 +76,7 @@ def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
 
 
 def _open_live(source: Any, optimizer: Any, spill: Spill | None) -> Document:
+    from weightedit.core.live.marks import Marks
     from weightedit.core.live.objects import LiveObjects, is_live
     from weightedit.core.live.watching import Watch, optimizers_alive
 
@@ -85,7 +86,9 @@ def _open_live(source: Any, optimizer: Any, spill: Spill | None) -> Document:
         )
     inventory = LiveObjects().walk(source)
     kind = "live module" if hasattr(source, "named_parameters") else "memory"
-    return _document(Origin(type(source).__name__, source, kind, optimizer=optimizer, watch=Watch(optimizers_alive())), inventory, spill)
+    origin = Origin(type(source).__name__, source, kind, optimizer=optimizer, watch=Watch(optimizers_alive()),
+                    marks=Marks(inventory.slots))  # fmt: skip
+    return _document(origin, inventory, spill)
 
 
 def _document(origin: Origin, inventory: Inventory, spill: Spill | None) -> Document:

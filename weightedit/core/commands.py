@@ -81,6 +81,8 @@ class LiveWrite:
         (box, bytes before, bytes after) in the order they are written.
     fits
         Says whether the tensor still has the shape and dtype the pieces are of: code may give it others by `.data`.
+    beside
+        Whether no slot holds the tensor, as with an optimizer's moment.
     """
 
     tensor: Any
@@ -90,6 +92,7 @@ class LiveWrite:
     mark: Callable[[], ByteSource]
     pieces: list[tuple[Box, memoryview, memoryview]]
     fits: Callable[[Any], bool]
+    beside: bool = False
     before: ByteSource | None = None
     after: ByteSource | None = None
 

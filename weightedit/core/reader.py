@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from weightedit.core.contents import Inventory
+    from weightedit.core.live.marks import Marks
     from weightedit.core.live.watching import Watch
 
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 class Origin:
     """Where a document came from: title, path, format, what the file says of itself, and the open files.
 
-    Of live objects also the optimizer that was handed over, and a watch over the ones that were not.
+    Of live objects also the optimizer that was handed over, a watch over the ones that were not, and marks of what
+    tensors were like, to notice a training step.
     """
 
     title: str
@@ -40,6 +42,7 @@ class Origin:
     state: Any = None
     optimizer: Any = None
     watch: Watch | None = None
+    marks: Marks | None = None
 
 
 class Reader:

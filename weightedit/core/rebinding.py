@@ -98,20 +98,30 @@ def _bound(target: Target, spec: TensorSpec, buffer: memoryview, tied: str, shop
             after = Described(replace(own, device=str(new.device)), storage, new)
         slots = [slot for slot in target.slots if slot.held is held]
         now = HeldTensor(after) if tied == "untie" else held
-        rebinds.append(Rebind(slots, (held, before), (now, after), 0 if rebinds else spec.nbytes, is_untouched))
+        rebinds.append(Rebind(slots, (held, before), (now, after), 0 if rebinds else spec.nbytes, is_untouched,
+                              _digest(before, shop.chunk)))  # fmt: skip
     return rebinds
 
 
 def _watch(content: LiveBytes, made_of: memoryview, chunk: int) -> Callable[[], bool]:
     """Return a function that says whether a live storage still has the bytes it was made of."""
     made = hashlib.blake2b(made_of).digest()
+    return lambda: hashed(content, 0, content.nbytes, chunk) == made
 
-    def is_untouched() -> bool:
-        found, buffer = hashlib.blake2b(), bytearray(min(chunk, content.nbytes))
-        for start in range(0, content.nbytes, chunk):
-            view = memoryview(buffer)[: min(chunk, content.nbytes - start)]
-            content.read_into(view, start)
-            found.update(view)
-        return found.digest() == made
 
-    return is_untouched
+def _digest(described: Described, chunk: int) -> Callable[[], bytes] | None:
+    """Return a function that hashes the bytes a live tensor lies in."""
+    if described.live is None or described.spec.encoding != "plain":
+        return None
+    content = LiveBytes(described.live.untyped_storage())
+    return lambda: hashed(content, *described.spec.extent, chunk)
+
+
+def hashed(content: LiveBytes, start: int, stop: int, chunk: int) -> bytes:
+    """Return the hash of some bytes of a live storage, read in pieces."""
+    found, buffer = hashlib.blake2b(), bytearray(max(0, min(chunk, stop - start)))
+    for begin in range(start, stop, chunk):
+        view = memoryview(buffer)[: min(chunk, stop - begin)]
+        content.read_into(view, begin)
+        found.update(view)
+    return found.digest()

@@ -66,7 +66,7 @@ def _check_live_tensors(document: Document, step: Step, back: bool, accept: Coll
         detail = "Other code gave the tensor another shape or dtype since, and the values kept for it do not fit."
         raise EditRefused([refusal("shape-mismatch", title, detail, targets=names)])
     there = {id(at(slot)) for slot in document.slots}
-    if any(id(command.tensor) not in there for command in writes):
+    if any(id(command.tensor) not in there and not command.beside for command in writes):
         told = "It writes into the tensor that was there, which stays where other code keeps it"
         check_hazards([changed_elsewhere(step, told)], accept)
 

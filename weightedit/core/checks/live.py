@@ -23,6 +23,21 @@ def live_hazards(plan: Plan, document: Document) -> Iterable[Hazard]:
     yield from detached_hazards(plan, document)
     yield from module_hazards(plan, document)
     yield from hook_hazards(plan)
+    yield from outside_hazards(plan, document)
+
+
+def outside_hazards(plan: Plan, document: Document) -> Iterable[Hazard]:
+    """Yield the notice that other code, such as a training step, wrote into tensors since they were last seen."""
+    marks = document.origin.marks
+    if marks is None or plan.operation.effect not in ("write", "rebind"):
+        return
+    names = tuple(target.name for target in plan.targets
+                  if any(marks.changed(slot) for slot in target.slots if not slot.held.is_deferred))  # fmt: skip
+    if names:
+        verb = "was" if len(names) == 1 else "were"
+        yield Hazard("changed-elsewhere", "notice", f"{listed(names)} {verb} changed by other code meanwhile",
+                     "Such as a training step. The edit is made on the values there are now; undo puts these back.",
+                     names, len(names))  # fmt: skip
 
 
 def hook_hazards(plan: Plan) -> Iterable[Hazard]:

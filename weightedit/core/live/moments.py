@@ -153,5 +153,5 @@ def moment_commands(plan: Plan, target: Target, shop: Workshop) -> list[Command]
         for key in one.moments if one.way == "moved" else ():
             described = LiveObjects().describe(one.state[key])
             aside, aimed = _aimed(plan, target, described)
-            commands.append(live_write(aside, aimed, described, shop))
+            commands.append(replace(live_write(aside, aimed, described, shop), beside=True))
     return commands
