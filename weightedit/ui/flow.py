@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
+
+SEPARATOR = "separator"
+"""A property of widgets that part two others: one is left out where the next goes on below."""
 
 
 class FlowLayout(QLayout):
@@ -69,11 +74,15 @@ class FlowLayout(QLayout):
         margins = self.contentsMargins()
         inner = rect.marginsRemoved(margins)
         x, y, height = inner.x(), inner.y(), 0
-        for item in self._items:
-            if item.isEmpty():  # hidden
-                continue
+        shown = [item for item in self._items if not item.isEmpty()]  # the others are hidden
+        for item, after in zip_longest(shown, shown[1:]):
             width = min(item.sizeHint().width(), inner.width())
             high = item.heightForWidth(width) if item.hasHeightForWidth() else item.sizeHint().height()
+            if _parts(item) and (after is None or x + width + self._across + after.sizeHint().width() >
+                                 inner.right() + 1):  # fmt: skip
+                if move:
+                    item.setGeometry(QRect())
+                continue
             if x > inner.x() and x + width > inner.right() + 1:
                 x, y, height = inner.x(), y + height + self._down, 0
             if move:
@@ -81,3 +90,8 @@ class FlowLayout(QLayout):
             x += width + self._across
             height = max(height, high)
         return y + height - rect.y() + margins.bottom()
+
+
+def _parts(item: QLayoutItem) -> bool:
+    widget = item.widget()
+    return widget is not None and bool(widget.property(SEPARATOR))

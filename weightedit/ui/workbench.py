@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 from weightedit.core.document import Change, Document
 from weightedit.core.errors import RegionError
 from weightedit.core.number_formats import NumberFormat
+from weightedit.core.region import parse_region
 from weightedit.ui.batch.batches import Batches
 from weightedit.ui.beside_column import BesideColumn
 from weightedit.ui.edit_panel.panel import EditPanel

@@ -25,10 +25,11 @@ MOST_LISTED = 100
 
 
 class Link(QPushButton):
-    """A link of a card; Enter takes it as a click does, and text too long for its line has an … in its middle."""
+    """A link of a card, taken by Enter as by a click; text too long for its line ends in …, a name begins with it."""
 
-    def __init__(self, text: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, text: str, *, is_name: bool = False) -> None:
+        super().__init__()
+        self._elide = Qt.TextElideMode.ElideLeft if is_name else Qt.TextElideMode.ElideRight
         self.setProperty("kind", "link")
         self.setAutoDefault(True)
         self.say(text)
@@ -62,7 +63,7 @@ class Link(QPushButton):
 
     def _fit(self) -> None:
         room = max(self.width() - EDGES, 0) if self.isVisible() else self.sizeHint().width()
-        text = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideMiddle, room + 1)
+        text = self.fontMetrics().elidedText(self._whole, self._elide, room + 1)
         if text != self.text():
             self.setText(text)
 
@@ -110,15 +111,38 @@ class HazardCard(Notice):
         self._row.hide()
         self.setMinimumWidth(10)
         self.listed: QWidget | None = None
-        known = KINDS.get(group.kind)
-        row = self.layout()
-        if known is not None and known.torch and isinstance(row, QHBoxLayout):
-            why = icon_button("help", f"{TITLE}: {known.title}", 18, 12)
-            why.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            why.clicked.connect(lambda: self.explained.emit(group.kind))
-            row.addWidget(why, 0, Qt.AlignmentFlag.AlignTop)
-            row.setSpacing(6)
-            row.setContentsMargins(8, 8, 4, 8)
+        self._explain()
+
+    def _explain(self) -> None:
+        """Put what leads to the paragraph of Help on this kind beside the title."""
+        known = KINDS.get(self.group.kind)
+        if known is None or not known.torch:
+            return
+        why = icon_button("help", f"{TITLE}: {known.title}", 18, 12)
+        why.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        why.clicked.connect(lambda: self.explained.emit(self.group.kind))
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        self.column.removeWidget(self.title)
+        row.addWidget(self.title, 1)
+        row.addWidget(why, 0, Qt.AlignmentFlag.AlignTop)
+        self.column.insertLayout(0, row)
+        outer = self.layout()
+        if outer is not None:
+            outer.setContentsMargins(8, 8, 6, 8)
+
+    def fold(self) -> None:
+        """Leave the sentence under the title to who asks for it."""
+        if self.body.isHidden():
+            return
+        self.body.hide()
+        more = self.add_link("More")
+
+        def turn() -> None:
+            self.body.setVisible(self.body.isHidden())
+            more.say("More" if self.body.isHidden() else "Less")
+
+        more.clicked.connect(turn)
 
     def add_link(self, text: str) -> Link:
         """Add a link, parted from the one before by a dot."""
@@ -205,7 +229,7 @@ class _Line(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         name, places = hazard.targets[0] if hazard.targets else "", places_of(hazard)
-        link = Link(called(name))
+        link = Link(called(name), is_name=True)
         link.setToolTip(hazard.message)
         link.clicked.connect(lambda: card.place.emit(*(places[0] if places else (name, ""))))
         row = QWidget()

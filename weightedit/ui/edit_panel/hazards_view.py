@@ -49,6 +49,7 @@ class HazardsView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.hazards: list[Hazard] = []
+        self._shown: tuple[list[Hazard], Edit | None, bool] | None = None
         self.counts = [ElidedLabel("", "caption") for _ in range(3)]
         head = QHBoxLayout()
         head.setSpacing(6)
@@ -63,7 +64,7 @@ class HazardsView(QWidget):
         self._column = QVBoxLayout(self._inner)
         self._column.setContentsMargins(0, 0, 8, 0)
         self._column.setSpacing(6)
-        scroll = QScrollArea()
+        self._scroll = scroll = QScrollArea()
         scroll.setWidget(self._inner)
         scroll.setWidgetResizable(True)
         scroll.setAccessibleName("Hazards")
@@ -78,7 +79,8 @@ class HazardsView(QWidget):
     def clear(self) -> None:
         """Show nothing."""
         self._empty()
-        self.hazards = []
+        self.hazards, self._shown = [], None
+        self._scroll.verticalScrollBar().setValue(0)
         for count in self.counts:
             count.setText("")
             count.hide()
@@ -101,15 +103,20 @@ class HazardsView(QWidget):
 
     def show_hazards(self, hazards: Sequence[Hazard], current: Edit | None, operations: Mapping[str, Operation],
                      *, complete: bool = True) -> None:  # fmt: skip
-        """Show cards, refusals first; many of a kind are one card."""
+        """Show cards, refusals first; many of a kind are one card. The same hazards again stay as they are."""
+        shown = (list(hazards), current, complete)
+        if shown == self._shown and self.cards:
+            return
         self.clear()
+        self._shown = shown
         self.hazards = list(hazards)
+        groups = grouped(hazards)
         for (level, _), count in zip(LEVELS, self.counts, strict=True):
-            number = sum(hazard.level == level for hazard in hazards)
+            number = sum(group.level == level for group in groups)
             count.setText(f"{number:,} {level}{'s' if number > 1 else ''}" if number else "")
             count.setVisible(number > 0)
         avoiding: list[tuple[str, Edit]] = []
-        for group in grouped(hazards):
+        for place, group in enumerate(groups):
             card = HazardCard(group)
             offered = [pair for hazard in group.hazards for pair in alternatives(hazard, current, operations)]
             if len(group.hazards) > 1:
@@ -121,6 +128,8 @@ class HazardsView(QWidget):
                     card.add_link(said).clicked.connect(lambda _=False, edit=edit: self.alternative.emit(edit))
             card.add_places()
             card.add_list()
+            if place and group.level != "refusal":
+                card.fold()
             card.place.connect(self.place)
             card.explained.connect(self.explained)
             self._column.addWidget(card)

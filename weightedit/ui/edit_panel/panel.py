@@ -19,7 +19,7 @@ from weightedit.core.numbers import count_text, percent_text, shape_text
 from weightedit.core.preview import Preview
 from weightedit.core.reduction import SliceView
 from weightedit.ui.actions.typing_keys import settle
-from weightedit.ui.edit_panel.form import Form, Request
+from weightedit.ui.edit_panel.form import REGION, Form, Request
 from weightedit.ui.edit_panel.hazards_view import HazardsView, cost_text
 from weightedit.ui.edit_panel.preview_pane import PreviewPane
 from weightedit.ui.edit_panel.preview_work import Shown, make_preview
@@ -66,7 +66,9 @@ class EditPanel(QFrame):
     applied
         (Edit)
     place
-        (tensor name, region) to show.
+        (tensor name, region) to show and select.
+    revealed
+        (tensor name, region) to bring into sight; what is selected stays.
     status
         A sentence for the status bar.
     """
@@ -74,6 +76,7 @@ class EditPanel(QFrame):
     previewed = Signal(object)
     applied = Signal(object)
     place = Signal(str, str)
+    revealed = Signal(str, str)
     status = Signal(str)
 
     def __init__(self, tasks: Tasks, parent: QWidget | None = None) -> None:
@@ -102,7 +105,7 @@ class EditPanel(QFrame):
         self._pause.timeout.connect(self._compute)
         self.form.changed.connect(self._form_changed)
         self.hazards.alternative.connect(self._take)
-        self.hazards.place.connect(self.place)
+        self.hazards.place.connect(self._go)
         self.copy_button.clicked.connect(self.copy_as_pytorch)
         self.reset_button.clicked.connect(self.reset)
         self.apply_button.clicked.connect(self.apply)
@@ -132,7 +135,8 @@ class EditPanel(QFrame):
         body = QHBoxLayout()
         body.setSpacing(0)
         self.form.setFixedWidth(FORM)
-        for part in (self.form, line(vertical=True), self.preview, line(vertical=True)):
+        self._parting = line(vertical=True)
+        for part in (self.form, line(vertical=True), self.preview, self._parting):
             body.addWidget(part)
         body.addWidget(self.hazards, 1)
         column = QVBoxLayout(self)
@@ -228,6 +232,7 @@ class EditPanel(QFrame):
         else:
             self.preview.clear("" if operation is None or self.form.name is None else operation.summary)
         self.hazards.say("What an edit would cost is said here before it is applied.")
+        self._give_room(to_hazards=False)
         if had:
             self.previewed.emit(None)
 
@@ -262,7 +267,25 @@ class EditPanel(QFrame):
     def _show_hazards(self, hazards: Sequence[Hazard], edit: Edit | None) -> None:
         operations = {} if self._document is None else self._document.operations
         self.hazards.show_hazards(hazards, edit, operations)
+        self._give_room(to_hazards=any(hazard.level == "refusal" for hazard in hazards))
         self.setFixedHeight(HEIGHT_3 if len(hazards) > 2 else HEIGHT)
+
+    def _go(self, name: str, region: str) -> None:
+        """Show a place of a hazard; the edit stays what it is, and is not turned to the cells that are shown."""
+        where = self.form.target.currentData()
+        if where == REGION:
+            self.revealed.emit(name, region)
+            return
+        self.place.emit(name, region)
+        place = self.form.target.findData(where)
+        if place >= 0 and name == self.form.name and self.form.target.currentData() != where:
+            self.form.target.setCurrentIndex(place)
+            self.form.changed.emit()
+
+    def _give_room(self, to_hazards: bool) -> None:
+        """Leave the room of the preview, of which a refusal has none, to the edits that fit."""
+        self.preview.setVisible(not to_hazards)
+        self._parting.setVisible(not to_hazards)
 
     # ---- buttons
 
