@@ -258,6 +258,16 @@ class Workbench(QWidget):
             page.show_preview(shown if page is self.page else None)
         self._steps.show_preview(shown)
 
+    def _reveal(self, name: str, region: str) -> None:
+        """Bring a place of the slice that is shown into sight; any other place is selected to be seen."""
+        page, cells = self.page, None
+        if page is not None and page.name == name:
+            cells = page.selection.view.cells(parse_region(region, page.slot.spec.shape))
+        if page is not None and cells is not None:
+            page.heatmap_pane.heatmap.look_at(*cells)
+        else:
+            self._show_place(name, region)
+
     def _show_place(self, name: str, region: str) -> None:
         document = self.document
         if document is None:
