@@ -352,7 +352,8 @@ def test_every_action_is_in_a_menu_with_its_key(open_window):
 
 def test_operations_come_from_the_document(qtbot, open_window, checkpoint):
     window = open_window()
-    assert not window.top.menus["Operations"].menuAction().isVisible()
+    assert [action.objectName() for action in window.top.menus["Operations"].actions()] == ["edit-many"]
+    assert not window.actions_of["edit-many"].isEnabled()
     window.open([str(checkpoint)])
     wait_ready(qtbot, window)
     for one in window.current.document.operations.values():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.arrange import Arrange, walk_again
-from weightedit.core.commands import do_all
+from weightedit.core.commands import LiveWrite, do_all
 from weightedit.core.edit import Edit, TensorName
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
@@ -67,6 +68,8 @@ class Document(Snapshotting):
         self._others: dict[str, Document] = {}
         self._lock = threading.RLock()
         self._subscribers: list[Callable[[Change], None]] = []
+        self.changed_outside: dict[str, float] = {}
+        """When other code was last seen to change a live tensor, by name, in seconds since 1970."""
 
     @property
     def is_modified(self) -> bool:
@@ -205,6 +208,10 @@ class Document(Snapshotting):
         if any(isinstance(command, Arrange) or (isinstance(command, SetAttributes) and isinstance(command.owner, dict))
                for command in step.commands):  # fmt: skip
             walk_again(self)
+        if self.is_live and any(not isinstance(command, LiveWrite) for command in step.commands):
+            from weightedit.core.live.facts import retold
+
+            retold(self)
         if step.structure:
             self._index()
             for entry in self.entries:
@@ -231,6 +238,7 @@ class Document(Snapshotting):
         """
         with self._lock:
             self.version += 1
+            self.changed_outside.update(dict.fromkeys(names, time.time()))
             if structure:
                 self._index()
             self._announce(Change(frozenset(names), dict.fromkeys(names), structure))
