@@ -92,8 +92,8 @@ def test_a_replacement_of_another_shape_is_offered_turned(bench):
 def test_links_are_reached_and_taken_by_keys(bench):
     set_from(bench, "turned")
     link = links(bench.panel.hazards)["Transpose the source"]
-    bench.panel.hazards.copy_button.setFocus()
-    for _ in range(6):
+    bench.panel.form.target.setFocus()
+    for _ in range(12):
         QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
         if link.hasFocus():
             break
@@ -146,7 +146,7 @@ def test_many_hazards_are_a_few_sentences_that_unfold(view, qtbot):
     view.show_hazards(hazards, None, {})
     assert [card.title.text().replace("\u200b", "") for card in view.cards] == [
         "Overflow: 192 values in 96 tensors", "Precision loss: 960 values are rounded in 96 tensors"]
-    assert [count.text() for count in view.counts[1:]] == ["96 warnings", "96 notices"]
+    assert [count.text() for count in view.counts[1:]] == ["1 warning", "1 notice"]
     assert cost_text(hazards) == "Apply with 192 Inf"
     QTest.mouseClick(links(view.cards[0])["List all 96"], Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: names[95] in links(view.cards[0]))
@@ -161,7 +161,7 @@ def test_many_hazards_are_a_few_sentences_that_unfold(view, qtbot):
 def test_all_hazards_are_copied_as_text(view):
     hazards = [made("overflow", "warning", "w", 14, "[0]"), made("underflow", "warning", "v", 3)]
     view.show_hazards(hazards, None, {})
-    QTest.mouseClick(view.copy_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(links(view)["Copy as text"], Qt.MouseButton.LeftButton)
     assert QGuiApplication.clipboard().text() == (
         "warning, overflow: overflow: 14. In w. At [0].\nwarning, underflow: underflow: 3. In v.")
 
@@ -185,3 +185,35 @@ def test_edits_that_avoid_a_warning_are_buttons_below(view, qtbot):
 ])  # fmt: skip
 def test_the_apply_button_names_the_cost(kind, said):
     assert cost_text([made(kind, "warning", "w", 7)]) == said
+
+
+def test_going_to_a_place_leaves_the_edit_as_it_is(bench):
+    """The cell is selected to be seen; the edit of the whole tensor does not become one of that cell."""
+    bench.open("tall")
+    bench.fill_form("scale", "1e38")
+    before = bench.panel.form.request()
+    bench.press(links(bench.panel.hazards)["Go to first"])
+    bench.press(links(bench.panel.hazards)["Next place, 1 of 8"])
+    assert bench.page.selection.region == "[0, 5]"
+    assert bench.panel.form.request() == before
+    assert "Next place, 2 of 8" in links(bench.panel.hazards)
+
+
+def test_going_to_a_place_of_an_edit_of_a_region_keeps_the_region(bench):
+    bench.open("tall")
+    bench.page.selection.pick_text("[2:8, 3:9]")
+    bench.fill_form("scale", "1e38")
+    assert bench.panel.form.request().region == "[2:8, 3:9]"
+    bench.press(links(bench.panel.hazards)["Go to first"])
+    assert bench.page.selection.region == "[2:8, 3:9]"
+    assert bench.panel.form.request().region == "[2:8, 3:9]"
+
+
+def test_the_sentence_of_a_later_hazard_is_unfolded(view):
+    hazards = [made("overflow", "warning", "w", 14), made("precision-loss", "notice", "v", 3)]
+    view.show_hazards(hazards, None, {})
+    assert [card.body.isHidden() for card in view.cards] == [False, True]
+    QTest.mouseClick(links(view)["More"], Qt.MouseButton.LeftButton)
+    assert not view.cards[1].body.isHidden()
+    view.show_hazards(list(hazards), None, {})
+    assert not view.cards[1].body.isHidden(), "the same hazards again leave the cards as they are"
