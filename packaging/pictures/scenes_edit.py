@@ -74,6 +74,42 @@ def history(at: Shooting, files: Path) -> None:
     at.take("history-searched")
 
 
+def snapshots(at: Shooting, files: Path) -> None:
+    """Take snapshots, keep one apart from the file, compare and restore with a warning, and delete one."""
+    at.open(files / "digits.pt", WEIGHT)
+    view = at.window.workbench.history.snapshots
+    at.do("take-snapshot")
+    at.take("snapshot-name")
+    view.name.returnPressed.emit()
+    at.rest()
+    at.operation("scale")
+    at.apply("scale", Factor="0.5")
+    at.do("take-snapshot")
+    view.name.setText("half")
+    view.name.returnPressed.emit()
+    at.rest()
+    at.apply("fill", Value="0")
+    at.take("snapshots")
+    at.do("compare-snapshot")
+    at.take("snapshot-compared")
+    at.window.current.document.apply("delete", "model.decoder.bias", accept="all")
+    at.rest()
+    view.list.setCurrentRow(1)
+    at.do("restore-snapshot")
+    at.take("snapshot-asks")
+    at.do("delete-snapshot")
+    at.take("snapshot-delete")
+
+
+def devices(at: Shooting, files: Path) -> None:
+    """Move tensors of a file from the GPU they were saved on."""
+    at.open(files / "digits.pt", WEIGHT)
+    at.window.current.document.apply("to_device", "*encoder*", device="cuda:0", accept="all")
+    at.rest()
+    at.do("move-to-cpu")
+    at.take("device-move")
+
+
 def tree(at: Shooting, files: Path) -> None:
     """Several documents, a value being typed, a name being typed, the menu of a row, and a filter."""
     for name in ("digits.pt", "kinds.pt", "vision.pt"):
@@ -104,4 +140,5 @@ def tree(at: Shooting, files: Path) -> None:
     at.take("tree-filter-nothing")
 
 
-SCENES = {"forms": forms, "hazards": hazards, "history": history, "tree": tree}
+SCENES = {"forms": forms, "hazards": hazards, "history": history, "snapshots": snapshots,
+          "devices": devices, "tree": tree}

@@ -14,6 +14,8 @@ from weightedit.core.numbers import bytes_text
 
 TAG = re.compile(r"(cpu|cuda|mps|xpu|xla|hpu|npu)(:\d+)?")
 """A device as a checkpoint may name it."""
+KEEPS_DEVICE = ("torch zip", "torch legacy", "torch tar")
+"""Formats that keep a device with every storage."""
 
 
 def devices() -> list[str]:

@@ -21,6 +21,7 @@ from weightedit.core.history import Group
 from weightedit.ui.history.compare_view import CompareView
 from weightedit.ui.history.delegate import FOLD, ROW, HistoryDelegate
 from weightedit.ui.history.rows import DONE, OPENED, PRESENT, PREVIEW, UNDONE, HistoryModel, Row, rows_of
+from weightedit.ui.history.snapshots_view import SnapshotsView
 from weightedit.ui.pieces import icon_button, label
 from weightedit.ui.theme import theme
 
@@ -114,6 +115,7 @@ class HistoryPanel(QWidget):
         self.pages = QStackedWidget()
         for page in (self.empty, self.list, self.differences):
             self.pages.addWidget(page)
+        self.snapshots = SnapshotsView()
         self._lay_out()
         theme.changed.connect(self.list.viewport().update)
         self.show_document(None)
@@ -155,6 +157,7 @@ class HistoryPanel(QWidget):
         column.addLayout(field)
         column.addWidget(self.asks)
         column.addWidget(self.pages, 1)
+        column.addWidget(self.snapshots)
 
     # ---- what is listed
 
@@ -168,6 +171,7 @@ class HistoryPanel(QWidget):
             self._leave_comparison()
         self._given = (opened, preview)
         self._list_rows()
+        self.snapshots.show_document(document)
         self.undo_button.setEnabled(document is not None and document.can_undo)
         self.redo_button.setEnabled(document is not None and document.can_redo)
 
@@ -256,9 +260,13 @@ class HistoryPanel(QWidget):
         assert first.position is not None
         assert second.position is not None
         said = [f"{row.label} {row.where}".strip() if row.label != "now" else "now" for row in (first, second)]
-        self.differences.wait_for(*said)
-        self.pages.setCurrentWidget(self.differences)
+        self.show_comparison(*said)
         self.compare.emit(first.position, second.position, *said)
+
+    def show_comparison(self, first: str, second: str) -> None:
+        """Show what is compared in place of the steps; the differences come when they are found."""
+        self.differences.wait_for(first, second)
+        self.pages.setCurrentWidget(self.differences)
 
     def _leave_comparison(self) -> None:
         if self.pages.currentWidget() is self.differences:

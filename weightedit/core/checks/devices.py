@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from weightedit.core.devices import devices, free_memory
+from weightedit.core.devices import KEEPS_DEVICE, devices, free_memory
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.numbers import bytes_text
 from weightedit.core.paths import counted, some
@@ -15,9 +15,6 @@ from weightedit.core.targets import find_slots
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
-
-TAGGED = ("torch zip", "torch legacy", "torch tar")
-"""Formats that keep a device with every storage."""
 
 
 def device_hazards(document: Document, plan: Plan) -> Iterable[Hazard]:
@@ -48,7 +45,7 @@ def device_hazards(document: Document, plan: Plan) -> Iterable[Hazard]:
 def _refused(document: Document, moving: Sequence[Target], device: str) -> Hazard | None:
     names = [target.name for target in moving]
     if not document.is_live:
-        if document.format_name in TAGGED:
+        if document.format_name in KEEPS_DEVICE:
             return None
         return refusal("unsupported", f"A {document.format_name} file keeps no device",
                        "Its tensors load onto the device the code asks for. Export to a .pt file to keep one.",

@@ -40,8 +40,8 @@ def encoded(pinned: PinnedTensor, operation: Operation, edit: Edit, dequantizes:
                        alternatives=[cast], labels=["Dequantize to float32"])  # fmt: skip
     if spec.encoding.startswith("DTensor"):
         return refusal("lost-write", f"{name} is sharded: a write would not reach it",
-                       f"It is a {spec.encoding}; torch writes what an index takes across shards into a temporary. Open "
-                       "this rank's own part, to_local(), and edit that on every rank.",
+                       f"It is a {spec.encoding}; torch writes what an index takes across shards into a temporary. "
+                       "Open this rank's own part, to_local(), and edit that on every rank.",
                        targets=[pinned.name])  # fmt: skip
     if spec.encoding.startswith("sparse"):
         detail = _SPARSE.format(n=spec.numel, encoding=spec.encoding)

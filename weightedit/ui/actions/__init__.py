@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from weightedit.ui.actions import cells, edit, file, heatmap, operations, select, sharing, tree, view, window
+from weightedit.ui.actions import (
+    cells,
+    devices,
+    edit,
+    file,
+    heatmap,
+    operations,
+    select,
+    sharing,
+    snapshots,
+    tree,
+    view,
+    window,
+)
 from weightedit.ui.actions.action import MENUS, Action, Reach, key_text, lettered, plain
 from weightedit.ui.actions.bound import Bound
 from weightedit.ui.actions.needs import NEEDS, Need
@@ -11,12 +24,14 @@ from weightedit.ui.actions.operations import operation_actions
 ACTIONS: tuple[Action, ...] = (
     *file.ACTIONS,
     *edit.ACTIONS,
+    *snapshots.ACTIONS,
     *cells.ACTIONS,
     *select.ACTIONS,
     *view.ACTIONS,
     *heatmap.ACTIONS,
     *tree.ACTIONS,
     *sharing.ACTIONS,
+    *devices.ACTIONS,
     *operations.ACTIONS,
     *window.ACTIONS,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -46,6 +47,12 @@ def _has_closed(at: Reach) -> bool:
     return any(file.path not in shown for file in at.window.recents.files)
 
 
+def _has_gpu() -> bool:
+    """Whether torch, once it is there, has a GPU; the window does not import it to know."""
+    torch = sys.modules.get("torch")
+    return torch is not None and hasattr(torch, "cuda") and bool(torch.cuda.is_available())
+
+
 NEEDS = {
     "document": Need("Needs an open file", _has_document),
     "work": Need("Needs an open file", _has_work),
@@ -55,6 +62,7 @@ NEEDS = {
     "tensor": Need("Needs a tensor that is shown", _has_tensor),
     "undo": Need("Needs an edit to take back", lambda at: _has_document(at) and at.document.document.can_undo),
     "redo": Need("Needs an edit that was undone", lambda at: _has_document(at) and at.document.document.can_redo),
+    "snapshot": Need("Needs a snapshot", lambda at: _has_work(at) and bool(at.document.document.snapshots)),
     "tab": Need("Needs an open tab", _has_form),
     "entry": Need("Needs a row selected in the tree", lambda at: at.window.tree.tree.is_picked("entry")),
     "entry-or-group": Need("Needs a row selected in the tree",
@@ -66,6 +74,8 @@ NEEDS = {
                     lambda at: len(at.window.tree.tree.selected_tensors()) > 1),
     "any-tensor": Need("Needs a tensor that is shown, or selected in the tree",
                        lambda at: _has_tensor(at) or at.window.tree.tree.is_picked("tensor")),
+    "gpu": Need("Needs a GPU that torch can use, and a tensor that is shown or selected in the tree",
+                lambda at: NEEDS["any-tensor"].holds(at) and _has_gpu()),
     "recent": Need("Needs a recent file", lambda at: bool(at.window.recents.files)),
     "closed": Need("Needs a recent file that is not open", _has_closed),
 }

@@ -23,6 +23,7 @@ from weightedit.ui.inspector.quantiles import QuantilesSection
 from weightedit.ui.inspector.rows import Columns, Facts, Pairs, Wrapped
 from weightedit.ui.inspector.storage_section import StorageSection, tuple_text
 from weightedit.ui.inspector.where import Where
+from weightedit.ui.inspector.where_it_is import device_facts
 from weightedit.ui.settings import Settings
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.header import Segments
@@ -77,7 +78,8 @@ class Inspector(QWidget):
         column.setSpacing(0)
         column.addWidget(top)
         column.addWidget(self.pages, 1)
-        for sections in ((self.preview, self.where, self.facts, self.live, self.statistics, self.quantiles, self.storage),
+        for sections in ((self.preview, self.where, self.facts, self.live, self.statistics, self.quantiles,
+                          self.storage),
                          (self.path, self.place, self.bytes_, self.metadata)):  # fmt: skip
             inner = QWidget()
             inside = QVBoxLayout(inner)
@@ -103,7 +105,7 @@ class Inspector(QWidget):
         self.facts.show_value("dtype", spec.dtype, "" if spec.encoding == "plain" else spec.encoding)
         values = "1 value" if spec.numel == 1 else f"{count_text(spec.numel)} values"
         self.facts.show_value("Size", bytes_text(spec.nbytes), values, f"{count_text(spec.nbytes)} bytes")
-        self.facts.show_value("Device", spec.device)
+        self.facts.show_value("Device", *device_facts(document, spec))
         order = "contiguous" if spec.is_contiguous else "not contiguous"
         self.facts.show_value("Stride", tuple_text(spec.stride), order)
         self.facts.show_value("requires_grad", str(spec.requires_grad))
