@@ -58,6 +58,7 @@ class BatchCards(QWidget):
         self._row.setContentsMargins(14, 10, 14, 10)
         self._row.setSpacing(10)
         self._said: list[Said] = []
+        self._is_compact = False
         self.cards: list[Notice] = []
         self.operations: Mapping[str, Operation] = {}
         self.more = Link("")
@@ -88,8 +89,15 @@ class BatchCards(QWidget):
         self.more.setVisible(rest > 0)
         self.setVisible(bool(self.cards))
 
+    def set_compact(self, on: bool) -> None:
+        """Show titles and links alone where the page is low; the rest is their tooltip."""
+        if on != self._is_compact:
+            self._is_compact = on
+            self._fill()
+
     def _card(self, place: int, one: Said) -> Notice:
-        made = Notice(one.level, breakable(one.title), breakable(one.body))
+        made = Notice(one.level, breakable(one.title), "" if self._is_compact else breakable(one.body))
+        made.setToolTip(one.body if self._is_compact else "")
         made.setFrameShape(QFrame.Shape.NoFrame)
         links = QHBoxLayout()
         links.setSpacing(12)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from weightedit.core.batch import IN, Batch, BatchRow, left_at_first
@@ -32,6 +33,8 @@ PAUSE = 200
 SETTLE = 300
 """Milliseconds between two looks at filter and order while rows come."""
 
+LOW = 620
+"""Pixels below which cards show no more than their titles."""
 TITLE = 18
 """Letters of the tensors that a tab has room for."""
 
@@ -182,6 +185,11 @@ class BatchPage(TabPage):
             empty[0].setFocus()
         else:
             self.form.pattern.edit.setFocus()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep most of a low page for the rows."""
+        super().resizeEvent(event)
+        self.cards.set_compact(self.height() < LOW)
 
     def close_work(self) -> None:
         """Stop what is under way."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
+from PySide6.QtCore import QItemSelection, QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
 from PySide6.QtGui import (
     QGuiApplication,
     QKeyEvent,
@@ -38,7 +38,7 @@ class BatchTable(QTableView):
     opened
         The name of a tensor to show.
     moved
-        Another row is the current one, or none.
+        Other rows are selected, or none.
     """
 
     opened = Signal(str)
@@ -122,9 +122,9 @@ class BatchTable(QTableView):
             self.selectRow(place)
         self.moved.emit()
 
-    def currentChanged(self, current: _Index, previous: _Index) -> None:
-        """Announce another row."""
-        super().currentChanged(current, previous)
+    def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
+        """Announce that other rows are picked."""
+        super().selectionChanged(selected, deselected)
         self.moved.emit()
 
     # ---- mouse and keyboard
