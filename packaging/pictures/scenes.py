@@ -9,6 +9,7 @@ from pathlib import Path
 import checkpoints
 import scenes_edit
 import scenes_hazards
+import scenes_sharing
 import scenes_view
 import scenes_window
 from shooting import SIZE, Shooting
@@ -16,9 +17,9 @@ from small_set import DEMO
 
 Scene = Callable[[Shooting, Path], None]
 SMALL = (1024, 640)
-SCENES: dict[str, Scene] = {**scenes_view.SCENES, **scenes_edit.SCENES, **scenes_hazards.SCENES,
-                            **scenes_window.SCENES}
-AT_SMALL_SIZE = ("hazard-cards", "heatmap", "tiles", "forms", "pages", "start")
+SCENES: dict[str, Scene] = {**scenes_view.SCENES, **scenes_edit.SCENES, **scenes_sharing.SCENES,
+                            **scenes_hazards.SCENES, **scenes_window.SCENES}
+AT_SMALL_SIZE = ("hazard-cards", "snapshots", "heatmap", "tiles", "forms", "pages", "start")
 """Scenes that are taken at the smallest size of the window too."""
 
 

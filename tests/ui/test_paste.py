@@ -73,7 +73,7 @@ def test_the_choice_is_there_with_the_groups_that_result(qtbot, window):
     press(qtbot, window, card, "Tie")
     assert request(window).operation == "tie"
     assert request(window).arguments == {"to": "other"}
-    assert card.result.text() == "S1 is head, other, 96 B, one tensor with other."
+    assert card.result.text() == "They become one tensor; S1 is head, other, 96 B."
     assert any("24 values of head are given up" in title for title in titles(window))
 
 

@@ -10,7 +10,7 @@ from weightedit.core.errors import EditRefused
 from weightedit.core.groups import StorageGroups
 from weightedit.core.paths import some
 from weightedit.core.progress import Progress
-from weightedit.core.slots import Described, HeldTensor, Slot
+from weightedit.core.slots import Described, HeldTensor
 from weightedit.core.storage import Resident, Storage
 from weightedit.core.tying import sharing_of
 
@@ -39,7 +39,8 @@ def storage_after(document: Document, edit: Edit, progress: Progress | None = No
         except EditRefused as error:
             return error.hazards[0].title + "."
         groups = StorageGroups(document.slots, {id(one): move.to for move in sharing.moves for one in move.slots})
-        return f"{group_text(slot, groups, sharing.holds(slot))}, one tensor with {_rest(slot, sharing.moves[0].like)}."
+        one = "They become one tensor" if sharing.moves[0].like is not None else "It gets a copy of its own"
+        return f"{one}; {group_text(slot, groups, sharing.holds(slot))}."
     if operation.effect == "rebind":
         tied = [one for one in document.slots if one.held is slot.held] if edit.tied == "all" else [slot]
         described = slot.held.described
@@ -55,6 +56,3 @@ def storage_after(document: Document, edit: Edit, progress: Progress | None = No
     names = some(one.name for one in document.group_members(label))
     return f"The tensor stays and gets the values; {label} stays {names}."
 
-
-def _rest(slot: Slot, like: Slot | None) -> str:
-    return slot.name if like is None else like.name

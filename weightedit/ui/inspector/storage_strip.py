@@ -297,7 +297,7 @@ class StorageStrip(QWidget):
 
     def _name(self, painter: QPainter, rect: QRectF, name: str, fill: QColor, is_hatched: bool) -> None:
         metrics = QFontMetrics(painter.font())
-        inner = rect.adjusted(5, 0, -4, 0)
+        inner = rect.adjusted(5, 0, -4, -2)  # above the marks
         text = metrics.elidedText(_short(name), Qt.TextElideMode.ElideRight, int(inner.width()))
         if len(text) < 2:
             return
