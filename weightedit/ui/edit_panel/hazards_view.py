@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
@@ -27,6 +27,14 @@ QUIET = {
     "truncation": "no truncation",
 }  # fmt: skip
 """What is said not to happen, where nothing of it does."""
+
+
+class _Inner(QWidget):
+    """What is scrolled: as high as its cards are at the width there is, which is less than at the least width."""
+
+    def minimumSizeHint(self) -> QSize:
+        """Leave the height to the cards."""
+        return QSize(10, 10)
 
 
 class HazardsView(QWidget):
@@ -60,7 +68,7 @@ class HazardsView(QWidget):
             count.hide()  # an empty one would take its share of the room
             head.addWidget(count)
         head.addStretch(1)
-        self._inner = QWidget()
+        self._inner = _Inner()
         self._column = QVBoxLayout(self._inner)
         self._column.setContentsMargins(0, 0, 8, 0)
         self._column.setSpacing(6)
