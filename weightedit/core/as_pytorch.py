@@ -122,6 +122,14 @@ def _arranging(document: Document, operation: Operation, edit: Edit) -> Iterator
         else:
             yield f"names = {keys!r}"
             yield from _reordered(place, "(names.get(key, key), value)")
+    for one in draft.registered:
+        place, live = access(document, one.slot.path[:-1]), one.after.described.live
+        flag = "" if live.requires_grad else ", requires_grad=False"
+        yield f"value = vars({place}).pop({one.slot.key!r})"
+        if one.kind == "parameter":
+            yield f"{place}.register_parameter({one.slot.key!r}, torch.nn.Parameter(value.detach(){flag}))"
+        else:
+            yield f"{place}.register_buffer({one.slot.key!r}, value, persistent={one.persistent})"
     for path, owner, items in draft.edited:
         place = access(document, path)
         before = pairs_of(owner)

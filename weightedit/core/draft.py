@@ -13,6 +13,7 @@ from weightedit.core.contents import brief, dotted, kind_of
 from weightedit.core.drafted import Container, EntryIndex, Item, NewTensor
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, Level, refusal
+from weightedit.core.labels import listed
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.region import Box, shape_text
 from weightedit.core.slots import Entry, HeldTensor, Slot
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import torch
 
     from weightedit.core.document import Document
+    from weightedit.core.live.registering import Kind, Register
     from weightedit.core.workshop import Workshop
 
 
@@ -36,6 +38,8 @@ class Draft:
         What happens, in words.
     names
         Of entries that come, go or change.
+    registered
+        Plain attributes of modules that become parameters and buffers.
     """
 
     def __init__(self, document: Document) -> None:
@@ -47,6 +51,7 @@ class Draft:
         self.hazards: list[Hazard] = []
         self.lines: list[str] = []
         self.names: set[str] = set()
+        self.registered: list[Register] = []
 
     # ---- what operations call
 
@@ -154,6 +159,27 @@ class Draft:
         self.names.add(entry.name)
         self.lines.append(f"{entry.name}: {brief(entry.value)} → {brief(value)}")
 
+    def register(self, entry: Entry, kind: Kind, persistent: bool) -> None:
+        """Make a parameter or buffer of a plain attribute of a live module."""
+        from weightedit.core.live.registering import Register, is_unregistered, recomputed_by
+
+        slot = entry.slot
+        if slot is None or not is_unregistered(slot):
+            self.refuse(entry, f"{entry.name} is no plain attribute of a module",
+                        "What is a parameter or buffer already, or lies in no live module, cannot be registered.")
+        if slot.spec.encoding == "uninitialized" or hasattr(type(slot.owner), str(slot.key)):
+            self.refuse(entry, f"{entry.name} cannot be registered", "Its class has something of that name.")
+        if (hook := recomputed_by(slot)) is not None:
+            self.refuse(entry, f"{entry.name} is computed anew at each forward",
+                        f"{hook[0]} computes it from {listed(hook[1])}.")  # fmt: skip
+        self.registered.append(Register.of(slot, kind, persistent))
+        self.names.add(entry.name)
+        self.lines.append(f"{entry.name} becomes a {kind}")
+        if kind == "parameter":
+            self.hazards.append(Hazard("unregistered", "notice", f"{entry.name} becomes a parameter of its own",
+                                       "It keeps its memory; no optimizer trains it until add_param_group adds it.",
+                                       (entry.name,), 1))  # fmt: skip
+
     def _also(self, entry: Entry, level: Level) -> None:
         """Say which other names change too, where a container is reached by several."""
         others = [other.name for other in self._entries.aliases(entry)]
@@ -241,7 +267,7 @@ class Draft:
 
     def commands(self, shop: Workshop) -> list[Command]:
         """Make the new tensors, and return the commands that put everything in place."""
-        made: list[Command] = list(self.renamed)
+        made: list[Command] = [*self.renamed, *self.registered]
         for _, owner, items in self.edited:
             before = pairs_of(owner)
             nbytes = sum(item.nbytes for item in items)

@@ -8,6 +8,7 @@ from weightedit.operations.expressions import expression
 from weightedit.operations.initialize import initialize
 from weightedit.operations.limits import clamp, replace_nonfinite, round_, zero_small
 from weightedit.operations.low_rank import low_rank
+from weightedit.operations.modules import register
 from weightedit.operations.normalize import normalize
 from weightedit.operations.order import flip, permute_rows, roll
 from weightedit.operations.precision import cast
@@ -24,6 +25,6 @@ OPERATIONS: tuple[Operation, ...] = (
     flip, roll, permute_rows, insert_rows, delete_rows,
     slice_, transpose, permute, reshape, pad, concat, repeat,
     cast, to_device, replace, requires_grad,
-    tie, untie, retie,
+    tie, untie, retie, register,
     rename, duplicate, split, add_tensor, move, delete, set_value,
 )  # fmt: skip

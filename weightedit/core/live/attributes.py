@@ -9,7 +9,7 @@ from typing import Any
 from weightedit.core.live.sizes import KNOWN, Shape, Shapes, Sizes, rule_for
 from weightedit.core.placeholder import Placeholder
 from weightedit.core.region import shape_text
-from weightedit.core.slots import Entry, HeldTensor, Slot
+from weightedit.core.slots import Entry, HeldTensor, Slot, put
 
 MovedRow = Callable[[Slot, int], int | None]
 PARTS = ("_parameters", "_buffers")
@@ -46,10 +46,7 @@ class SetAttributes:
 
     def _set(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
-            if isinstance(self.owner, dict):
-                self.owner[name] = value
-            else:
-                setattr(self.owner, name, value)
+            put(self.owner, name, value)
 
     def was_changed_elsewhere(self) -> bool:
         """Whether other code set one of them since."""

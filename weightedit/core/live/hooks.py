@@ -46,10 +46,11 @@ class HandOver:
 def _hand(giver: torch.Tensor, taker: torch.Tensor, copies: bool) -> None:
     if not giver.is_leaf or not taker.is_leaf or not taker.requires_grad:
         return
-    for name in HOOKS:
-        hooks = getattr(giver, name, None)
-        if hooks and getattr(taker, name, None) is not hooks:
-            setattr(taker, name, type(hooks)(hooks) if copies else hooks)
+    first, after = giver._backward_hooks, giver._post_accumulate_grad_hooks
+    if first and taker._backward_hooks is not first:
+        taker._backward_hooks = type(first)(first) if copies else first
+    if after and taker._post_accumulate_grad_hooks is not after:
+        taker._post_accumulate_grad_hooks = type(after)(after) if copies else after
 
 
 def handed_over(old: torch.Tensor, new: torch.Tensor, copies: bool) -> HandOver:
