@@ -97,6 +97,7 @@ def test_of_a_large_tensor_pieces_are_compared(monkeypatch):
                         lambda *given: read.append(given[1].nbytes) or real(*given))  # fmt: skip
     with weightedit.open([weight]) as doc:
         lookout = Lookout(doc)
+        read.clear()
         lookout.look(["0"])
         assert sum(read) == 1 << 16
         weight.data.add_(1)
@@ -138,9 +139,9 @@ def test_what_stands_elsewhere_is_told_and_looked_at_again(net, doc, lookout):
     net[0].bias = None
     net[1].weight.data = torch.ones(5, 5)
     found = lookout.look()
-    assert found == Outside((), ("0.weight",), ("0.bias",), ("0.extra", "0.loose", "2"), ("1.weight",))
+    assert found == Outside((), ("0.weight",), ("0.bias",), ("2", "0.extra", "0.loose"), ("1.weight",))
     assert lookout.look() == found  # it is so until somebody looks
-    assert found.sentences.startswith("0.weight is another tensor now. 0.bias is gone. 0.extra, 0.loose, 2 are new. ")
+    assert found.sentences.startswith("0.weight is another object now. 0.bias is gone. 2, 0.extra, 0.loose are new. ")
     look_again(doc)
     assert lookout.look() == Outside()
     names = list(doc.tensors)
@@ -150,6 +151,18 @@ def test_what_stands_elsewhere_is_told_and_looked_at_again(net, doc, lookout):
     assert [slot.name for slot in doc.slots if slot.is_modified] == ["1.bias"]
     doc.undo()
     assert not doc.is_modified
+
+
+def test_a_module_that_was_replaced_is_told_though_its_tensors_stand_in_the_old_one(net, doc, lookout):
+    net[1] = nn.Linear(2, 5)
+    assert lookout.look() == Outside(replaced=("1",))
+    look_again(doc)
+    assert doc.tensors["1.weight"].shape == (5, 2)
+    del net[1]
+    assert lookout.look() == Outside(gone=("1",))
+    look_again(doc)
+    assert list(doc.tensors) == ["0.weight", "0.bias"]
+    assert lookout.look() == Outside()
 
 
 def test_undo_asks_before_it_writes_into_a_tensor_that_was_put_away(net, doc, lookout):

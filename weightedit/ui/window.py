@@ -22,6 +22,7 @@ from weightedit.ui.errors_view import ErrorStrip
 from weightedit.ui.file_work import FileWork
 from weightedit.ui.filing import Filing
 from weightedit.ui.layout import fill_work, sides, whole
+from weightedit.ui.live_watching import LiveWatching
 from weightedit.ui.palette.palette import Palette
 from weightedit.ui.panels.panels import Panels
 from weightedit.ui.panels.place import Panel
@@ -79,6 +80,7 @@ class MainWindow(QMainWindow):
     steps: Steps
     files: FileWork
     entry_edits: EntryEdits
+    live: LiveWatching
     many: EditingMany
     recents: Recents
     tree: TreePanel
@@ -106,6 +108,7 @@ class MainWindow(QMainWindow):
         self._build()
         self._connect()
         self.files = FileWork(self)
+        self.live = LiveWatching(self)
         self.entry_edits = EntryEdits(self)
         self.many = EditingMany(self)
         self.preferences = Preferences(self)
@@ -134,9 +137,10 @@ class MainWindow(QMainWindow):
         self.splitter, self.left = sides(self.work, self.settings.number("window/tree", TREE_WIDTH))
         self.panels = Panels(self.settings, self)
         self.panels.take([self.left], [Panel("tree", self.tree, self.tree.head)])
-        self.setCentralWidget(whole(self.top, self.rail, self.splitter, self.status))
+        everything = whole(self.top, self.rail, self.splitter, self.status)
+        self.setCentralWidget(everything)
         self.search = Palette(self)
-        self.centralWidget().setFocus()  # nothing is marked before a key is pressed
+        everything.setFocus()  # nothing is marked before a key is pressed
 
     def _connect(self) -> None:
         actions = self.actions_of

@@ -46,9 +46,17 @@ class Marks:
         return mark is not None and mark[0]() is live and mark[1:] != _state(slot)
 
 
+def version_of(tensor: Any) -> int | None:
+    """Return how many writes torch has counted; None for an inference tensor, and for one that is lazy still."""
+    try:
+        return int(tensor._version)
+    except (RuntimeError, ValueError):
+        return None
+
+
 def _state(slot: Slot) -> tuple[int | None, int]:
     live, spec = slot.held.described.live, slot.spec
-    version = None if live.is_inference() else live._version
+    version = version_of(live)
     content = slot.storage.content
     if not isinstance(content, LiveBytes) or content.storage.device.type != "cpu":
         return version, 0  # another device would have to be waited for

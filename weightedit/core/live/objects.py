@@ -12,6 +12,7 @@ from weightedit.core.contents import Expanded, Inventory, Item, expand_plain
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
+from weightedit.core.live.facts import short_module_text
 from weightedit.core.slots import Described, HeldTensor
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
@@ -132,7 +133,7 @@ class LiveObjects:
     def expand(self, value: Any, path: tuple[Any, ...]) -> Expanded | None:
         """Say what is inside a module or container."""
         if isinstance(value, torch.nn.Module):
-            return "module", type(value).__name__, self._module_items(value, path)
+            return "module", short_module_text(value), self._module_items(value, path)
         return expand_plain(value, path)
 
     def _module_items(self, module: torch.nn.Module, path: tuple[Any, ...]) -> Iterator[Item]:

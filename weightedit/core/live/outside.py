@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from weightedit.core.live.marks import version_of
 from weightedit.core.live.objects import MODULE_INNER, LiveBytes
 from weightedit.core.numbers import count_text
 from weightedit.core.slots import Slot, at
@@ -32,9 +33,9 @@ class Outside:
     values
         Names of tensors that hold other values.
     replaced
-        Names of slots where another tensor stands.
+        Names of slots, modules and containers where another object stands.
     gone, came
-        Names of slots where nothing stands any more, and of tensors that have no slot yet.
+        Names of what is not there any more, and of what the document does not list yet.
     described
         Names of tensors that have another shape, dtype, storage or requires_grad, and are the same object.
     """
@@ -54,13 +55,14 @@ class Outside:
     def title(self) -> str:
         """What happened, in a few words."""
         if self.is_structural:
-            return f"Other code changed what {counted([*self.replaced, *self.gone, *self.came, *self.described])} is"
+            names = [*self.replaced, *self.gone, *self.came, *self.described]
+            return f"Other code changed {names[0] if len(names) == 1 else f'{count_text(len(names))} places'}"
         return f"Other code changed the values of {counted(self.values)}"
 
     @property
     def sentences(self) -> str:
         """What is no longer as it is shown, for people."""
-        told = ((self.replaced, "another tensor now"), (self.gone, "gone"), (self.came, "new"),
+        told = ((self.replaced, "another object now"), (self.gone, "gone"), (self.came, "new"),
                 (self.described, "of another shape, dtype, storage or requires_grad"))  # fmt: skip
         return " ".join(f"{', '.join(names[:3])}{f' and {count_text(len(names) - 3)} more' if len(names) > 3 else ''} "
                         f"{'is' if len(names) == 1 else 'are'} {what}." for names, what in told if names)  # fmt: skip
@@ -132,7 +134,7 @@ class Lookout:
                 (replaced if isinstance(there, torch.Tensor) else gone).append(slot.name)
                 continue
             version, description = self._seen.get(id(live), (None, ()))
-            now = _version(live), _description(live)
+            now = version_of(live), _description(live)
             if now[1] != description:
                 described.append(slot.name)
             elif now[0] != version or (slot.name in shown and self._has_other_bytes(slot)):
@@ -143,7 +145,11 @@ class Lookout:
                 self._note(slot)
                 if slot.name in shown:
                     self._sums[id(slot.held)] = _sum(slot)
-        return Outside(names, tuple(replaced), tuple(gone), tuple(self._came()), tuple(described))
+        moved = list(self._moved())
+        replaced += [name for what, name in moved if what == "replaced"]
+        gone += [name for what, name in moved if what == "gone"]
+        came = tuple(name for what, name in moved if what == "came")
+        return Outside(names, tuple(replaced), tuple(gone), came, tuple(described))
 
     def _sharing(self, names: Collection[str]) -> tuple[str, ...]:
         """Return every slot over the storages of some."""
@@ -154,28 +160,35 @@ class Lookout:
         now = _sum(slot)
         return self._sums.setdefault(id(slot.held), now) != now
 
-    def _came(self) -> Iterator[str]:
+    def _moved(self) -> Iterator[tuple[str, str]]:
+        """Yield (`came`, `gone` or `replaced`, name) of tensors without a slot, and of modules and containers."""
         known = {id(slot.held.described.live) for slot in self._document.slots}
-        for entry in self._document.entries:
-            if entry.slot is None and id(entry.value) in self._items:
-                before = {key for key, _ in self._items[id(entry.value)]}
-                for key, item in _items(entry.value):
-                    if key not in before and (not isinstance(item, torch.Tensor) or id(item) not in known):
-                        yield f"{entry.name}.{key[-1]}" if entry.name else str(key[-1])
+        names = {id(entry.value): entry.name for entry in self._document.entries if entry.slot is None}
+        for owner, name in ((self._document.origin.root, ""), *self._containers()):
+            before = dict(self._items.get(id(owner), ()))
+            for key, item in _items(owner):
+                full = f"{name}.{key[-1]}" if name else str(key[-1])
+                was, is_tensor = before.pop(key, None), isinstance(item, torch.Tensor)
+                if was is None and not (is_tensor and id(item) in known):
+                    yield "came", full
+                elif was is not None and was != id(item) and not is_tensor:
+                    yield "replaced", full
+            yield from (("gone", names[was]) for was in before.values() if was in names)
+
+    def _containers(self) -> Iterator[tuple[Any, str]]:
         root = self._document.origin.root
-        if id(root) in self._items and all(entry.value is not root for entry in self._document.entries):
-            before = {key for key, _ in self._items[id(root)]}
-            yield from (str(key[-1]) for key, _ in _items(root) if key not in before)
+        yield from ((entry.value, entry.name) for entry in self._document.entries
+                    if entry.slot is None and entry.value is not root)  # fmt: skip
 
     # ---- what was seen
 
     def _note(self, slot: Slot) -> None:
         live = slot.held.described.live
         if live is not None:
-            self._seen[id(live)] = _version(live), _description(live)
+            self._seen[id(live)] = version_of(live), _description(live)
 
     def _note_items(self) -> None:
-        owners = [self._document.origin.root, *(entry.value for entry in self._document.entries if entry.slot is None)]
+        owners = [self._document.origin.root, *(owner for owner, _ in self._containers())]
         self._items = {id(owner): tuple((key, id(item)) for key, item in _items(owner)) for owner in owners}
 
     def _mark(self, storages: dict[int, Storage]) -> None:
@@ -199,13 +212,6 @@ class Lookout:
         self._mark({id(slot.storage): slot.storage for slot in slots if id(slot.storage) in self._touched})
         if change.structure:
             self._note_items()
-
-
-def _version(tensor: torch.Tensor) -> int | None:
-    try:
-        return tensor._version
-    except (RuntimeError, ValueError):  # an inference tensor counts no writes, a lazy one has nothing yet
-        return None
 
 
 def _description(tensor: torch.Tensor) -> Described:

@@ -13,6 +13,7 @@ from weightedit.core.document import Document
 from weightedit.core.edit import Edit, Region
 from weightedit.core.numbers import count_text
 from weightedit.core.operation import Operation
+from weightedit.ui.edit_panel.along_field import AlongField
 from weightedit.ui.edit_panel.choice_field import ChoiceField
 from weightedit.ui.edit_panel.field import Field
 from weightedit.ui.edit_panel.fields import NAMED, field_for
@@ -45,18 +46,19 @@ class Request:
     tied: str = "all"
     seed: int | None = None
     leave: tuple[str, ...] = ()
+    moments: str = "follow"
 
     @property
     def edit(self) -> Edit:
         """The same as a record."""
         return Edit(self.operation, self.targets, self.region, dict(self.arguments), self.seed, self.device, self.tied,
-                    leave=self.leave)  # fmt: skip
+                    leave=self.leave, moments=self.moments)  # fmt: skip
 
     @property
     def options(self) -> dict[str, Any]:
         """What `Document.preview` and `apply` take by name, arguments included."""
         return {"region": self.region, "device": self.device, "tied": self.tied, "seed": self.seed, "leave": self.leave,
-                **self.arguments}  # fmt: skip
+                "moments": self.moments, **self.arguments}  # fmt: skip
 
 
 class Form(QWidget):
@@ -82,7 +84,7 @@ class Form(QWidget):
         self.selected: tuple[str, ...] = ()
         self._count = 0
         self.device = "cpu"
-        self.tied = "all"
+        self.along = AlongField()
         self.fields: list[Field] = []
         self._asked: list[Field] = []
         self.seed: SeedField | None = None
@@ -102,6 +104,7 @@ class Form(QWidget):
         self.target.currentIndexChanged.connect(
             lambda _: self.leave.setVisible(self.target.currentData() == SEVERAL))  # fmt: skip
         self.leave.changed.connect(self.changed)
+        self.along.changed.connect(self.changed)
 
     def _lay_out(self) -> None:
         inner = QWidget()
@@ -120,6 +123,7 @@ class Form(QWidget):
         column.addWidget(self.target)
         column.addSpacing(6)
         column.addWidget(self.leave)
+        column.addWidget(self.along)
         column.addStretch(1)
         self.area = scroll = QScrollArea()
         scroll.setWidget(inner)
@@ -147,6 +151,7 @@ class Form(QWidget):
             self.selected, self._count = (), 0  # of a group that is selected it need not be one
         self._fill_targets()
         self._tell_fields()
+        self.along.ask_about(document, name, self.operation)
         if moved and document is not None and name is not None:
             self._come_back(document, name)
 
@@ -220,9 +225,10 @@ class Form(QWidget):
         return None if self.document is None or name is None else self.document.operations[name]
 
     def _operation_chosen(self) -> None:
-        self.tied = "all"
+        self.along.set_answers()
         self._make_fields()
         self._fill_targets()
+        self.along.ask_about(self.document, self.name, self.operation)
         self.changed.emit()
 
     def _make_fields(self) -> None:
@@ -309,8 +315,8 @@ class Form(QWidget):
         targets = self.selected if where == SEVERAL else (self.name,)
         arguments = {made.declared.name: made.value() for made in self.fields if made is not self.seed}
         return Request(self.operations.currentData(), targets, self.region if where == REGION else None, arguments,
-                       self.device, self.tied, None if self.seed is None else self.seed.value(),
-                       self.leave.patterns() if where == SEVERAL else ())  # fmt: skip
+                       self.device, self.along.tied, None if self.seed is None else self.seed.value(),
+                       self.leave.patterns() if where == SEVERAL else (), self.along.moments)  # fmt: skip
 
     def choose(self, name: str) -> None:
         """Choose an operation and go to its first field."""
@@ -334,7 +340,7 @@ class Form(QWidget):
                 made.set_value(edit.arguments[made.declared.name])
         if self.seed is not None and edit.seed is not None:
             self.seed.set_value(edit.seed)
-        self.tied = edit.tied
+        self.along.set_answers(edit.tied, edit.moments)
         self.leave.set_patterns(edit.leave)
         several = len(edit.targets) > 1 or edit.targets == self.selected
         wanted = REGION if edit.region is not None else SEVERAL if several else WHOLE
@@ -347,7 +353,7 @@ class Form(QWidget):
 
     def reset(self) -> None:
         """Show the defaults again."""
-        self.tied = "all"
+        self.along.set_answers()
         self.blockSignals(True)
         for made in self.fields:
             made.clear()

@@ -25,7 +25,7 @@ class Kept:
         if any(map(_is_staged, request.arguments.values())):
             self._edits.setdefault(document, {})[name] = Edit(
                 request.operation, request.targets, request.region, dict(request.arguments),
-                tied=request.tied, seed=request.seed, leave=request.leave)  # fmt: skip
+                tied=request.tied, seed=request.seed, leave=request.leave, moments=request.moments)  # fmt: skip
 
     def take(self, document: Document, name: str) -> Edit | None:
         """Return what was staged for a tensor, which is kept no longer."""

@@ -43,6 +43,8 @@ def summary(preview: Preview, effect: str) -> str:
     if before is None or after is None or effect == "share":
         return "; ".join(preview.lines)
     slots = f"{len(preview.targets)} slot{'s' if len(preview.targets) > 1 else ''}"
+    if effect == "rebind" and before.device != after.device:
+        return f"{before.device} to {after.device}, moves {slots}"
     if effect == "rebind":
         what = f"{before.dtype} to {after.dtype}" if before.dtype != after.dtype else \
             f"{shape_text(before.shape)} to {shape_text(after.shape)}"  # fmt: skip
@@ -200,7 +202,7 @@ class EditPanel(QFrame):
         """Whether it is known that no value would be another one."""
         operation = self.form.operation
         return self.shown is not None and self._is_current and operation is not None and operation.effect == "write" \
-            and not self.shown.preview.changed and self.form.tied == "all"  # fmt: skip
+            and not self.shown.preview.changed and self.form.along.tied == "all"  # fmt: skip
 
     # ---- preview
 

@@ -30,7 +30,7 @@ from weightedit.ui.tensor_page.header import Segments
 
 TENSOR = ("Kind", "Shape", "dtype", "Size", "Device", "Stride", "requires_grad")
 PAIRS = (("min", "max"), ("mean", "std"), ("zeros", "NaN"), ("+Inf", "−Inf"), ("L2 norm", "99.9 % |x|"))
-PREVIEW = ("dtype", "Shape", "Size", "min", "max", "mean", "std", "zeros", "NaN", "Inf", "L2 norm")
+PREVIEW = ("dtype", "Shape", "Size", "Device", "min", "max", "mean", "std", "zeros", "NaN", "Inf", "L2 norm")
 
 
 class Inspector(QWidget):
@@ -169,6 +169,7 @@ class Inspector(QWidget):
         self.preview.show_values("Shape", shape_text(before.shape), shape_text(after.shape), "accent")
         tone = "ok" if after.nbytes < before.nbytes else "warn"
         self.preview.show_values("Size", bytes_text(before.nbytes), bytes_text(after.nbytes), tone)
+        self.preview.show_values("Device", before.device, after.device, "accent")
         rows_before, rows_after = _rows(shown.before_statistics), _rows(shown.after_statistics)
         for name, value in rows_before.items():
             worse = name in ("NaN", "Inf") and rows_after[name] not in ("0", value)
@@ -177,7 +178,7 @@ class Inspector(QWidget):
 
 def _rows(found: Statistics | None) -> dict[str, str]:
     if found is None:
-        return dict.fromkeys(PREVIEW[3:], "–")
+        return dict.fromkeys(PREVIEW[4:], "–")
     return {"min": statistic_text(found.minimum), "max": statistic_text(found.maximum),
             "mean": statistic_text(found.mean), "std": statistic_text(found.std), "zeros": count_text(found.zeros),
             "NaN": count_text(found.nan), "Inf": count_text(found.posinf + found.neginf),

@@ -68,6 +68,7 @@ class Facts(Section):
 
     def __init__(self, title: str, names: tuple[str, ...], parent: QWidget | None = None) -> None:
         super().__init__(title, parent)
+        self.names: dict[str, QLabel] = {}
         self.values: dict[str, QLabel] = {}
         self.remarks: dict[str, QLabel] = {}
         grid = QGridLayout()
@@ -75,10 +76,11 @@ class Facts(Section):
         grid.setVerticalSpacing(6)
         grid.setColumnStretch(1, 1)
         for row, name in enumerate(names):
+            self.names[name] = label(name, "secondary")
             self.values[name], self.remarks[name] = value_label("–"), label("", "caption")
             for shown in (self.values[name], self.remarks[name]):
                 shown.setMinimumWidth(10)  # a narrow panel cuts them, it does not grow
-            grid.addWidget(label(name, "secondary"), row, 0)
+            grid.addWidget(self.names[name], row, 0)
             both = QHBoxLayout()
             both.setSpacing(6)
             both.addWidget(self.values[name])

@@ -188,9 +188,10 @@ class TreeDelegate(QStyledItemDelegate):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.color("warn"))
             painter.drawEllipse(QPointF(after + 8.5, rect.center().y() + 0.5), 3, 3)
-        elif beside and after + 8 < right - 20:
+            after += 14
+        if beside and after + 8 < right - 20:
             painter.setFont(self._plain)
-            painter.setPen(theme.color("text3"))
+            painter.setPen(theme.color("warn" if node.is_leaf and node.kind == "tensor" else "text3"))
             room = right - after - 12
             text = QFontMetrics(self._plain).elidedText(beside[:300], Qt.TextElideMode.ElideRight, room)
             painter.drawText(QRect(after + 8, rect.y(), room, rect.height()),

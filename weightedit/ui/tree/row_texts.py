@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weightedit.core.live.facts import registration
 from weightedit.core.numbers import count_text, shape_text
 from weightedit.core.outline import Node
 
 if TYPE_CHECKING:
     from weightedit.core.slots import Slot
+
+
+UNUSUAL = {"not registered": "unregistered", "buffer, not persistent": "not persistent"}
+"""What stands beside the names of live tensors that a state_dict leaves out."""
+LEFT_OUT = {"not registered": "a plain attribute: state_dict() leaves it out, to() and cuda() do not move it",
+            "buffer, not persistent": "not persistent: state_dict() leaves it out"}  # fmt: skip
 
 
 def slot_of(node: Node) -> Slot | None:
@@ -25,8 +32,10 @@ def printable(label: str) -> str:
 
 def detail(node: Node) -> str:
     """Return what stands beside a row's name in a dimmer colour: a value, or the type of a container."""
-    if node.entry is None or node.kind == "tensor":
+    if node.entry is None:
         return ""
+    if node.entry.slot is not None:
+        return UNUSUAL.get(registration(node.entry.slot), "")
     return printable(node.entry.text)
 
 
@@ -38,6 +47,8 @@ def tooltip(node: Node, group: str) -> str:
     if slot is not None:
         spec = slot.spec
         lines.append(f"{spec.kind}, {shape_text(spec.shape)}, {spec.dtype}, {count_text(spec.nbytes)} bytes")
+        if said := LEFT_OUT.get(registration(slot)):
+            lines.append(said)
         if group:
             lines.append(f"shares storage {group}")
         if spec.requires_grad:

@@ -1,0 +1,98 @@
+"""What goes along with an edit that gives a slot another tensor: tied slots, and what an optimizer keeps for it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+
+from weightedit.core.document import Document
+from weightedit.core.live.facts import has_state
+from weightedit.core.numbers import count_text
+from weightedit.core.operation import Operation
+from weightedit.core.slots import Slot
+from weightedit.ui.pieces import label
+from weightedit.ui.wheel import leave_wheel
+
+TIED = {"all": "Follow, and stay tied", "untie": "Stay; untie this one"}
+MOMENTS = {"follow": "Follows the tensor", "drop": "Starts anew"}
+MOST = 5_000
+"""Slots that are looked through for others that hold the same tensor."""
+
+
+class AlongField(QWidget):
+    """Two choices, each there only where it has a meaning.
+
+    Signals
+    -------
+    changed
+        Another answer was given.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.tied_label, self.tied_choice = self._choice("Tied slots", TIED)
+        self.moments_label, self.moments_choice = self._choice("Optimizer state", MOMENTS)
+        self.moments_choice.setToolTip("Moments are cut, padded, moved and cast as the tensor is, or dropped")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        for widget in (self.tied_label, self.tied_choice, self.moments_label, self.moments_choice):
+            column.addWidget(widget)
+        self.hide()
+
+    def _choice(self, title: str, choices: dict[str, str]) -> tuple[QLabel, QComboBox]:
+        made = QComboBox()
+        made.setAccessibleName(title)
+        for value, words in choices.items():
+            made.addItem(words, value)
+        leave_wheel(made)
+        made.activated.connect(lambda _: self.changed.emit())
+        return label(title, "section"), made
+
+    # ---- answers
+
+    @property
+    def tied(self) -> str:
+        """`all` or `untie`."""
+        return str(self.tied_choice.currentData())
+
+    @property
+    def moments(self) -> str:
+        """`follow` or `drop`."""
+        return str(self.moments_choice.currentData())
+
+    def set_answers(self, tied: str = "all", moments: str = "follow") -> None:
+        """Show answers, without saying that they changed."""
+        self.tied_choice.setCurrentIndex(max(self.tied_choice.findData(tied), 0))
+        self.moments_choice.setCurrentIndex(max(self.moments_choice.findData(moments), 0))
+
+    # ---- what it is about
+
+    def ask_about(self, document: Document | None, name: str | None, operation: Operation | None) -> None:
+        """Ask what an edit of a tensor leaves open."""
+        slot = None if document is None or name is None else document.find(name)
+        if document is None or slot is None or operation is None:
+            self.hide()
+            return
+        rebinds = operation.effect == "rebind"
+        others = _tied_to(document, slot) if rebinds else 0
+        self.tied_label.setText("Tied slot" if others == 1 else f"{count_text(others)} tied slots")
+        keeps = (rebinds or bool(operation.moves)) and has_state(document, slot)
+        for widget in (self.tied_label, self.tied_choice):
+            widget.setVisible(others > 0)
+        for widget in (self.moments_label, self.moments_choice):
+            widget.setVisible(keeps)
+        if not others:
+            self.tied_choice.setCurrentIndex(0)
+        if not keeps:
+            self.moments_choice.setCurrentIndex(0)
+        self.setVisible(others > 0 or keeps)
+
+
+def _tied_to(document: Document, slot: Slot) -> int:
+    """Return how many other slots hold the same tensor."""
+    group = document.storage_group(slot)
+    members = document.group_members(group)[:MOST] if group else []
+    return sum(other.held is slot.held and other is not slot for other in members)
