@@ -115,6 +115,7 @@ class HistoryPanel(QWidget):
         self.pages = QStackedWidget()
         for page in (self.empty, self.list, self.differences):
             self.pages.addWidget(page)
+        self.pages.setMinimumHeight(2 * ROW)
         self.snapshots = SnapshotsView()
         self._lay_out()
         theme.changed.connect(self.list.viewport().update)

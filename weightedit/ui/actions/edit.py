@@ -5,15 +5,23 @@ from __future__ import annotations
 from weightedit.ui.actions.action import Action, Reach
 
 
+def show_history(at: Reach) -> None:
+    """Show the history panel, and the column it is in where that is out of sight, as in a small window."""
+    at.window.panels.show("history")
+    body = at.work.body
+    if not body.is_shown and body.side.isAncestorOf(at.work.history):
+        body.toggle()
+
+
 def search_history(at: Reach) -> None:
     """Go to the search of the history."""
-    at.window.panels.show("history")
+    show_history(at)
     at.work.history.focus_search()
 
 
 def compare_opened(at: Reach) -> None:
     """Compare the present with the beginning of the history."""
-    at.window.panels.show("history")
+    show_history(at)
     at.work.history.compare_with_opened()
 
 

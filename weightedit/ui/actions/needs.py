@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from weightedit.core.live.facts import registration
 from weightedit.ui.actions.action import Reach
 
 
@@ -37,6 +38,12 @@ def _has_tensor(at: Reach) -> bool:
     return at.window.workbench is not None and at.window.workbench.current() is not None
 
 
+def _is_unregistered(at: Reach) -> bool:
+    work = at.window.workbench
+    page = None if work is None else work.page
+    return page is not None and registration(page.slot) == "not registered"
+
+
 def _has_form(at: Reach) -> bool:
     work = at.window.workbench
     return _has_tensor(at) or (work is not None and not work.is_empty)
@@ -47,6 +54,10 @@ def _has_closed(at: Reach) -> bool:
     return any(file.path not in shown for file in at.window.recents.files)
 
 
+def _has_any_tensor(at: Reach) -> bool:
+    return _has_tensor(at) or at.window.tree.tree.is_picked("tensor")
+
+
 def _has_gpu() -> bool:
     """Whether torch, once it is there, has a GPU; the window does not import it to know."""
     torch = sys.modules.get("torch")
@@ -54,6 +65,9 @@ def _has_gpu() -> bool:
 
 
 NEEDS = {
+    "live": Need("Needs a live module or objects in memory", lambda at: _has_document(at) and
+                 at.document.document.is_live),
+    "unregistered": Need("Needs a tensor that a live module has as a plain attribute", _is_unregistered),
     "document": Need("Needs an open file", _has_document),
     "work": Need("Needs an open file", _has_work),
     "saveable": Need(
@@ -73,9 +87,9 @@ NEEDS = {
     "several": Need("Needs two or more tensors selected in the tree",
                     lambda at: len(at.window.tree.tree.selected_tensors()) > 1),
     "any-tensor": Need("Needs a tensor that is shown, or selected in the tree",
-                       lambda at: _has_tensor(at) or at.window.tree.tree.is_picked("tensor")),
+                       _has_any_tensor),
     "gpu": Need("Needs a GPU that torch can use, and a tensor that is shown or selected in the tree",
-                lambda at: NEEDS["any-tensor"].holds(at) and _has_gpu()),
+                lambda at: _has_any_tensor(at) and _has_gpu()),
     "recent": Need("Needs a recent file", lambda at: bool(at.window.recents.files)),
     "closed": Need("Needs a recent file that is not open", _has_closed),
 }

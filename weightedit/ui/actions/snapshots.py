@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from weightedit.ui.actions.action import Action, Reach
+from weightedit.ui.actions.edit import show_history
 from weightedit.ui.history.snapshots_view import SnapshotsView
 
 
 def shown(at: Reach) -> SnapshotsView:
     """Show the history panel, and return the list of snapshots in it."""
-    at.window.panels.show("history")
+    show_history(at)
     return at.work.history.snapshots
 
 

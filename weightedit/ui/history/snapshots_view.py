@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -19,13 +19,15 @@ from PySide6.QtWidgets import (
 
 from weightedit.core.numbers import bytes_text, count_text, moment_text
 from weightedit.core.paths import counted
+from weightedit.ui.history.snapshot_delegate import ROW, SnapshotDelegate
 from weightedit.ui.pieces import icon_button, label, line, restyle
+from weightedit.ui.theme import theme
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
     from weightedit.core.snapshot import Snapshot
 
-ROW, MOST_ROWS = 38, 3
+MOST_ROWS = 3
 NOTHING = "No snapshots. Take one to compare with later, and to go back to."
 
 
@@ -95,7 +97,9 @@ class SnapshotsView(QWidget):
         self.list = _List()
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setAccessibleName("Snapshots")
-        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.setItemDelegate(SnapshotDelegate(self.list))
+        self.list.setMouseTracking(True)
+        theme.changed.connect(self.list.viewport().update)
         self.list.opened.connect(self._compare)
         self.list.deleted.connect(self.drop)
         self.list.itemDoubleClicked.connect(self._compare)
@@ -159,7 +163,6 @@ class SnapshotsView(QWidget):
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{snapshot.name}, {facts(snapshot)}")
             kept = f"{count_text(snapshot.nbytes)} bytes of the undo budget"
             item.setToolTip(f"{snapshot.name}\n{facts(snapshot)}\n{kept}")
-            item.setSizeHint(QSize(0, ROW))
             self.list.addItem(item)
         names = [snapshot.name for snapshot in snapshots]
         self.list.setCurrentRow(names.index(chosen) if chosen in names else 0)
@@ -184,6 +187,8 @@ class SnapshotsView(QWidget):
     def say(self, text: str, *, warning: bool = False) -> None:
         """Say something under the buttons, or nothing."""
         self.says.setText(text)
+        width = self.width() - 24
+        self.says.setMinimumHeight(self.says.heightForWidth(width) if text else 0)  # wrapped text asks for too little
         restyle(self.says, "tone", "warn" if warning else "")
         self.says.setVisible(bool(text))
 
@@ -237,6 +242,7 @@ class SnapshotsView(QWidget):
     def ask_whether(self, title: str, detail: str) -> None:
         """Say what restoring does besides, and make the button the answer."""
         self._confirms = True
+        self.compare_button.hide()  # its words need the room
         self.restore_button.setText("Restore all the same")
         restyle(self.restore_button, "kind", "warning")
         self.say(f"{title}. {detail}".strip(), warning=True)
@@ -252,6 +258,7 @@ class SnapshotsView(QWidget):
             return
         self.forget_questions()
         self._asked = self.selected
+        self.compare_button.hide()
         self.delete_button.setText("Delete for good")
         restyle(self.delete_button, "kind", "warning")
         self.say("Undo does not bring a snapshot back.", warning=True)
@@ -261,6 +268,7 @@ class SnapshotsView(QWidget):
         """Let the buttons say again what they do: what was asked was answered, or is about another snapshot."""
         asked = bool(self._asked) or self._confirms
         self._asked, self._confirms = "", False
+        self.compare_button.show()
         for button, text in ((self.restore_button, "Restore"), (self.delete_button, "Delete")):
             button.setText(text)
             restyle(button, "kind", "")
