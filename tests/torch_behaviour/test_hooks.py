@@ -1,9 +1,10 @@
-"""Hooks on a Parameter: what bare torch loses with the tensor, and that weightedit takes them along."""
+"""Hooks on a Parameter, and weights that are computed: what bare torch loses, and that weightedit does not."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations
 
 import weightedit
 from tests.torch_behaviour.saying import said
@@ -24,3 +25,15 @@ def test_tensor_hooks():
         doc.apply("slice", "weight", region="[:, 0:2]")
         module(torch.ones(1, 2)).sum().backward()
         assert seen == [(2, 2)]
+
+
+def test_parametrized():
+    """torch: a write into `m.weight` is gone at the next access, silently."""
+    module = parametrizations.weight_norm(nn.Linear(4, 3))
+    with torch.no_grad():
+        module.weight.fill_(7)
+    assert not bool((module.weight == 7).any())
+    with weightedit.open(module) as doc:
+        said(doc, "parametrized", "notice", "fill", "weight", value=7)
+        doc.apply("fill", "weight", value=7)
+        torch.testing.assert_close(module.weight.detach(), torch.full((3, 4), 7.0))

@@ -197,6 +197,7 @@ def step_of(document: Document, plan: Plan, edit: Edit, commands: tuple[Command,
         for target in plan.targets:
             if edit.region is not None:
                 regions[target.name] = [str(box) for box in target.boxes]
+            names.update(getattr(target.slots[0].held, "originals", ()))
             group = None if target.slots[0].held.is_deferred else document.storage_group(target.slots[0])
             names.update(slot.name for slot in (document.group_members(group) if group else ()))
     structure = plan.operation.effect != "write" or any(target.clones_first for target in plan.targets)

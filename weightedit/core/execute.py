@@ -12,6 +12,7 @@ from weightedit.core.compute import compute
 from weightedit.core.devices import refused_for_memory
 from weightedit.core.live.changes import changes_of
 from weightedit.core.live.moments import moment_commands
+from weightedit.core.live.parametrized import ComputedHeld, written_through
 from weightedit.core.live.writing import live_write
 from weightedit.core.plan import Plan, Target
 from weightedit.core.reading import array_index, array_over, element_offsets, ordered_runs
@@ -143,6 +144,9 @@ def _writes(plan: Plan, clones: dict[int, list[Rebind]], shop: Workshop) -> list
     commands: list[Command] = []
     by_storage: dict[int, tuple[Storage, list[Target]]] = {}
     for target in plan.targets:
+        if isinstance(target.slots[0].held, ComputedHeld):
+            commands += written_through(plan, target, shop)
+            continue
         described = target.slots[0].held.described
         clone = clones.get(id(target.slots[0]))
         if clone is not None:

@@ -100,9 +100,20 @@ class Reader:
     def find(self, key: object) -> Slot | None:
         """Return the slot with exactly this name or path, or None."""
         try:
-            return self._by_name.get(key) if isinstance(key, str) else self._by_path.get(key)  # type: ignore[call-overload]
+            found = self._by_name.get(key) if isinstance(key, str) else self._by_path.get(key)  # type: ignore[call-overload]
         except TypeError:
             return None
+        return self._computed(key) if found is None and isinstance(key, str) and self.is_live else found
+
+    def _computed(self, name: str) -> Slot | None:
+        """Return a slot for a weight that a parametrization computes: it can be named, and is in no list."""
+        prefix, _, key = name.rpartition(".")
+        start = f"{prefix}.parametrizations.{key}." if prefix else f"parametrizations.{key}."
+        if f"{start}original" not in self._by_name and f"{start}original0" not in self._by_name:
+            return None
+        from weightedit.core.live.parametrized import computed_slot
+
+        return computed_slot(name, self._by_name.get, self.origin.root)
 
     def slot(self, key: object) -> Slot:
         """Return the slot with exactly this name or path; KeyError if there is none."""

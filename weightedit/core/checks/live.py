@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weightedit.core.checks.modules import module_hazards
 from weightedit.core.checks.optimizer import detached_hazards, state_hazards
+from weightedit.core.checks.parametrized import parametrized_hazards
 from weightedit.core.checks.recomputed import recomputed_hazards
 from weightedit.core.hazards import Hazard
 from weightedit.core.labels import listed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 def live_hazards(plan: Plan, document: Document) -> Iterable[Hazard]:
     """Yield what an edit means for modules and for the optimizer."""
     yield from recomputed_hazards(plan)
+    yield from parametrized_hazards(plan, document)
     yield from state_hazards(plan, document.origin.optimizer)
     yield from detached_hazards(plan, document)
     yield from module_hazards(plan, document)

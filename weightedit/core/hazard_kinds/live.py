@@ -67,6 +67,19 @@ tensor([[1., 1.],
         [1., 1.]])
 """),
     HazardKind(
+        "parametrized", "Live modules", "A weight that is computed",
+        "`m.weight` of a parametrized module is a new tensor at each access: what is written into it is gone at the "
+        "next one.",
+        "Takes new values back through `right_inverse` into the originals, says how far what is computed then is from "
+        "them, and refuses where there is no way back.",
+        ("notice", "warning", "refusal"), """
+>>> m = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
+>>> with torch.no_grad():
+...     _ = m.weight.fill_(7)
+>>> bool((m.weight == 7).any())
+False
+"""),
+    HazardKind(
         "unregistered", "Live modules", "Unregistered tensors",
         "A tensor set as a plain attribute is no parameter and no buffer: `state_dict()`, `parameters()` and `.to()` "
         "pass it by.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,14 @@ from weightedit.core.plan import Plan, Target
 from weightedit.core.reading import array_index, gather
 from weightedit.core.region import Box
 from weightedit.core.slots import Described
-from weightedit.core.stage import bits_of, bytes_of, selected, tensor_over, write_live
+from weightedit.core.stage import bits_of, bytes_of, copy_out, selected, tensor_over, write_live
+from weightedit.core.storage import Storage
 from weightedit.core.workshop import Workshop
 
 
 def live_write(plan: Plan, target: Target, described: Described, shop: Workshop) -> LiveWrite:
     """Return the command that writes a target's new values into its live tensor."""
     kept: list[tuple[Box, memoryview, memoryview]] = []
-    dtype = target.spec.dtype
     rooms = [shop.spill.allocate(target.nbytes if target.condition is None else 0) for _ in range(2)]
     for box in target.boxes:
         for piece in compute(plan, target, box, shop.chunk):
@@ -39,6 +40,21 @@ def live_write(plan: Plan, target: Target, described: Described, shop: Workshop)
             after[:] = np.ascontiguousarray(new).reshape(-1).view(np.uint8).data
             kept.append((written, before, after))
 
+    return _command(described.live, described.storage, kept)
+
+
+def whole_write(live: torch.Tensor, storage: Storage, values: torch.Tensor, shop: Workshop,
+                beside: bool = False) -> LiveWrite:  # fmt: skip
+    """Return the command that writes `values`, of its shape and dtype, over the whole of a live tensor."""
+    before, after = (shop.spill.allocate(live.numel() * live.element_size()) for _ in range(2))
+    copy_out(live, before)
+    copy_out(values, after)
+    return replace(_command(live, storage, [(Box.whole(tuple(live.shape)), before, after)]), beside=beside)
+
+
+def _command(live: torch.Tensor, storage: Storage, kept: list[tuple[Box, memoryview, memoryview]]) -> LiveWrite:
+    dtype = str(live.dtype).removeprefix("torch.")
+
     def write(tensor: Any, box: Box, data: memoryview) -> None:
         write_live(tensor, box, tensor_over(data, dtype, box.shape))
 
@@ -46,12 +62,12 @@ def live_write(plan: Plan, target: Target, described: Described, shop: Workshop)
         with torch._C.DisableTorchFunctionSubclass():  # what is there, not what a class of its own says is there
             return bytes(bytes_of(selected(tensor, box).cpu()))
 
-    untyped, shape, number = described.live.untyped_storage(), described.live.shape, described.live.dtype
+    untyped, shape, number = live.untyped_storage(), live.shape, live.dtype
 
     def fits(tensor: Any) -> bool:
         return bool(tensor.shape == shape and tensor.dtype == number)
 
-    return LiveWrite(described.live, described.storage, write, read, lambda: LiveBytes(untyped), kept, fits)
+    return LiveWrite(live, storage, write, read, lambda: LiveBytes(untyped), kept, fits)
 
 
 def _narrowed(piece: Piece) -> tuple[Box, np.ndarray[Any, Any]]:
