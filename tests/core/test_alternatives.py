@@ -261,3 +261,31 @@ def test_a_write_by_list_or_condition_arrives(region):
         assert torch.equal(held.detach(), expected)
         doc.undo()
         assert torch.equal(held.detach(), w)
+
+
+def test_the_result_of_a_computation_is_made_a_leaf():
+    """torch changes the flag of leaves only; a detached clone is one, and undo puts the very result back."""
+    leaf = torch.ones(3, requires_grad=True)
+    result = leaf * 2
+    with pytest.raises(RuntimeError):
+        result.requires_grad_(False)
+    tensors = {"r": result}
+    with weightedit.open(tensors) as doc:
+        hazard = refused(doc, "requires_grad", "r", value=False, kind="not-a-leaf")
+        taken(doc, hazard.alternatives[0])
+        assert tensors["r"].is_leaf
+        doc.apply("requires_grad", "r", value=False)
+        assert not tensors["r"].requires_grad
+        doc.undo()
+        doc.undo()
+        assert tensors["r"] is result
+
+
+def test_whole_numbers_are_cast_before_they_require_grad():
+    tensors = {"i": torch.arange(3)}
+    with pytest.raises(RuntimeError):
+        tensors["i"].requires_grad_()
+    with weightedit.open(tensors) as doc:
+        taken(doc, refused(doc, "requires_grad", "i", value=True, kind="grad-dtype").alternatives[0])
+        doc.apply("requires_grad", "i", value=True)
+        assert tensors["i"].requires_grad

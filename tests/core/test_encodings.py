@@ -13,6 +13,8 @@ from torch import nn
 import weightedit
 from tests.operations import oracle
 from weightedit import EditRefused, Hazard
+from weightedit.core.as_pytorch import as_pytorch
+from weightedit.core.edit import Edit
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +90,15 @@ def test_what_a_cast_of_a_quantized_tensor_loses_is_counted():
     with weightedit.open({"q": q}) as doc:
         (hazard,) = doc.preflight("cast", "q", dtype="float16")
         assert (hazard.kind, hazard.count) == ("precision-loss", int((half.float() != q.dequantize()).sum()))
+
+
+def test_the_printed_code_dequantizes():
+    tensors = quantized()
+    expected = tensors["rows"].dequantize()
+    with weightedit.open(tensors) as doc:
+        code: dict[str, Any] = {"checkpoint": quantized()}
+        exec(as_pytorch(doc, Edit("cast", ("rows",), None, {"dtype": "float16"})), code)
+        assert oracle.same_bits(code["checkpoint"]["rows"], expected.half())
 
 
 def made() -> dict[str, Any]:

@@ -138,7 +138,7 @@ def preview_of(document: Document, declared: Operation, edit: Edit, progress: Pr
         after = ComputedTensor(plan, first, first.boxes[0])
     elif declared.effect == "rebind":
         after = ComputedTensor(plan, first, Box.whole(first.result.shape))
-    return Preview(edit, hazards, names, changed, total, (), first.spec, first.result, before, after,
+    return Preview(edit, hazards, names, changed, total, (), first.slots[0].spec, first.result, before, after,
                    {target.name: loss for target, loss in zip(plan.targets, losses, strict=False)})  # fmt: skip
 
 

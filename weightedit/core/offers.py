@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST = 8
 """Hazards of one edit whose alternatives are tried; those after them offer none."""
-TRIED = ("shape-mismatch", "out-of-range", "quantized", "unsupported")
+TRIED = ("shape-mismatch", "out-of-range", "quantized", "unsupported", "not-a-leaf", "grad-dtype")
 """Kinds whose alternatives are other operations, which have demands of their own."""
 
 

@@ -23,9 +23,11 @@ def _cast_result(spec: TensorSpec, box: Box, dtype: str, **_: object) -> TensorS
 def _code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
     from weightedit.core.ranges import clamp_code
 
+    current = "{current}.dequantize()" if spec.encoding == "quantized" else "{current}"
     if given.get("out_of_range") == "clamp":
-        return clamp_code(spec.dtype, given["dtype"])
-    return f"{{current}}.to(torch.{given['dtype']})"
+        dtype = "float32" if spec.encoding == "quantized" else spec.dtype
+        return clamp_code(dtype, given["dtype"]).replace("{current}", current)
+    return f"{current}.to(torch.{given['dtype']})"
 
 
 def _label(given: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from weightedit.core.edit import Edit
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.plan import Plan, Target
 
@@ -15,15 +16,22 @@ def flag_hazards(plan: Plan) -> Iterable[Hazard]:
         lost_grad = target.spec.requires_grad and not target.result.requires_grad
         if effect == "flag" and _not_leaves(target, bool(plan.scalars["value"])):
             yield refusal("not-a-leaf", f"{target.name} is the result of a computation",
-                          "torch changes the flag of leaves only; edit what it was computed from.",
-                          targets=[target.name])  # fmt: skip
+                          "torch changes the flag of leaves only; edit what it was computed from, or put a detached "
+                          "clone in its place first.", targets=[target.name],
+                          alternatives=[_cast(plan, target, target.spec.dtype)],
+                          labels=["Put a detached clone in its place"])  # fmt: skip
         elif effect == "flag" and plan.scalars.get("value") and not _can_require_grad(target):
             yield refusal("grad-dtype", f"{target.name} cannot require grad",
                           f"It is {target.spec.dtype}; only floating point and complex tensors can.",
-                          targets=[target.name])  # fmt: skip
+                          targets=[target.name], alternatives=[_cast(plan, target, "float32")],
+                          labels=["Cast to float32"])  # fmt: skip
         elif effect == "rebind" and lost_grad:
             yield Hazard("grad-dtype", "notice", f"{target.name} no longer requires grad",
                          f"{target.result.dtype} parameters cannot.", (target.name,))  # fmt: skip
+
+
+def _cast(plan: Plan, target: Target, dtype: str) -> Edit:
+    return Edit("cast", (target.name,), None, {"dtype": dtype}, tied=plan.edit.tied)
 
 
 def _not_leaves(target: Target, value: bool) -> bool:
