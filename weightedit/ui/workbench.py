@@ -111,6 +111,7 @@ class Workbench(QWidget):
         panel.form.pattern_wanted.connect(self._edit_alike)
         panel.applied.connect(lambda _: self.tabs.keep(self.page))
         self.inspector.chosen.connect(self._open_here)
+        self.inspector.where.chosen.connect(self._show_place)
         self.shared = SharedHighlight(self, self._tasks)
 
     # ---- documents

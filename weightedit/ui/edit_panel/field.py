@@ -80,10 +80,11 @@ class Field(QWidget):
                 restyle(control, "wrong", "true")
                 self.say(str(error), wrong=True)
 
-    def say(self, text: str, *, wrong: bool = False) -> None:
-        """Say something under the field."""
+    def say(self, text: str, *, wrong: bool = False, is_lost: bool = False) -> None:
+        """Say something under the field: what is wrong, what is lost, or what is merely worth knowing."""
         self.note.setText(text)
         restyle(self.note, "role", "bad" if wrong else "caption")
+        restyle(self.note, "tone", "warn" if is_lost else "")
         self.note.setVisible(bool(text))
 
     def set_context(self, dtype: str, shows_stored: bool) -> None:

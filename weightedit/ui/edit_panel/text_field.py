@@ -8,8 +8,9 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.edit import TENSORS
-from weightedit.core.numbers import NumberError, parse_number, stored, value_text
+from weightedit.core.numbers import NumberError, parse_number
 from weightedit.core.operation import REQUIRED, Parameter
+from weightedit.core.typed import typed_note
 from weightedit.ui.edit_panel.field import Field
 from weightedit.ui.edit_panel.held import Held
 from weightedit.ui.literals import FieldError, integers, kind_of, nested, plain, plain_text, whole
@@ -99,30 +100,6 @@ class TextField(Field):
         if self.declared.type == "plain":
             self.say(f"Kept as {kind_of(value)}")
         elif self._shows_stored and isinstance(value, bool | int | float | complex):
-            self.say(stored_note(value, self._dtype))
-
-
-def stored_note(value: bool | int | float | complex, dtype: str) -> str:
-    """Say whether a number is stored exactly."""
-    facts = DTYPES[dtype]
-    if facts.family == "opaque":
-        return ""
-    try:
-        kept = stored(value, dtype)[0]
-    except (OverflowError, ValueError, TypeError):
-        return ""
-    text = value_text(kept, dtype)
-    same = value_text(stored(value, dtype)[0], dtype) == text and _equal(kept, value, dtype)
-    return f"Stored in {dtype} exactly" if same else f"Stored as {text} in {dtype}"
-
-
-def _equal(kept: Any, value: Any, dtype: str) -> bool:
-    if dtype == "complex32":
-        return complex(float(kept["real"]), float(kept["imag"])) == complex(value)
-    if DTYPES[dtype].family == "complex":
-        return complex(kept) == complex(value)
-    if isinstance(value, complex):
-        return False
-    if DTYPES[dtype].is_integer:
-        return bool(int(kept) == value)
-    return float(kept) == value or (value != value and float(kept) != float(kept))
+            note = typed_note(self.edit.text(), self._dtype)
+            if note is not None:
+                self.say(note.text, is_lost=note.is_lost)

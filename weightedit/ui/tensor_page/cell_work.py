@@ -106,23 +106,24 @@ class CellWork(QObject):
         """Apply an operation to cells as one step; a warning is shown and asks once."""
         page = self._page
         document, name, device = page.document, page.slot.name, page.device
-        is_shared = document.storage_group(page.slot) is not None
         page.notices.clear()
 
         def work(progress: TaskProgress) -> list[Hazard]:
             told = document.preflight(operation, name, region=region, device=device, cancel=progress.cancel,
-                                      **arguments) if is_shared else []  # fmt: skip
+                                      **arguments)  # fmt: skip
             group = document.grouped(f"{together} {name}", (together, name), TOGETHER) if together else nullcontext()
             with group:
                 document.apply(operation, name, region=region, accept=accept, device=device, progress=progress.report,
                                cancel=progress.cancel, **arguments)  # fmt: skip
-            return [hazard for hazard in told if hazard.kind == "shared-storage"]
+            return [hazard for hazard in told if hazard.level == "notice"]
 
         def failed(error: Exception) -> None:
             self._refused(error, lambda kinds: self.apply(operation, region, arguments, said, kinds, together))
 
-        def done(shared: list[Hazard]) -> None:
-            page.status.emit(said)
+        def done(told: list[Hazard]) -> None:
+            lost = [hazard.title for hazard in told if hazard.kind in ("precision-loss", "non-finite")]
+            page.status.emit(" ".join([said, *(f"{title}." for title in lost)]))
+            shared = [hazard for hazard in told if hazard.kind == "shared-storage"]
             if shared:
                 title = shared[0].title.replace("Also changes", "Also changed")
                 page.notices.say("notice", title, shared[0].detail, passing=True)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractItemModel, QEvent, QModelIndex, QObject, QPe
 from PySide6.QtGui import QKeyEvent, QPainter
 from PySide6.QtWidgets import QLabel, QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
+from weightedit.core.typed import typed_note
 from weightedit.ui.pieces import restyle
 from weightedit.ui.theme import mono_font, ui_font
 from weightedit.ui.values.model import PICKED
@@ -23,11 +24,14 @@ FORMULA_WIDTH = 320
 
 
 class CellEditor(QLineEdit):
-    """A field over a cell. It grows for an expression, and stays open while that does not read."""
+    """A field over a cell. It grows for an expression, and stays open while that does not read.
 
-    def __init__(self, viewport: QWidget, check: Check) -> None:
+    Under it stands what is wrong with an expression, or what is stored of a number that is not stored exactly.
+    """
+
+    def __init__(self, viewport: QWidget, check: Check, dtype: str | None = None) -> None:
         super().__init__(viewport)
-        self._check = check
+        self._check, self._dtype = check, dtype
         self.setFrame(False)
         self.setFont(mono_font(12))
         self.setProperty("cell", True)
@@ -38,6 +42,20 @@ class CellEditor(QLineEdit):
         self.problem.setWordWrap(True)
         self.problem.hide()
         self.textChanged.connect(self._look)
+        self._is_edited = False
+        self.textEdited.connect(self._begin)
+
+    def _begin(self) -> None:
+        """Note that a person types: what the editor begins with needs no word."""
+        self._is_edited = True
+
+    def _note(self, text: str) -> None:
+        """Say what is stored of a number as it is typed."""
+        if not self._is_edited or self._dtype is None:
+            return
+        found = None if text.startswith("=") else typed_note(text, self._dtype)
+        if found is not None and (found.is_lost or not found.text.endswith("exactly")):
+            self._say(found.text, "lost" if found.is_lost else "note")
 
     def _look(self, text: str) -> None:
         found = self._check(text) if text.startswith("=") else None
@@ -49,13 +67,23 @@ class CellEditor(QLineEdit):
             self.resize(width, self.height())
         self.setProperty("problem", None if found is None else found[1])
         restyle(self, "wrong", "true" if found else "false")
-        self.problem.setVisible(found is not None)
         if found is None:
+            self.problem.hide()
             self.setAccessibleDescription("")
-            return
-        self.problem.setText(found[0])
-        self.setAccessibleDescription(found[0])
-        width = min(460, viewport.width() - 16)
+            self._note(text)
+        else:
+            self._say(found[0], "problem")
+
+    def _say(self, text: str, kind: str) -> None:
+        """Show a sentence under the field, or over it where there is no room below."""
+        viewport = self.parentWidget()
+        assert viewport is not None
+        restyle(self.problem, "kind", kind)
+        self.problem.setText(text)
+        self.problem.show()
+        self.setAccessibleDescription(text)
+        needed = self.problem.fontMetrics().horizontalAdvance(text) + 22
+        width = min(460 if kind == "problem" else needed, viewport.width() - 16)
         self.problem.setFixedWidth(width)
         height = self.problem.heightForWidth(width)
         left = min(self.x(), viewport.width() - width - 8)
@@ -104,7 +132,7 @@ class CellDelegate(QStyledItemDelegate):
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: _Index) -> QWidget:
         """Make the field over a cell."""
-        return CellEditor(parent, self._check)
+        return CellEditor(parent, self._check, getattr(index.model(), "dtype", None))
 
     def destroyEditor(self, editor: QWidget, index: _Index) -> None:
         """Take the field away."""

@@ -93,6 +93,11 @@ class ValuesModel(QAbstractTableModel):
         """Rows and columns of the whole slice."""
         return self._size
 
+    @property
+    def dtype(self) -> str | None:
+        """The dtype of the cells; None while there are none."""
+        return None if self._pinned is None else self._pinned.spec.dtype
+
     def show_slice(self, pinned: PinnedTensor, view: SliceView) -> None:
         """Show another slice, or another state of the same one."""
         size = view.size(pinned.spec.shape)
