@@ -11,6 +11,7 @@ from weightedit.core.outline import Node, Outline
 from weightedit.ui.icons import paint_icon
 from weightedit.ui.literals import FieldError, plain
 from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.tree.devices_beside import DevicesBeside
 from weightedit.ui.tree.model import Column, Index, TreeModel
 from weightedit.ui.tree.row_texts import detail, slot_of
 from weightedit.ui.tree.thumbnails import HEIGHT, WIDTH, Thumbnails
@@ -80,6 +81,7 @@ class TreeDelegate(QStyledItemDelegate):
         super().__init__(view)
         self._view = view
         self._model = model
+        self._devices = DevicesBeside()
         self.thumbnails: Thumbnails | None = None
         self.fonts_changed()
 
@@ -182,7 +184,8 @@ class TreeDelegate(QStyledItemDelegate):
         line = QRect(left, rect.y(), max(room, 0), rect.height())
         painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
         after = left + metrics.horizontalAdvance(shown)
-        beside = detail(node)
+        said = detail(node)
+        beside = ", ".join(text for text in (said, self._devices.text(self._model, node)) if text)
         if modified:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
@@ -191,7 +194,7 @@ class TreeDelegate(QStyledItemDelegate):
             after += 14
         if beside and after + 8 < right - 20:
             painter.setFont(self._plain)
-            painter.setPen(theme.color("warn" if node.is_leaf and node.kind == "tensor" else "text3"))
+            painter.setPen(theme.color("warn" if said and node.is_leaf and node.kind == "tensor" else "text3"))
             room = right - after - 12
             text = QFontMetrics(self._plain).elidedText(beside[:300], Qt.TextElideMode.ElideRight, room)
             painter.drawText(QRect(after + 8, rect.y(), room, rect.height()),

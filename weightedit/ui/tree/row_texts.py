@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from weightedit.core.slots import Slot
 
 
-UNUSUAL = {"not registered": "unregistered", "buffer, not persistent": "not persistent"}
+UNUSUAL = {"not registered": "unregistered", "buffer, not persistent": "not persistent",
+           "computed by a hook": "computed"}  # fmt: skip
 """What stands beside the names of live tensors that a state_dict leaves out."""
 LEFT_OUT = {"not registered": "a plain attribute: state_dict() leaves it out, to() and cuda() do not move it",
+            "computed by a hook": "computed by a hook before each forward: what is written into it does not stay",
             "buffer, not persistent": "not persistent: state_dict() leaves it out"}  # fmt: skip
 
 
@@ -49,6 +51,8 @@ def tooltip(node: Node, group: str) -> str:
         lines.append(f"{spec.kind}, {shape_text(spec.shape)}, {spec.dtype}, {count_text(spec.nbytes)} bytes")
         if said := LEFT_OUT.get(registration(slot)):
             lines.append(said)
+        if spec.device != "cpu":
+            lines.append(f"on {spec.device}" if slot.held.described.live is not None else f"saved for {spec.device}")
         if group:
             lines.append(f"shares storage {group}")
         if spec.requires_grad:
