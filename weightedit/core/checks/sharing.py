@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from weightedit.core.edit import Edit
+from weightedit.core.edit import Edit, TensorName
 from weightedit.core.hazards import Hazard
 from weightedit.core.plan import Plan, Target, place_of
 from weightedit.core.sharing import common_cells
@@ -23,12 +23,30 @@ def sharing_hazards(plan: Plan, slots: Sequence[Slot], group: Callable[[Slot], s
     for slot in slots if wanted else ():
         if not slot.held.is_deferred and id(slot.storage) in wanted:
             members.setdefault(id(slot.storage), []).append(slot)
+    yield from _copied(plan)
     for target in plan.targets:
         others = [slot for slot in members.get(id(target.slots[0].storage), []) if slot not in target.slots]
         if effect == "write" and not target.clones_first:
             yield from _shared(target, others, named, group)
         else:
             yield from _untied(target, others, named, plan.edit, group)
+
+
+def _copied(plan: Plan) -> Iterable[Hazard]:
+    """Say that a tensor put in another's place is a copy of its source, where both are slots of one document."""
+    source = plan.edit.arguments.get("source")
+    if plan.operation.effect != "rebind" or not isinstance(source, TensorName) or source.file is not None:
+        return
+    for target in plan.targets:
+        if source.tensor in [slot.name for slot in target.slots]:
+            continue
+        fits = (target.spec.shape, target.spec.dtype) == (target.result.shape, target.result.dtype)
+        names = tuple(slot.name for slot in target.slots)
+        yield Hazard("alias", "notice", f"{target.name} gets a copy of {source.tensor}",
+                     "They share no storage: a later write to one does not show in the other.",
+                     (*names, source.tensor), len(names),
+                     alternatives=(Edit("tie", (target.name,), None, {"to": source}),) if fits else (),
+                     labels=("Tie them instead",) if fits else ())  # fmt: skip
 
 
 def _shared(target: Target, others: list[Slot], named: set[int],
@@ -48,7 +66,8 @@ def _shared(target: Target, others: list[Slot], named: set[int],
         yield Hazard("shared-storage", "notice", f"Also changes {names}",
                      f"It shares storage {group(target.slots[0])}: {cells_text} change as well.",
                      tuple(slot.name for slot, _, _ in changed), sum(count for _, count, _ in changed),
-                     tuple(region for _, _, region in changed))  # fmt: skip
+                     tuple(region for _, _, region in changed), (Edit("untie", (target.name,)),),
+                     ("Untie first",))  # fmt: skip
 
 
 def _untied(target: Target, others: list[Slot], named: set[int], edit: Edit,
