@@ -161,7 +161,7 @@ def tensor_value(value: Any, spill: Spill, what: str) -> TensorValue:
     import torch
 
     if isinstance(value, TENSORS):
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[return-value]
     if isinstance(value, torch.Tensor):
         name, shape, buffer = _bytes_of_tensor(value, spill, what)
     else:

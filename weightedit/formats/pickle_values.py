@@ -184,7 +184,7 @@ class PickledTensor(Guarded, HeldTensor):
             case (_, int() | float() as scale, int() as zero_point):
                 return made(scale, zero_point)
             case (_, HeldTensor() as scales, HeldTensor() as zero_points, int() as axis):
-                return made(*(_numbers(held) for held in (scales, zero_points)), axis)
+                return made(_numbers(scales), _numbers(zero_points), axis)
         return None
 
     def _encoding(self) -> str:
