@@ -75,6 +75,7 @@ class LiveWatching(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(EVERY)
         self._timer.timeout.connect(self.look)
+        window.tree.tree.entry_actions.append(window.actions_of["register"])
         window.documents.added.connect(self._follow)
         window.documents.removed.connect(self._forget)
         window.documents.changed.connect(self._changed)

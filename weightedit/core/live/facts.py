@@ -28,7 +28,8 @@ class LiveFacts:
     Attributes
     ----------
     registered
-        `parameter`, `buffer`, `buffer, not persistent`, `not registered`, or what container it is in.
+        `parameter`, `buffer`, `buffer, not persistent`, `not registered`, `computed by a hook` at each forward, or
+        what container it is in.
     module
         The module it is in: `Linear(in_features=3, out_features=2, bias=True)`.
     grad
@@ -63,7 +64,9 @@ def registration(slot: Slot) -> str:
         return "original of a parametrization" if "parametrizations" in slot.path else "parameter"
     if key in owner._buffers:
         return "buffer, not persistent" if key in owner._non_persistent_buffers_set else "buffer"
-    return "not registered"
+    hooks = getattr(owner, "_forward_pre_hooks", {}).values()
+    computed = any(key in (getattr(hook, "name", None), getattr(hook, "_tensor_name", None)) for hook in hooks)
+    return "computed by a hook" if computed else "not registered"
 
 
 def module_text(module: Any) -> str:

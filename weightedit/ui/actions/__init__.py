@@ -8,6 +8,7 @@ from weightedit.ui.actions import (
     edit,
     file,
     heatmap,
+    live,
     operations,
     select,
     sharing,
@@ -32,6 +33,7 @@ ACTIONS: tuple[Action, ...] = (
     *tree.ACTIONS,
     *sharing.ACTIONS,
     *devices.ACTIONS,
+    *live.ACTIONS,
     *operations.ACTIONS,
     *window.ACTIONS,
 )

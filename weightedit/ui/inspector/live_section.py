@@ -94,6 +94,7 @@ def _what_it_means(facts: LiveFacts) -> str:
         "not registered": "A tensor that is a plain attribute: state_dict() leaves it out, and to() and cuda() do not "
                           "move it.",
         "buffer, not persistent": "state_dict() leaves it out; to() and cuda() move it.",
+        "computed by a hook": "A hook computes it before each forward; edit what it is computed from.",
         "original of a parametrization": "The module computes its weight from it at each use.",
     }  # fmt: skip
     return told.get(facts.registered, "")
