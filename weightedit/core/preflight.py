@@ -9,6 +9,7 @@ from weightedit.core.checks.devices import device_hazards
 from weightedit.core.checks.flags import flag_hazards
 from weightedit.core.checks.live import live_hazards
 from weightedit.core.checks.losses import loss_hazards
+from weightedit.core.checks.registration import registration_hazards
 from weightedit.core.checks.shapes import result_hazards
 from weightedit.core.checks.sharing import sharing_hazards
 from weightedit.core.compute import Seen, measure
@@ -29,6 +30,7 @@ def structural_hazards(document: Document, plan: Plan) -> list[Hazard]:
         *sharing_hazards(plan, document.slots, document.storage_group),
         *live_hazards(plan, document),
         *flag_hazards(plan),
+        *registration_hazards(plan),
         *device_hazards(document, plan),
     ]
 
