@@ -376,3 +376,30 @@ def test_to_the_gpu_and_back():
     optimizer.step()
     doc.undo(accept="all")
     assert {parameter.device.type for parameter in net.parameters()} == {"cuda"}
+
+
+def test_what_other_code_did_since_a_move_is_asked_about(elsewhere):
+    net = nn.Linear(2, 2, bias=False)
+    doc = weightedit.open(net)
+    doc.apply("to_device", "weight", device=elsewhere)
+    with torch.no_grad():
+        net.weight.add_(1)
+    with pytest.raises(ConfirmationNeeded, match="changed elsewhere"):
+        doc.undo()
+    doc.undo(accept={"changed-elsewhere"})
+    with torch.no_grad():
+        net.weight.add_(1)
+    with pytest.raises(ConfirmationNeeded, match="changed elsewhere"):
+        doc.redo()
+
+
+def test_hooks_and_attributes_come_along(elsewhere):
+    net = nn.Linear(2, 2, bias=False)
+    net.weight.tag = "mine"  # type: ignore[attr-defined]
+    called: list[int] = []
+    net.weight.register_hook(lambda grad: called.append(1))
+    doc = weightedit.open(net)
+    doc.apply("to_device", "weight", device=elsewhere)
+    assert net.weight.tag == "mine"
+    net.weight.sum().backward()
+    assert called == [1]

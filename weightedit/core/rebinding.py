@@ -99,7 +99,7 @@ def _bound(target: Target, spec: TensorSpec, buffer: memoryview, tied: str, shop
         slots = [slot for slot in target.slots if slot.held is held]
         now = HeldTensor(after) if tied == "untie" else held
         rebinds.append(Rebind(slots, (held, before), (now, after), 0 if rebinds else spec.nbytes, is_untouched,
-                              _digest(before, shop.chunk)))  # fmt: skip
+                              digest_of(before, shop.chunk)))  # fmt: skip
     return rebinds
 
 
@@ -109,7 +109,7 @@ def _watch(content: LiveBytes, made_of: memoryview, chunk: int) -> Callable[[], 
     return lambda: hashed(content, 0, content.nbytes, chunk) == made
 
 
-def _digest(described: Described, chunk: int) -> Callable[[], bytes] | None:
+def digest_of(described: Described, chunk: int) -> Callable[[], bytes] | None:
     """Return a function that hashes the bytes a live tensor lies in."""
     if described.live is None or described.spec.encoding != "plain":
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from weightedit.core.commands import Command, Rebind
 from weightedit.core.devices import refused_for_memory
 from weightedit.core.live.objects import LiveBytes
 from weightedit.core.plan import Plan, Target
-from weightedit.core.rebinding import copied, followed
+from weightedit.core.rebinding import copied, digest_of, followed, hashed
 from weightedit.core.slots import Described, HeldTensor
 from weightedit.core.stage import moved_grad, moved_storage, over_storage, reparametrized
 from weightedit.core.storage import Storage
@@ -80,7 +79,8 @@ def _moved(plan: Plan, targets: Sequence[Target], shop: Workshop) -> list[Comman
             after = Described(replace(before.spec, device=str(live.device), offset=offset), storage, live)
             slots = [slot for slot in target.slots if slot.held is held]
             now = HeldTensor(after) if plan.edit.tied == "untie" else held
-            rebinds.append(Rebind(slots, (held, before), (now, after), nbytes, is_untouched))
+            rebinds.append(Rebind(slots, (held, before), (now, after), nbytes, is_untouched,
+                                  digest_of(before, shop.chunk)))  # fmt: skip
             nbytes = 0
         commands += followed(plan, target, rebinds, shop)
     return commands
@@ -88,14 +88,5 @@ def _moved(plan: Plan, targets: Sequence[Target], shop: Workshop) -> list[Comman
 
 def _watch(content: LiveBytes, chunk: int) -> Callable[[], bool]:
     """Return a function that says whether a live storage still has the bytes it has now."""
-
-    def digest() -> bytes:
-        found, buffer = hashlib.blake2b(), bytearray(min(chunk, content.nbytes))
-        for start in range(0, content.nbytes, chunk):
-            view = memoryview(buffer)[: min(chunk, content.nbytes - start)]
-            content.read_into(view, start)
-            found.update(view)
-        return found.digest()
-
-    moved = digest()
-    return lambda: digest() == moved
+    moved = hashed(content, 0, content.nbytes, chunk)
+    return lambda: hashed(content, 0, content.nbytes, chunk) == moved

@@ -143,8 +143,12 @@ def _check(document: Document, edit: Edit, progress: TaskProgress) -> Checked:
     from weightedit.core.editing import preflight_of
     from weightedit.core.progress import Progress
     from weightedit.core.reloading import edit_text
+    from weightedit.core.snapshotting import RESTORE
 
     text = edit_text(document, edit)
+    if edit.operation == RESTORE:
+        found = document.preflight_restore(edit.arguments["snapshot"], list(edit.targets), cancel=progress.cancel)
+        return Checked(edit, text, tuple(found))
     if edit.operation not in document.operations:
         return Checked(edit, text, (refusal("argument", f"There is no operation {edit.operation!r}"),))
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from weightedit.core.paths import counted
 from weightedit.ui.collecting import paused
 from weightedit.ui.documents import Documents, OpenDocument, opened
 from weightedit.ui.reload_notice import LeftOutNotice, NoticeStrip, ReloadNotice, edits_text
@@ -105,7 +106,8 @@ class Reloading(QObject):
         self._documents.replace(old, new)
         self.replaced.emit(new)
         replayed = f" and replayed {edits_text(len(result.applied))}" if result.applied else ""
-        self.said.emit(f"Reloaded {new.title}{replayed}.")
+        lost = f" {counted(len(result.lost), 'tensor')} of snapshots were in the old file alone." if result.lost else ""
+        self.said.emit(f"Reloaded {new.title}{replayed}.{lost}")
         if result.left:
             edits = tuple(one.edit for one in result.left)
             notice = LeftOutNotice(new, result.left, len(result.left) + len(result.applied),
