@@ -171,6 +171,8 @@ def make_plan(index: SlotIndex, operation: Operation, edit: Edit, bench: Bench) 
         raise EditRefused([refusal("argument", f"{operation.name} applies to whole tensors", "Leave the region out.")])
     if edit.tied not in ("all", "untie"):
         raise EditRefused([refusal("argument", f"tied is {edit.tied!r}", 'It is "all" or "untie".')])
+    if edit.moments not in ("follow", "drop"):
+        raise EditRefused([refusal("argument", f"moments is {edit.moments!r}", 'It is "follow" or "drop".')])
     targets: list[Target] = []
     refused: list[Hazard] = []
     for slots in group_by_tensor(index, operation, edit):

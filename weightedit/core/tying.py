@@ -208,6 +208,8 @@ class Sharing:
 
     def settle(self) -> None:
         """Say what all the moves together do."""
+        from weightedit.core.checks.optimizer import leaving_hazards
+
         groups, said = StorageGroups(self._document.slots, self._moved), self.hazards
         self.hazards = []
         by_tensor: dict[int, list[Move]] = {}
@@ -223,7 +225,9 @@ class Sharing:
             self.hazards += parting_hazard(self._document, move, groups, self._moved)
             if move.like is None:
                 self.lines.append(f"{move.slots[0].name} gets a copy of its own")
-        self.hazards += said
+        leaving = [(slot.held.described.live, slot.name) for move in self.moves for slot in move.slots
+                   if slot.held.described.live is not None]  # fmt: skip
+        self.hazards += [*leaving_hazards(self._document, leaving), *said]
 
     def preview(self) -> Preview:
         """Return what it would do, in words; where slots take another's values, with these before and after."""
@@ -245,6 +249,7 @@ class Sharing:
 
     def commands(self, shop: Workshop) -> list[Command]:
         """Make the copies, and return the commands that put everything in place, the optimizer's last."""
+        from weightedit.core.live.hooks import handed_over
         from weightedit.core.live.optimizer import OptimizerStep, copied_state
 
         made: list[Command] = []
@@ -261,6 +266,8 @@ class Sharing:
                 after = rebind.after[1]
             made.append(rebind)
             now.update((id(slot), after.live) for slot in move.slots)
+            if move.like is None and after.live is not None:
+                made.append(handed_over(before[1].live, after.live, copies=True))
             if after.live is not None:
                 moved.append((before[1].live, after.live))
                 if move.like is None and self._edit.moments == "follow":
