@@ -237,14 +237,14 @@ REGIONS = ["[[0, 2]]", "[[0, 2], 1:4]", "[:, [3, 0]]", "where w > 20", "[1:] whe
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_a_write_by_list_or_condition_arrives(region):
+def test_a_write_by_list_or_condition_arrives(region, device):
     """`w[[0, 2]].copy_(1)` and `w[mask].copy_(1)` change nothing in torch; here the very parameter has the values."""
-    w = torch.arange(30.0).reshape(5, 6)
+    w = torch.arange(30.0, device=device).reshape(5, 6)
     lost = w.clone()
     lost[[0, 2]].copy_(-torch.ones(2, 6))
     lost[lost > 20].copy_(-torch.ones(9))
     assert torch.equal(lost, w)
-    module = nn.Linear(6, 5)
+    module = nn.Linear(6, 5).to(device)
     with torch.no_grad():
         module.weight.copy_(w)
     held = module.weight

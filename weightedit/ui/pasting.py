@@ -114,11 +114,19 @@ class Pasting(QObject):
             return
         operation = self._followed.form.operation
         title = TITLES.get("" if operation is None else operation.name)
-        if title is None or self.card.ways[title].edit is None:
+        if title is None or self.card.ways[title].edit is None or self._is_offered(title):
             self.leave()
         elif title != self.card.segments.current:
             self.card.segments.choose(title)
             self._choose(self.card.way)
+
+    def _is_offered(self, title: str) -> bool:
+        """Whether the form turned to an edit that a hazard offers, such as a part of what is pasted."""
+        asked = None if self._followed is None else self._followed.form.request()
+        if self.card is None or asked is None or title == self.card.segments.current:
+            return False
+        edit = self.card.ways[title].edit
+        return edit is not None and (dict(asked.arguments) != dict(edit.arguments) or asked.region != edit.region)
 
     def _turned(self) -> None:
         work = self._window.workbench

@@ -110,6 +110,7 @@ class HazardCard(Notice):
         self.column.addWidget(self._row)
         self._row.hide()
         self.setMinimumWidth(10)
+        self.setAccessibleName(f"{group.level}: {group.title}")
         self.listed: QWidget | None = None
         self._explain()
 
