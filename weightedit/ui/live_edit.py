@@ -120,7 +120,7 @@ def _forget_all(window: MainWindow) -> None:
 
 
 def _title(module: Any) -> str:
-    """Return what the object is called: the caller's name for it, and its class."""
+    """Return what the object is called: the caller's name for it, or its class where it has none."""
     kind = type(module).__name__
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "weightedit":
@@ -130,7 +130,7 @@ def _title(module: Any) -> str:
     for names in (frame.f_locals, frame.f_globals):
         for name, value in names.items():
             if value is module and not name.startswith("_"):
-                return f"{name} ({kind})"
+                return name
     return kind
 
 

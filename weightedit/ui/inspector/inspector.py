@@ -78,7 +78,7 @@ class Inspector(QWidget):
         column.setSpacing(0)
         column.addWidget(top)
         column.addWidget(self.pages, 1)
-        for sections in ((self.preview, self.where, self.facts, self.live, self.statistics, self.quantiles,
+        for sections in ((self.preview, self.where, self.facts, self.statistics, self.quantiles, self.live,
                           self.storage),
                          (self.path, self.place, self.bytes_, self.metadata)):  # fmt: skip
             inner = QWidget()
