@@ -357,6 +357,7 @@ def test_free_memory_is_what_the_system_says(device):
 
 
 @pytest.mark.cuda
+@pytest.mark.filterwarnings("ignore:RNN module weights are not part of single contiguous chunk:UserWarning")
 def test_to_the_gpu_and_back():
     """A model is trained there after the move, and the way back is another step."""
     if not torch.cuda.is_available():
@@ -403,3 +404,17 @@ def test_hooks_and_attributes_come_along(elsewhere):
     assert net.weight.tag == "mine"
     net.weight.sum().backward()
     assert called == [1]
+
+
+def test_a_snapshot_taken_before_a_move_is_restored_where_the_tensor_is_now(elsewhere, device):
+    net = nn.Linear(3, 2, bias=False)
+    before = oracle.bits(net.weight)
+    doc = weightedit.open(net)
+    doc.snapshot("start")
+    doc.apply("to_device", "weight", device=elsewhere)
+    moved = net.weight
+    doc.apply("fill", "weight", value=0.0)
+    doc.restore("start")
+    assert net.weight is moved
+    assert net.weight.device.type == device
+    assert oracle.bits(net.weight) == before
