@@ -1,4 +1,4 @@
-"""Every owner of a parameter follows a rebind: modules in containers, shared modules, a state_dict beside its module."""
+"""Every owner of a parameter follows a rebind: in containers, shared modules, a state_dict beside its module."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_rebind_reaches_every_owner_and_the_optimizer_has_each_parameter_once(
     net = Bare()
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
     trained(net, optimizer)
-    objects = {name: one for name, one in net.named_parameters(remove_duplicate=False)}
+    objects = dict(net.named_parameters(remove_duplicate=False))
     params = list(optimizer.param_groups[0]["params"])
     opened = {"runs": [(1, {"net": net})]} if nested else net
     with weightedit.open(opened, optimizer=optimizer) as doc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from weightedit.core.hazards import Hazard
 from weightedit.core.labels import listed
 from weightedit.core.live.moments import Following, followings
+from weightedit.core.live.watching import held_elsewhere
 from weightedit.core.plan import Plan, Target
 
 if TYPE_CHECKING:
@@ -52,8 +54,9 @@ def detached_hazards(plan: Plan, document: Document) -> Iterable[Hazard]:
 
 def leaving_hazards(document: Document, leaving: Sequence[tuple[Any, str]]) -> Iterable[Hazard]:
     """Yield `optimizer-detached` for live tensors that slots give up; each comes with the slot's name."""
-    watch = document.origin.watch
-    for optimizer in watch.holding([live for live, _ in leaving], document.origin.optimizer) if watch else ():
+    watch, handed = document.origin.watch, document.origin.optimizer
+    tensors = held_elsewhere(*_holders(document, leaving)) if watch is not None else []
+    for optimizer in watch.holding(tensors, handed) if watch is not None else ():
         trained = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         names = tuple(dict.fromkeys(name for live, name in leaving if id(live) in trained))
         kind = type(optimizer).__name__
@@ -61,6 +64,21 @@ def leaving_hazards(document: Document, leaving: Sequence[tuple[Any, str]]) -> I
                      f"The new one is not in its param_groups. Hand it over, weightedit.open(module, "
                      f"optimizer=...), and it follows; else make the {kind} anew after the edit.",
                      names, len(names))  # fmt: skip
+
+
+def _holders(document: Document, leaving: Sequence[tuple[Any, str]]) -> tuple[list[Any], dict[int, int]]:
+    """Return the tensors, each once, and how many references the document, its modules and its optimizer have."""
+    entries = Counter(id(live) for live, _ in leaving)
+    places = {(id(slot.held.described.live), id(slot.owner), repr(slot.key))
+              for slot in document.slots if not slot.held.is_deferred}  # fmt: skip
+    known = entries + Counter(live for live, _, _ in places)
+    helds = {id(slot.held): id(slot.held.described.live) for slot in document.slots if not slot.held.is_deferred}
+    known.update(helds.values())
+    optimizer = document.origin.optimizer
+    if optimizer is not None:
+        known.update(id(one) for group in optimizer.param_groups for one in group["params"])
+        known.update(id(one) for one in optimizer.state)
+    return list({id(live): live for live, _ in leaving}.values()), known
 
 
 def _names(found: list[tuple[Target, Following]]) -> tuple[str, ...]:
