@@ -86,8 +86,9 @@ def _open_live(source: Any, optimizer: Any, spill: Spill | None) -> Document:
         )
     inventory = LiveObjects().walk(source)
     kind = "live module" if hasattr(source, "named_parameters") else "memory"
-    origin = Origin(type(source).__name__, source, kind, optimizer=optimizer, watch=Watch(optimizers_alive()),
-                    marks=Marks(inventory.slots))  # fmt: skip
+    trains = any(slot.spec.requires_grad for slot in inventory.slots)  # else no optimizer has to be looked for
+    origin = Origin(type(source).__name__, source, kind, optimizer=optimizer,
+                    watch=Watch(optimizers_alive() if trains else ()), marks=Marks(inventory.slots))  # fmt: skip
     return _document(origin, inventory, spill)
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 import weightedit
 from tests.operations import oracle
-from tests.torch_behaviour.saying import said
+from tests.torch_behaviour.saying import offered, said
 from weightedit import ConfirmationNeeded
 
 
@@ -126,6 +126,10 @@ def test_unregistered():
         assert hazard.targets == ("scale",)
         doc.apply("scale", "scale", factor=2.0)
         assert module.scale.tolist() == [2, 2]
+        offered(doc, hazard, "Register it as a buffer")
+        assert "scale" in module.state_dict()
+        assert doc.tensors["scale"].kind == "buffer"
+        assert doc.preflight("scale", "scale", factor=2.0) == []
         assert not [one for one in doc.preflight("scale", "weight", factor=2.0) if one.kind == "unregistered"]
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from weightedit.core.edit import Edit
 from weightedit.core.hazards import Hazard
 from weightedit.core.live.facts import registration
 from weightedit.core.paths import counted, some
 from weightedit.core.plan import Plan
+
+KINDS = ("parameter", "buffer")
+"""What an attribute can be registered as."""
 
 
 def registration_hazards(plan: Plan) -> Iterable[Hazard]:
@@ -17,8 +21,11 @@ def registration_hazards(plan: Plan) -> Iterable[Hazard]:
     found = tuple(slot.name for target in plan.targets for slot in target.slots
                   if registration(slot) == "not registered")  # fmt: skip
     if found:
-        few = f"{found[0]} is" if len(found) == 1 else f"{counted(len(found), 'tensor')} are"
-        yield Hazard("unregistered", "notice", f"{few} not registered",
+        one = len(found) == 1
+        what, them = (f"{found[0]} is", "it") if one else (f"{counted(len(found), 'tensor')} are", "them")
+        kinds = KINDS if one else ()
+        yield Hazard("unregistered", "notice", f"{what} not registered",
                      f"{some(found)}: state_dict(), parameters() and to() pass plain attributes by, so saving the "
-                     "module loses the edit. register_buffer or nn.Parameter registers it.", found,
-                     len(found))  # fmt: skip
+                     f"module loses the edit. Register {them} to keep it.", found, len(found),
+                     alternatives=tuple(Edit("register", found, None, {"kind": kind}) for kind in kinds),
+                     labels=tuple(f"Register it as a {kind}" for kind in kinds))  # fmt: skip

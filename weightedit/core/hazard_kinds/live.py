@@ -83,7 +83,7 @@ False
         "unregistered", "Live modules", "Unregistered tensors",
         "A tensor set as a plain attribute is no parameter and no buffer: `state_dict()`, `parameters()` and `.to()` "
         "pass it by.",
-        "Shows it as unregistered, and says that saving the module's `state_dict` loses it.",
+        "Shows it as not registered, says that saving the module loses the edit, and offers to register it.",
         ("notice", "warning"), """
 >>> m = nn.Linear(2, 2)
 >>> m.scale = torch.ones(2)
