@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import checkpoints
+import scenes_batch
+import scenes_cast
 import scenes_edit
 import scenes_hazards
+import scenes_live
 import scenes_sharing
 import scenes_view
 import scenes_window
@@ -17,9 +20,10 @@ from small_set import DEMO
 
 Scene = Callable[[Shooting, Path], None]
 SMALL = (1024, 640)
-SCENES: dict[str, Scene] = {**scenes_view.SCENES, **scenes_edit.SCENES, **scenes_sharing.SCENES,
-                            **scenes_hazards.SCENES, **scenes_window.SCENES}
-AT_SMALL_SIZE = ("hazard-cards", "snapshots", "heatmap", "tiles", "forms", "pages", "start")
+SCENES: dict[str, Scene] = {**scenes_view.SCENES, **scenes_edit.SCENES, **scenes_batch.SCENES, **scenes_cast.SCENES,
+                            **scenes_sharing.SCENES,
+                            **scenes_hazards.SCENES, **scenes_live.SCENES, **scenes_window.SCENES}
+AT_SMALL_SIZE = ("batch", "casts", "hazard-cards", "live", "snapshots", "heatmap", "tiles", "forms", "pages", "start")
 """Scenes that are taken at the smallest size of the window too."""
 
 

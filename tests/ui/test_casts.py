@@ -207,7 +207,7 @@ def test_what_becomes_of_values_past_the_range_is_a_choice(bench: Bench) -> None
 
 
 @pytest.mark.parametrize(("dtype", "title", "choices"), [
-    ("uint8", "Values past 0 … 255", ["Wrap around", "Clamp to 0 … 255"]),
+    ("uint8", "Values past 0 … 255", ["Wrap around", "Clamp to the ends"]),
     ("float8_e4m3fnuz", "Values past ±240", ["Become NaN", "Clamp to ±240"]),
 ])  # fmt: skip
 def test_the_choice_is_called_after_the_dtype(bench: Bench, dtype: str, title: str, choices: list[str]) -> None:

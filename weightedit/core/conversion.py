@@ -94,15 +94,16 @@ def _lost_by_float(current: torch.Tensor | None, exact: torch.Tensor, stored: to
                    how: Storing) -> Iterator[tuple[str, torch.Tensor]]:  # fmt: skip
     if how.converts and exact.dtype == stored.dtype:
         return
-    wide = torch.float64 if max(exact.element_size(), stored.element_size()) > 2 else torch.float32
+    wide = _wide(exact, stored)
     before, after = exact.to(wide), stored.to(wide)
-    should_be_finite = torch.isfinite(before)
+    is_finite, stays_finite = before.abs() < torch.inf, after.abs() < torch.inf
+    should_be_finite = is_finite
     if not how.converts and current is not None:
-        should_be_finite = torch.isfinite(current.to(wide))
-    overflow = should_be_finite & ~torch.isfinite(after)
+        should_be_finite = current.to(wide).abs() < torch.inf
+    overflow = should_be_finite & ~stays_finite
     if how.clamps:
         info = torch.finfo(stored.dtype)
-        yield "clamped", ((before > info.max) | (before < info.min)) & torch.isfinite(after) & (before != after)
+        yield "clamped", ((before > info.max) | (before < info.min)) & stays_finite & (before != after)
     elif stored.element_size() == 1:
         overflow |= _out_of_float8(before, after, stored.dtype)
     yield "overflow", overflow
@@ -111,22 +112,23 @@ def _lost_by_float(current: torch.Tensor | None, exact: torch.Tensor, stored: to
         vanished |= (current.to(wide) != 0) & (after == 0)
     yield "underflow", vanished
     if how.converts:
-        comparable = torch.isfinite(after) & torch.isfinite(before) & ~vanished & ~overflow
+        comparable = stays_finite & is_finite & ~vanished & ~overflow
         if how.clamps:
             comparable &= (before <= info.max) & (before >= info.min)
-        yield "rounded", comparable & ((before != after) | _differs_past_float64(exact, after, comparable))
+        differs = before != after
+        if exact.dtype in _LONG:
+            differs |= _differs_past_float64(exact, after, comparable)
+        yield "rounded", comparable & differs
 
 
 def _differs_past_float64(exact: torch.Tensor, after: torch.Tensor, comparable: torch.Tensor) -> torch.Tensor:
     """Return where 64-bit integers differ from what is stored of them, which float64 itself would round away."""
-    if exact.dtype not in _LONG:
-        return torch.zeros((), dtype=torch.bool)
     off = comparable & (_as_long(after, exact.dtype) != exact.view(torch.int64))
     return off | (comparable & (after >= 2.0**63)) if exact.dtype == torch.int64 else off
 
 
 def errors_in(exact: torch.Tensor, stored: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return how far stored values are from the exact ones, absolute and relative, both float64.
+    """Return how far stored values are from the exact ones, absolute and relative; float32 between small floats.
 
     0 where they are equal or both NaN, infinite where one of them is finite and the other is not. The relative error
     is |exact - stored| / |exact|; of an exact 0 that is stored as something else it is 1. Complex values differ by the
@@ -137,21 +139,33 @@ def errors_in(exact: torch.Tensor, stored: torch.Tensor) -> tuple[torch.Tensor, 
         off = torch.hypot(*(_off(part(exact, name), part(stored, name)) for name in names))
         size = torch.hypot(*(part(exact, name).to(torch.float64) for name in names))
     else:
-        off, size = _off(exact, stored), exact.to(torch.float64).abs()
-    relative = torch.where(size == 0, (off > 0).to(torch.float64), off / size)
-    return off, torch.where(off == 0, off, relative.nan_to_num(torch.inf, torch.inf))
+        off = _off(exact, stored)
+        size = exact.to(off.dtype).abs()
+    relative = torch.where((off > 0) & (off < torch.inf), off / size, off)
+    from_zero = (size == 0) & (off > 0)
+    return off, torch.where(from_zero & (off < torch.inf), 1.0, relative) if bool(from_zero.any()) else relative
 
 
 def _off(exact: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
-    before, after = exact.to(torch.float64), stored.to(torch.float64)
+    wide = _wide(exact, stored)
+    before, after = exact.to(wide), stored.to(wide)
     off = (before - after).abs()
     if exact.dtype in _LONG and stored.is_floating_point():
-        there = torch.isfinite(after) & (after.abs() < 2.0**64)
+        there = after.abs() < 2.0**64
         whole = torch.where(there, after, 0)
         exactly = (_as_long(whole, exact.dtype) - exact.view(torch.int64)).abs().to(torch.float64)
         off = torch.where(there & (off < 2.0**53), torch.maximum(off, exactly), off)
-    same = (before == after) & (off == 0) | (before.isnan() & after.isnan()) | ((before == after) & before.isinf())
-    return torch.where(same, 0.0, off.nan_to_num(torch.inf, torch.inf))
+    odd = ~(off < torch.inf)
+    if bool(odd.any()):
+        same = (before == after) | (before.isnan() & after.isnan())
+        off = torch.where(odd, torch.where(same, 0.0, torch.inf), off)
+    return off
+
+
+def _wide(*given: torch.Tensor) -> torch.dtype:
+    """Return the dtype that holds every value of all of them exactly, as far as one does."""
+    small = all(one.is_floating_point() and one.element_size() <= 4 for one in given)
+    return torch.float32 if small else torch.float64
 
 
 def _as_long(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from weightedit.core.compute import ComputedTensor, Piece, clamps, compute, compute_piece
+from weightedit.core.compute import ComputedTensor, clamps, compute, compute_piece, result_boxes
 from weightedit.core.conversion import KINDS, Storing, errors_in, losses_in
 from weightedit.core.losses import Cell, Loss, Losses
 from weightedit.core.pinned import CHUNK, Chunks
@@ -109,20 +109,16 @@ def next_cells(after: ComputedTensor, kind: str, first: int, count: int, progres
     progress
         Advanced by the bytes computed; cancelling it raises `Cancelled`.
     """
-    found = Losses()
-    loss = Loss(first=first, end=first + count)
-    setattr(found, kind, loss)
-    progress.begin("Looking for cells", after.box.numel * after.spec.type.itemsize)
-    how = storing_of(after)
-    for piece in compute(after.plan, after.target, after.box, after.plan.bench.nbytes):
-        _observe(found, kind, piece, how)
-        progress.advance(piece.stored.numel() * piece.stored.element_size())
-        if loss.count >= first + count:
-            break
-    return loss.cells
-
-
-def _observe(found: Losses, kind: str, piece: Piece, how: Storing) -> None:
-    lost = losses_in(piece.current, piece.exact, piece.stored, how).get(kind)
-    if lost is not None:
-        found.of(kind).add(lost if piece.mask is None else lost & piece.mask, piece.box, piece.exact, piece.stored)
+    found, how = Loss(first=first, end=first + count), storing_of(after)
+    boxes = result_boxes(after.plan, after.target)
+    progress.begin("Looking for cells", sum(box.numel for box in boxes) * after.spec.type.itemsize)
+    for box in boxes:
+        for piece in compute(after.plan, after.target, box, after.plan.bench.nbytes):
+            lost = losses_in(piece.current, piece.exact, piece.stored, how).get(kind)
+            if lost is not None:
+                here = lost if piece.mask is None else lost & piece.mask
+                found.add(here, piece.box, piece.exact, piece.stored)
+            progress.advance(piece.stored.numel() * piece.stored.element_size())
+            if found.count >= first + count:
+                return found.cells
+    return found.cells

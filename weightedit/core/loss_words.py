@@ -26,9 +26,20 @@ def loss_note(exact: str, stored: str, lost: float, source: str, dtype: str) -> 
         return past_text(exact, dtype)
     if lost == 1 and stored.strip("-+j") in ("0", "0.0", "0.0+0.0", "0.0-0.0"):
         return f"too small for {dtype}, becomes 0"
+    past = _clamped(exact, stored, dtype)
+    if past:
+        return f"{past}, clamped"
     if DTYPES[source].family == "complex" and DTYPES[dtype].family != "complex":
         return f"relative error {lost:.2g}, without its imaginary part"
     return f"relative error {lost:.2g}"
+
+
+def _clamped(exact: str, stored: str, dtype: str) -> str:
+    """Return past what a finite value lies that is stored as the end of the range; nothing where it is not."""
+    ends = limits(dtype)
+    if ends is None or "j" in exact or "j" in stored or "True" in (exact, stored) or "False" in (exact, stored):
+        return ""
+    return past_text(exact, dtype) if not ends[0] <= float(exact) <= ends[1] else ""
 
 
 def past_text(exact: str, dtype: str) -> str:

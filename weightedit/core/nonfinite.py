@@ -102,6 +102,6 @@ def codes_of(tensor: torch.Tensor) -> torch.Tensor | None:
     if not tensor.is_floating_point():
         return None
     wide = tensor.to(torch.float32) if tensor.element_size() == 1 else tensor
-    if bool(wide.isfinite().all()):
+    if not wide.numel() or all(bool(end.isfinite()) for end in torch.aminmax(wide)):  # NaN comes through as both ends
         return None
     return (wide.isnan() * 1 + (wide == torch.inf) * 2 + (wide == -torch.inf) * 3).to(torch.uint8)

@@ -31,7 +31,7 @@ tensor([ 44, 127], dtype=torch.int8)
         "underflow", "Values and dtypes", "Small values become 0",
         "A number too small for the dtype becomes 0.",
         "Asks, with how many and where.",
-        ("warning",), """
+        ("notice", "warning"), """
 >>> torch.tensor([1e-9, 1.0]).half()
 tensor([0., 1.], dtype=torch.float16)
 """),

@@ -313,6 +313,7 @@ class Form(QWidget):
             return None
         where = self.target.currentData()
         targets = self.selected if where == SEVERAL else (self.name,)
+        targets = tuple(sorted(targets, key=lambda one: one != self.name))  # the one that is shown is previewed
         arguments = {made.declared.name: made.value() for made in self.fields if made is not self.seed}
         return Request(self.operations.currentData(), targets, self.region if where == REGION else None, arguments,
                        self.device, self.along.tied, None if self.seed is None else self.seed.value(),

@@ -33,7 +33,8 @@ def choice_words(parameter: Parameter, chosen: Iterable[object]) -> dict[str, st
     dtype = _dtype_in(chosen)
     if dtype is None:
         return {"overflow": "As torch converts", "clamp": "Clamp"}
-    return {"overflow": _overflows(dtype), "clamp": f"Clamp to {range_text(dtype)}"}
+    ends = range_text(dtype)
+    return {"overflow": _overflows(dtype), "clamp": f"Clamp to {ends}" if ends.startswith("±") else "Clamp to the ends"}
 
 
 def _dtype_in(chosen: Iterable[object]) -> str | None:
