@@ -41,10 +41,15 @@ def paste(qtbot, window, source):
 
 
 def press(qtbot, window, said):
+    """Click a button or link as soon as it is there."""
     panel = window.workbench.edit_panel
-    button = next(one for one in panel.findChildren(QPushButton)
-                  if said in (one.accessibleName(), one.text()) and one.isVisible())  # fmt: skip
-    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def found():
+        return [one for one in panel.findChildren(QPushButton)
+                if said in (one.accessibleName(), one.text()) and one.isVisible() and one.isEnabled()]  # fmt: skip
+
+    qtbot.waitUntil(lambda: bool(found()), timeout=20_000)
+    QTest.mouseClick(found()[0], Qt.MouseButton.LeftButton)
     settle(qtbot, window)
 
 
@@ -52,7 +57,7 @@ def test_a_pasted_tensor_is_turned_by_one_click(qtbot, window):
     paste(qtbot, window, "turned")
     press(qtbot, window, "Transpose the source")
     press(qtbot, window, "Apply")
-    assert torch.equal(window.current.document.read("w"), TURNED.T)
+    qtbot.waitUntil(lambda: torch.equal(window.current.document.read("w"), TURNED.T), timeout=20_000)
 
 
 def test_a_smaller_pasted_tensor_is_written_into_the_first_rows(qtbot, window):
@@ -63,4 +68,4 @@ def test_a_smaller_pasted_tensor_is_written_into_the_first_rows(qtbot, window):
     press(qtbot, window, "Apply")
     expected = torch.zeros(10, 20)
     expected[:5] = SHORT
-    assert torch.equal(window.current.document.read("w"), expected)
+    qtbot.waitUntil(lambda: torch.equal(window.current.document.read("w"), expected), timeout=20_000)
