@@ -14,6 +14,7 @@ from torch import nn
 from tests.operations.oracle import same_bits
 from tests.ui.conftest import wait_ready
 from weightedit.core.live import facts
+from weightedit.ui.export_dialog import ExportDialog
 from weightedit.ui.live_watching import OutsideNotice
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -268,6 +269,24 @@ def test_an_attribute_is_registered_from_the_palette_of_a_row(live):
     press(live, Qt.Key.Key_Return, CTRL)
     assert isinstance(live.net.temperature, nn.Parameter)
     assert row(live, "temperature")[1] == ""
+
+
+def test_an_export_counts_what_the_state_dict_has(live, tmp_path, monkeypatch):
+    """Save has no file to save to, so it exports; what no state_dict has is said, and is not in the file."""
+    show(live, "head.weight")
+    choose(live, "scale", "2")
+    press(live, Qt.Key.Key_Return, CTRL)
+    live.window.actions_of["save"].trigger()
+    (dialog,) = live.window.findChildren(ExportDialog)
+    dialog.path.setText(str(tmp_path / "out.pt"))
+    live.wait()
+    live.qtbot.waitUntil(lambda: dialog.export.isEnabled())
+    assert dialog.export.text() == "Export 4 tensors with the loss"
+    QTest.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
+    live.wait()
+    saved = torch.load(tmp_path / "out.pt")
+    assert list(saved) == list(live.net.state_dict())
+    assert same_bits(saved["head.weight"], live.net.head.weight.detach())
 
 
 @pytest.mark.parametrize(("module", "said"), [

@@ -9,6 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QLineEdit, QWidget
 
 from weightedit.core.hazards import Hazard
+from weightedit.core.live.facts import count_left_out
 from weightedit.core.numbers import count_text
 from weightedit.core.sizes import parse_size
 from weightedit.ui.documents import OpenDocument
@@ -89,7 +90,7 @@ class ExportDialog(ExportSheet):
 
     def verb(self, warned: list[Hazard]) -> str:
         """Return how many tensors are exported, and whether something is lost."""
-        count = self._document.tensors
+        count = self._document.tensors - count_left_out(self._document.document)
         what = f"{count_text(count)} {'tensor' if count == 1 else 'tensors'}"
         return f"Export {what} with the loss" if warned else f"Export {what}"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EVERY = 500
 """Milliseconds between two looks at least."""
-SHARE = 50
+SHARE = 20
 """A look that takes long is followed by a pause this many times as long."""
 
 

@@ -69,6 +69,12 @@ def registration(slot: Slot) -> str:
     return "computed by a hook" if computed else "not registered"
 
 
+def count_left_out(document: Document) -> int:
+    """Return how many slots of a live document are in no state_dict, so that no export writes them."""
+    left_out = ("not registered", "computed by a hook", "buffer, not persistent")
+    return sum(registration(slot) in left_out for slot in document.slots) if document.is_live else 0
+
+
 def module_text(module: Any) -> str:
     """Return what a module says of itself: `Linear(in_features=3, out_features=2, bias=True)`; its class if nothing."""
     name = type(module).__name__
