@@ -224,7 +224,7 @@ def test_a_pattern_that_means_nothing_offers_what_was_meant(many):
 
 def test_what_is_missing_is_said_and_nothing_is_worked_out(many):
     page = many.start("*.mlp.*", "scale")
-    assert page.nothing.title.text() == "Give factor"
+    assert page.nothing.title.text() == "Factor is missing"
     assert not page.footer.apply_button.isEnabled()
     many.type(page.form.fields[0].edit, "half")
     assert not page.footer.apply_button.isEnabled()

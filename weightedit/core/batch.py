@@ -81,7 +81,8 @@ class BatchRow:
     @property
     def hazards(self) -> list[Hazard]:
         """Everything to know of this tensor, refusals first."""
-        return sorted_hazards([*self.said, *(() if self.measured is None else self.measured.hazards)])
+        found = [*self.said, *(() if self.measured is None else self.measured.hazards)]
+        return sorted_hazards(found) if len(found) > 1 else found
 
     @property
     def changed(self) -> int:

@@ -67,9 +67,8 @@ class Applying:
         total = page.model.total
         footer.show_total(total if page.model.rows else None, word, measures=page.model.measures)
         off = self._off(total)
-        hazards = page.hazards()
-        cost = cost_text(hazards).removeprefix("Apply")
-        text = f"Apply to {several(total.tensors, word)}{'' if off else cost}" if page.model.rows else "Apply"
+        cost = "" if off else cost_text(page.hazards()).removeprefix("Apply")
+        text = f"Apply to {several(total.tensors, word)}{cost}" if page.model.rows else "Apply"
         footer.show_apply(text, off, warned=bool(cost))
 
     def _off(self, total: Total) -> str:
@@ -78,6 +77,8 @@ class Applying:
         refused = [hazard for hazard in page.rest if hazard.level == "refusal"]
         if problem := page.form.problem():
             return problem
+        if page.missing:
+            return page.missing
         if self.is_applying:
             return "It is being applied"
         if page.run.is_running or page.run.edit is None or page.is_waiting:

@@ -20,6 +20,7 @@ from weightedit.ui.edit_panel.hazard_words import alternatives, breakable
 from weightedit.ui.errors_view import Notice
 
 MOST, LEAST = 3, 250
+ORDER: tuple[str, ...] = LEVELS
 Way = tuple[str, Callable[[], None]]
 """What a link says, and what it does."""
 
@@ -124,9 +125,21 @@ class BatchCards(QWidget):
         """Return what to say: of the row that is picked if it has anything, else of all of them."""
         if picked is not None and (said := self._of_one(picked, edit, operation)):
             return said
-        hazards = [*rest, *(hazard for row in rows if row.state != LEFT for hazard in row.hazards)]
-        said = [Said(group.level, group.title, group.detail, self._links(group.hazards[0], edit))
+        hazards, said = list(rest), []
+        alike: dict[tuple[str, str, str], list[tuple[str, Hazard]]] = {}
+        for row in rows:
+            for hazard in row.hazards if row.state != LEFT else ():
+                alike.setdefault((hazard.kind, hazard.title, hazard.detail), []).append((row.name, hazard))
+        for found in alike.values():
+            if len(found) == 1:
+                hazards.append(found[0][1])
+            else:  # word for word the same of several
+                first = found[0][1]
+                said.append(Said(first.level, f"{first.title}, in {several(len(found), 'tensor')}",
+                                 f"{first.detail} The first is {found[0][0]}.".strip(), self._links(first, edit)))
+        said += [Said(group.level, group.title, group.detail, self._links(group.hazards[0], edit))
                 for group in grouped(sorted(hazards, key=_gravity))]  # fmt: skip
+        said.sort(key=lambda one: ORDER.index(one.level))
         left = [row for row in rows if row.state == LEFT and row.why in WHOLE_NUMBERS]
         place = sum(one.level == "refusal" for one in said)
         return said[:place] + self._left(left, operation) + said[place:]

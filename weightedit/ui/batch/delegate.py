@@ -101,7 +101,7 @@ class BatchDelegate(QStyledItemDelegate):
 
     def _text(self, painter: QPainter, rect: QRect, text: str, token: str, *, strong: bool = False,
               align: Qt.AlignmentFlag = RIGHT) -> None:  # fmt: skip
-        font = ui_font(12, QFont.Weight.DemiBold if strong else QFont.Weight.Normal)
+        font = ui_font(12, QFont.Weight.Medium if strong else QFont.Weight.Normal)
         inner = rect.adjusted(PAD // 2, 0, -PAD, -1)
         painter.setFont(font)
         painter.setPen(theme.color(token))
@@ -117,7 +117,8 @@ class BatchDelegate(QStyledItemDelegate):
     def _values(self, is_after: bool, painter: QPainter, rect: QRect, row: BatchRow) -> None:
         found = row.measured if row.is_in else None
         sketch = None if found is None else found.after if is_after else found.before
-        if sketch is not None and sketch.count and not self.is_narrow:
+        reshaped = is_after and row.before is not None and row.after is not None and row.before.shape != row.after.shape
+        if sketch is not None and sketch.count and not self.is_narrow and not reshaped:  # a shape needs the room
             place = QRectF(rect.left() + PAD // 2, rect.top() + 6, SPARK, HEIGHT - 13)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.color("accent" if is_after else "text3"))

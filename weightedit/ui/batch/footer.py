@@ -49,7 +49,8 @@ class Footer(QFrame):
         row.setContentsMargins(14, 0, 14, 0)
         row.setSpacing(8)
         row.addWidget(self.tensors)
-        row.addWidget(self.rest, 1)
+        row.addWidget(self.rest)
+        row.addStretch(1)
         for parts in self.levels.values():
             for part in parts:
                 row.addWidget(part)
@@ -103,14 +104,21 @@ class Footer(QFrame):
             button.setMinimumWidth(button.sizeHint().width())
         for part in self._parts:
             part.setVisible(part in (self.save_button, self.tensors) or bool(part.property("wanted")))
+        self.rest.hide()
         for part in self._parts:
-            if self.layout().minimumSize().width() <= self.width():  # type: ignore[union-attr]
-                return
+            if self._needed <= self.width():
+                break
             if part is self.save_button:
                 self.save_button.setText("")
                 self.save_button.setMinimumWidth(self.save_button.sizeHint().width())
             else:
                 part.hide()
+        self.rest.setVisible(self._needed + self.rest.sizeHint().width() + 8 <= self.width())
+
+    @property
+    def _needed(self) -> int:
+        layout = self.layout()
+        return 0 if layout is None else layout.minimumSize().width()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit to the width."""

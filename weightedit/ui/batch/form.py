@@ -184,7 +184,7 @@ class BatchForm(QWidget):
         """Return what is missing or wrong, or nothing."""
         for made in self.fields:
             if made.is_empty:
-                return f"Give {made.title.text().lower()}"
+                return f"{made.title.text()} is missing"
             try:
                 made.value()
             except FieldError as error:

@@ -48,12 +48,15 @@ _PASSES: dict[str, Callable[[BatchRow], bool]] = {
 }
 
 
-def _counted(rows: Sequence[BatchRow]) -> dict[str, int]:
-    return {name: sum(map(passes, rows)) for name, passes in _PASSES.items()}
-
-
 class BatchModel(QAbstractTableModel):
     """Rows of a `Batch`.
+
+    Attributes
+    ----------
+    rows
+        All of them, shown or not.
+    counts, total
+        Rows in each segment, and the sums over all.
 
     Signals
     -------
@@ -73,6 +76,7 @@ class BatchModel(QAbstractTableModel):
         self._segment, self._sort = "All", "Model order"
         self._stale = False
         self.counts = dict.fromkeys(SEGMENTS, 0)
+        self.total = Total()
 
     # ---- what is shown
 
@@ -83,12 +87,12 @@ class BatchModel(QAbstractTableModel):
         self.measures = measures
         if same:
             self.rows = list(rows)
-            self.counts = _counted(self.rows)
+            self._count()
             self._arrange()
             return
         self.beginResetModel()
         self.rows = list(rows)
-        self.counts = _counted(self.rows)
+        self._count()
         self._places = {row.name: place for place, row in enumerate(rows)}
         self._take(self._order())
         self.endResetModel()
@@ -103,6 +107,7 @@ class BatchModel(QAbstractTableModel):
             old, self.rows[place] = self.rows[place], row
             for name in SEGMENTS:
                 self.counts[name] += _PASSES[name](row) - _PASSES[name](old)
+            self.total = self.total.plus(Total.of(old), -1).plus(Total.of(row))
             at = self._at.get(place)
             if at is not None:
                 low, high = min(low, at), max(high, at)
@@ -125,6 +130,11 @@ class BatchModel(QAbstractTableModel):
         """Put the rows in another order."""
         self._sort = name
         self._arrange()
+
+    def _count(self) -> None:
+        self.counts = {name: sum(map(passes, self.rows)) for name, passes in _PASSES.items()}
+        sums = list(zip(*map(Total.of, self.rows), strict=True))
+        self.total = Total(*map(sum, sums)) if sums else Total()
 
     def _arrange(self) -> None:
         order = self._order()
@@ -161,11 +171,6 @@ class BatchModel(QAbstractTableModel):
     def place_of(self, name: str) -> int:
         """Return where a tensor is shown; -1 where it is not."""
         return self._at.get(self._places.get(name, -1), -1)
-
-    @property
-    def total(self) -> Total:
-        """The sums over all rows, shown or not."""
-        return Total.of(self.rows)
 
     # ---- boxes
 

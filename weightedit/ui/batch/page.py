@@ -76,6 +76,8 @@ class BatchPage(TabPage):
         self.run = BatchRun(document, tasks, self)
         self.applying = Applying(self, tasks)
         self.rest: list[Hazard] = []
+        self.missing = ""
+        """What a target that means nothing is, as a sentence."""
         self._left: set[str] = set()
         self._included: set[str] = set()
         self._pause, self._settle = QTimer(self), QTimer(self)
@@ -206,6 +208,7 @@ class BatchPage(TabPage):
         """Wait for a pause in the typing; what is shown is no longer of what the form says."""
         self.applying.forget()
         self.run.cancel()
+        self.missing = ""
         self.retitled.emit()
         problem = self.form.problem()
         if problem:
@@ -242,9 +245,11 @@ class BatchPage(TabPage):
         self._show_counts()
 
     def _settled(self) -> None:
+        """Follow what has come; the more rows there are, the less often."""
         self.model.settle()
         self._show_cards()
         self.refresh_footer()
+        self._settle.setInterval(SETTLE + len(self.model.rows) // 4)
 
     def _finished(self) -> None:
         self._settle.stop()
@@ -263,6 +268,7 @@ class BatchPage(TabPage):
         self.model.set_rows([], True)
         missing = nothing_matches(hazards)
         if missing is not None:
+            self.rest, self.missing = [], missing.message
             self.form.pattern.say_nothing(missing.title)
             self.nothing.say_nothing(text)
             self.run.look_for(text)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from weightedit.core.batch import IN, LEFT, REFUSED, TIED, WHOLE_NUMBERS, BatchRow
 from weightedit.core.dtypes import DTYPES
@@ -125,31 +125,27 @@ def tail_of(name: str) -> tuple[str, str]:
     return name[: len(name) - len(tail)], tail
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
-    """The sums over all rows."""
+class Total(NamedTuple):
+    """The sums over rows."""
 
-    tensors: int
-    values: int
-    changed: int
-    notices: int
-    warnings: int
-    refused: int
-    left: int
+    tensors: int = 0
+    values: int = 0
+    changed: int = 0
+    notices: int = 0
+    warnings: int = 0
+    refused: int = 0
+    left: int = 0
 
     @classmethod
-    def of(cls, rows: Iterable[BatchRow]) -> Total:
-        """Add rows up."""
-        tensors = values = changed = refused = left = 0
-        levels = {"notice": 0, "warning": 0, "refusal": 0}
-        for row in rows:
-            left += row.state == LEFT
-            refused += row.state == REFUSED
-            tensors += row.is_in
-            if row.state == IN:
-                values += row.total or (0 if row.after is None else row.after.numel)
-                changed += row.changed
-                for hazard in row.hazards:
-                    levels[hazard.level] += 1
-        return cls(tensors, values, changed, levels["notice"], levels["warning"], refused, left)
+    def of(cls, row: BatchRow) -> Total:
+        """Return what one row adds."""
+        if row.state != IN:
+            return cls(tensors=row.state == TIED, refused=row.state == REFUSED, left=row.state == LEFT)
+        measured = () if row.measured is None else row.measured.hazards
+        levels = [hazard.level for hazard in (*row.said, *measured)] if row.said or measured else ()
+        values = row.total or (0 if row.after is None else row.after.numel)
+        return cls(1, values, row.changed, levels.count("notice"), levels.count("warning"))
 
+    def plus(self, other: Total, sign: int = 1) -> Total:
+        """Return the sum with another one, or the difference."""
+        return Total(*(mine + sign * its for mine, its in zip(self, other, strict=True)))
