@@ -139,7 +139,9 @@ def preview_of(document: Document, declared: Operation, edit: Edit, progress: Pr
     elif declared.effect == "rebind":
         after = ComputedTensor(plan, first, Box.whole(first.result.shape))
     return Preview(edit, hazards, names, changed, total, (), first.slots[0].spec, first.result, before, after,
-                   {target.name: loss for target, loss in zip(plan.targets, losses, strict=False)})  # fmt: skip
+                   {target.name: loss for target, loss in zip(plan.targets, losses, strict=False)},
+                   (sum(target.spec.nbytes for target in plan.targets),
+                    sum(target.result.nbytes for target in plan.targets)))  # fmt: skip
 
 
 def carry_out(document: Document, declared: Operation, edit: Edit, accept: Collection[str] | str,

@@ -34,6 +34,8 @@ class Preview:
     losses
         By the name of a target, what storing its values loses: how many change, overflow, become 0, the largest
         errors, and the first cells of each kind.
+    nbytes
+        Of all targets together, before and after.
     """
 
     edit: Edit
@@ -47,3 +49,4 @@ class Preview:
     before: Readable | None = None
     after: Readable | None = None
     losses: Mapping[str, Losses] = field(default_factory=dict)
+    nbytes: tuple[int, int] = (0, 0)

@@ -38,9 +38,8 @@ def numbers_of(preview: Preview) -> dict[str, str]:
     losses = list(preview.losses.values())
     changed = sum(one.lossy for one in losses)
     total = sum(one.total for one in losses)
-    before, after = preview.spec_before, preview.spec_after
     share = f" · {percent_text(changed, total)}" if changed else ""
-    size = "" if before is None or after is None else f"{bytes_text(before.nbytes)} → {bytes_text(after.nbytes)}"
+    size = " → ".join(map(bytes_text, preview.nbytes))
     return {"Changed": f"{count_text(changed)}{share}",
             "Largest relative error": error_text(max((one.worst_relative for one in losses), default=0.0)),
             "Largest error, finite": error_text(max((one.worst_error for one in losses), default=0.0)),
@@ -59,6 +58,11 @@ class CastPane(QWidget):
         column.setSpacing(6)
         column.addWidget(label("Magnitude, before and after", "section"))
         column.addWidget(self.magnitudes, 1)
+        self.unknown = label("Too many values to draw all of them; the numbers below are of all.", "caption")
+        self.unknown.setWordWrap(True)
+        self.unknown.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.unknown.hide()
+        column.addWidget(self.unknown, 1)
         rows = QVBoxLayout()
         rows.setSpacing(4)
         for name in ROWS:
@@ -76,12 +80,15 @@ class CastPane(QWidget):
 
     def show_preview(self, shown: Shown) -> None:
         """Show what a cast would do."""
-        before, after = shown.preview.spec_before, shown.preview.spec_after
-        assert before is not None
+        after = shown.preview.spec_after
         assert after is not None
+        known = shown.before_statistics is not None
+        self.magnitudes.setVisible(known)
+        self.unknown.setVisible(not known)
         self.magnitudes.show_statistics(shown.before_statistics, shown.after_statistics, ends_of(after.dtype))
         for name, text in numbers_of(shown.preview).items():
             self.values[name].setText(text)
             self.values[name].setToolTip(text)
-        tone = "ok" if after.nbytes < before.nbytes else "warn" if after.nbytes > before.nbytes else ""
+        less, more = shown.preview.nbytes[1] < shown.preview.nbytes[0], shown.preview.nbytes[1] > shown.preview.nbytes[0]
+        tone = "ok" if less else "warn" if more else ""
         restyle(self.values["Size"], "tone", tone)
