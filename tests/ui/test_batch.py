@@ -344,18 +344,53 @@ def test_an_edit_elsewhere_is_followed(many):
     assert page.footer.apply_button.isEnabled()
 
 
-def test_stopping_the_preview_keeps_apply_off(many):
+def test_stopping_the_preview_keeps_apply_off(many, monkeypatch):
+    """Cancelled from the status bar, it can be gone on with; until then nothing can be applied."""
+    from weightedit.ui.batch import run
+
     page = many.start("*.up.*", "scale", factor="3")
+    real = run.batch_of
+
+    def endless(document, declared, edit, progress, known):
+        while True:
+            progress.advance(0)
+
+    monkeypatch.setattr(run, "batch_of", endless)
     many.type(page.form.fields[0].edit, "4")
     page.start()
-    for task in many.window.tasks.active:
-        task.cancel()
-    many.qtbot.waitUntil(lambda: not page.run.is_running)
-    if not page.footer.again_button.isVisible():
-        pytest.skip("it was done before it could be stopped")
+    many.window.tasks.active[0].cancel()
+    many.qtbot.waitUntil(page.footer.again_button.isVisible)
     assert not page.footer.apply_button.isEnabled()
+    monkeypatch.setattr(run, "batch_of", real)
     many.press(page.footer.again_button)
-    assert page.footer.apply_button.isEnabled()
+    assert page.footer.apply_button.text() == "Apply to 4 tensors"
+
+
+def test_a_tie_that_would_be_parted_is_left_by_a_link(qtbot, open_window, tmp_path):
+    """Where one of two names of a tensor is unticked both are; where a pattern names one, the way out is a link."""
+    tensor = torch.randn(4, 4)
+    torch.save({"a.w": tensor, "b.w": torch.randn(4, 4), "head": tensor}, tmp_path / "tied.pt")
+    many = Many(qtbot, open_window(tmp_path / "tied.pt", real=True))
+    page = many.start("*", "scale", factor="2")
+    assert many.row("head").state == "tied"
+    many.tick("head")
+    assert [row.state for row in page.model.rows] == ["left", "in", "left"]
+    many.press(page.footer.apply_button)
+    assert torch.equal(many.document.read("a.w"), tensor)
+    assert not torch.equal(many.document.read("b.w"), torch.load(tmp_path / "tied.pt")["b.w"])
+
+
+def test_a_low_page_keeps_its_rows(many):
+    page = many.start("*.mlp.*", "clamp", min="-0.5", max="0.5")
+    assert not page.cards.cards[0].body.isHidden()
+    many.window.resize(1024, 640)
+    many.qtbot.waitUntil(lambda: page.height() < 620)
+    QApplication.processEvents()
+    assert page.cards.cards[0].body.isHidden()
+    assert page.cards.cards[0].toolTip()
+    assert page.table.viewport().height() > 4 * 30
+    button = page.footer.apply_button
+    assert button.width() >= button.sizeHint().width()
 
 
 def test_everything_has_a_name_for_screen_readers(many):
