@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 import weightedit
 from tests.operations import oracle
+from weightedit.core.errors import Cancelled
 from weightedit.core.loss_map import loss_map, next_cells, worst
 from weightedit.core.progress import Progress
 from weightedit.core.reduction import SliceView, reduce
@@ -101,6 +103,18 @@ def test_only_casts_have_one():
         assert loss_map(doc.preview("cast", "w", dtype="float32")) is None
         assert loss_map(doc.preview("transpose", "w")) is None
         assert loss_map(doc.preview("cast", "e", dtype="float16")) is None
+
+
+def test_working_it_out_can_be_cancelled():
+    """Picture, statistics and the list of cells each stop at the next chunk."""
+    with weightedit.open({"w": made()}) as doc:
+        shown = doc.preview("cast", "w", dtype="float16")
+        loss, stopped = loss_map(shown), threading.Event()
+        stopped.set()
+        for work in (lambda p: statistics(loss, progress=p), lambda p: next_cells(shown.after, "rounded", 0, 9999, p),
+                     lambda p: reduce(loss, SliceView.of((40, 60)), range(40), range(60), 4, 4, p)):  # fmt: skip
+            with pytest.raises(Cancelled):
+                work(Progress(None, stopped))
 
 
 def test_the_next_cells_are_found_on_request():

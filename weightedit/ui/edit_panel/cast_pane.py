@@ -89,6 +89,6 @@ class CastPane(QWidget):
         for name, text in numbers_of(shown.preview).items():
             self.values[name].setText(text)
             self.values[name].setToolTip(text)
-        less, more = shown.preview.nbytes[1] < shown.preview.nbytes[0], shown.preview.nbytes[1] > shown.preview.nbytes[0]
-        tone = "ok" if less else "warn" if more else ""
+        had, needs = shown.preview.nbytes
+        tone = "ok" if needs < had else "warn" if needs > had else ""
         restyle(self.values["Size"], "tone", tone)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -19,10 +18,10 @@ from weightedit.core.statistics import Statistics
 from weightedit.core.tiling import Tiling
 from weightedit.ui.plots.heatmap import Heatmap
 from weightedit.ui.plots.levels import Levels
-from weightedit.ui.plots.overlay import HoverText
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tensor_page.facts import Facts
 from weightedit.ui.tensor_page.going import Going
+from weightedit.ui.tensor_page.hover_card import value_card
 from weightedit.ui.tensor_page.leveling import Leveling
 from weightedit.ui.tensor_page.pictures import picture_of, pixels_of
 from weightedit.ui.tensor_page.picturing import Wanted
@@ -344,21 +343,11 @@ class HeatmapPane(QWidget):
 
         def done(found: tuple[str, str, float]) -> None:
             self.read.emit(index_text(index), found[0], found[1])
-            self.heatmap.show_hover(self._card(cell, index, *found) if card else None)
+            spec, statistics = pinned.spec, self.leveling.statistics
+            self.heatmap.show_hover(value_card(spec, self.tiling, statistics, cell, index, *found) if card else None)
 
         self._tasks.start("Value", work, on_result=done, on_error=self.failed.emit, group=self._group("hover"),
                           quiet=True)  # fmt: skip
-
-    def _card(self, cell: tuple[int, int], index: Index, value: str, bits: str, number: float) -> HoverText | None:
-        if self.pinned is None:
-            return None
-        token = "nan" if "nan" in value else "neginf" if value == "-inf" else "posinf" if "inf" in value else "text"
-        tile = None if self.tiling is None else self.tiling.tile_at(*cell)
-        notes = [] if tile is None or self.tiling is None else [self.tiling.name(*tile)]
-        found = self.leveling.statistics
-        if found is not None and found.std and found.mean is not None and np.isfinite(number):
-            notes.append(f"{abs(number - found.mean) / found.std:,.1f} σ from the mean")
-        return HoverText(index_text(index), value, f"{self.pinned.spec.type.short} {bits}", " · ".join(notes), token)
 
     # ---- going to cells
 
