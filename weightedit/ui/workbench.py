@@ -304,6 +304,7 @@ class Workbench(QWidget):
         self.device = self.edit_panel.form.device = name
         for page in self.tabs.all:
             page.device = name
+        self.batches.set_device(name)
         self.edit_panel.document_changed()
 
     def use_map(self, kind: str, name: str) -> None:

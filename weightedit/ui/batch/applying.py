@@ -111,7 +111,8 @@ class Applying:
 
         def work(progress: TaskProgress) -> Edit:
             return document.apply(wanted.operation, list(wanted.targets), accept=accept, leave=leave,
-                                  progress=progress.report, cancel=progress.cancel, **wanted.options)  # fmt: skip
+                                  progress=progress.report, cancel=progress.cancel, **wanted.settings,
+                                  **wanted.arguments)  # fmt: skip
 
         self._tasks.start(page.form.operation.title, work, on_result=lambda edit: self._applied(edit, total),
                           on_error=self._not_applied, on_cancelled=self._cancelled)  # fmt: skip

@@ -38,6 +38,13 @@ class Batches(QObject):
         shown = self._work.tabs.shown
         return shown if isinstance(shown, BatchPage) else None
 
+    def set_device(self, name: str) -> None:
+        """Compute on another device from now on."""
+        for page in self._work.tabs.every:
+            if isinstance(page, BatchPage):
+                page.form.device = name
+                page.form.changed.emit()
+
     def open(self, document: Document, targets: tuple[str, ...] = (), operation: str = "",
              arguments: Mapping[str, Any] | None = None) -> BatchPage:  # fmt: skip
         """Show an edit of many in a new tab, of these tensors and with this operation if they are known."""

@@ -39,12 +39,14 @@ class Wanted:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     tied: str = "all"
+    moments: str = "follow"
     seed: int | None = None
 
     @property
-    def options(self) -> dict[str, Any]:
-        """What `Document.apply` takes by name, arguments included."""
-        return {"region": self.region, "device": self.device, "tied": self.tied, "seed": self.seed, **self.arguments}
+    def settings(self) -> dict[str, Any]:
+        """What `Document.apply` takes by name besides the operation's own arguments."""
+        return {"region": self.region, "device": self.device, "tied": self.tied, "moments": self.moments,
+                "seed": self.seed}  # fmt: skip
 
 
 def _labelled(text: str, control: QWidget, width: int) -> QWidget:
@@ -78,7 +80,7 @@ class BatchForm(QWidget):
         super().__init__(parent)
         self._document = document
         self.device = "cpu"
-        self.tied = "all"
+        self.tied, self.moments = "all", "follow"
         self.fields: list[Field] = []
         self.seed: SeedField | None = None
         self.operations = OperationChoice()
@@ -127,7 +129,7 @@ class BatchForm(QWidget):
         if self.seed is not None and edit.seed is not None:
             self.seed.set_value(edit.seed)
         self.region.setText(edit.region if isinstance(edit.region, str) else "")
-        self.tied = edit.tied
+        self.tied, self.moments = edit.tied, edit.moments
         self.blockSignals(False)
         self.changed.emit()
 
@@ -136,7 +138,7 @@ class BatchForm(QWidget):
         self.pattern.edit.setText(written(targets))
 
     def _operation_chosen(self) -> None:
-        self.tied = "all"
+        self.tied, self.moments = "all", "follow"
         self._make_fields()
         self.retargeted.emit()
         self.changed.emit()
@@ -196,5 +198,6 @@ class BatchForm(QWidget):
         if self.problem():
             return None
         arguments = {made.declared.name: made.value() for made in self.fields if made is not self.seed}
+        seed = None if self.seed is None else self.seed.value()
         return Wanted(self.operation.name, self.pattern.targets, self.region.text().strip() or None, arguments,
-                      self.device, self.tied, None if self.seed is None else self.seed.value())  # fmt: skip
+                      self.device, self.tied, self.moments, seed)  # fmt: skip

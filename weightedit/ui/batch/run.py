@@ -70,7 +70,7 @@ class BatchRun(QObject):
     def start(self, wanted: Wanted, leave: tuple[str, ...]) -> None:
         """Work it out; what was measured of the same values by the same arguments is not measured again."""
         document = self._document
-        key = repr((wanted.operation, wanted.options, document.version))
+        key = repr((wanted.operation, wanted.arguments, wanted.settings, document.version))
         if key != self._known_for:
             self._known, self._known_for = {}, key
         known = dict(self._known)
@@ -78,9 +78,8 @@ class BatchRun(QObject):
         self._came, self._is_over, self.edit, self.is_running = came, False, None, True
 
         def work(progress: TaskProgress) -> None:
-            declared, edit = make_edit(document, wanted.operation, list(wanted.targets), wanted.arguments,
-                                       region=wanted.region, device=wanted.device, tied=wanted.tied, leave=leave,
-                                       seed=wanted.seed)  # fmt: skip
+            declared, edit = make_edit(document, wanted.operation, list(wanted.targets), wanted.arguments, leave=leave,
+                                       **wanted.settings)  # fmt: skip
             batch = batch_of(document, declared, edit, progress, known)
             found = [replace(row, measured=known[row.name]) if row.name in known and row.state in ("in", LEFT) else row
                      for row in batch.rows]  # fmt: skip
