@@ -50,6 +50,7 @@ def test_a_training_step_is_noticed_once_and_shown(net, doc, lookout, kind):
     assert not doc.slot("0.weight").is_modified
     assert not doc.is_modified
     assert lookout.look() == Outside()
+    assert doc.changed_outside.keys() == told[0].names
 
 
 def test_the_documents_own_edits_are_not_told(doc, lookout):
@@ -144,6 +145,7 @@ def test_what_stands_elsewhere_is_told_and_looked_at_again(net, doc, lookout):
     assert found.sentences.startswith("0.weight is another object now. 0.bias is gone. 2, 0.extra, 0.loose are new. ")
     look_again(doc)
     assert lookout.look() == Outside()
+    assert doc.changed_outside == {}
     names = list(doc.tensors)
     assert names == ["0.weight", "0.extra", "0.loose", "1.weight", "1.bias", "2.weight", "2.bias"]
     assert doc.tensors["1.weight"].shape == (5, 5)

@@ -300,8 +300,10 @@ def test_the_same_object_again_brings_its_window_forward(in_a_loop, qtbot):
     ((window, _),) = live_edit._open
     wait_ready(qtbot, window)
     window.showMinimized()
-    in_a_loop(lambda: live_edit.edit(layer))
+    optimizer = torch.optim.SGD(layer.parameters())
+    in_a_loop(lambda: live_edit.edit(layer, optimizer))
     assert len(live_edit._open) == 1
+    assert window.current.document.origin.optimizer is optimizer
     assert not window.isMinimized()
     assert window.current.document.title == "layer"
     with qtbot.waitSignal(window.closed):

@@ -118,7 +118,8 @@ def test_training_between_edits_is_shown_and_said(live):
     shown = page.heatmap_pane.heatmap.reduced.extreme
     assert (shown != before).any()
     assert same_bits(torch.tensor(shown, dtype=torch.float32), live.net.head.weight.detach())
-    assert inspector.statistics.values["mean"].toolTip().endswith(repr(float(live.net.head.weight.detach().double().mean())))
+    mean = float(live.net.head.weight.detach().double().mean())
+    assert inspector.statistics.values["mean"].toolTip().endswith(repr(mean))
     assert inspector.live.values["Other code"].text().startswith("changed it, ")
     assert not live.window.current.document.is_modified
     assert live.window.windowTitle() == "Classifier[*] — weightedit"
@@ -219,8 +220,8 @@ def test_what_running_code_knows_is_shown(live):
     shown = dict(line.split(": ", 1) for line in section.text().splitlines())
     assert shown == {
         "Registered": "parameter", "Module": "Linear(in_features=3, out_features=5, bias=True)",
-        "grad": "5 x 3 · float32", "Leaf": "yes", "Hooks": "1 on the tensor, 1 on Linear", "Optimizer": "Adam, group 0, lr 0.01",
-        "State": "step 1, exp_avg 5 x 3, exp_avg_sq 5 x 3",
+        "grad": "5 x 3 · float32", "Leaf": "yes", "Hooks": "1 on the tensor, 1 on Linear",
+        "Optimizer": "Adam, group 0, lr 0.01", "State": "step 1, exp_avg 5 x 3, exp_avg_sq 5 x 3",
     }  # fmt: skip
     assert "betas: (0.9, 0.999)" in section.values["Optimizer"].toolTip()
     QTest.mouseClick(section.norm_button, Qt.MouseButton.LeftButton)

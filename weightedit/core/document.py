@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.announcing import Announcing
+from weightedit.core.announcing import Change as Change  # whoever subscribes to a document has it from here
 from weightedit.core.arrange import Arrange, walk_again
 from weightedit.core.commands import LiveWrite, do_all
 from weightedit.core.edit import Edit, TensorName
@@ -38,16 +38,7 @@ DEFAULT_MEMORY = 64 << 20
 """Bytes a pass over a tensor may use for its values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What subscribers are told: names whose values or description changed, the regions, and whether slots did."""
-
-    names: frozenset[str]
-    regions: Mapping[str, list[str] | None]
-    structure: bool
-
-
-class Document(Snapshotting):
+class Document(Snapshotting, Announcing):
     """Slots, history and version of one checkpoint or live object; made by `assembly`.
 
     Methods are thread-safe: one apply at a time, while readers work on pinned states.
@@ -67,9 +58,6 @@ class Document(Snapshotting):
         self._resolve_file = resolve
         self._others: dict[str, Document] = {}
         self._lock = threading.RLock()
-        self._subscribers: list[Callable[[Change], None]] = []
-        self.changed_outside: dict[str, float] = {}
-        """When other code was last seen to change a live tensor, by name, in seconds since 1970."""
 
     @property
     def is_modified(self) -> bool:
@@ -222,43 +210,6 @@ class Document(Snapshotting):
         if steps:
             self._announce(Change(*joined(steps)))
 
-    def _announce(self, change: Change) -> None:
-        for callback in tuple(self._subscribers):
-            callback(change)
-
-    def tell_outside(self, names: Collection[str], structure: bool = False) -> None:
-        """Tell subscribers that other code changed live tensors; nothing enters the history.
-
-        Parameters
-        ----------
-        names
-            Of the tensors.
-        structure
-            Whether slots came, went, or hold other tensors.
-        """
-        with self._lock:
-            self.version += 1
-            self.changed_outside.update(dict.fromkeys(names, time.time()))
-            if structure:
-                self._index()
-            self._announce(Change(frozenset(names), dict.fromkeys(names), structure))
-
-    @contextmanager
-    def standing_still(self) -> Iterator[None]:
-        """Let no edit happen meanwhile."""
-        with self._lock:
-            yield
-
-    @contextmanager
-    def unless_busy(self) -> Iterator[bool]:
-        """Let no edit happen meanwhile, or yield False at once where one is under way."""
-        free = self._lock.acquire(blocking=False)
-        try:
-            yield free
-        finally:
-            if free:
-                self._lock.release()
-
     def resolve(self, name: TensorName) -> PinnedTensor:
         """Find a tensor argument: in this document, or in the file it names; without a name, the only one there."""
         from weightedit.core.reloading import changed_files
@@ -368,16 +319,6 @@ class Document(Snapshotting):
         from weightedit.core.recipe import Recipe
 
         return Recipe(tuple(step.edit for step in self.history.steps[: self.history.position]))
-
-    def subscribe(self, callback: Callable[[Change], None]) -> Callable[[], None]:
-        """Call `callback(change)` after every change, in the thread that made it; returns the way to stop."""
-        self._subscribers.append(callback)
-
-        def stop() -> None:
-            if callback in self._subscribers:
-                self._subscribers.remove(callback)
-
-        return stop
 
     def close(self) -> None:
         """Close the files and remove the spill; unsaved edits are gone."""

@@ -59,6 +59,7 @@ def edit(module: Any, optimizer: Any = None) -> None:
         window = _opened(module, optimizer)
     else:
         before.remove(window)
+        _take_optimizer(window, module, optimizer)
         _bring_forward(window)
     if not goes_on():
         _wait_for(window, before)
@@ -139,6 +140,13 @@ def _bring_forward(window: MainWindow) -> None:
     window.show()
     window.raise_()
     window.activateWindow()
+
+
+def _take_optimizer(window: MainWindow, module: Any, optimizer: Any) -> None:
+    """Keep another optimizer in step from now on, where one was given."""
+    for opened in window.documents.all:
+        if optimizer is not None and opened.document.origin.root is module:
+            opened.document.origin.optimizer = optimizer
 
 
 def _wait_for(window: MainWindow, before: list[MainWindow]) -> None:

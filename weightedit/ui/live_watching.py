@@ -79,6 +79,7 @@ class LiveWatching(QObject):
         window.documents.added.connect(self._follow)
         window.documents.removed.connect(self._forget)
         window.documents.changed.connect(self._changed)
+        window.closed.connect(self._timer.stop)
 
     def _live(self) -> list[OpenDocument]:
         return [found for found in self._window.documents.all if found.document.is_live]
