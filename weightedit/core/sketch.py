@@ -15,10 +15,13 @@ from weightedit.core.pinned import PinnedRegion
 from weightedit.core.plan import Plan, Target
 from weightedit.core.progress import Progress
 from weightedit.core.region import Box
+from weightedit.core.spec import TensorSpec
 from weightedit.core.stage import bytes_of
 from weightedit.core.statistics import Collecting, Statistics
 
 BINS = 64
+AT_ONCE = 1 << 18
+"""Values that are counted at once: a count has 65,536 codes, however few values it is of."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -85,12 +88,38 @@ def _range(found: Sequence[Statistics]) -> tuple[float, float]:
     return (low, high) if math.isfinite(high - low) else (-1.0, 1.0)
 
 
+class _Gathering:
+    """Statistics of values that come in small pieces."""
+
+    def __init__(self, spec: TensorSpec) -> None:
+        self._seen = Collecting(spec)
+        self._pieces: list[Array] = []
+        self._size = 0
+
+    def add(self, values: Array) -> None:
+        """Take in a piece, which stays as it is until it is counted."""
+        self._pieces.append(values.reshape(-1))
+        self._size += values.size
+        if self._size >= AT_ONCE:
+            self._count()
+
+    def _count(self) -> None:
+        if self._size:
+            self._seen.add(self._pieces[0] if len(self._pieces) == 1 else np.concatenate(self._pieces))
+        self._pieces, self._size = [], 0
+
+    def found(self) -> Statistics:
+        """Return what all pieces have."""
+        self._count()
+        return self._seen.found()
+
+
 class Watching:
     """Collects statistics before and after while an edit is measured, in the memory of a piece."""
 
     def __init__(self, plan: Plan, target: Target) -> None:
         self._plan, self._target = plan, target
-        self.before, self.after = Collecting(target.spec), Collecting(target.result)
+        self.before, self.after = _Gathering(target.spec), _Gathering(target.result)
         self._has_before = True
 
     def see(self, target: Target, piece: Piece) -> None:
@@ -120,7 +149,7 @@ class Watching:
         """
         plan, target = self._plan, self._target
         if not computed or not self._has_before:
-            self.before = Collecting(target.spec)
+            self.before = _Gathering(target.spec)
             boxes = target.boxes if plan.operation.effect == "write" else [Box.whole(target.spec.shape)]
             for box in boxes:
                 _read(PinnedRegion(target.pinned, box), self.before, progress, nbytes)
@@ -134,10 +163,10 @@ class Watching:
         return sketches((before, self.after.found()))
 
 
-def _read(readable: PinnedRegion | ComputedTensor, into: Collecting, progress: Progress, nbytes: int) -> None:
+def _read(readable: PinnedRegion | ComputedTensor, into: _Gathering, progress: Progress, nbytes: int) -> None:
     if not readable.spec.numel:
         return
     for _, values in readable.chunks(None, nbytes):
-        into.add(values)
+        into.add(values.copy())  # the buffer is used again
         progress.advance(0)
 
