@@ -81,6 +81,7 @@ EDITS = [
     ("delete", "*.index", {}, ("layers.2.*",)),
     ("rename", r"re:layers\.(\d)\.(.*)", {"to": r"blocks.\1.\2"}, ()),
     ("untie", ["head", "layers.0.mlp.up.weight"], {}, ()),
+    ("tie", ["layers.1.mlp.up.weight", "layers.2.mlp.up.weight"], {"to": "head"}, ()),
 ]
 
 
@@ -361,3 +362,25 @@ def test_a_recipe_of_many_replays_on_another_checkpoint(document, tmp_path):
         assert torch.equal(second.read("x.mlp.up"), torch.full((3,), 0.5))
         assert torch.equal(second.read("x.mlp.down.w"), other["x.mlp.down.w"])
         assert second.read("x.mlp.count").item() == 40
+
+
+def test_renaming_by_groups_is_printed_as_code_that_does_the_same(document):
+    from weightedit.core.as_pytorch import as_pytorch
+
+    edit = document.apply("rename", r"re:layers\.(\d)\.mlp\.(up|down)\.weight", to=r"\2.\1")
+    document.undo()
+    space = {"checkpoint": state_dict()}
+    exec(as_pytorch(document, edit), space)
+    document.redo()
+    assert list(space["checkpoint"]) == list(document.tensors)
+
+
+@pytest.mark.parametrize("name", ["facenet_pytorch/data/onet.pt", "lpips/weights/v0.1/alex.pth",
+                                  "silero_vad/data/silero_vad_16k.safetensors"])  # fmt: skip
+def test_rows_add_up_on_real_checkpoints(real_checkpoint, name):
+    with weightedit.open(real_checkpoint(name)) as document:
+        arguments = {"leave": WHOLE_NUMBERS, "dtype": "float16"}
+        rows, whole = list(document.preview_batch("cast", "*", **arguments)), document.preview("cast", "*", **arguments)
+        assert sum(row.changed for row in rows) == whole.changed
+        assert Counter(hazard.title for row in rows if row.is_in for hazard in row.hazards) == \
+            Counter(hazard.title for hazard in whole.hazards)  # fmt: skip

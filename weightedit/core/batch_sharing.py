@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightedit.core.batch import IN, LEFT, REFUSED, Batch, BatchRow
+from weightedit.core.batch import IN, LEFT, REFUSED, Batch, BatchRow, Measured
 from weightedit.core.edit import Edit
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard
@@ -44,7 +44,9 @@ def _row(slot: Slot, left: Left, edit: Edit, sharing: Sharing | None) -> BatchRo
     if move is None:
         return replace(row, state=LEFT, why=ALREADY)
     line = "holds a copy of its own" if move.like is None else f"holds the tensor of {move.like.name}"
-    return replace(row, line=f"{slot.name} {line}")
+    given_up = Measured((), move.differing, 0 if move.like is None else slot.spec.numel)
+    first = slot is move.slots[0]  # the others are at the same place of the same container
+    return replace(row, line=f"{slot.name} {line}", measured=given_up if first else Measured())
 
 
 def _shared_out(edit: Edit, rows: list[BatchRow], hazards: Sequence[Hazard]) -> Batch:
