@@ -55,9 +55,9 @@ def common_cells(spec: TensorSpec, box: Box, other: TensorSpec, within: Box | No
     if high <= start or stop <= low or not other.numel:
         return None
     if within is None and spec.type.itemsize == other.type.itemsize and not _have_repeats(spec, other):
-        found = cells_on(spec, [box], other)
-        if found.is_exact:
-            return None if found.bounds is None else (found.count, str(found.bounds))
+        shared = cells_on(spec, [box], other)
+        if shared.is_exact:
+            return None if shared.bounds is None else (shared.count, str(shared.bounds))
     count = 0
     lows = np.full(len(other.shape), np.iinfo(np.int64).max)
     highs = np.full(len(other.shape), -1)
