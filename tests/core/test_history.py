@@ -21,6 +21,7 @@ from weightedit.core.document import Document
 from weightedit.core.edit import Edit, TensorName, TensorValue
 from weightedit.core.errors import Cancelled, ConfirmationNeeded, EditRefused
 from weightedit.core.history import History, Step
+from weightedit.core.live import writing
 from weightedit.core.spill import Spill
 
 NAMES = [f"w{i}" for i in range(4)]
@@ -226,7 +227,7 @@ def test_a_live_write_that_fails_midway_is_written_back(monkeypatch):
     """The pieces before the failing one are already in the person's tensor."""
     tensor = torch.arange(200_000.0)
     before = oracle.bits(tensor)
-    real, calls = execute_room.write_live, []
+    real, calls = writing.write_live, []
 
     def write_live(target, box, values):
         calls.append(box)
@@ -234,7 +235,7 @@ def test_a_live_write_that_fails_midway_is_written_back(monkeypatch):
             raise Broken
         real(target, box, values)
 
-    monkeypatch.setattr(execute_room, "write_live", write_live)
+    monkeypatch.setattr(writing, "write_live", write_live)
     with weightedit.open({"w": tensor}) as doc:
         with pytest.raises(Broken):
             doc.apply("scale", "w", factor=2.0)

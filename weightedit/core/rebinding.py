@@ -73,7 +73,7 @@ def _moves(rebinds: Sequence[Rebind]) -> list[tuple[torch.Tensor, torch.Tensor]]
 def _followers(target: Target, rebinds: Sequence[Rebind], states: Mapping[int, State | None],
                shop: Workshop) -> list[Command]:  # fmt: skip
     moves = _moves(rebinds)
-    hooks = [handed_over(old, new, shop.is_held(old, target.slots)) for old, new in moves]
+    hooks = [hook for old, new in moves for hook in handed_over(old, new, shop.is_held(old, target.slots))]
     step = OptimizerStep.of(shop.optimizer, moves, lambda old: shop.is_held(old, target.slots), states)
     return [*hooks, *([] if step is None else [step])]
 

@@ -267,7 +267,7 @@ class Sharing:
             made.append(rebind)
             now.update((id(slot), after.live) for slot in move.slots)
             if move.like is None and after.live is not None:
-                made.append(handed_over(before[1].live, after.live, copies=True))
+                made.extend(handed_over(before[1].live, after.live, copies=True))
             if after.live is not None:
                 moved.append((before[1].live, after.live))
                 if move.like is None and self._edit.moments == "follow":

@@ -53,10 +53,10 @@ def _hand(giver: torch.Tensor, taker: torch.Tensor, copies: bool) -> None:
         taker._post_accumulate_grad_hooks = type(after)(after) if copies else after
 
 
-def handed_over(old: torch.Tensor, new: torch.Tensor, copies: bool) -> HandOver:
-    """Give a new tensor the attributes people set on the old one, and return the step that brings the hooks."""
+def handed_over(old: torch.Tensor, new: torch.Tensor, copies: bool) -> list[HandOver]:
+    """Give a new tensor the attributes people set on the old one, and return the step that brings hooks, if any can."""
     vars(new).update(vars(old))
-    return HandOver(old, new, copies)
+    return [HandOver(old, new, copies)] if old.requires_grad and old.is_leaf else []
 
 
 def hook_names(tensor: Any) -> list[str]:
