@@ -201,15 +201,14 @@ def test_somebodys_own_application_runs_on_and_looks_as_before(environment):
     assert lines[-1] == "looks as before True theirs"
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there a window needs a display server")
-def test_without_a_display_the_script_hears_it_in_one_sentence(environment):
+def test_without_a_display_the_script_hears_it_in_one_sentence(monkeypatch):
+    monkeypatch.setattr("weightedit.ui.app.QCoreApplication", SimpleNamespace(instance=lambda: None))
+    monkeypatch.setattr("weightedit.ui.app.sys.platform", "linux")
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "XDG_RUNTIME_DIR", "QT_QPA_PLATFORM"):
-        environment.pop(name, None)
-    script = ("import weightedit, torch\ntry:\n    weightedit.edit(torch.nn.Linear(1, 1))\n"
-              "except Exception as error:\n    print(type(error).__name__, error)")  # fmt: skip
-    assert run(script, environment) == (
-        "WeightEditError There is no display to show a window on: DISPLAY and WAYLAND_DISPLAY are not set.\n"
-    )
+        monkeypatch.delenv(name, raising=False)
+    said = "There is no display to show a window on: DISPLAY and WAYLAND_DISPLAY are not set."
+    with pytest.raises(WeightEditError, match=f"^{said}$"):
+        live_edit.edit(torch.nn.Linear(1, 1))
 
 
 IPYTHON = """
