@@ -23,9 +23,12 @@ def aliases_in(metadata: Mapping[str, str], names: Mapping[str, object]) -> dict
 
 
 def with_aliases(held: Mapping[str, T], aliases: Mapping[str, str]) -> dict[str, T]:
-    """Return the tensors of a file in order, each followed by the other names it has."""
+    """Return the tensors of a file in order, each followed by the other names it has.
+
+    These are sorted: `save_model` leaves the order of its notes to chance.
+    """
     others: dict[str, list[str]] = {}
-    for name, kept in aliases.items():
+    for name, kept in sorted(aliases.items()):
         others.setdefault(kept, []).append(name)
     named: dict[str, T] = {}
     for name, tensor in held.items():
