@@ -125,8 +125,14 @@ def test_a_heap_is_not_searched_where_nobody_else_holds_the_tensor(monkeypatch):
         searched.clear()
         doc.apply("cast", "0.*", dtype="float64")
         other.apply("cast", "*", dtype="float64")
-        assert not searched
-        held = module[0].weight
         doc.apply("cast", "0.*", dtype="float32")
+        other.apply("slice", "weight", region="[0:1]", accept="all")
+        other.apply("scale", "weight", factor=2.0)
+        other.undo()
+        other.apply("flip", "weight", dims=[0])
+        other.apply("cast", "weight", dtype="float16")
+        assert not searched, "what history keeps is known"
+        held = module[0].weight
+        doc.apply("cast", "0.*", dtype="float64")
         assert searched
         assert held is not module[0].weight

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from weightedit.core.hazards import Hazard
 from weightedit.core.labels import listed
 from weightedit.core.live.moments import Following, followings
-from weightedit.core.live.watching import held_elsewhere
+from weightedit.core.live.watching import described_by, held_elsewhere, tensors_of
 from weightedit.core.plan import Plan, Target
 
 if TYPE_CHECKING:
@@ -72,8 +72,13 @@ def _holders(document: Document, leaving: Sequence[tuple[Any, str]]) -> tuple[li
     places = {(id(slot.held.described.live), id(slot.owner), repr(slot.key))
               for slot in document.slots if not slot.held.is_deferred}  # fmt: skip
     known = entries + Counter(live for live, _, _ in places)
-    helds = {id(slot.held): id(slot.held.described.live) for slot in document.slots if not slot.held.is_deferred}
-    known.update(helds.values())
+    states = {id(slot.held.described): slot.held.described.live
+              for slot in document.slots if not slot.held.is_deferred}  # fmt: skip
+    for step in document.history.steps:
+        for command in step.commands:
+            states |= {id(described): described.live for described in described_by(command)}
+            known.update(map(id, tensors_of(command)))
+    known.update(map(id, states.values()))
     optimizer = document.origin.optimizer
     if optimizer is not None:
         known.update(id(one) for group in optimizer.param_groups for one in group["params"])

@@ -29,6 +29,11 @@ class HandOver:
     copies: bool = False
     nbytes: int = 0
 
+    @property
+    def references(self) -> list[torch.Tensor]:
+        """The tensors it refers to."""
+        return [self.old, self.new]
+
     def do(self) -> None:
         """Let the new tensor have the hooks."""
         _hand(self.old, self.new, self.copies)

@@ -91,6 +91,13 @@ class OptimizerStep:
         nbytes = sum(_nbytes(entering.state) for entering in come.values())
         return cls(optimizer, tuple(gone.values()), tuple(come.values()), nbytes)
 
+    @property
+    def references(self) -> list[torch.Tensor]:
+        """The parameters it refers to, as often as it does."""
+        entering = [tensor for one in self.come for tensor in (one.new, one.beside)]
+        lists = [one for _, before, now in self._lists for one in (*before, *now) if isinstance(one, torch.Tensor)]
+        return [*self.gone, *entering, *lists, *(tensor for tensor, _ in self._left)]
+
     def do(self) -> None:
         """Swap the parameters and their states."""
         gone = {id(tensor) for tensor in self.gone}

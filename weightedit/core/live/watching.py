@@ -9,6 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
+from weightedit.core.commands import Command, Flag, LiveWrite, Rebind
+from weightedit.core.slots import Described
+
 
 def optimizers_alive() -> list[Any]:
     """Return every torch optimizer that Python's collector knows of.
@@ -45,6 +48,20 @@ def held_elsewhere(tensors: Sequence[Any], known: Mapping[int, int]) -> list[Any
     alone = _references([object()])[0]  # what counting itself holds differs between versions of Python
     return [tensor for tensor, count in zip(tensors, _references(tensors), strict=True)
             if count - alone > known.get(id(tensor), 0)]  # fmt: skip
+
+
+def described_by(command: Command) -> list[Described]:
+    """Return the states of tensors that a step of history keeps; each refers once to its live tensor."""
+    if isinstance(command, Rebind):
+        return [command.before[1], command.after[1]]
+    return [command.before, command.after] if isinstance(command, Flag) else []
+
+
+def tensors_of(command: Command) -> list[Any]:
+    """Return the live tensors that a step of history refers to by itself, as often as it does."""
+    if isinstance(command, LiveWrite):
+        return [command.tensor]
+    return list(getattr(command, "references", ()))
 
 
 def _references(items: Sequence[Any]) -> list[int]:
