@@ -401,7 +401,10 @@ def test_a_hazard_has_its_fields():
     assert overflow.count == 2
     assert overflow.places[0] == "[1]"
     assert overflow.message.endswith(".")
-    assert overflow.alternatives == ()
+    assert len(overflow.alternatives) == len(overflow.labels) == 2
+    for way_out in overflow.alternatives:
+        assert not [one for one in document.preflight(way_out.operation, way_out.targets, **way_out.arguments)
+                    if one.kind == "overflow" and one.level == "warning"]  # fmt: skip
     assert document.preflight("scale", "w", factor=2.0) == []
     assert not document.is_modified
 

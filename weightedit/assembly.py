@@ -33,8 +33,8 @@ def declared_operations() -> tuple[Operation, ...]:
 
 
 def open_document(source: Any, *, optimizer: Any = None, progress: Progress | None = None,
-                  spill: Spill | None = None, memory: int = DEFAULT_MEMORY,
-                  history_budget: int = DEFAULT_BUDGET) -> Document:  # fmt: skip
+                  spill: Spill | None = None, memory: int = DEFAULT_MEMORY, history_budget: int = DEFAULT_BUDGET,
+                  remembers: bool = False) -> Document:  # fmt: skip
     """Open a file, a folder of shards, or a live object.
 
     Parameters
@@ -51,6 +51,9 @@ def open_document(source: Any, *, optimizer: Any = None, progress: Progress | No
         Bytes a pass over a tensor may use for its values.
     history_budget
         Bytes undo may keep.
+    remembers
+        Whether to look for other optimizers of live tensors at once: for the window, which hides from Python's
+        collector what is there when a document is shown. Looking takes a tenth of a second in a large process.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def open_document(source: Any, *, optimizer: Any = None, progress: Progress | No
     if isinstance(source, str | Path):
         document = _open_path(Path(source), progress or Progress(), spill)
     else:
-        document = _open_live(source, optimizer, spill)
+        document = _open_live(source, optimizer, spill, remembers)
     document.memory, document.history.budget = memory, history_budget
     return document
 
@@ -75,7 +78,7 @@ def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
         return _document(origin, inventory, spill)
 
 
-def _open_live(source: Any, optimizer: Any, spill: Spill | None) -> Document:
+def _open_live(source: Any, optimizer: Any, spill: Spill | None, remembers: bool) -> Document:
     from weightedit.core.live.marks import Marks
     from weightedit.core.live.objects import LiveObjects, is_live
     from weightedit.core.live.watching import Watch, optimizers_alive
@@ -86,7 +89,7 @@ def _open_live(source: Any, optimizer: Any, spill: Spill | None) -> Document:
         )
     inventory = LiveObjects().walk(source)
     kind = "live module" if hasattr(source, "named_parameters") else "memory"
-    trains = any(slot.spec.requires_grad for slot in inventory.slots)  # else no optimizer has to be looked for
+    trains = remembers and any(slot.spec.requires_grad for slot in inventory.slots)
     origin = Origin(type(source).__name__, source, kind, optimizer=optimizer,
                     watch=Watch(optimizers_alive() if trains else ()), marks=Marks(inventory.slots))  # fmt: skip
     return _document(origin, inventory, spill)

@@ -584,6 +584,6 @@ def test_a_replacement_of_another_shape_is_noticed(tmp_path):
     torch.save({"b": torch.zeros(8), "nine": torch.ones(9), "eight": torch.ones(8)}, tmp_path / "a.pt")
     with weightedit.open(tmp_path / "a.pt") as document:
         found = document.preflight("replace", "b", source="nine")
-        assert [(one.kind, one.level) for one in found] == [("shape-mismatch", "notice")]
-        assert "8 becomes 9" in found[0].message
-        assert not document.preflight("replace", "b", source="eight")
+        assert {(one.kind, one.level) for one in found} == {("shape-mismatch", "notice"), ("alias", "notice")}
+        assert "8 becomes 9" in next(one for one in found if one.kind == "shape-mismatch").message
+        assert [one.kind for one in document.preflight("replace", "b", source="eight")] == ["alias"]

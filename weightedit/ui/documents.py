@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, Signal
 
 from weightedit.core.outline import Outline
-from weightedit.ui.collecting import paused
+from weightedit.ui.collecting import paused, take_back
 from weightedit.ui.tasks import Task, TaskProgress, Tasks
 
 if TYPE_CHECKING:
@@ -188,6 +188,7 @@ class Documents(QObject):
     def open_object(self, value: Any, optimizer: Any, title: str) -> None:
         """Open a live module or a nesting of tensors in memory."""
         self._times_asked += 1
+        take_back()  # or optimizers that were alive when another document was shown would not be seen
         self._start(value, title, 0, optimizer)
 
     def _start(self, target: Any, name: str, number: int, optimizer: Any = None) -> None:
@@ -200,7 +201,7 @@ class Documents(QObject):
             if isinstance(target, str) and (known := open_already(target, before)) is not None:
                 return known
             with paused():
-                return opened(open_document(target, optimizer=optimizer, progress=progress), progress)
+                return opened(open_document(target, optimizer=optimizer, progress=progress, remembers=True), progress)
 
         def done(result: OpenDocument) -> None:
             self._finished(task)

@@ -10,6 +10,7 @@ from torch import nn
 
 import weightedit
 from weightedit import ConfirmationNeeded, Hazard
+from weightedit.assembly import open_document
 from weightedit.core.live.watching import optimizers_alive
 
 
@@ -90,7 +91,7 @@ def test_one_that_was_set_apart_from_the_collector_is_remembered():
     """The window freezes what is alive once a document is there, and frozen objects are not listed."""
     module = nn.Linear(3, 2)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
-    with weightedit.open(module) as doc:
+    with open_document(module, remembers=True) as doc:
         gc.freeze()
         try:
             assert optimizer not in optimizers_alive()
