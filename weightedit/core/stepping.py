@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightedit.core.commands import LiveWrite, changed_since_undo, do_all, undo_all
+from weightedit.core.commands import LiveWrite, Rebind, changed_since_undo, do_all, undo_all
 from weightedit.core.consent import changed_elsewhere, check_hazards
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
@@ -66,6 +66,8 @@ def _check_live_tensors(document: Document, step: Step, back: bool, accept: Coll
         detail = "Other code gave the tensor another shape or dtype since, and the values kept for it do not fit."
         raise EditRefused([refusal("shape-mismatch", title, detail, targets=names)])
     there = {id(at(slot)) for slot in document.slots}
+    if not back:  # an expanded tensor is cloned first, and the clone that is written into comes with the step
+        there |= {id(command.after[1].live) for command in step.commands if isinstance(command, Rebind)}
     if any(id(command.tensor) not in there and not command.beside for command in writes):
         told = "It writes into the tensor that was there, which stays where other code keeps it"
         check_hazards([changed_elsewhere(step, told)], accept)
