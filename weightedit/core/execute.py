@@ -11,7 +11,8 @@ from weightedit.core.commands import Command, Flag, Rebind, Write, kept_bytes
 from weightedit.core.compute import compute
 from weightedit.core.devices import refused_for_memory
 from weightedit.core.live.changes import changes_of
-from weightedit.core.live.moments import moment_commands
+from weightedit.core.live.moments import dropped_together, moment_commands
+from weightedit.core.live.optimizer import Moving
 from weightedit.core.live.parametrized import ComputedHeld, written_through
 from weightedit.core.live.writing import live_write
 from weightedit.core.plan import Plan, Target
@@ -49,17 +50,18 @@ def _executed(plan: Plan, shop: Workshop) -> list[Command]:
         return relocated(plan, shop)
     changes = changes_of(plan, shop.entries, shop.root)
     attributes = [command for change in changes if (command := change.command) is not None]
+    moving, together = Moving(), dropped_together(plan, shop.optimizer)
     if effect == "rebind":
-        made = [command for target in plan.targets for command in rebound(plan, target, shop)]
-        return [*made, *attributes]
+        made = [command for target in plan.targets for command in rebound(plan, target, shop, moving, together)]
+        return [*made, *attributes, *moving.step(shop.optimizer, shop.held)]
     clones: dict[int, list[Rebind]] = {}
     first: list[Command] = []
     for target in plan.targets:
         if target.clones_first:
-            clones[id(target.slots[0])], after = cloned(target, plan.edit.tied, shop)
+            clones[id(target.slots[0])], after = cloned(target, plan.edit.tied, shop, moving)
             first += [*clones[id(target.slots[0])], *after]
-    moments = [command for target in plan.targets for command in moment_commands(plan, target, shop)]
-    return [*first, *_writes(plan, clones, shop), *moments, *attributes]
+    moments = [command for target in plan.targets for command in moment_commands(plan, target, shop, moving, together)]
+    return [*first, *_writes(plan, clones, shop), *moments, *attributes, *moving.step(shop.optimizer, shop.held)]
 
 
 def _flag(target: Target, value: bool) -> Flag:

@@ -14,7 +14,8 @@ from weightedit.core.dtypes import torch_dtype
 from weightedit.core.live.hooks import handed_over
 from weightedit.core.live.moments import followed_state, followings
 from weightedit.core.live.objects import LiveBytes
-from weightedit.core.live.optimizer import OptimizerStep, State, copied_state
+from weightedit.core.live.optimizer import Moving, copied_state
+from weightedit.core.live.param_groups import State
 from weightedit.core.making import result_bytes
 from weightedit.core.plan import Plan, Target
 from weightedit.core.reading import array_index, array_over
@@ -26,13 +27,16 @@ from weightedit.core.storage import Resident, Storage
 from weightedit.core.workshop import Workshop
 
 
-def cloned(target: Target, tied: str, shop: Workshop) -> tuple[list[Rebind], list[Command]]:
-    """Rebind an expanded tensor to an independent copy of its values; returns also what follows the rebinds."""
+def cloned(target: Target, tied: str, shop: Workshop, moving: Moving) -> tuple[list[Rebind], list[Command]]:
+    """Rebind an expanded tensor to an independent copy of its values; returns also what follows the rebinds.
+
+    What it means for the optimizer is put down in `moving`.
+    """
     rebinds = _bound(target, target.spec.fresh(), _copy_of(target, shop), tied, shop)
     for rebind in rebinds:
         rebind.is_untouched = None  # the write that follows in the same step changes it, and watches itself
     states = {id(new): copied_state(shop.optimizer, old, new) for old, new in _moves(rebinds)}
-    return rebinds, _followers(target, rebinds, states, shop)
+    return rebinds, _followers(target, rebinds, states, shop, moving)
 
 
 def copied(target: Target, shop: Workshop) -> Rebind:
@@ -50,32 +54,48 @@ def _copy_of(target: Target, shop: Workshop) -> memoryview:
     return buffer
 
 
-def rebound(plan: Plan, target: Target, shop: Workshop) -> list[Command]:
+def rebound(plan: Plan, target: Target, shop: Workshop, moving: Moving,
+            together: Mapping[int, torch.Tensor]) -> list[Command]:  # fmt: skip
     """Compute what a target becomes, and return the commands that put it in its slots."""
     buffer = result_bytes(plan, target, shop)
-    return followed(plan, target, _bound(target, target.result, buffer, plan.edit.tied, shop), shop)
+    rebinds = _bound(target, target.result, buffer, plan.edit.tied, shop)
+    return followed(plan, target, rebinds, shop, moving, together)
 
 
-def followed(plan: Plan, target: Target, rebinds: list[Rebind], shop: Workshop) -> list[Command]:
-    """Return rebinds with the steps that keep hooks and the optimizer with them."""
+def followed(plan: Plan, target: Target, rebinds: list[Rebind], shop: Workshop, moving: Moving,
+             together: Mapping[int, torch.Tensor]) -> list[Command]:  # fmt: skip
+    """Return rebinds with the steps that keep hooks with them; the optimizer's part is put down in `moving`.
+
+    Parameters
+    ----------
+    plan, target, rebinds
+        The edit, one of its targets, and what puts the new tensors in its slots.
+    shop
+        What the edit is carried out with.
+    moving
+        Of the whole edit.
+    together
+        What `moments.dropped_together` returns.
+    """
     new_of = {id(old): new for old, new in _moves(rebinds)}
+    found = list(followings(plan, target, shop.optimizer, together))
     states = {
         id(new_of[id(one.live)]): followed_state(plan, target, one, new_of[id(one.live)], shop)
-        for one in followings(plan, target, shop.optimizer)
+        for one in found if id(one.live) in new_of
     }  # fmt: skip
-    return [*rebinds, *_followers(target, rebinds, states, shop)]
+    moving.resets += [one.live for one in found if one.together]
+    return [*rebinds, *_followers(target, rebinds, states, shop, moving)]
 
 
 def _moves(rebinds: Sequence[Rebind]) -> list[tuple[torch.Tensor, torch.Tensor]]:
     return [(rebind.before[1].live, rebind.after[1].live) for rebind in rebinds if rebind.after[1].live is not None]
 
 
-def _followers(target: Target, rebinds: Sequence[Rebind], states: Mapping[int, State | None],
-               shop: Workshop) -> list[Command]:  # fmt: skip
-    moves = _moves(rebinds)
-    hooks = [hook for old, new in moves for hook in handed_over(old, new, shop.is_held(old, target.slots))]
-    step = OptimizerStep.of(shop.optimizer, moves, lambda old: shop.is_held(old, target.slots), states)
-    return [*hooks, *([] if step is None else [step])]
+def _followers(target: Target, rebinds: Sequence[Rebind], states: Mapping[int, State | None], shop: Workshop,
+               moving: Moving) -> list[Command]:  # fmt: skip
+    moving.add(rebinds, states)
+    return [hook for old, new in _moves(rebinds)
+            for hook in handed_over(old, new, shop.is_held(old, target.slots))]  # fmt: skip
 
 
 def _bound(target: Target, spec: TensorSpec, buffer: memoryview, tied: str, shop: Workshop) -> list[Rebind]:

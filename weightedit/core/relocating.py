@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
 
 from weightedit.core.commands import Command, Rebind
 from weightedit.core.devices import refused_for_memory
+from weightedit.core.live.moments import dropped_together
 from weightedit.core.live.objects import LiveBytes
+from weightedit.core.live.optimizer import Moving
 from weightedit.core.plan import Plan, Target
 from weightedit.core.rebinding import copied, digest_of, followed, hashed
 from weightedit.core.slots import Described, HeldTensor
@@ -28,13 +30,14 @@ def relocated(plan: Plan, shop: Workshop) -> list[Command]:
         if target.result.device != target.spec.device:
             by_storage.setdefault(target.slots[0].storage, []).append(target)
     commands: list[Command] = []
+    moving, together = Moving(), dropped_together(plan, shop.optimizer)
     for targets in by_storage.values():
         if targets[0].slots[0].held.described.live is None:
             commands += [rebind for target in targets for rebind in _retagged(target, plan.edit.tied, shop)]
         else:
             with refused_for_memory(f"{targets[0].name} on {targets[0].result.device}"):
-                commands += _moved(plan, targets, shop)
-    return commands
+                commands += _moved(plan, targets, shop, moving, together)
+    return [*commands, *moving.step(shop.optimizer, shop.held)]
 
 
 def _retagged(target: Target, tied: str, shop: Workshop) -> list[Rebind]:
@@ -60,7 +63,8 @@ def window(targets: Sequence[Target]) -> tuple[int, int]:
     return min(start for start, _ in extents) // _STEP * _STEP, max(stop for _, stop in extents)
 
 
-def _moved(plan: Plan, targets: Sequence[Target], shop: Workshop) -> list[Command]:
+def _moved(plan: Plan, targets: Sequence[Target], shop: Workshop, moving: Moving,
+           together: Mapping[int, torch.Tensor]) -> list[Command]:  # fmt: skip
     low, high = window(targets)
     old: torch.UntypedStorage = targets[0].slots[0].held.described.live.untyped_storage()
     new = moved_storage(old, low, high, targets[0].result.device, shop.chunk, shop.progress.advance)
@@ -82,7 +86,7 @@ def _moved(plan: Plan, targets: Sequence[Target], shop: Workshop) -> list[Comman
             rebinds.append(Rebind(slots, (held, before), (now, after), nbytes, is_untouched,
                                   digest_of(before, shop.chunk)))  # fmt: skip
             nbytes = 0
-        commands += followed(plan, target, rebinds, shop)
+        commands += followed(plan, target, rebinds, shop, moving, together)
     return commands
 
 

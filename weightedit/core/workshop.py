@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.progress import Progress
@@ -38,6 +39,7 @@ class Workshop:
     slots: Sequence[Slot] = ()
     entries: Sequence[Entry] = ()
     root: Any = None
+    _held: Counter[int] = field(default_factory=Counter, repr=False, compare=False)
 
     @classmethod
     def of(cls, document: Document, progress: Progress) -> Workshop:
@@ -50,8 +52,17 @@ class Workshop:
         """How many ranges a patched content may have: each costs some 100 bytes while it is made."""
         return min(MOST_SEGMENTS, max(4096, self.chunk // 32))
 
+    @property
+    def held(self) -> Counter[int]:
+        """How many slots hold a live tensor, by its `id`; counted once, before the edit."""
+        if not self._held:
+            self._held.update(id(slot.held.described.live) for slot in self.slots if _has_live(slot))
+        return self._held
+
     def is_held(self, live: Any, besides: Collection[Slot]) -> bool:
-        """Whether a slot other than the ones given holds a live tensor."""
-        given = {id(slot) for slot in besides}
-        return any(not slot.held.is_deferred and slot.held.described.live is live
-                   for slot in self.slots if id(slot) not in given)  # fmt: skip
+        """Whether a slot other than the ones given, which are of the document, holds a live tensor."""
+        return self.held[id(live)] > sum(_has_live(slot) and slot.held.described.live is live for slot in besides)
+
+
+def _has_live(slot: Slot) -> bool:
+    return not slot.held.is_deferred and slot.held.described.live is not None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightedit.core.hazards import Hazard
 from weightedit.core.labels import listed
-from weightedit.core.live.moments import Following, followings
+from weightedit.core.live.moments import Following, dropped_together, followings
 from weightedit.core.live.watching import described_by, held_elsewhere, tensors_of
 from weightedit.core.plan import Plan, Target
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def state_hazards(plan: Plan, optimizer: Any) -> Iterable[Hazard]:
     """Yield `optimizer-state-shape`: whose state follows, and whose is dropped; each once for all targets."""
-    found = [(target, one) for target in plan.targets for one in followings(plan, target, optimizer)]
+    together = dropped_together(plan, optimizer)
+    found = [(target, one) for target in plan.targets for one in followings(plan, target, optimizer, together)]
     follow = [(target, one) for target, one in found if one.way != "dropped"]
     drop = [(target, one) for target, one in found if one.way == "dropped"]
     if follow:
@@ -30,15 +31,18 @@ def state_hazards(plan: Plan, optimizer: Any) -> Iterable[Hazard]:
                      labels=("Start the moments anew",))  # fmt: skip
     if drop and plan.edit.moments == "drop":
         names = _names(drop)
+        can = any(not one.stuck for _, one in drop)
         yield Hazard("optimizer-state-shape", "notice", f"The optimizer's state of {listed(names)} is dropped",
                      "The next step starts it anew, as asked for.", names, len(names),
-                     alternatives=(replace(plan.edit, moments="follow"),),
-                     labels=("Let the moments follow",))  # fmt: skip
+                     alternatives=(replace(plan.edit, moments="follow"),) if can else (),
+                     labels=("Let the moments follow",) if can else ())  # fmt: skip
     elif drop:
         names = _names(drop)
         stuck = listed(tuple(dict.fromkeys(key for _, one in drop for key in one.stuck)))
+        shared = " The state is that of all parameters of the group at once." if \
+            any(one.together for _, one in drop) else ""  # fmt: skip
         yield Hazard("optimizer-state-shape", "warning", f"The optimizer's state of {listed(names)} is dropped",
-                     f"{stuck} cannot be taken through {plan.operation.name}; the next step starts anew.",
+                     f"{stuck} cannot be taken through {plan.operation.name}; the next step starts anew.{shared}",
                      names, len(names), alternatives=(replace(plan.edit, moments="drop"),),
                      labels=("Start the moments anew",))  # fmt: skip
 
@@ -91,9 +95,13 @@ def _names(found: list[tuple[Target, Following]]) -> tuple[str, ...]:
 
 
 def _how(plan: Plan, follow: list[Following]) -> str:
-    moments = listed(tuple(dict.fromkeys(key for one in follow for key in one.moments))) or "What it counts"
+    keys = tuple(dict.fromkeys(key for one in follow for key in one.moments))
+    moments = listed(keys) or "What it counts"
     dtypes = {target.result.dtype for target in plan.targets if target.result.dtype != target.spec.dtype}
+    several = len(keys) > 1
     dtype = f" in {listed(tuple(sorted(dtypes)))}" if dtypes else ""
     if all(one.way == "kept" for one in follow):
-        return f"{moments} stays with its cells{dtype}; steps are counted on."
-    return f"{moments} goes through the same {plan.operation.name}{dtype}, with 0 in new cells; steps are counted on."
+        said = "stay with their cells" if several else "stays with its cells"
+        return f"{moments} {said}{dtype}; steps are counted on."
+    verb = "go" if several else "goes"
+    return f"{moments} {verb} through the same {plan.operation.name}{dtype}, with 0 in new cells; steps are counted on."

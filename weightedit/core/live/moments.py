@@ -12,7 +12,9 @@ import torch
 from weightedit.core.commands import Command
 from weightedit.core.dtypes import torch_dtype
 from weightedit.core.live.objects import LiveObjects
-from weightedit.core.live.optimizer import State, carried, dtype_for, reset
+from weightedit.core.live.optimizer import Moving, carried, dtype_for
+from weightedit.core.live.param_groups import State
+from weightedit.core.live.whole_group import holders, names_of
 from weightedit.core.live.writing import live_write
 from weightedit.core.making import result_bytes
 from weightedit.core.pinned import PinnedTensor
@@ -54,6 +56,8 @@ class Following:
         Names of the tensors in the parameter's shape.
     stuck
         Names of what cannot follow, with the shape it has.
+    together
+        Whether `live` has the state of its whole group, and some other parameter may be the one that is edited.
     """
 
     live: torch.Tensor
@@ -61,14 +65,50 @@ class Following:
     way: Way
     moments: tuple[str, ...]
     stuck: tuple[str, ...] = ()
+    together: bool = False
 
 
-def followings(plan: Plan, target: Target, optimizer: Any) -> Iterator[Following]:
-    """Yield how the optimizer's state of each live tensor of a target follows; nothing where none is touched."""
+def dropped_together(plan: Plan, optimizer: Any) -> dict[int, torch.Tensor]:
+    """Return by the `id` of a parameter which one has the state of its group, for groups whose state an edit ends.
+
+    Such a state is one long row of numbers, and no operation on one parameter can be done to it.
+    """
+    if optimizer is None or plan.operation.effect not in ("write", "rebind"):
+        return {}
+    kept = holders(optimizer)
+    ended = {id(holder) for target in plan.targets if kept and _ends(plan, target) for held in target.held
+             if not held.is_deferred and (holder := kept.get(id(held.described.live))) is not None}  # fmt: skip
+    return {key: holder for key, holder in kept.items() if id(holder) in ended}
+
+
+def _ends(plan: Plan, target: Target) -> bool:
+    before, after, operation = target.spec, target.result, plan.operation
+    return (plan.edit.moments == "drop" or (before.shape, before.dtype) != (after.shape, after.dtype)
+            or (bool(operation.moves) and operation.inputs is not None))  # fmt: skip
+
+
+def followings(plan: Plan, target: Target, optimizer: Any,
+               together: Mapping[int, torch.Tensor]) -> Iterator[Following]:  # fmt: skip
+    """Yield how the optimizer's state of each live tensor of a target follows; nothing where none is touched.
+
+    Parameters
+    ----------
+    plan, target
+        The edit, and one of its targets.
+    optimizer
+        The one that was handed over, or None.
+    together
+        What `dropped_together` returns.
+    """
     if optimizer is None or plan.operation.effect not in ("write", "rebind"):
         return
     for held in target.held:
         live = None if held.is_deferred else held.described.live
+        if id(live) in together:
+            holder = together[id(live)]
+            kept = optimizer.state[holder]
+            yield Following(holder, kept, "dropped", (), names_of(kept), True)
+            continue
         state = None if live is None else optimizer.state.get(live)
         if live is not None and state:
             found = _following(plan, target, live, state)
@@ -77,10 +117,17 @@ def followings(plan: Plan, target: Target, optimizer: Any) -> Iterator[Following
 
 
 def _following(plan: Plan, target: Target, live: torch.Tensor, state: State) -> Following | None:
-    operation = plan.operation
     moments = tuple(key for key, value in state.items() if _is_moment(key, value, live))
+    found = _by_itself(plan, target, live, state, moments)
     if plan.edit.moments == "drop":
-        return Following(live, state, "dropped", moments)
+        return Following(live, state, "dropped", moments, () if found is None else found.stuck)
+    return found
+
+
+def _by_itself(plan: Plan, target: Target, live: torch.Tensor, state: State,
+               moments: tuple[str, ...]) -> Following | None:  # fmt: skip
+    """Return how a state follows where nobody asks for another; None where it stays as it is."""
+    operation = plan.operation
     stays = target.spec.shape == target.result.shape and (operation.inputs is None or not operation.moves)
     if stays:
         return Following(live, state, "kept", moments) if operation.effect == "rebind" else None
@@ -144,12 +191,16 @@ def _zeroed(pinned: PinnedTensor) -> PinnedTensor:
     return replace(pinned, content=Zeros(pinned.spec.extent[1]))
 
 
-def moment_commands(plan: Plan, target: Target, shop: Workshop) -> list[Command]:
-    """Return what a write does to the optimizer's state: moments move as the values do, or are dropped by choice."""
+def moment_commands(plan: Plan, target: Target, shop: Workshop, moving: Moving,
+                    together: Mapping[int, torch.Tensor]) -> list[Command]:  # fmt: skip
+    """Return what a write does to the optimizer's state: moments move as the values do, or are dropped by choice.
+
+    What is dropped is put down in `moving`.
+    """
     commands: list[Command] = []
-    for one in followings(plan, target, shop.optimizer):
-        if one.way == "dropped" and (step := reset(shop.optimizer, one.live)) is not None:
-            commands.append(step)
+    for one in followings(plan, target, shop.optimizer, together):
+        if one.way == "dropped":
+            moving.resets.append(one.live)
         for key in one.moments if one.way == "moved" else ():
             described = LiveObjects().describe(one.state[key])
             aside, aimed = _aimed(plan, target, described)

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
-State = dict[str, Any]
-"""What an optimizer keeps for one parameter, such as `{"step": …, "exp_avg": …}`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entering:
-    """A parameter that comes into an optimizer.
-
-    Attributes
-    ----------
-    new
-        The parameter.
-    beside
-        One that the optimizer holds: `new` takes its place where it goes, and stands after it where it stays.
-    state
-        What the optimizer keeps for `new` from now on; None lets it start anew.
-    """
-
-    new: torch.Tensor
-    beside: torch.Tensor
-    state: State | None = None
+from weightedit.core.commands import Rebind
+from weightedit.core.live.param_groups import Entering, Rearranged, State, put_back, rearrange
+from weightedit.core.live.whole_group import resized
 
 
 @dataclass(slots=True)
@@ -53,14 +36,14 @@ class OptimizerStep:
     gone: Sequence[torch.Tensor] = ()
     come: Sequence[Entering] = ()
     nbytes: int = 0
-    _lists: list[tuple[list[Any], list[Any], list[Any]]] = field(default_factory=list)
+    _lists: list[Rearranged] = field(default_factory=list)
     _left: list[tuple[torch.Tensor, State]] = field(default_factory=list)
     _given: dict[int, State] = field(default_factory=dict)
 
     @classmethod
     def of(cls, optimizer: Any, moves: Sequence[tuple[torch.Tensor, torch.Tensor]],
-           is_still_held: Callable[[torch.Tensor], bool],
-           states: Mapping[int, State | None] | None = None) -> OptimizerStep | None:  # fmt: skip
+           is_still_held: Callable[[torch.Tensor], bool], states: Mapping[int, State | None] | None = None,
+           resets: Iterable[torch.Tensor] = ()) -> OptimizerStep | None:  # fmt: skip
         """Return the step that follows slots to other tensors, or None if the optimizer has nothing to do with it.
 
         Parameters
@@ -73,6 +56,8 @@ class OptimizerStep:
             Whether any slot holds a tensor after the edit: one that none holds leaves the optimizer.
         states
             By the `id` of a tensor that enters: what the optimizer keeps for it. Nothing for one left out.
+        resets
+            Parameters that the optimizer starts anew with.
         """
         if optimizer is None:
             return None
@@ -86,6 +71,10 @@ class OptimizerStep:
                 gone[id(old)] = old
             if id(new) not in there:
                 come.setdefault(id(new), Entering(new, old, (states or {}).get(id(new))))
+        for holder in [*resets, *resized(optimizer, gone.values(), come.values())]:
+            come |= {key: replace(one, state=None) for key, one in come.items() if one.beside is holder}
+            if id(holder) not in gone and id(holder) not in come and optimizer.state.get(holder):
+                come[id(holder)] = Entering(holder, holder)
         if not gone and not come:
             return None
         nbytes = sum(_nbytes(entering.state) for entering in come.values())
@@ -95,17 +84,13 @@ class OptimizerStep:
     def references(self) -> list[torch.Tensor]:
         """The parameters it refers to, as often as it does."""
         entering = [tensor for one in self.come for tensor in (one.new, one.beside)]
-        lists = [one for _, before, now in self._lists for one in (*before, *now) if isinstance(one, torch.Tensor)]
+        lists = [one for kept in self._lists for one in (*kept.before, *kept.now) if isinstance(one, torch.Tensor)]
         return [*self.gone, *entering, *lists, *(tensor for tensor, _ in self._left)]
 
     def do(self) -> None:
         """Swap the parameters and their states."""
-        gone = {id(tensor) for tensor in self.gone}
         try:
-            for group in self.optimizer.param_groups:
-                for values, now in self._rearranged(group, gone):
-                    self._lists.append((values, list(values), now))
-                    values[:] = now
+            self._lists += rearrange(self.optimizer, self.gone, self.come)
             for tensor in (*self.gone, *(entering.new for entering in self.come)):
                 if tensor in self.optimizer.state:
                     self._left.append((tensor, self.optimizer.state.pop(tensor)))
@@ -116,6 +101,7 @@ class OptimizerStep:
         except BaseException:
             self.undo()
             raise
+        _count_anew(self.optimizer)
 
     def undo(self) -> None:
         """Put the old parameters and the very objects of their states back; what the new ones had is kept for redo."""
@@ -124,43 +110,10 @@ class OptimizerStep:
                 self._given[id(entering.new)] = self.optimizer.state.pop(entering.new)
         for tensor, state in self._left:
             self.optimizer.state[tensor] = state
-        for values, before, now in reversed(self._lists):
-            if same_objects(values, now):
-                values[:] = before
-            else:  # other code added to it or took from it since
-                values[:] = self._taken_back(values)
+        put_back(self.optimizer, self._lists, self.gone, self.come)
         self._lists.clear()
         self._left.clear()
-
-    def _rearranged(self, group: dict[str, Any], gone: set[int]) -> list[tuple[list[Any], list[Any]]]:
-        """Return (list, its new items) of a group's parameters and of their names, where it has such."""
-        params, names = group["params"], group.get("param_names") or []
-        named = isinstance(names, list) and len(names) == len(params) > 0
-        order: list[tuple[Any, Any]] = []
-        listed = {id(parameter) for parameter in params} - gone
-        for place, parameter in enumerate(params):
-            name = names[place] if named else None
-            if id(parameter) not in gone:
-                order.append((parameter, name))
-            for entering in self.come:
-                if entering.beside is parameter and id(entering.new) not in listed:
-                    order.append((entering.new, name if id(parameter) in gone else f"{name} (untied)"))
-                    listed.add(id(entering.new))
-        if same_objects(params, [parameter for parameter, _ in order]):
-            return []
-        found = [(params, [parameter for parameter, _ in order])]
-        return [*found, (names, [name for _, name in order])] if named else found
-
-    def _taken_back(self, values: list[Any]) -> list[Any]:
-        gone = {id(tensor): tensor for tensor in self.gone}
-        back: list[Any] = []
-        for value in values:
-            entering = next((one for one in self.come if one.new is value), None)
-            if entering is None:
-                back.append(value)
-            elif id(entering.beside) in gone:
-                back.append(entering.beside)
-        return back
+        _count_anew(self.optimizer)
 
     def was_changed_elsewhere(self) -> bool:
         """Whether someone took a parameter out of the optimizer since."""
@@ -168,9 +121,10 @@ class OptimizerStep:
         return any(id(entering.new) not in there for entering in self.come)
 
 
-def same_objects(values: Sequence[Any], others: Sequence[Any]) -> bool:
-    """Whether two sequences hold the very same objects; `==` of tensors asks for their values."""
-    return len(values) == len(others) and all(one is other for one, other in zip(values, others, strict=True))
+def _count_anew(optimizer: Any) -> None:
+    """Let LBFGS count the numbers of its parameters again, which it does once and remembers."""
+    if getattr(optimizer, "_numel_cache", None) is not None:
+        optimizer._numel_cache = None
 
 
 def holds(optimizer: Any, tensor: torch.Tensor | None) -> bool:
@@ -222,8 +176,37 @@ def _nbytes(state: State | None) -> int:
     return sum(value.numel() * value.element_size() for value in values if isinstance(value, torch.Tensor))
 
 
-def reset(optimizer: Any, tensor: torch.Tensor) -> OptimizerStep | None:
-    """Return the step after which an optimizer starts anew with a parameter, or None if it keeps nothing for it."""
-    if optimizer is None or not optimizer.state.get(tensor):
-        return None
-    return OptimizerStep(optimizer, (), (Entering(tensor, tensor),))
+@dataclass(slots=True)
+class Moving:
+    """What an edit of many tensors means for one optimizer, gathered so that it becomes one step.
+
+    A step looks through every list of parameters and keeps them, which must not happen once for each tensor.
+
+    Attributes
+    ----------
+    moves, states, resets
+        As `OptimizerStep.of` takes them.
+    given_up
+        By the `id` of a tensor: how many slots no longer hold it.
+    """
+
+    moves: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
+    states: dict[int, State | None] = field(default_factory=dict)
+    resets: list[torch.Tensor] = field(default_factory=list)
+    given_up: Counter[int] = field(default_factory=Counter)
+
+    def add(self, rebinds: Iterable[Rebind], states: Mapping[int, State | None]) -> None:
+        """Take in the rebinds of a target, and what is kept for the tensors they put in place."""
+        for rebind in rebinds:
+            old, new = rebind.before[1].live, rebind.after[1].live
+            if new is not None:
+                self.moves.append((old, new))
+                self.given_up[id(old)] += len(rebind.slots)
+        self.states.update(states)
+
+    def step(self, optimizer: Any, held: Mapping[int, int]) -> list[OptimizerStep]:
+        """Return the one step, if there is any; `held` says by `id` how many slots hold a tensor before the edit."""
+        found = OptimizerStep.of(optimizer, self.moves,
+                                 lambda old: held.get(id(old), 0) > self.given_up[id(old)],
+                                 self.states, self.resets)  # fmt: skip
+        return [] if found is None else [found]
