@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from weightedit.core.arrange import key_of
 from weightedit.core.checks.tying import joining_hazard, parting_hazard, refuse_joining, unlike_hazard
 from weightedit.core.commands import Command, Rebind
 from weightedit.core.edit import TensorName, TensorValue
@@ -77,6 +78,7 @@ class Sharing:
         self.hazards: list[Hazard] = []
         self.lines: list[str] = []
         self._moved: dict[int, HeldTensor] = {}
+        self._places: dict[object, list[Slot]] = {}
 
     # ---- what operations call
 
@@ -165,8 +167,10 @@ class Sharing:
 
     def _at_one_place(self, slot: Slot) -> list[Slot]:
         """Return the slot with the others at its place: one entry of a module that several names lead to."""
-        return [slot, *(other for other in self._document.slots
-                        if other is not slot and other.owner is slot.owner and other.key == slot.key)]  # fmt: skip
+        if not self._places:  # looked up for every slot that moves, of which there may be thousands
+            for other in self._document.slots:
+                self._places.setdefault((id(other.owner), key_of(other.key)), []).append(other)
+        return [slot, *(other for other in self._places[id(slot.owner), key_of(slot.key)] if other is not slot)]
 
     def _shares(self, slot: Slot) -> bool:
         """Whether a slot, after the moves so far, has anything in common with another, or lies in a larger buffer."""
@@ -291,10 +295,11 @@ class Sharing:
         """Every slot whose group changes, before or after."""
         groups = StorageGroups(self._document.slots, self._moved)
         found = {slot.name for move in self.moves for slot in move.slots}
-        for move in self.moves:
-            before = self._document.storage_group(move.slots[0])
-            found |= {slot.name for slot in self._document.group_members(before)} if before is not None else set()
-            found |= {slot.name for slot in groups.beside(move.slots[0])}
+        firsts = [move.slots[0] for move in self.moves]
+        before = {label for slot in firsts if (label := self._document.storage_group(slot)) is not None}
+        after = {label for slot in firsts if (label := groups.label(slot)) is not None}
+        for members in (*map(self._document.group_members, before), *map(groups.members, after)):
+            found |= {slot.name for slot in members}
         return found
 
 

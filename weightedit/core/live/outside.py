@@ -114,7 +114,8 @@ class Lookout:
                 return Outside()
             found = self._compare(set(shown))
             if found.values:
-                self._mark({id(slot.storage): slot.storage for slot in document.slots if slot.name in found.values})
+                names = frozenset(found.values)
+                self._mark({id(slot.storage): slot.storage for slot in document.slots if slot.name in names})
                 document.tell_outside(found.values)
             return found
 
@@ -140,8 +141,9 @@ class Lookout:
             elif now[0] != version or (slot.name in shown and self._has_other_bytes(slot)):
                 values.add(slot.name)
         names = self._sharing(values)
+        noted = frozenset(names)
         for slot in self._document.slots:
-            if slot.name in names:
+            if slot.name in noted:
                 self._note(slot)
                 if slot.name in shown:
                     self._sums[id(slot.held)] = _sum(slot)
