@@ -8,7 +8,7 @@ import pytest
 import torch
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox
+from PySide6.QtWidgets import QApplication, QComboBox
 from torch import nn
 
 from tests.operations.oracle import same_bits
@@ -133,7 +133,7 @@ def test_the_window_looks_by_itself(live):
     live.wait()
 
 
-def test_undo_asks_in_the_window_before_it_writes_over_a_training_step(live):
+def test_undo_asks_in_the_window_before_it_writes_over_a_training_step(live, capsys):
     show(live, "head.weight")
     before = live.net.head.weight.detach().clone()
     choose(live, "scale", "3")
@@ -143,15 +143,77 @@ def test_undo_asks_in_the_window_before_it_writes_over_a_training_step(live):
     live.look()
     trained = live.net.head.weight.detach().clone()
     press(live, Qt.Key.Key_Z, CTRL)
-    (card,) = live.window.errors.cards
-    assert card.title.text() == "head.weight was changed elsewhere since this edit"
+    card = live.window.workbench.questions.card
+    assert card.title.text() == "Undo loses 15 values that other code wrote"
+    assert card.body.text().startswith("head.weight changed after scale × 3. Undo puts the values before the edit")
+    assert "accept" not in card.body.text()
     assert same_bits(live.net.head.weight.detach(), trained)
-    again = next(button for button in card.findChildren(type(card.unfold)) if button.text() == "Undo all the same")
-    QTest.mouseClick(again, Qt.MouseButton.LeftButton)
+    assert not live.window.errors.cards
+    assert not capsys.readouterr().err, "a question is no error"
+    assert card.agree_button.text() == "Undo and lose 15 values"
+    QTest.mouseClick(card.agree_button, Qt.MouseButton.LeftButton)
     live.wait()
     assert same_bits(live.net.head.weight.detach(), before)
     shown = live.window.workbench.page.heatmap_pane.heatmap.reduced.extreme
     assert same_bits(torch.tensor(shown, dtype=torch.float32), before)
+
+
+def ask(live):
+    """Scale the head, let other code add to two of its values, and press Ctrl+Z."""
+    show(live, "head.weight")
+    choose(live, "scale", "3")
+    press(live, Qt.Key.Key_Return, CTRL)
+    live.net.head.weight.detach()[0, :2].add_(1)
+    live.window.workbench.page.heatmap_pane.heatmap.setFocus()
+    before = QApplication.focusWidget()
+    press(live, Qt.Key.Key_Z, CTRL)
+    card = live.window.workbench.questions.card
+    assert card.title.text() == "Undo loses 2 values that other code wrote"
+    assert QApplication.focusWidget() is card.keep_button
+    return card, before
+
+
+def test_the_question_is_left_by_esc_and_the_keys_are_where_they_were(live):
+    live.window.activateWindow()
+    _, before = ask(live)
+    values = live.net.head.weight.detach().clone()
+    press(live, Qt.Key.Key_Escape, widget=QApplication.focusWidget())
+    assert live.window.workbench.questions.card is None
+    assert QApplication.focusWidget() is before
+    assert same_bits(live.net.head.weight.detach(), values)
+    assert live.window.current.document.history.position == 1
+
+
+def test_the_question_goes_with_the_next_edit_so_that_it_can_undo_no_other(live):
+    """What it asked about is no longer the last edit; pressing on would take back one nobody asked about."""
+    live.window.activateWindow()
+    ask(live)
+    show(live, "body.weight")
+    choose(live, "fill", "7")
+    press(live, Qt.Key.Key_Return, CTRL)
+    live.net.body.weight.detach().add_(5)
+    live.look()
+    assert live.window.workbench.questions.card is None
+    assert live.net.body.weight.detach().unique().tolist() == [12.0]
+    assert live.window.current.document.history.position == 2
+
+
+def test_the_question_goes_with_its_document(live):
+    ask(live)
+    live.window.documents.close(live.window.current)
+    live.qtbot.waitUntil(lambda: not len(live.window.documents), timeout=20_000)
+    assert live.window.workbench.questions.card is None
+    assert not live.window.workbench.questions._strip.isVisible()
+
+
+def test_the_history_panel_asks_the_same_and_once(live):
+    live.window.activateWindow()
+    first, _ = ask(live)
+    live.window.workbench.undo()
+    live.wait()
+    second = live.window.workbench.questions.card
+    assert second is not first
+    assert [one for one in live.window.findChildren(type(second)) if one.isVisible()] == [second]
 
 
 def test_rows_come_into_a_classifier_and_training_goes_on(live):

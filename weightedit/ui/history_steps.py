@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from weightedit.core.document import Document
-from weightedit.core.errors import ConfirmationNeeded
+from weightedit.core.asked_steps import Goal, back_one, on_one
 from weightedit.core.history_compare import Difference, compare_points
 from weightedit.core.labels import label as edit_label
 from weightedit.core.labels import place as edit_place
@@ -43,10 +41,10 @@ class HistorySteps:
         self._undo(True)
 
     def _undo(self, whole: bool) -> None:
-        self._step("Undo", lambda document, accept: document.undo(accept, whole=whole))
+        self._step("Undo", back_one(whole))
 
     def _redo(self, whole: bool) -> None:
-        self._step("Redo", lambda document, accept: document.redo(accept, whole=whole))
+        self._step("Redo", on_one(whole))
 
     def _open(self, name: str) -> None:
         if self._work.document is not None:
@@ -80,24 +78,10 @@ class HistorySteps:
         self._work.history.show_document(document, opened, preview)
 
     def _go_to(self, position: int) -> None:
-        self._step("Going back", lambda document, accept: document.go_to(position, accept))
+        self._step("Go back", lambda history: position)
 
-    def _step(self, name: str, step: Callable[[Document, str], None], accept: str = "") -> None:
-        document, page = self._work.document, self._work.page
-        if document is None:
-            return
-
-        def work(progress: TaskProgress) -> None:
-            step(document, accept)
-
-        def failed(error: Exception) -> None:
-            if page is None or not isinstance(error, ConfirmationNeeded):
-                self._work.status.emit(str(error))
-                return
-            first = error.hazards[0]
-            page.notices.say("warning", first.title, first.detail, f"{name} all the same")
-            assert page.notices.confirm is not None
-            page.notices.confirm.clicked.connect(page.notices.clear)
-            page.notices.confirm.clicked.connect(lambda: self._step(name, step, "all"))
-
-        self._tasks.start(name, work, on_result=None, on_error=failed)
+    def _step(self, name: str, goal: Goal) -> None:
+        document = self._work.document
+        if document is not None:
+            self._work.questions.step(document, name, goal, lambda: None,
+                                      lambda error: self._work.status.emit(str(error)))  # fmt: skip

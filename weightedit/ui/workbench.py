@@ -20,9 +20,11 @@ from weightedit.ui.history_steps import HistorySteps
 from weightedit.ui.inspector.inspector import Inspector
 from weightedit.ui.panels.place import Panel, Place
 from weightedit.ui.plots.colormaps import DEFAULT_MAPS, FIXED, NAMES
+from weightedit.ui.reload_notice import NoticeStrip
 from weightedit.ui.settings import Settings
 from weightedit.ui.shared_highlight import SharedHighlight
 from weightedit.ui.snapshots import Snapshots
+from weightedit.ui.step_question import StepQuestions
 from weightedit.ui.tab_order import go_on
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.facts import Facts
@@ -58,6 +60,7 @@ class Workbench(QWidget):
     tabs: TensorTabs
     edit_panel: EditPanel
     body: BesideColumn
+    questions: StepQuestions
 
     def __init__(self, tasks: Tasks, settings: Settings | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -93,7 +96,11 @@ class Workbench(QWidget):
             self.places[panel.declared.places[0]].put(panel)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(self.body)
+        whole.setSpacing(0)
+        strip = NoticeStrip()
+        self.questions = StepQuestions(self._tasks, strip, self)
+        whole.addWidget(strip)
+        whole.addWidget(self.body, 1)
 
     def _connect(self) -> None:
         HeatmapKeys(self)
@@ -129,12 +136,14 @@ class Workbench(QWidget):
         """Close every tab of a document that is being closed."""
         self.tabs.close_document(document)
         self.edit_panel.form.kept.forget(document)
+        self.questions.forget(document)
         self.following.forget(document)
         if self.document is document:
             self.set_document(None)
 
     def document_changed(self, document: Document, change: Change) -> None:
         """Show what an edit, an undo or a redo made of the tensors in tabs."""
+        self.questions.look(document)
         self.tabs.change(document, change)
         self._show_current(refreshed=True)
 
@@ -350,7 +359,8 @@ class Workbench(QWidget):
         return go_on(self.window(), forward)
 
     def leave(self) -> None:
-        """Leave the preview; without one, clear the selection. What was said of a cell goes with either."""
+        """Leave the preview; without one, clear the selection. What was asked, or said of a cell, goes with either."""
+        self.questions.leave()
         if self.page is not None:
             self.page.notices.clear()
         if self.edit_panel.is_previewing:
