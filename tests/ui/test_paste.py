@@ -195,3 +195,28 @@ def test_the_choice_holds_in_the_smallest_window(qtbot, window):
     assert right <= window.width()
     assert all(button.width() >= button.sizeHint().width() for button in card.segments.buttons.values())
     assert QGuiApplication.clipboard().text() == "other"
+
+
+def test_esc_in_the_choice_leaves_the_keys_on_the_tree(qtbot, window):
+    """On the next button, which is the window's Undo, Space would take back an edit."""
+    window.activateWindow()
+    paste(qtbot, window, "other", "head")
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)
+    settle(qtbot, window)
+    assert QApplication.focusWidget() is window.tree.tree
+    assert window.status.message.text() == ""
+
+
+def test_looking_at_another_tensor_leaves_the_paste_behind(qtbot, window):
+    """What was to replace one tensor is not aimed at the next, nor does it wait for the first."""
+    paste(qtbot, window, "other", "head")
+    assert window.workbench.edit_panel.apply_button.isEnabled()
+    show(qtbot, window, "half")
+    settle(qtbot, window)
+    assert not window.files.strip.isVisible()
+    assert request(window) is None
+    assert not window.workbench.edit_panel.apply_button.isEnabled()
+    assert window.status.message.text() == ""
+    show(qtbot, window, "head")
+    settle(qtbot, window)
+    assert request(window) is None

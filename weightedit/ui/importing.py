@@ -15,7 +15,7 @@ from weightedit.ui.clipboard import put
 from weightedit.ui.collecting import paused
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.file_dialogs import ask_tensor_file
-from weightedit.ui.pasting import Pasting
+from weightedit.ui.pasting import LOOK_BELOW, Pasting
 from weightedit.ui.reload_notice import NoticeStrip
 from weightedit.ui.source_card import Offered, SourceCard
 from weightedit.ui.tasks import TaskProgress
@@ -210,7 +210,7 @@ class Importing(QObject):
         window.workbench.tabs.keep(window.workbench.page)
         region = _region_of(window, slot, shape)
         self.pasting.ask(found, name, source, _what(source), region)
-        window.status.say("Look at the preview below, then apply.", "notice")
+        window.status.say(LOOK_BELOW, "notice")
 
 
 def _what(source: Source) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QApplication
 
 from weightedit.core.edit import Edit, TensorName, TensorValue
 from weightedit.core.labels import called
@@ -21,6 +23,7 @@ COPY, REPLACE, TIE = "Copy values", "Replace", "Tie"
 TITLES = {"set": COPY, "replace": REPLACE, "tie": TIE}
 """By operation."""
 GROUP = "paste"
+LOOK_BELOW = "Look at the preview below, then apply."
 
 
 class Pasting(QObject):
@@ -37,6 +40,7 @@ class Pasting(QObject):
         self._window, self._strip = window, strip
         self._found: OpenDocument | None = None
         self._name = ""
+        self._pasted: tuple[str, Mapping[str, Any]] = ("", {})
         self._followed: EditPanel | None = None
         self.card: PasteChoice | None = None
         window.documents.removed.connect(lambda _: self.leave())
@@ -94,6 +98,8 @@ class Pasting(QObject):
         if card is None or found is None or edit is None or panel is None:
             return
         panel.form.take(edit)
+        asked = panel.form.request()
+        self._pasted = ("", {}) if asked is None else (asked.operation, asked.arguments)
         document = found.document
 
         def work(progress: TaskProgress) -> str:
@@ -131,8 +137,21 @@ class Pasting(QObject):
     def _turned(self) -> None:
         work = self._window.workbench
         shown = None if work is None else work.current()
-        if self._found is None or shown != (self._found.document, self._name):
+        if self.card is not None and self._found is not None and shown != (self._found.document, self._name):
+            self._drop(self._found, self._name)
             self.leave()
+
+    def _drop(self, found: OpenDocument, name: str) -> None:
+        """Take what was to be pasted out of the form: it was meant for the tensor that one looks away from."""
+        panel, said = self._followed, self._window.status
+        if panel is None:
+            return
+        panel.form.kept.take(found.document, name)
+        asked = panel.form.request()
+        if asked is not None and (asked.operation, asked.arguments) == self._pasted:
+            panel.reset()
+        if said.message.text() == LOOK_BELOW:
+            said.say("")
 
     def _go_on(self) -> None:
         panel = self._followed
@@ -141,6 +160,8 @@ class Pasting(QObject):
             target.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _leave_preview(self) -> None:
+        if self._found is not None and self.card is not None:
+            self._drop(self._found, self._name)
         self.leave()
         if self._followed is not None:
             self._followed.reset()
@@ -151,4 +172,6 @@ class Pasting(QObject):
             card, self.card = self.card, None
             self._found = None
             self._window.tasks.cancel_group(GROUP)
+            if card.isAncestorOf(QApplication.focusWidget() or self._strip):
+                self._window.tree.tree.setFocus()  # what goes would leave the keys on the next button, which is Undo
             self._strip.remove(card)
