@@ -467,3 +467,19 @@ def test_the_action_is_off_without_a_file(open_window):
     window = open_window()
     assert next(action for action in ACTIONS if action.id == "edit-many").keys == ("Ctrl+Shift+B",)
     assert not window.actions_of["edit-many"].isEnabled()
+
+
+def test_a_cast_keeps_its_page_where_it_is_undone(many):
+    """A rebind makes the tree's rows anew; the row selected in it is nobody's new choice."""
+    assert many.window.tree.tree.selected_tensors(), "the tensor that was shown first"
+    page = many.start("*.mlp.up.weight", "cast", dtype="bfloat16")
+    many.key(QApplication.focusWidget(), Qt.Key.Key_Return, CTRL)
+    assert many.page is page
+    assert page.footer.tensors.text().startswith("Applied cast")
+    assert page.footer.save_button.isVisible()
+    names = [row.name for row in page.model.rows]
+    assert {many.document.find(name).spec.dtype for name in names} == {"bfloat16"}
+    many.press(page.footer.undo_button)
+    assert many.page is page
+    assert {many.document.find(name).spec.dtype for name in names} == {"float32"}
+    assert page.table.hasFocus(), "the keys stay on the page, and not on the window's Undo"

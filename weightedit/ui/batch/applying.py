@@ -57,19 +57,27 @@ class Applying:
         """Show totals and what Apply would cost, or what was done."""
         page, footer = self._page, self._page.footer
         word = "entry" if any(row.before is None for row in page.model.rows) else "tensor"
+        if footer.undo_button.hasFocus() and not self._is_last:
+            page.focus_view()  # a button that goes would leave the keys on whatever is next
         footer.undo_button.setVisible(self._is_last)
         footer.cancel_button.setText("Close" if self.done is not None else "Cancel")
         footer.save_button.setEnabled(self.done is not None or (page.run.edit is not None and bool(page.model.rows)))
         if self.done is not None:
             footer.say(self._said, "Undo takes all of it back in one step." if self._is_last else "")
-            footer.show_apply("Apply", "Applied; change something to apply again", warned=False)
+            self._show_apply("Apply", "Applied; change something to apply again", warned=False)
             return
         total = page.model.total
         footer.show_total(total if page.model.rows else None, word, measures=page.model.measures)
         off = self._off(total)
         cost = "" if off else cost_text(page.hazards()).removeprefix("Apply")
         text = f"Apply to {several(total.tensors, word)}{cost}" if page.model.rows else "Apply"
-        footer.show_apply(text, off, warned=bool(cost))
+        self._show_apply(text, off, warned=bool(cost))
+
+    def _show_apply(self, text: str, off: str, *, warned: bool) -> None:
+        footer = self._page.footer
+        if off and footer.apply_button.hasFocus():
+            self._page.focus_view()
+        footer.show_apply(text, off, warned=warned)
 
     def _off(self, total: Total) -> str:
         """Return why Apply is off, or nothing."""

@@ -221,8 +221,7 @@ class TreePanel(QWidget):
             self.tree.levels.restore()
             if new is not None:
                 self.tree.levels.open_first()
-        for document, name in current:
-            self.tree.select(document, name)
+        self.tree.restore(current)
         if (then := self._then) is not None:
             self._then = None
             then()

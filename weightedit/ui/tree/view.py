@@ -68,6 +68,7 @@ class TreeView(QTreeView):
         self.entry_actions: list[QAction] = []
         """What the menu of a row offers; the window's own actions."""
         self._hovered = QPersistentModelIndex()
+        self._is_restoring = False
         self.setModel(self.rows)
         self._delegate = TreeDelegate(self, self.rows)
         self.setItemDelegate(self._delegate)
@@ -135,6 +136,15 @@ class TreeView(QTreeView):
     def select(self, document: OpenDocument, name: str) -> bool:
         """Make a tensor the current row, expanding what it lies in; False if it is not shown."""
         return self._go_to(self.rows.find(document, name))
+
+    def restore(self, picked: Iterable[tuple[OpenDocument, str]]) -> None:
+        """Select tensors whose rows were made anew; nobody chose them just now."""
+        self._is_restoring = True
+        try:
+            for document, name in picked:
+                self.select(document, name)
+        finally:
+            self._is_restoring = False
 
     def select_group(self, document: OpenDocument, prefix: str) -> bool:
         """Make the row of a group the current one; False if it is not shown."""
@@ -323,7 +333,8 @@ class TreeView(QTreeView):
         """Announce the tensor that is current."""
         super().currentChanged(current, previous)
         self.viewport().update()
-        self._emit(self.chosen, current)
+        if not self._is_restoring:
+            self._emit(self.chosen, current)
 
     def _emit(self, signal: object, index: Index) -> None:
         node, document = self.rows.node(index), self.rows.document(index)
