@@ -116,12 +116,12 @@ class FileWriter:
     def __init__(self, formats: Sequence[Format]) -> None:
         self._formats = formats
 
-    def save(self, document: Document, progress: Progress) -> Saved:
+    def save(self, document: Document, shared: str | None, progress: Progress) -> Saved:
         """Replace the document's own file by its present state."""
         if document.path is None:
             raise EditRefused([refusal("unsupported", f"{document.title} has no file to save to",
                                        "Export it to one.")])  # fmt: skip
-        return self._write(document, document.path, document.format_name, None, None, progress, own=True)
+        return self._write(document, document.path, document.format_name, shared, None, progress, own=True)
 
     def export(self, document: Document, path: Path, format: str | None, shared: str | None, shard_size: int | None,
                progress: Progress) -> Saved:  # fmt: skip

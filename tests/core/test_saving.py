@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, load_model, save_file
 
 import weightedit
 from weightedit.core.errors import CheckpointError, EditRefused
@@ -191,3 +191,33 @@ def test_saving_shards_rewrites_only_what_changed_again_and_again(tmp_path):
     document.save()
     with weightedit.open(folder) as again:
         assert {name: bits(again.read(name)) for name in again.tensors} == original
+
+
+class Tied(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.wte = torch.nn.Embedding(6, 4)
+        self.head = torch.nn.Linear(4, 6, bias=False)
+
+
+@pytest.mark.parametrize("shared", ["alias", "copy"])
+def test_a_save_takes_the_choice_for_tensors_that_were_tied(shared, tmp_path):
+    """What `tie` makes can be saved to the file it was made in, and safetensors loads it into a tied module."""
+    path = tmp_path / "model.safetensors"
+    save_file(Tied().state_dict(), path)
+    document = weightedit.open(path)
+    document.apply("tie", "head.weight", to="wte.weight", accept="all")
+    with pytest.raises(EditRefused, match=f'shared="{shared}"'):
+        document.save()
+    document.save(shared=shared)
+    assert not document.is_modified
+    model = Tied()
+    if shared == "alias":  # load_model refuses a file with both names for a module that has one tensor for both
+        model.head.weight = model.wte.weight
+    load_model(model, path)
+    assert torch.equal(model.wte.weight.detach(), document.read("wte.weight"))
+    assert torch.equal(model.head.weight, model.wte.weight)
+    document.undo()
+    assert document.is_modified
+    document.save()
+    load_model(Tied(), path)

@@ -21,10 +21,24 @@ class Exporting(Reader):
     _lock: threading.RLock
     _writer: Writer
 
-    def save(self, *, progress: Report | None = None, cancel: CancelFlag | None = None) -> Saved:
-        """Replace the document's own file by its present state, atomically, and make this the saved point."""
+    def save(self, shared: str | None = None, *, progress: Report | None = None,
+             cancel: CancelFlag | None = None) -> Saved:  # fmt: skip
+        """Replace the document's own file by its present state, atomically, and make this the saved point.
+
+        Parameters
+        ----------
+        shared, progress, cancel
+            As for `export`; with None, safetensors goes on with the aliases that the file has.
+
+        Raises
+        ------
+        EditRefused
+            If there is no file, or its format cannot hold something that must not be lost silently.
+        CheckpointError
+            If writing or reading back goes wrong; the file is as it was.
+        """
         with self._lock:
-            return self._writer.save(cast("Document", self), Progress(progress, cancel))
+            return self._writer.save(cast("Document", self), shared, Progress(progress, cancel))
 
     def export(self, path: str | Path, format: str | None = None, shared: str | None = None,
                shard_size: int | None = None, *, progress: Report | None = None,

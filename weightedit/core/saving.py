@@ -44,7 +44,7 @@ class Saved:
 class Writer(Protocol):
     """Writes documents to files; made by `assembly`, which knows the formats."""
 
-    def save(self, document: Document, progress: Progress) -> Saved:
+    def save(self, document: Document, shared: str | None, progress: Progress) -> Saved:
         """Replace the document's own file."""
         ...
 
