@@ -58,6 +58,7 @@ def fill(window: MainWindow, name: str, value: str) -> Iterator[None]:
     QTest.keyClicks(field, value)
     yield
     position = window.current.document.history.position
-    QTest.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     while window.current.document.history.position == position:
+        if window.workbench.edit_panel.apply_button.isEnabled():  # not while a preview is made anew
+            QTest.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
         yield

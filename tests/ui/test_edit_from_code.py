@@ -27,7 +27,8 @@ def environment(tmp_path):
 
 
 def run(script: str, environment: dict[str, str], said: str = "") -> str:
-    done = subprocess.run([sys.executable, "-c", script], env=environment, cwd=ROOT, timeout=200, capture_output=True,
+    watched = f"import faulthandler; faulthandler.dump_traceback_later(120, exit=True)\n{script}"  # where it hangs
+    done = subprocess.run([sys.executable, "-c", watched], env=environment, cwd=ROOT, timeout=200, capture_output=True,
                           text=True, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == said

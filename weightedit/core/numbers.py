@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +129,11 @@ def _plain_number(typed: str, family: str) -> Number:
     try:
         return int(typed, 0) if typed.lower().startswith(("0x", "0b", "-0x")) else int(typed)
     except ValueError:
-        return float(typed)
+        number = float(typed)
+    if family in ("int", "uint") and abs(number) < 2.0**64:
+        whole = Fraction(typed.replace(" ", ""))  # 5.13285360076729e+16 has more digits than float64 keeps
+        return int(whole) if whole.denominator == 1 else number
+    return number
 
 
 def _takes(dtype: str) -> str:
