@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from weightedit.core.dtypes import DTYPES, dtype_named
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.reached import is_computed, reached
 from weightedit.core.region import Box
 from weightedit.core.slots import Entry, Slot
 
@@ -148,19 +149,22 @@ def written_though_left(targets: Sequence[Target], slots: Sequence[Slot], left: 
     """Yield a refusal for each write that would change elements of a tensor that is left."""
     from weightedit.core.sharing import share_elements
 
+    named = {slot.name: slot for slot in slots} if any(is_computed(target) for target in targets) else {}
+    reach = [(target, list(reached(target, named.get))) for target in targets if not target.slots[0].held.is_deferred]
     by_storage: dict[int, list[Slot]] = {}
-    wanted = {id(target.slots[0].storage) for target in targets if not target.slots[0].held.is_deferred}
+    wanted = {one.storage for _, places in reach for one in places}
     for slot in slots if wanted else ():
         if not slot.held.is_deferred and id(slot.storage) in wanted and left.slot(slot):
             by_storage.setdefault(id(slot.storage), []).append(slot)
-    for target in targets if by_storage else ():
-        kept = [
-            slot.name for slot in by_storage.get(id(target.slots[0].storage), ())
-            if share_elements(target.spec, target.boxes, slot.spec, [Box.whole(slot.spec.shape)])
-        ]  # fmt: skip
+    for target, places in reach if by_storage else ():
+        kept = tuple(dict.fromkeys(
+            slot.name for one in places for slot in by_storage.get(one.storage, ())
+            if share_elements(one.spec, one.boxes, slot.spec, [Box.whole(slot.spec.shape)])
+        ))  # fmt: skip
         if kept and not target.clones_first:
-            yield _refused("shared-storage", [slot.name for slot in target.slots], kept, edit,
-                           "They share elements of one storage", False)  # fmt: skip
+            kind, why = ("parametrized", "It is computed, and written through these") if is_computed(target) else \
+                ("shared-storage", "They share elements of one storage")  # fmt: skip
+            yield _refused(kind, [slot.name for slot in target.slots], kept, edit, why, False)
 
 
 def _refused(kind: str, named: Sequence[str], kept: Sequence[str], edit: Edit, why: str, may_untie: bool) -> Hazard:

@@ -180,7 +180,7 @@ def make_plan(index: SlotIndex, operation: Operation, edit: Edit, bench: Bench) 
             targets.append(_target(slots, operation, edit, bench))
         except EditRefused as error:
             refused += error.hazards
-    refused += [] if refused else _overlapping_targets(operation, targets)
+    refused += [] if refused else _overlapping_targets(index, operation, targets)
     if edit.leave and operation.effect == "write" and not refused:
         refused += written_though_left(targets, index.slots, _left(index, edit), edit)
     if refused:
@@ -336,13 +336,14 @@ def _readable(value: TensorValue | TensorName | TensorView, bench: Bench) -> Pin
     return PinnedTensor("values", TensorSpec.contiguous(value.dtype, value.shape), Resident(value.data))
 
 
-def _overlapping_targets(operation: Operation, targets: list[Target]) -> list[Hazard]:
+def _overlapping_targets(index: SlotIndex, operation: Operation, targets: list[Target]) -> list[Hazard]:
     """Refuse a write whose targets share some, but not all, of their elements; drop those that share all."""
+    from weightedit.core.reached import overlapping_computed
     from weightedit.core.sharing import share_elements
 
     if operation.effect != "write":
         return []
-    refused: list[Hazard] = []
+    refused = overlapping_computed(index, targets)
     by_storage: dict[int, list[Target]] = {}
     for target in list(targets):
         others = by_storage.setdefault(id(target.slots[0].storage), []) if not target.slots[0].held.is_deferred else []

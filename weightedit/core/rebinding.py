@@ -50,7 +50,7 @@ def _copy_of(target: Target, shop: Workshop) -> memoryview:
     buffer = shop.spill.allocate(spec.nbytes)
     out = array_over(spec, buffer)
     for box, values in target.pinned.chunks(Box.whole(spec.shape), shop.chunk):
-        out[array_index(box)] = np.ascontiguousarray(values).view(out.dtype)
+        out[array_index(box)] = np.asarray(values, order="C").view(out.dtype)
     return buffer
 
 

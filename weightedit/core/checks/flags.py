@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from weightedit.core.edit import Edit
 from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.labels import listed
+from weightedit.core.live.registering import recomputed_by
 from weightedit.core.plan import Plan, Target
 
 
@@ -15,6 +17,9 @@ def flag_hazards(plan: Plan) -> Iterable[Hazard]:
     for target in plan.targets:
         lost_grad = target.spec.requires_grad and not target.result.requires_grad
         if effect == "flag" and _not_leaves(target, bool(plan.scalars["value"])):
+            if any(recomputed_by(slot) is not None for slot in target.slots):
+                yield _recomputed(target)
+                continue
             yield refusal("not-a-leaf", f"{target.name} is the result of a computation",
                           "torch changes the flag of leaves only; edit what it was computed from, or put a detached "
                           "clone in its place first.", targets=[target.name],
@@ -28,6 +33,14 @@ def flag_hazards(plan: Plan) -> Iterable[Hazard]:
         elif effect == "rebind" and lost_grad:
             yield Hazard("grad-dtype", "notice", f"{target.name} no longer requires grad",
                          f"{target.result.dtype} parameters cannot.", (target.name,))  # fmt: skip
+
+
+def _recomputed(target: Target) -> Hazard:
+    """Return the refusal for what a hook computes anew at each forward: a clone in its place is gone then."""
+    hook, sources = next(found for slot in target.slots if (found := recomputed_by(slot)) is not None)
+    return refusal("not-a-leaf", f"{target.name} is the result of a computation",
+                   f"{hook} computes it anew at each forward from {listed(sources)}; set the flag of these.",
+                   targets=[target.name])  # fmt: skip
 
 
 def _cast(plan: Plan, target: Target, dtype: str) -> Edit:

@@ -46,14 +46,23 @@ def _becomes(change: ModuleChange) -> str:
 
 def _complaint(change: ModuleChange, plan: Plan, document: Document) -> Hazard:
     edited = [slot.name for target in plan.targets for slot in target.slots
-              if slot.name.rpartition(".")[0] == change.name]  # fmt: skip
+              if slot.name.rpartition(".")[0] in (change.name, *_inside(slot.name, change.name))]  # fmt: skip
     dot = f"{change.name}." if change.name else ""
     siblings = [f"{dot}{key}" for key in change.siblings if document.find(f"{dot}{key}") is not None]
     offers = _offers(plan, [name for name in siblings if name not in edited], document)
-    return Hazard("module-attribute", "warning", f"{change.title} will not fit together",
-                  f"{'; '.join(change.complaints)}.", (*edited, *siblings), len(change.complaints),
+    title, detail = f"{change.title} will not fit together", f"{'; '.join(change.complaints)}."
+    if change.unchecked:
+        detail += " torch does not look at that, and reads past the end of a tensor at the next forward."
+    return Hazard("module-attribute", "refusal" if change.unchecked else "warning", title, detail,
+                  tuple(dict.fromkeys((*edited, *siblings))), len(change.complaints),
                   alternatives=tuple(offer for offer, _ in offers),
                   labels=tuple(said for _, said in offers))  # fmt: skip
+
+
+def _inside(name: str, module: str) -> list[str]:
+    """Return where in the module a tensor of its parametrizations is."""
+    start = f"{module}.parametrizations." if module else "parametrizations."
+    return [name.rpartition(".")[0]] if name.startswith(start) else []
 
 
 def _offers(plan: Plan, siblings: list[str], document: Document) -> list[tuple[Edit, str]]:

@@ -15,11 +15,14 @@ KINDS = ("parameter", "buffer")
 
 
 def registration_hazards(plan: Plan) -> Iterable[Hazard]:
-    """Yield `unregistered`, once for all targets that are plain attributes of modules."""
+    """Yield `unregistered`, once for all targets that are plain attributes of modules.
+
+    A weight that a parametrization computes is no attribute at all: what is written goes into its originals.
+    """
     if plan.operation.effect not in ("write", "rebind"):
         return
     found = tuple(slot.name for target in plan.targets for slot in target.slots
-                  if registration(slot) == "not registered")  # fmt: skip
+                  if not hasattr(slot.held, "originals") and registration(slot) == "not registered")  # fmt: skip
     if found:
         one = len(found) == 1
         what, them = (f"{found[0]} is", "it") if one else (f"{counted(len(found), 'tensor')} are", "them")

@@ -41,8 +41,8 @@ RuntimeError: The size of tensor a (3) must match the size of tensor b (2) at no
         "`m.weight.data = …` accepts any shape and float dtype, and `in_features` and its kin stay what they were. "
         "`m.weight = tensor` raises instead, and the parameter is kept.",
         "Brings `in_features` and its kin along with an edit of the shape, and asks where a module keeps a size that "
-        "cannot follow.",
-        ("notice", "warning"), """
+        "cannot follow. Refuses a shape of which `weight_norm` would read past the end of a tensor.",
+        ("notice", "warning", "refusal"), """
 >>> m = nn.Linear(3, 3)
 >>> m.weight.data = torch.zeros(7, 7)
 >>> m.in_features, m.weight.shape

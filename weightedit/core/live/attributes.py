@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from weightedit.core.live.computed_shapes import ComputedShape, computed_shapes, computing_module
 from weightedit.core.live.sizes import KNOWN, Shape, Shapes, Sizes, rule_for
 from weightedit.core.placeholder import Placeholder
 from weightedit.core.region import shape_text
@@ -73,6 +74,8 @@ class ModuleChange:
         What cannot follow, in sentences.
     siblings
         Tensors of the module whose shape no longer fits, by their key in it.
+    unchecked
+        Whether torch would compute a weight of tensors that do not fit, and read past the end of one.
     """
 
     module: Any
@@ -82,6 +85,7 @@ class ModuleChange:
     after: dict[str, Any] = field(default_factory=dict)
     complaints: tuple[str, ...] = ()
     siblings: tuple[str, ...] = ()
+    unchecked: bool = False
 
     @property
     def title(self) -> str:
@@ -110,52 +114,93 @@ def module_changes(changed: Sequence[tuple[Slot, Shape]], entries: Iterable[Entr
     moved_row
         `(slot, row) → row` where a row of a tensor comes to be, or None where that cannot be said; for `padding_idx`.
     """
+    weights = {id(slot): _weight_of(slot, root) for slot, _ in changed}
     different = [(slot, shape) for slot, shape in changed if slot.spec.shape != shape]
-    if not different and not any(_padded(slot) for slot, _ in changed):
+    if not different and not any(_padded(weights[id(slot)]) for slot, _ in changed):
         return []
     pickled = _pickled(entries, root) if any(isinstance(slot.owner, dict) for slot, _ in changed) else {}
     after = {(id(slot.owner), slot.key): shape for slot, shape in changed}
     found: dict[int, ModuleChange] = {}
     for slot, _ in changed:
-        module = pickled.get(id(slot.owner), slot.owner)
+        weight = weights[id(slot)]
+        weight = replace(weight, module=pickled.get(id(slot.owner), weight.module))
+        module = weight.module
         if id(module) not in found and (isinstance(module, Placeholder) or hasattr(module, "_parameters")):
-            found[id(module)] = _change(module, slot, after, moved_row)
+            found[id(module)] = _change(weight, after, moved_row)
     return [change for change in found.values() if change.after or change.complaints]
 
 
-def _padded(slot: Slot) -> bool:
-    return isinstance(getattr(slot.owner, "padding_idx", None), int)
+@dataclass(frozen=True, slots=True)
+class _Weight:
+    """A slot as its module knows it: an original of a parametrization counts as the weight that is computed of it."""
+
+    slot: Slot
+    module: Any
+    name: str
+    key: Any
 
 
-def _change(module: Any, slot: Slot, after: Mapping[tuple[int, Any], Shape],
-            moved_row: MovedRow) -> ModuleChange:  # fmt: skip
+def _weight_of(slot: Slot, root: Any) -> _Weight:
+    found = computing_module(slot.path, root) if hasattr(slot.owner, "_parameters") else None
+    if found is None:
+        key = slot.key
+        hooks = getattr(slot.owner, "_forward_pre_hooks", None)
+        for hook in hooks.values() if isinstance(hooks, dict) else ():
+            name = getattr(hook, "name", None) or getattr(hook, "_tensor_name", None)
+            key = name if key in (f"{name}_v", f"{name}_orig") else key
+        return _Weight(slot, slot.owner, slot.name.rpartition(".")[0], key)
+    module, key, length = found
+    steps = slot.name.rsplit(".", len(slot.path) - length)
+    return _Weight(slot, module, steps[0] if len(steps) > len(slot.path) - length else "", key)
+
+
+def _padded(weight: _Weight) -> bool:
+    return isinstance(getattr(weight.module, "padding_idx", None), int)
+
+
+def _change(weight: _Weight, after: Mapping[tuple[int, Any], Shape], moved_row: MovedRow) -> ModuleChange:
+    module, slot, name = weight.module, weight.slot, weight.name
+
     def ask(attribute: str) -> Any:
         return _get(module.attributes if isinstance(module, Placeholder) else module, attribute)
 
     kind = module.type.name if isinstance(module, Placeholder) else type(module).__name__
-    name = slot.name.rpartition(".")[0]
+    computed = _newly_unfit(module, after)
+    told = tuple(text for one in computed for text in one.misfits)
+    beside = tuple(key for one in computed for key in one.siblings)
+    if any(one.unchecked or one.shape is None for one in computed):
+        return ModuleChange(module, kind, name, {}, {}, told, beside, any(one.unchecked for one in computed))
     old, new = _shapes(module, {}), _shapes(module, after)
     rule = rule_for(_classes(module))
     if rule is None:
-        return ModuleChange(module, kind, name, complaints=_stale(ask, old, new, kind))
+        return ModuleChange(module, kind, name, complaints=(*told, *_stale(ask, old, new, kind)), siblings=beside)
     then, now = rule(old, ask), rule(new, ask)
     if now is None:
-        unfit = (f"{kind} takes no {slot.key} of {shape_text(new[slot.key])}",) if then is not None else ()
-        return ModuleChange(module, kind, name, complaints=unfit)
+        unfit = (f"{kind} takes no {weight.key} of {shape_text(new[weight.key])}",) \
+            if then is not None and weight.key in new else ()  # fmt: skip
+        return ModuleChange(module, kind, name, complaints=(*told, *unfit), siblings=beside)
     values = {key: value for key, value in now.values.items() if ask(key) is not None and ask(key) != value}
     odd, siblings = _misfits(now, new)
     known = {*_misfits(then, old)[0], *then.complaints} if then is not None else set()
-    complaints = [*now.complaints, *odd]
+    complaints = [*told, *now.complaints, *odd]
     padding = ask("padding_idx")
-    if isinstance(padding, int) and slot.key == "weight":
+    if isinstance(padding, int) and weight.key == "weight":
         row = moved_row(slot, padding)
         if row is None:
-            complaints = [*odd, f"padding_idx stays {padding}, and that row is another one or gone"]
+            complaints = [*told, *odd, f"padding_idx stays {padding}, and that row is another one or gone"]
         elif row != padding:
-            complaints = list(odd)
+            complaints = [*told, *odd]
             values["padding_idx"] = row
     return ModuleChange(module, kind, name, {key: ask(key) for key in values}, values,
-                        tuple(text for text in complaints if text not in known), siblings)  # fmt: skip
+                        tuple(text for text in complaints if text not in known), (*siblings, *beside))  # fmt: skip
+
+
+def _newly_unfit(module: Any, after: Mapping[tuple[int, Any], Shape]) -> list[ComputedShape]:
+    """Return the computed weights of a live module whose originals no longer fit each other, and did before."""
+    if isinstance(module, Placeholder):
+        return []
+    known = {text for one in computed_shapes(module, {}) for text in one.misfits}
+    return [one for one in computed_shapes(module, after) if any(text not in known for text in one.misfits)]
 
 
 def _misfits(sizes: Sizes, shapes: Shapes) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -168,7 +213,8 @@ def _misfits(sizes: Sizes, shapes: Shapes) -> tuple[tuple[str, ...], tuple[str, 
 
 def _stale(ask: Callable[[str], Any], old: Shapes, new: Shapes, kind: str) -> tuple[str, ...]:
     """Return which attributes of a module of one's own look like a size that is no longer so."""
-    gone = {size for key, shape in old.items() if new[key] != shape for size in shape if size not in new[key]}
+    gone = {size for key, shape in old.items() if new.get(key) != shape
+            for size in shape if size not in new.get(key, ())}  # fmt: skip
     return tuple(f"{kind}.{name} stays {ask(name)}" for name in KNOWN
                  if isinstance(ask(name), int) and ask(name) in gone)  # fmt: skip
 
@@ -190,6 +236,9 @@ def _shapes(module: Any, after: Mapping[tuple[int, Any], Shape]) -> dict[str, Sh
             if tensor is not None:
                 known = after.get((id(own), key))
                 found[str(key)] = known if known is not None else _shape(tensor)
+    for one in () if isinstance(module, Placeholder) else computed_shapes(module, after):
+        if one.shape is not None:
+            found[one.key] = one.shape
     projection = (attributes.get("_modules") or {}).get("out_proj")
     if projection is not None and (isinstance(projection, Placeholder) or hasattr(projection, "_parameters")):
         found |= {f"out_proj.{key}": shape for key, shape in _shapes(projection, after).items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from weightedit.core.compute import compute
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
 from weightedit.core.labels import listed
+from weightedit.core.live.computed_shapes import unfit_norm
 from weightedit.core.live.objects import LiveBytes
 from weightedit.core.live.writing import whole_write
 from weightedit.core.plan import Plan, Target
@@ -29,7 +30,7 @@ from weightedit.core.workshop import Workshop
 
 
 class ComputedHeld(HeldTensor):
-    """The value of a parametrized weight at the time it was asked for; nothing is there to be held.
+    """The value of a parametrized weight at the time it is first looked at; nothing is there to be held.
 
     Attributes
     ----------
@@ -37,18 +38,40 @@ class ComputedHeld(HeldTensor):
         The module's list of them, with the originals in it.
     originals
         Names of the slots it is computed from.
+    touched
+        Names of all that a write of it may change: the originals, and buffers that `right_inverse` may set.
     """
 
-    __slots__ = ("originals", "parametrizations")
+    __slots__ = ("name", "originals", "parametrizations", "touched")
 
-    def __init__(self, parametrizations: Any, originals: Sequence[str]) -> None:
-        value = evaluated(parametrizations)
+    def __init__(self, name: str, parametrizations: Any, start: str) -> None:
+        super().__init__(self._computed)
+        keys = parametrizations._parameters | parametrizations._buffers
+        self.name = name
+        self.parametrizations = parametrizations
+        self.originals = tuple(f"{start}{key}" for key in keys if key.startswith("original"))
+        self.touched = tuple(f"{start}{key}" for key in _tensors(parametrizations))
+
+    def _computed(self) -> tuple[TensorSpec, Storage]:
+        """Compute it; `EditRefused`, naming the originals, where these do not fit together."""
+        why = unfit_norm(self.parametrizations)
+        try:
+            value = None if why else evaluated(self.parametrizations)
+        except Exception as error:  # a class of the person's own may raise anything
+            why = " ".join(str(error).split())
+            raise self._unfit(why) from error
+        if value is None:
+            raise self._unfit(why)
         spec = TensorSpec.contiguous(str(value.dtype).removeprefix("torch."), tuple(value.shape))
         buffer = memoryview(bytearray(spec.nbytes))
         copy_out(value, buffer)
-        super().__init__((spec, Storage(Resident(buffer))))
-        self.parametrizations = parametrizations
-        self.originals = tuple(originals)
+        return spec, Storage(Resident(buffer))
+
+    def _unfit(self, why: str) -> EditRefused:
+        kinds = listed([type(one).__name__ for one in self.parametrizations])
+        return EditRefused([refusal("parametrized", f"{self.name} cannot be computed of {listed(self.originals)}",
+                                    f"{kinds} says: {why}. Edit these so that they fit together.",
+                                    targets=[self.name, *self.originals])])  # fmt: skip
 
 
 @contextmanager
@@ -87,8 +110,7 @@ def computed_slot(name: str, find: Callable[[str], Slot | None], root: Any) -> S
     first = find(f"{start}original") or find(f"{start}original0")
     if first is None or type(first.owner).__name__ != "ParametrizationList":
         return None
-    keys = [one for one in first.owner._parameters | first.owner._buffers if one.startswith("original")]
-    held = ComputedHeld(first.owner, [f"{start}{one}" for one in keys])
+    held = ComputedHeld(name, first.owner, start)
     module = root
     for step in first.path[:-3]:
         module = getattr(module, step) if isinstance(module, torch.nn.Module) else module[step]
@@ -164,7 +186,7 @@ def wanted_values(plan: Plan, target: Target, chunk: int) -> torch.Tensor:
     values = tensor_over(memoryview(bytearray(target.spec.nbytes)), target.spec.dtype, target.spec.shape)
     bits = bits_of(values)
     for box, found in target.pinned.chunks(None, chunk):
-        bits[array_index(box)] = np.ascontiguousarray(found).view(bits.dtype)
+        bits[array_index(box)] = np.asarray(found, order="C").view(bits.dtype)
     for box in target.boxes:
         for piece in compute(plan, target, box, chunk):
             new = bits_of(piece.stored)
