@@ -66,10 +66,11 @@ def test_the_loss_map_has_the_colour_of_every_loss_and_a_marker_where_a_value_ov
     image = bench.heatmap.image.image
     wanted = colored(lost.astype(np.float32).astype(np.float64), LOG, table("Dusk", theme.name))
     assert np.array_equal(image[finite], wanted[finite])
-    assert bench.heatmap.reduced.posinf.sum() == 2
-    assert tuple(bench.heatmap.color_bar.counts) == (0, 2, 0)
-    infinite = theme.color("posinf")
-    assert image[3, 5].tolist() == image[15, 20].tolist() == [infinite.red(), infinite.green(), infinite.blue(), 255]
+    assert bench.heatmap.reduced.posinf.sum() == bench.heatmap.reduced.neginf.sum() == 1
+    assert tuple(bench.heatmap.color_bar.counts) == (0, 1, 1)
+    for place, token in (((3, 5), "posinf"), ((15, 20), "neginf")):
+        infinite = theme.color(token)
+        assert image[place].tolist() == [infinite.red(), infinite.green(), infinite.blue(), 255]
     press_side(bench, "Before")
     assert np.array_equal(bench.shown(), plain)
     press_side(bench, "After")
@@ -116,7 +117,7 @@ def test_losses_have_levels_of_their_own(bench: Bench) -> None:
     bench.open("w")
     plain = bench.page.heatmap_pane.levels
     bench.fill_form("cast", "float16")
-    dims = bench.page.dims
+    dims, bars = bench.page.dims, bench.heatmap.color_bar._histogram
     assert dims.levels.currentText() == "Relative, log"
     dims.levels.setCurrentIndex(dims.levels.findData("absolute"))
     dims.levels.activated.emit(dims.levels.currentIndex())
@@ -125,6 +126,10 @@ def test_losses_have_levels_of_their_own(bench: Bench) -> None:
     finite = np.isfinite(off)
     assert np.allclose(bench.shown()[finite], off[finite], rtol=1e-6)
     assert bench.page.heatmap_pane.levels.high == pytest.approx(off[finite].max(), rel=1e-6)
+    dims.levels.setCurrentIndex(dims.levels.findData("relative"))
+    dims.levels.activated.emit(dims.levels.currentIndex())
+    bench.wait()
+    assert np.array_equal(bench.heatmap.color_bar._histogram, bars)  # binned again for the levels that came back
     bench.do("leave")
     bench.wait()
     assert bench.page.heatmap_pane.levels == plain
@@ -319,3 +324,32 @@ def test_an_applied_cast_shows_the_tensor_again(bench: Bench) -> None:
     bench.press(bench.panel.apply_button)
     assert not bench.page.header.sides.isVisible()
     assert np.array_equal(bench.shown(), source().bfloat16().double().numpy())
+
+
+def test_of_several_tensors_the_open_one_is_shown_and_another_one_is_named(bench: Bench) -> None:
+    """Numbers of different scope do not stand together unnamed: before, after, cells and map are of the open tensor."""
+    bench.open("wide")
+    form = bench.panel.form
+    form.set_selected(("*",), len(bench.document.tensors))  # as a group is selected: a pattern, not names
+    bench.fill_form("cast", "float16")
+    form.target.setCurrentIndex(form.target.findData("several"))
+    form.target.activated.emit(form.target.currentIndex())
+    bench.wait()
+    inspector, pane = bench.workbench.inspector, bench.panel.preview
+    count = len(bench.document.tensors)
+    assert bench.page.header.sides.isVisible()
+    assert bench.heatmap.reduced.posinf.sum() == 0
+    assert inspector.preview.note.text() == f"1 of {count} tensors"
+    assert not inspector.preview.about.isVisible()
+    assert inspector.preview.cells["max"][0].text() == inspector.statistics.values["max"].text()
+    assert pane.about.text() == f"1 of {count} tensors: wide"
+    assert inspector.where.note.toolTip().endswith("rounded")
+    assert sum(pane.cast.magnitudes.before) <= 600
+    total = sum(values.nbytes for values in map(bench.values, bench.document.tensors))
+    assert pane.cast.values["Size"].text().startswith(f"{total / 1000:.2f} kB")
+    form.leave.set_patterns(["wide"])
+    form.changed.emit()
+    bench.wait()
+    assert inspector.preview.about.isVisible()
+    assert inspector.preview.about.text() == bench.panel.shown.preview.shown[0] != "wide"
+    assert not bench.page.header.sides.isVisible()

@@ -159,7 +159,7 @@ def try_form(bench: Bench, operation: str) -> None:
     fill_in(bench, operation, texts)
     if operation in SELECTED:
         bench.workbench.set_selected(bench.document, list(SELECTED[operation]))
-        choose(bench, bench.panel.form.target, f"Selected tensors ({len(SELECTED[operation])})")
+        choose(bench, bench.panel.form.target, f"Selected ({len(SELECTED[operation])})")
         bench.panel.form.target.activated.emit(bench.panel.form.target.currentIndex())
         bench.wait()
     assert not any(hazard.level == "refusal" for hazard in bench.panel.hazards.hazards), bench.panel.hazards.hazards

@@ -229,7 +229,7 @@ def test_one_edit_of_several_tensors_selected_in_the_tree(qtbot, open_window, tm
     settled(qtbot, window)
     target = named(window, QComboBox, "Apply to")
     texts = [target.itemText(row) for row in range(target.count())]
-    assert "Selected tensors (4)" in texts, texts
+    assert "Selected (4)" in texts, texts
     choose(qtbot, named(window, QComboBox, "Operation"), "fill")
     choose(qtbot, target, "Selected")
     qtbot.waitUntil(lambda: visible(window, QLineEdit, "Value") is not None, timeout=5_000)

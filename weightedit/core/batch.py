@@ -186,7 +186,7 @@ class BatchWork:
         hazards, losses = value_hazards(plan, self.nbytes, inside, watching.see)
         before, after = watching.found(self.progress, self.nbytes, not moves_only(plan, target))
         target.survey = None  # what its passes found may be large, and there may be thousands of targets
-        changed = sum(loss.changed or loss.lossy for loss in losses)
+        changed = sum(loss.changed for loss in losses)
         return Measured(tuple(hazards), changed, sum(loss.total for loss in losses), before, after)
 
 

@@ -68,17 +68,27 @@ def _lost(current: torch.Tensor | None, exact: torch.Tensor, stored: torch.Tenso
     elif exact.is_floating_point():
         differs = stored.to(torch.float64) != exact.to(torch.float64)
         past = _past(exact, stored.dtype) if how.clamps else None
+        if stored.dtype == torch.bool:
+            yield "truncated", _becomes_another(current, stored, differs)
+            return
         yield "truncated", differs if past is None else differs & ~past
         if past is not None:
             yield "clamped", past & differs
     elif stored.dtype == torch.bool:
         if exact.dtype != torch.bool:
-            yield "truncated", (exact != 0) & (exact != 1)
+            yield "truncated", _becomes_another(current, stored, (exact != 0) & (exact != 1))
     elif wrapped is not None:
         yield "overflow", wrapped
     elif stored.dtype != exact.dtype and exact.dtype != torch.bool:
         info = torch.iinfo(stored.dtype)
         yield "clamped" if how.clamps else "overflow", outside(exact, info.min, info.max)
+
+
+def _becomes_another(current: torch.Tensor | None, stored: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+    """Leave out where a bool stays what it was: twice True is True, and nobody loses anything by it."""
+    if current is None or current.dtype != torch.bool:
+        return found
+    return found & (current != stored)
 
 
 def _past(exact: torch.Tensor, dtype: torch.dtype) -> torch.Tensor | None:

@@ -86,9 +86,12 @@ class Document(Snapshotting, Announcing):
             return list(error.hazards)
 
     def preview(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu", tied: str = "all",
-                moments: str = "follow", leave: Any = (), seed: int | None = None, progress: Report | None = None,
-                cancel: CancelFlag | None = None, **arguments: Any) -> Preview:  # fmt: skip
-        """Return what the edit would do, with the first target readable before and after; nothing is changed.
+                moments: str = "follow", leave: Any = (), seed: int | None = None, look_at: str | None = None,
+                progress: Report | None = None, cancel: CancelFlag | None = None,
+                **arguments: Any) -> Preview:  # fmt: skip
+        """Return what the edit would do, with one target readable before and after; nothing is changed.
+
+        That is the one that the name `look_at` stands for, where it is among them, and the first otherwise.
 
         Raises
         ------
@@ -99,7 +102,7 @@ class Document(Snapshotting, Announcing):
 
         declared, edit = make_edit(self, operation, targets, arguments, region=region, device=device, tied=tied,
                                    moments=moments, leave=leave, seed=seed)  # fmt: skip
-        return preview_of(self, declared, edit, Progress(progress, cancel))
+        return preview_of(self, declared, edit, Progress(progress, cancel), look_at)
 
     def preview_batch(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu",
                       tied: str = "all", moments: str = "follow", leave: Any = (), seed: int | None = None,

@@ -118,8 +118,9 @@ def preflight_of(document: Document, declared: Operation, edit: Edit, progress: 
     return hazards_of(document, plan_of(document, declared, edit, progress), progress)[0]
 
 
-def preview_of(document: Document, declared: Operation, edit: Edit, progress: Progress) -> Preview:
-    """Return what an edit would do, with the first target readable before and after."""
+def preview_of(document: Document, declared: Operation, edit: Edit, progress: Progress,
+               look_at: str | None = None) -> Preview:  # fmt: skip
+    """Return what an edit would do; the target that holds `look_at`, or the first, is readable before and after."""
     if declared.effect == "restructure":
         draft = draft_of(document, declared, edit)
         return Preview(edit, sorted_hazards(draft.hazards), sorted(draft.names), 0, 0, lines=tuple(draft.lines))
@@ -127,9 +128,10 @@ def preview_of(document: Document, declared: Operation, edit: Edit, progress: Pr
         return sharing_of(document, declared, edit, progress).preview()
     plan = plan_of(document, declared, edit, progress)
     hazards, losses = hazards_of(document, plan, progress)
-    first = plan.targets[0]
+    named = (target for target in plan.targets if any(slot.name == look_at for slot in target.slots))
+    first = next(named, plan.targets[0])
     names = [slot.name for target in plan.targets for slot in target.slots]
-    changed = sum(loss.changed or loss.lossy for loss in losses)
+    changed = sum(loss.changed for loss in losses)
     total = sum(loss.total for loss in losses)
     before: Readable = first.pinned
     after: Readable = first.pinned
@@ -141,7 +143,8 @@ def preview_of(document: Document, declared: Operation, edit: Edit, progress: Pr
     return Preview(edit, hazards, names, changed, total, (), first.slots[0].spec, first.result, before, after,
                    {target.name: loss for target, loss in zip(plan.targets, losses, strict=False)},
                    (sum(target.spec.nbytes for target in plan.targets),
-                    sum(target.result.nbytes for target in plan.targets)))  # fmt: skip
+                    sum(target.result.nbytes for target in plan.targets)),
+                   tuple(slot.name for slot in first.slots))  # fmt: skip
 
 
 def carry_out(document: Document, declared: Operation, edit: Edit, accept: Collection[str] | str,

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
 from weightedit.core.compute import ComputedTensor, clamps, compute, compute_piece, result_boxes
 from weightedit.core.conversion import KINDS, Storing, errors_in, losses_in
 from weightedit.core.losses import Cell, Loss, Losses
+from weightedit.core.nonfinite import codes_of
 from weightedit.core.pinned import CHUNK, Chunks
 from weightedit.core.preview import Preview
 from weightedit.core.progress import Progress
@@ -34,8 +36,9 @@ class LossTensor:
 
     Notes
     -----
-    A value that overflows is +Inf, whatever the dtype makes of it (±Inf, NaN, its largest, another number), and so is
-    a NaN or Inf that is stored as a finite number. One that stays what it is has no loss.
+    A value that becomes NaN or ±Inf has that as its loss, so that markers and counts say what is stored. One past the
+    range that is stored as a finite number (the largest, or one wrapped around) is +Inf, and so is a NaN or Inf that
+    becomes finite. One that stays what it is has no loss.
     """
 
     after: ComputedTensor
@@ -66,6 +69,11 @@ class LossTensor:
         overflow = losses_in(made.current, made.exact, made.stored, storing_of(after)).get("overflow")
         if overflow is not None:
             found = found.masked_fill(overflow, np.inf)
+        code = codes_of(made.stored)
+        if code is not None:
+            lost = found == torch.inf
+            for number, mark in ((1, torch.nan), (3, -torch.inf)):
+                found = found.masked_fill(lost & (code == number), mark)
         if made.mask is not None:
             found = found.masked_fill(~made.mask, 0.0)
         limit = float(np.finfo(dtype).max)
@@ -93,6 +101,12 @@ def loss_map(preview: Preview, measure: Measure = "relative") -> LossTensor | No
 def worst(losses: Losses) -> str:
     """Return the kind of loss that a list of cells is about first: what is gone for good before what is rounded."""
     return next((kind for kind in KINDS if losses.of(kind).count), "")
+
+
+def elsewhere(after: ComputedTensor, name: str) -> ComputedTensor:
+    """Return what the same edit makes of another of its targets."""
+    target = next(one for one in after.plan.targets if one.name == name)
+    return ComputedTensor(after.plan, target, result_boxes(after.plan, target)[0])
 
 
 def next_cells(after: ComputedTensor, kind: str, first: int, count: int, progress: Progress) -> list[Cell]:

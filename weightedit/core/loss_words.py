@@ -16,13 +16,13 @@ def loss_note(exact: str, stored: str, lost: float, source: str, dtype: str) -> 
     exact, stored
         Both values as text.
     lost
-        The relative error; infinite where the value overflows.
+        The relative error; infinite, or NaN, where the value overflows.
     source, dtype
         What it is stored in before, and after.
     """
     if lost == 0:
         return "NaN stays NaN" if "nan" in exact else "stored exactly"
-    if math.isinf(lost):
+    if not math.isfinite(lost):
         return past_text(exact, dtype)
     if lost == 1 and stored.strip("-+j") in ("0", "0.0", "0.0+0.0", "0.0-0.0"):
         return f"too small for {dtype}, becomes 0"

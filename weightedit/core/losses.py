@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import torch
 
-from weightedit.core.conversion import KINDS, Storing, errors_in, losses_in, part
+from weightedit.core.conversion import Storing, errors_in, losses_in, part
 from weightedit.core.nonfinite import NonFinite
 from weightedit.core.region import Box
 
@@ -92,7 +93,9 @@ class Losses:
     Attributes
     ----------
     total, changed
-        Values written, and how many of them differ in bits from what was there.
+        Values written, and how many of them differ in bits from what was there; in another dtype, how many are lossy.
+    lossy
+        How many values are stored as something else than computed; one that loses in two ways counts once.
     rounded, overflow, underflow, truncated, imaginary, clamped
         The kinds of loss; `clamped` values got the end of the range on purpose.
     nonfinite
@@ -120,11 +123,7 @@ class Losses:
     worst_relative: float = 0.0
     largest_overflow: float = 0.0
     becomes: set[str] = field(default_factory=set)
-
-    @property
-    def lossy(self) -> int:
-        """How many values are stored as something else than computed."""
-        return sum(self.of(kind).count for kind in KINDS)
+    lossy: int = 0
 
     def of(self, kind: str) -> Loss:
         """Return the loss of a kind, one of `conversion.KINDS`."""
@@ -149,9 +148,16 @@ class Losses:
         lost = losses_in(current, exact, stored, how, wrapped)
         if mask is not None:
             lost = {kind: found & mask for kind, found in lost.items()}
-        for kind, found in lost.items():
-            if self.of(kind).add(found, box, exact, stored):
-                self._measure(kind, found, exact, stored, how)
+        counts = {kind: self.of(kind).add(found, box, exact, stored) for kind, found in lost.items()}
+        met = [kind for kind, count in counts.items() if count]
+        for kind in met:
+            self._measure(kind, lost[kind], exact, stored, how)
+        lossy = sum(counts.values())
+        if len(met) > 1:
+            lossy = int(torch.count_nonzero(reduce(torch.logical_or, (lost[kind] for kind in met))))
+        self.lossy += lossy
+        if current is not None and current.dtype != stored.dtype:
+            self.changed += lossy
         if before is not None or how.converts:
             self.nonfinite.observe(before, stored, box, mask, lost.get("overflow"))
 

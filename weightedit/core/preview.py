@@ -27,10 +27,12 @@ class Preview:
         Values that change, of those written.
     lines
         What a restructure does, in words.
+    shown
+        The names of the one target that `before` and `after` are of: all slots of it.
     spec_before, spec_after
-        Of the first target; None of a restructure.
+        Of that target; None of a restructure.
     before, after
-        The first target's region (of a write) or whole tensor, readable; `after` is computed where one looks.
+        Its region (of a write) or whole tensor, readable; `after` is computed where one looks.
     losses
         By the name of a target, what storing its values loses: how many change, overflow, become 0, the largest
         errors, and the first cells of each kind.
@@ -50,3 +52,9 @@ class Preview:
     after: Readable | None = None
     losses: Mapping[str, Losses] = field(default_factory=dict)
     nbytes: tuple[int, int] = (0, 0)
+    shown: tuple[str, ...] = ()
+
+    @property
+    def shown_losses(self) -> Losses | None:
+        """What storing the values of the target that is shown loses."""
+        return self.losses.get(self.shown[0]) if self.shown else None

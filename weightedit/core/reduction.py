@@ -131,9 +131,10 @@ class Reduced:
 
     @property
     def extreme(self) -> Array:
-        """The value of largest magnitude under each pixel, with its sign."""
+        """The value of largest magnitude under each pixel, with its sign; of two, that on the side of the mean."""
         with np.errstate(invalid="ignore"):
-            return np.where(-self.low > self.high, self.low, self.high)
+            is_low = (-self.low > self.high) | ((-self.low == self.high) & (self.mean < 0))
+            return np.where(is_low, self.low, self.high)
 
     def typical(self, outlier: float) -> Array:
         """Return what a picture shows: the root mean square with the sign of the largest magnitude.

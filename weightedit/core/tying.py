@@ -244,7 +244,8 @@ class Sharing:
         if first is None or first.like is None:
             return found
         before, after = PinnedTensor.of(first.slots[0]), PinnedTensor.of(first.like)
-        return replace(found, spec_before=before.spec, spec_after=after.spec, before=before, after=after)
+        return replace(found, spec_before=before.spec, spec_after=after.spec, before=before, after=after,
+                       shown=tuple(slot.name for slot in first.slots))  # fmt: skip
 
     @property
     def nbytes(self) -> int:

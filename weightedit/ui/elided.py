@@ -1,10 +1,15 @@
-"""A label that never shows a part of a word or number as if it were the whole."""
+"""Labels that fit the width they get: one that ends in … where it is cut, and one that breaks long numbers."""
 
 from __future__ import annotations
 
+import re
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+LONG = 10
+"""Characters that a word may have before it is broken like a line."""
 
 
 class ElidedLabel(QLabel):
@@ -36,3 +41,26 @@ class ElidedLabel(QLabel):
         painter.setPen(self.palette().color(self.foregroundRole()))
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, rect.width())
         painter.drawText(rect, self.alignment() | Qt.TextFlag.TextSingleLine, text)
+
+
+class BreakingLabel(QLabel):
+    """Plain text over several lines that never needs more width than there is: long numbers go on in the next line."""
+
+    def __init__(self, role: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._plain = ""
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        if role:
+            self.setProperty("role", role)
+
+    def setText(self, text: str) -> None:
+        """Show a text; a zero-width space after each character of a long word lets it break there."""
+        self._plain = text
+        self.setAccessibleName(text)
+        super().setText(re.sub(rf"\S{{{LONG + 1},}}", lambda found: "\u200b".join(found[0]), text))
+
+    def text(self) -> str:
+        """Return the text as it was given."""
+        return self._plain

@@ -8,6 +8,7 @@ from dataclasses import replace
 from weightedit.core.edit import Edit
 from weightedit.core.hazards import Hazard, Level
 from weightedit.core.labels import called
+from weightedit.core.loss_places import where_text
 from weightedit.core.losses import Loss, Losses
 from weightedit.core.nonfinite import NonFinite, Passage
 from weightedit.core.plan import Plan, Target
@@ -28,11 +29,10 @@ def loss_hazards(plan: Plan, target: Target, losses: Losses) -> Iterable[Hazard]
                       f"Values of {where} past what {dtype} holds get its end.", name, losses.clamped)  # fmt: skip
     if losses.underflow.count:
         yield _hazard("underflow", "warning", f"Underflow: {losses.underflow.count:,} become 0",
-                      f"They are too small for {dtype} in {where}.", name, losses.underflow)  # fmt: skip
+                      f"{where_text(losses.underflow)} in {where}, too small for {dtype}.", name,
+                      losses.underflow)  # fmt: skip
     if losses.truncated.count:
-        yield _hazard("truncation", "warning", f"Truncation: {losses.truncated.count:,} values are cut to {dtype}",
-                      f"Fractions, NaN and values out of range do not fit {where}.", name,
-                      losses.truncated)  # fmt: skip
+        yield _truncation(dtype, name, losses.truncated)
     if losses.imaginary.count:
         yield _hazard("imaginary-lost", "warning", f"The imaginary part of {losses.imaginary.count:,} values is lost",
                       f"{where} is {dtype}.", name, losses.imaginary)  # fmt: skip
@@ -48,18 +48,34 @@ def loss_hazards(plan: Plan, target: Target, losses: Losses) -> Iterable[Hazard]
         yield _nonfinite(name, losses.nonfinite)
 
 
+def _truncation(dtype: str, name: str, loss: Loss) -> Hazard:
+    s = "" if loss.count == 1 else "s"
+    title = f"Truncation: {loss.count:,} value{s} {'is' if loss.count == 1 else 'are'} cut to {dtype}"
+    detail = f"Fractions, NaN and values out of range do not fit {called(name)}."
+    if dtype == "bool":
+        title = f"Truncation: {loss.count:,} value{s} become{'s' if loss.count == 1 else ''} True"
+        detail = f"They are neither 0 nor 1, and {called(name)} holds bool."
+    return _hazard("truncation", "warning", title, detail, name, loss)
+
+
 def _overflow(plan: Plan, dtype: str, name: str, losses: Losses) -> Hazard:
     loss = losses.overflow
     alternatives, labels = _ways_out(plan.edit, dtype, losses)
     if "int" in dtype or dtype == "bool":
         return _hazard("overflow", "warning", f"Overflow: {loss.count:,} wrap around",
-                       f"They are out of range for {dtype} in {called(name)}.", name, loss,
+                       f"{where_text(loss)} in {called(name)}, out of range for {dtype}.", name, loss,
                        alternatives, labels)  # fmt: skip
     becomes = " or ".join(sorted(losses.becomes, key=str.lower))
-    largest = f" The largest is {losses.largest_overflow:.6g}." if losses.largest_overflow else ""
+    end = f"{dtype} ends at {_number(largest_finite(dtype))}."
+    largest = f"Largest {_number(losses.largest_overflow)}; {end}" if losses.largest_overflow else end
     return _hazard("overflow", "warning", f"Overflow: {loss.count:,} become {becomes}",
-                   f"{dtype} ends at {largest_finite(dtype):.6g} in {called(name)}.{largest}", name, loss,
+                   f"{where_text(loss)} in {called(name)}. {largest}", name, loss,
                    alternatives, labels)  # fmt: skip
+
+
+def _number(value: float) -> str:
+    """Return `70,144` or `3.40282e+38`."""
+    return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:.6g}"
 
 
 def _ways_out(edit: Edit, dtype: str, losses: Losses) -> tuple[tuple[Edit, ...], tuple[str, ...]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from PySide6.QtWidgets import QComboBox, QWidget
+from PySide6.QtWidgets import QWidget
 
 from weightedit.core.devices import offered
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.operation import REQUIRED, Parameter
 from weightedit.ui.edit_panel.field import Field
 from weightedit.ui.edit_panel.words import choice_words
+from weightedit.ui.elided_combo import ElidedCombo
 from weightedit.ui.wheel import leave_wheel
 
 
@@ -20,7 +21,7 @@ class ChoiceField(Field):
 
     def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
         super().__init__(parameter, parent)
-        self.combo = QComboBox()
+        self.combo = ElidedCombo()
         values: list[Any] = [True, False]
         if parameter.type == "choice":
             values = list(parameter.choices)

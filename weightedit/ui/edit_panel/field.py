@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from weightedit.core.operation import REQUIRED, Parameter
 from weightedit.ui.edit_panel.words import words_for
+from weightedit.ui.elided import BreakingLabel, ElidedLabel
 from weightedit.ui.literals import FieldError
-from weightedit.ui.pieces import label, restyle
+from weightedit.ui.pieces import restyle
 
 
 class Field(QWidget):
@@ -28,13 +29,12 @@ class Field(QWidget):
     def __init__(self, parameter: Parameter, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.declared = parameter
-        self.note = label("", "caption")
-        self.note.setWordWrap(True)
+        self.note = BreakingLabel("caption")
         self.note.hide()
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(0, 0, 0, 0)
         self.column.setSpacing(4)
-        self.title = label(words_for(parameter, ()), "section")
+        self.title = ElidedLabel(words_for(parameter, ()), "section")
         self.column.addWidget(self.title)
         self.setToolTip(f"{parameter.name}: {parameter.help}")
 

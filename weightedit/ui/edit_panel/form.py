@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from weightedit.core.document import Document
 from weightedit.core.edit import Edit, Region
@@ -23,6 +23,7 @@ from weightedit.ui.edit_panel.like import count_like, pattern_like
 from weightedit.ui.edit_panel.operation_choice import OperationChoice
 from weightedit.ui.edit_panel.seed_field import SeedField
 from weightedit.ui.edit_panel.text_field import TextField
+from weightedit.ui.elided_combo import ElidedCombo
 from weightedit.ui.literals import FieldError
 from weightedit.ui.pieces import label
 from weightedit.ui.wheel import leave_wheel
@@ -47,6 +48,8 @@ class Request:
     seed: int | None = None
     leave: tuple[str, ...] = ()
     moments: str = "follow"
+    name: str | None = None
+    """The tensor that is looked at."""
 
     @property
     def edit(self) -> Edit:
@@ -91,7 +94,7 @@ class Form(QWidget):
         self._dtype = "float32"
         self.kept = Kept()
         self.operations = OperationChoice()
-        self.target = QComboBox()
+        self.target = ElidedCombo()
         self.target.setAccessibleName("Apply to")
         self.leave = LeaveField()
         self.leave.hide()
@@ -117,6 +120,8 @@ class Form(QWidget):
         self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(8)
         self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setColumnStretch(0, 1)
+        self._grid.setColumnStretch(1, 1)
         column.addLayout(self._grid)
         column.addSpacing(6)
         column.addWidget(label("Apply to", "section"))
@@ -184,7 +189,7 @@ class Form(QWidget):
         self.target.addItem("Whole tensor", WHOLE)
         single = operation is not None and operation.effect == "restructure" and operation.parameter("to") is not None
         if self._count > 1 and not single:
-            what = f"{self.selected[0]} " if len(self.selected) == 1 else "Selected tensors "
+            what = f"{self.selected[0]} " if len(self.selected) == 1 else "Selected "
             self.target.addItem(f"{what}({count_text(self._count)})", SEVERAL)
         if self.document is not None and self.name is not None:
             like = count_like(self.document, self.name)
@@ -317,7 +322,7 @@ class Form(QWidget):
         arguments = {made.declared.name: made.value() for made in self.fields if made is not self.seed}
         return Request(self.operations.currentData(), targets, self.region if where == REGION else None, arguments,
                        self.device, self.along.tied, None if self.seed is None else self.seed.value(),
-                       self.leave.patterns() if where == SEVERAL else (), self.along.moments)  # fmt: skip
+                       self.leave.patterns() if where == SEVERAL else (), self.along.moments, self.name)  # fmt: skip
 
     def choose(self, name: str) -> None:
         """Choose an operation and go to its first field."""

@@ -6,15 +6,16 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QComboBox, QWidget
+from PySide6.QtWidgets import QWidget
 
 from weightedit.core.operation import Operation
+from weightedit.ui.elided_combo import ElidedCombo
 
 SHOWN = 18
 """Rows the open list has at most; the rest is scrolled to."""
 
 
-class OperationChoice(QComboBox):
+class OperationChoice(ElidedCombo):
     """A list to choose an operation from; typing the beginning of a name goes to it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:

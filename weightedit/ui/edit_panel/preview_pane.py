@@ -9,6 +9,7 @@ from weightedit.core.numbers import bytes_text, shape_text, statistic_text
 from weightedit.core.statistics import Statistics
 from weightedit.ui.edit_panel.cast_pane import CastPane
 from weightedit.ui.edit_panel.preview_work import Shown
+from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import IconLabel, label
 from weightedit.ui.plots.levels import Levels
 from weightedit.ui.plots.small import BeforeAfter, Thumbnail
@@ -36,6 +37,7 @@ class PreviewPane(QWidget):
         self.histogram = BeforeAfter()
         self.becomes = label("", "caption")
         self.becomes.setWordWrap(True)
+        self.about = ElidedLabel("", "caption")
         self.empty = label("", "caption")
         self.empty.setWordWrap(True)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -54,6 +56,7 @@ class PreviewPane(QWidget):
         column.addWidget(self.becomes)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(14, 10, 14, 8)
+        outer.addWidget(self.about)
         outer.addWidget(self.body, 1)
         outer.addWidget(self.cast, 1)
         outer.addWidget(self.empty, 1)
@@ -61,6 +64,7 @@ class PreviewPane(QWidget):
 
     def clear(self, reason: str) -> None:
         """Show why there is no preview."""
+        self.about.hide()
         self.empty.setText(reason)
         self.empty.show()
         self.body.hide()
@@ -73,6 +77,9 @@ class PreviewPane(QWidget):
         if before is None or after is None:
             self.clear("\n".join(preview.lines))
             return
+        self.about.setText(f"{shown.scope}: {shown.name}")
+        self.about.setToolTip(self.about.text())
+        self.about.setVisible(bool(shown.scope))
         if shown.is_cast:
             self.cast.show_preview(shown)
             self.empty.hide()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from weightedit.core.document import Document
 from weightedit.core.loss_map import loss_map
+from weightedit.core.numbers import count_text
 from weightedit.core.pinned import Readable
 from weightedit.core.preview import Preview
 from weightedit.core.progress import Progress
@@ -35,11 +36,22 @@ class Shown:
         """Whether the values stay in their places and are stored in another dtype."""
         return loss_map(self.preview) is not None
 
+    @property
+    def name(self) -> str:
+        """The tensor that before and after are of, as it was opened where that is it."""
+        names = self.preview.shown
+        return self.request.name if self.request.name in names else names[0] if names else ""
+
+    @property
+    def scope(self) -> str:
+        """How much of the edit before and after are of: `1 of 9 tensors`, or nothing where they are of all of it."""
+        return f"1 of {count_text(len(self.preview.losses))} tensors" if len(self.preview.losses) > 1 else ""
+
 
 def make_preview(document: Document, request: Request, view: SliceView, progress: TaskProgress) -> Shown:
     """Work out what an edit would do; raises `EditRefused` where that cannot be worked out at all."""
-    found = document.preview(request.operation, list(request.targets), progress=progress.report,
-                             cancel=progress.cancel, **request.options)  # fmt: skip
+    found = document.preview(request.operation, list(request.targets), look_at=request.name,
+                             progress=progress.report, cancel=progress.cancel, **request.options)  # fmt: skip
     operation = document.operations[request.operation]
     refused = any(hazard.level == "refusal" for hazard in found.hazards)
     if refused or found.before is None or found.after is None:

@@ -99,7 +99,7 @@ class Inspector(QWidget):
     def show_tensor(self, document: Document, slot: Slot) -> None:
         """Show what a slot holds."""
         spec = slot.spec
-        self._holds_values = spec.numel > 0
+        self._holds_values = spec.numel > 0 and spec.encoding == "plain"
         self.facts.show_value("Kind", spec.kind)
         self.facts.show_value("Shape", shape_text(spec.shape))
         self.facts.show_value("dtype", spec.dtype, "" if spec.encoding == "plain" else spec.encoding)
@@ -164,7 +164,8 @@ class Inspector(QWidget):
         before, after = shown.preview.spec_before, shown.preview.spec_after
         assert before is not None
         assert after is not None
-        self.preview.note.setText("whole tensor" if shown.request.region is None else "region")
+        self.preview.note.setText(shown.scope or ("whole tensor" if shown.request.region is None else "region"))
+        self.preview.name_tensor(shown.name if shown.name != shown.request.name else "")
         self.preview.show_values("dtype", before.dtype, after.dtype, "accent")
         self.preview.show_values("Shape", shape_text(before.shape), shape_text(after.shape), "accent")
         tone = "ok" if after.nbytes < before.nbytes else "warn"

@@ -41,18 +41,27 @@ class Section(QWidget):
         self.head.addStretch(1)
         self.head.addWidget(self.note)
         self.head.addWidget(self.copy_button)
+        self.about = ElidedLabel("", "caption")
+        self.about.hide()
         self.body = QVBoxLayout()
         self.body.setSpacing(6)
         inner = QVBoxLayout()
         inner.setContentsMargins(14, 8, 10, 10)
         inner.setSpacing(8)
         inner.addLayout(self.head)
+        inner.addWidget(self.about)
         inner.addLayout(self.body)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
         outer.addLayout(inner)
         outer.addWidget(line())
+
+    def name_tensor(self, name: str) -> None:
+        """Name the tensor this is about, where it is not the one that is open."""
+        self.about.setText(name)
+        self.about.setToolTip(name)
+        self.about.setVisible(bool(name))
 
     def text(self) -> str:
         """Return the section as lines, as it is copied."""

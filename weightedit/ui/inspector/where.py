@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
 )
 
 from weightedit.core.compute import ComputedTensor
-from weightedit.core.loss_map import next_cells, worst
-from weightedit.core.losses import Cell
+from weightedit.core.loss_map import elsewhere, next_cells, worst
+from weightedit.core.losses import Cell, Losses
 from weightedit.core.numbers import count_text
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.inspector.rows import Section
@@ -74,6 +74,14 @@ def _token(stored: str) -> str:
     return "neginf" if stored == "-inf" else "posinf" if "inf" in stored else "text"
 
 
+def _most_looked_at(shown: Shown) -> tuple[str, Losses] | None:
+    """Return the tensor whose cells are listed: the one that is shown, or the first other one that loses something."""
+    preview = shown.preview
+    losing = {name: losses for name, losses in preview.losses.items() if worst(losses)}
+    return next(((name, losses) for name, losses in losing.items() if name in preview.shown),
+                next(iter(losing.items()), None))  # fmt: skip
+
+
 class Where(Section):
     """A list of cells, the worst kind of loss first; more on request.
 
@@ -116,7 +124,7 @@ class Where(Section):
         """Show where values are lost, or nothing where none is."""
         self._tasks.cancel_group(self._group)
         self._shown = shown
-        found = next(iter(shown.preview.losses.items()), None) if shown is not None else None
+        found = None if shown is None else _most_looked_at(shown)
         kind = "" if found is None else worst(found[1])
         self.setVisible(bool(kind))
         self.list.clear()
@@ -125,6 +133,8 @@ class Where(Section):
             return
         loss = found[1].of(kind)
         self._name, self._kind, self._count = found[0], kind, loss.count
+        is_open = shown is not None and self._name in shown.preview.shown and shown.name == shown.request.name
+        self.name_tensor("" if is_open else self._name)
         unit = "cell" if loss.count == 1 else "cells"
         self.note.setText(f"{count_text(loss.count)} {unit}")
         self.note.setToolTip(f"{count_text(loss.count)} {WORDS[kind]}")
@@ -155,6 +165,7 @@ class Where(Section):
         after, kind = shown.preview.after, self._kind
         if not isinstance(after, ComputedTensor):
             return
+        after = elsewhere(after, self._name)
         self.more.setEnabled(False)
 
         def work(progress: TaskProgress) -> list[Cell]:

@@ -56,10 +56,13 @@ def tree_picture(pinned: PinnedTensor) -> TreePicture:
         zero = float(ends.share(0.0))
         return TreePicture(1, len(line), {}, line, zero if 0 <= zero <= 1 else None)
     family = pinned.spec.type.family
-    kind = "bool" if family == "bool" else "signed" if low < 0 < high else "magnitude"
+    is_signed = bool((found.low < 0).any() and (found.high > 0).any())  # under one pixel, too
+    kind = "bool" if family == "bool" else "signed" if is_signed else "magnitude"
     if family in ("int", "uint") and pinned.spec.dtype != "int8":
         kind = "integer"
     levels = {"bool": Levels(0.0, 1.0, "minmax"), "integer": apart(low, high, "minmax")}.get(kind)
+    if kind != "bool" and low == high == 0 and not is_signed:
+        levels = Levels(0.0, 1.0, "minmax")  # nothing but 0 is the lowest colour, not one in the middle
     if levels is None:
         sizes = np.abs(finite)
         # even values are drawn in the middle of the map, so that uneven ones stand out

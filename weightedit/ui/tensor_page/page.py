@@ -259,8 +259,8 @@ class TensorPage(TabPage):
         return made
 
     def show_preview(self, shown: Shown | None) -> None:
-        """Take the preview of an edit, where it is of this tensor first."""
-        mine = shown is not None and shown.preview.targets[:1] == [self.name]
+        """Take the preview of an edit, where its before and after are of this tensor."""
+        mine = shown is not None and self.name in shown.preview.shown
         self.views.show_preview(shown if mine else None)
 
     def copy(self) -> None:

@@ -103,6 +103,8 @@ class Sides(QObject):
             return False
         self._loss = replace(loss, measure=self.leveling.measure)
         self.leveling.show_statistics(self._known.get(self.leveling.measure))
+        if self.leveling.measure in self._known:
+            self._pane.show_side_statistics()  # what was counted before is binned for these levels again
         self._measure()
         return True
 

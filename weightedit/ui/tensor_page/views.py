@@ -110,7 +110,8 @@ class Views(QStackedWidget):
 def _why_not_shown(pinned: PinnedTensor) -> tuple[str, str] | None:
     spec = pinned.spec
     if spec.encoding != "plain":
-        return f"{spec.encoding} values are not shown", "They have no plain form to read; the tensor is kept as it is."
+        return (f"{spec.encoding.capitalize()} values are not shown",
+                "They have no plain form to read; the tensor is kept as it is.")  # fmt: skip
     if spec.numel == 0:
         return "This tensor is empty", f"Its shape is {list(spec.shape)}, so it holds no values."
     return None
