@@ -384,3 +384,18 @@ def test_rows_add_up_on_real_checkpoints(real_checkpoint, name):
         assert sum(row.changed for row in rows) == whole.changed
         assert Counter(hazard.title for row in rows if row.is_in for hazard in row.hazards) == \
             Counter(hazard.title for hazard in whole.hazards)  # fmt: skip
+
+
+def test_a_hazard_of_several_tensors_stands_in_each_of_their_rows_and_counts_once():
+    """The optimizer's state of all of them follows: whoever looks at one row must read it there."""
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 4))
+    optimizer = torch.optim.Adam(net.parameters())
+    net(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    document = weightedit.open(net, optimizer=optimizer)
+    rows = document.preview_batch("delete_rows", ["0.*", "1.weight"], rows="0").rows
+    kinds = [[hazard.kind for hazard in row.shown] for row in rows]
+    assert [row.name for row in rows] == ["0.weight", "0.bias", "1.weight"]
+    assert all("optimizer-state-shape" in found for found in kinds)
+    assert sum(hazard.kind == "optimizer-state-shape" for row in rows for hazard in row.hazards) == 1
+    document.close()

@@ -66,6 +66,8 @@ class BatchRow:
         What becomes of it in words, for an edit of entries: `a becomes b`.
     measured
         What its values say; None before they are looked at, and for a row that is tied.
+    also
+        Hazards that are about this tensor too and stand in the row of another, so that they are counted once.
     """
 
     name: str
@@ -77,11 +79,20 @@ class BatchRow:
     said: tuple[Hazard, ...] = ()
     line: str = ""
     measured: Measured | None = None
+    also: tuple[Hazard, ...] = ()
 
     @property
     def hazards(self) -> list[Hazard]:
+        """What counts for this row, refusals first: added up over all rows it is what is said of the whole edit."""
+        return self._sorted(self.said)
+
+    @property
+    def shown(self) -> list[Hazard]:
         """Everything to know of this tensor, refusals first."""
-        found = [*self.said, *(() if self.measured is None else self.measured.hazards)]
+        return self._sorted((*self.said, *self.also))
+
+    def _sorted(self, said: tuple[Hazard, ...]) -> list[Hazard]:
+        found = [*said, *(() if self.measured is None else self.measured.hazards)]
         return sorted_hazards(found) if len(found) > 1 else found
 
     @property

@@ -50,7 +50,7 @@ def _row(slot: Slot, left: Left, edit: Edit, sharing: Sharing | None) -> BatchRo
 
 
 def _shared_out(edit: Edit, rows: list[BatchRow], hazards: Sequence[Hazard]) -> Batch:
-    """Put each hazard in the first row it names, a refusal in all of them."""
+    """Put each hazard in the first row it names, and beside the others; a refusal in all of them."""
     places = {row.name: place for place, row in enumerate(rows)}
     rest = []
     for hazard in hazards:
@@ -61,4 +61,7 @@ def _shared_out(edit: Edit, rows: list[BatchRow], hazards: Sequence[Hazard]) -> 
             row = rows[place]
             state = (REFUSED, hazard.title) if hazard.level == "refusal" else (row.state, row.why)
             rows[place] = replace(row, state=state[0], why=state[1], said=(*row.said, hazard))
+        for place in about[1:] if hazard.level != "refusal" else ():
+            if rows[place].is_in:
+                rows[place] = replace(rows[place], also=(*rows[place].also, hazard))
     return Batch(edit, rows, rest)

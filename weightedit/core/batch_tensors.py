@@ -79,6 +79,8 @@ class _Planned:
         Refusals of the whole, and afterwards what its structure shows.
     rest
         Those of them that are about no single row.
+    also
+        By the id of a slot: what is about it too and stands with another one.
     """
 
     def __init__(self, document: Document, declared: Operation, edit: Edit, progress: Progress) -> None:
@@ -88,6 +90,7 @@ class _Planned:
         self.refused: dict[int, list[Hazard]] = {}
         self.said: list[Hazard] = []
         self.rest: list[Hazard] = []
+        self.also: dict[int, list[Hazard]] = {}
         self.is_whole = False
 
     def plan_whole(self) -> None:
@@ -145,7 +148,10 @@ class _Planned:
         return replace(row, said=tuple(said), after=found.targets[0].result), found.targets[0]
 
     def hazards_by_row(self, meant: Sequence[Slot]) -> dict[int, list[Hazard]]:
-        """Share out the hazards of the whole among the slots they are about, a refusal to all, others to the first."""
+        """Share out the hazards of the whole among the slots they are about, a refusal to all, others to the first.
+
+        What the others have with the first of them is put down in `also`.
+        """
         if self.plan is not None:
             self.said += [one for one in structural_hazards(self._document, self.plan) if one not in self.said]
         by_name = {slot.name: slot for slot in meant}
@@ -158,8 +164,10 @@ class _Planned:
             is_refusal = hazard.level == "refusal"
             about = [by_name[name] for name in hazard.targets if name in by_name]
             if not is_refusal:  # a notice of what changes along names other tensors
-                about = [slot for slot in about if id(slot) in self.targets][:1]
-                about = about or self._over_the_same(hazard, by_storage, found)
+                about = [slot for slot in about if id(slot) in self.targets]
+                for slot in about[1:]:
+                    self.also.setdefault(id(slot), []).append(hazard)
+                about = about[:1] or self._over_the_same(hazard, by_storage, found)
             if not about and hazard not in self.rest:
                 self.rest.append(hazard)
             for slot in about:
@@ -182,9 +190,10 @@ class _Planned:
 def _row(slot: Slot, left: Mapping[str, str], planned: _Planned,
          hazards: Mapping[int, list[Hazard]]) -> tuple[BatchRow, Target | None]:  # fmt: skip
     said = tuple(hazards.get(id(slot), ()))
-    row = BatchRow(slot.name, IN, before=slot.spec, names=(slot.name,), said=said)
+    row = BatchRow(slot.name, IN, before=slot.spec, names=(slot.name,), said=said,
+                   also=tuple(planned.also.get(id(slot), ())))  # fmt: skip
     if slot.name in left:
-        return replace(row, state=LEFT, why=left[slot.name], said=()), None
+        return replace(row, state=LEFT, why=left[slot.name], said=(), also=()), None
     target = planned.targets.get(id(slot))
     refused = next((one for one in said if one.level == "refusal"), None)
     if refused is not None or target is None:

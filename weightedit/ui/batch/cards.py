@@ -147,7 +147,7 @@ class BatchCards(QWidget):
     def _of_one(self, row: BatchRow, edit: Edit | None, operation: str) -> list[Said]:
         if row.state == LEFT:
             return self._left([row], operation)
-        return [Said(hazard.level, hazard.title, hazard.detail, self._links(hazard, edit)) for hazard in row.hazards]
+        return [Said(hazard.level, hazard.title, hazard.detail, self._links(hazard, edit)) for hazard in row.shown]
 
     def _left(self, rows: list[BatchRow], operation: str) -> list[Said]:
         """Say what is left because it holds whole numbers, and what would come of it."""

@@ -36,8 +36,7 @@ _GRAVITY = {"refusal": 4, "warning": 3, "notice": 2, "quiet": 1}
 
 
 def _has_hazards(row: BatchRow) -> bool:
-    return row.state == REFUSED or bool(row.said) or bool(row.measured is not None and row.measured.hazards) or \
-        (row.state == LEFT and chip_of(row).level == "warning")  # fmt: skip
+    return row.state == REFUSED or bool(row.shown) or (row.state == LEFT and chip_of(row).level == "warning")
 
 
 _PASSES: dict[str, Callable[[BatchRow], bool]] = {
@@ -249,7 +248,7 @@ class BatchModel(QAbstractTableModel):
 
     def _tooltip(self, row: BatchRow, column: Column) -> str:
         if column == Column.HAZARDS:
-            lines = [hazard.message for hazard in row.hazards]
+            lines = [hazard.message for hazard in row.shown]
             reason = {LEFT: f"Left as it is by {row.why}", TIED: f"Tied to {row.why}: it gets the same values"}
             return "\n".join([*filter(None, [reason.get(row.state, "")]), *lines])
         if column == Column.TICK:

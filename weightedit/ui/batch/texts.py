@@ -77,7 +77,7 @@ def chip_of(row: BatchRow, *, measures: bool = True) -> Chip:
         return Chip("refusal", row.why)
     if row.state == LEFT:
         return _left_chip(row)
-    hazards = row.hazards
+    hazards = row.shown
     if hazards:
         more = f", +{len(hazards) - 1}" if len(hazards) > 1 else ""
         title = hazards[0].title
