@@ -42,7 +42,7 @@ def open_document(source: Any, *, optimizer: Any = None, progress: Progress | No
     source
         A path; or an `nn.Module`, or any nesting of modules, state_dicts, dicts and lists in memory.
     optimizer
-        Of a live module, to be kept in step with edits.
+        Of a live module, to be kept in step with edits; it trains at least one of its tensors.
     progress
         Told how far opening is, and asked whether to stop.
     spill
@@ -58,9 +58,13 @@ def open_document(source: Any, *, optimizer: Any = None, progress: Progress | No
     Raises
     ------
     CheckpointError
-        If the file is no checkpoint, or something in it is wrong. No code of a file is ever run.
+        If the file is no checkpoint, or something in it is wrong; or if the optimizer is none, or not of this module.
+        No code of a file is ever run.
     """
     if isinstance(source, str | Path):
+        if optimizer is not None:
+            raise CheckpointError(f"{Path(source).name} is a file, and an optimizer trains live tensors only; open "
+                                  "the module that it trains.", file=source)  # fmt: skip
         document = _open_path(Path(source), progress or Progress(), spill)
     else:
         document = _open_live(source, optimizer, spill, remembers)
@@ -79,6 +83,7 @@ def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
 
 
 def _open_live(source: Any, optimizer: Any, spill: Spill | None, remembers: bool) -> Document:
+    from weightedit.core.live.handed import check_optimizer
     from weightedit.core.live.marks import Marks
     from weightedit.core.live.objects import LiveObjects, is_live
     from weightedit.core.live.watching import Watch, optimizers_alive
@@ -88,6 +93,8 @@ def _open_live(source: Any, optimizer: Any, spill: Spill | None, remembers: bool
             f"A {type(source).__name__} cannot be opened; give a path, a module, or a dict or list of tensors."
         )
     inventory = LiveObjects().walk(source)
+    if optimizer is not None:
+        check_optimizer(optimizer, inventory.slots, type(source).__name__)
     kind = "live module" if hasattr(source, "named_parameters") else "memory"
     trains = remembers and any(slot.spec.requires_grad for slot in inventory.slots)
     origin = Origin(type(source).__name__, source, kind, optimizer=optimizer,

@@ -177,6 +177,9 @@ def _bytes_of_tensor(tensor: torch.Tensor, spill: Spill, what: str) -> tuple[str
 
     from weightedit.core.stage import copy_out
 
+    if torch.nn.parameter.is_lazy(tensor) or tensor.is_nested:
+        kind = "nested" if tensor.is_nested else "uninitialized"
+        raise _refused(f"{what} is a tensor that is {kind}", "Give a dense one, such as tensor.to_padded_tensor(0).")
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
         raise _refused(f"{what} is a sparse, quantized or meta tensor", "Give a dense one, such as tensor.to_dense().")
     name = str(tensor.dtype).removeprefix("torch.")

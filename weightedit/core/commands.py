@@ -202,9 +202,9 @@ class Rebind:
         held.bind(described)
         for slot in self.slots if only is None else only:
             if described.live is not None:
-                put(slot.owner, slot.key, described.live)
+                put(slot.owner, slot.key, described.live, slot.name)
             elif slot.held is not held:
-                put(slot.owner, slot.key, held)
+                put(slot.owner, slot.key, held, slot.name)
             slot.held = held
 
     def was_changed_elsewhere(self) -> bool:

@@ -13,7 +13,7 @@ from weightedit.core.arrange import Arrange, walk_again
 from weightedit.core.commands import LiveWrite, do_all
 from weightedit.core.edit import Edit, TensorName
 from weightedit.core.errors import EditRefused
-from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.hazards import Hazard
 from weightedit.core.history import DEFAULT_BUDGET, History, Step
 from weightedit.core.live.attributes import SetAttributes
 from weightedit.core.operation import Operation
@@ -263,10 +263,8 @@ class Document(Snapshotting, Announcing):
 
     def go_to(self, position: int, accept: Collection[str] | str = ()) -> None:
         """Undo or redo until `position` steps are applied; all of it or nothing."""
-        if not 0 <= position <= len(self.history):
-            raise EditRefused([refusal("argument", f"There is no step {position}", f"There are {len(self.history)}.")])
         with self._lock:
-            self._tell(move(self, position, accept))
+            self._tell(move(self, self.history.place(position), accept))
 
     @contextmanager
     def grouped(self, label: str, key: Hashable = None, within: float = 0.0) -> Iterator[None]:
@@ -294,10 +292,7 @@ class Document(Snapshotting, Announcing):
         from weightedit.core.history_compare import state_at
 
         with self._lock:
-            if not 0 <= position <= len(self.history):
-                have = f"There are {len(self.history)}."
-                raise EditRefused([refusal("argument", f"There is no step {position}", have)])
-            return state_at(self, position)
+            return state_at(self, self.history.place(position))
 
     def set_undo_budget(self, nbytes: int) -> None:
         """Keep at most this many bytes for undo from now on; the oldest steps go at once where there are more."""

@@ -6,10 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
+from numbers import Integral
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.arguments import normalized
+from weightedit.core.checks.leaving import leaving_hazards
 from weightedit.core.commands import Command
 from weightedit.core.compute import ComputedTensor
 from weightedit.core.consent import check_device, check_hazards
@@ -63,12 +65,16 @@ def make_edit(document: Document, operation: str, targets: Any, arguments: Mappi
         target if isinstance(target, str) else _name_at(document, target, declared)
         for target in patterns(document, targets)
     )
-    if seed is not None and (isinstance(seed, bool) or not 0 <= seed < 2**64):
-        raise EditRefused([refusal("argument", f"The seed is {seed!r}", "It is a whole number from 0 to 2**64 - 1.")])
+    _check_seed(seed)
     check_device(device)
-    kept = (seed or 0) if declared.random else None
+    kept = int(seed or 0) if declared.random else None
     left = _left(document, leave, declared)
     return declared, Edit(declared.name, names, given, MappingProxyType(checked), kept, device, tied, (), moments, left)
+
+
+def _check_seed(seed: object) -> None:
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**64):
+        raise EditRefused([refusal("argument", f"The seed is {seed!r}", "It is a whole number from 0 to 2**64 - 1.")])
 
 
 def _left(document: Document, leave: Any, declared: Operation) -> tuple[str, ...]:
@@ -111,23 +117,28 @@ def hazards_of(document: Document, plan: Plan, progress: Progress) -> tuple[list
 
 def preflight_of(document: Document, declared: Operation, edit: Edit, progress: Progress) -> list[Hazard]:
     """Return what an edit would do silently, refusals first."""
+    said = leaving_hazards(document, declared, edit)
     if declared.effect == "restructure":
-        return sorted_hazards(draft_of(document, declared, edit).hazards)
+        return sorted_hazards([*said, *draft_of(document, declared, edit).hazards])
     if declared.effect == "share":
-        return sorted_hazards(sharing_of(document, declared, edit, progress).hazards)
-    return hazards_of(document, plan_of(document, declared, edit, progress), progress)[0]
+        return sorted_hazards([*said, *sharing_of(document, declared, edit, progress).hazards])
+    plan = plan_of(document, declared, edit, progress)
+    return sorted_hazards([*said, *hazards_of(document, plan, progress)[0]])
 
 
 def preview_of(document: Document, declared: Operation, edit: Edit, progress: Progress,
                look_at: str | None = None) -> Preview:  # fmt: skip
     """Return what an edit would do; the target that holds `look_at`, or the first, is readable before and after."""
+    said = leaving_hazards(document, declared, edit)
     if declared.effect == "restructure":
         draft = draft_of(document, declared, edit)
-        return Preview(edit, sorted_hazards(draft.hazards), sorted(draft.names), 0, 0, lines=tuple(draft.lines))
+        return Preview(edit, sorted_hazards([*said, *draft.hazards]), sorted(draft.names), 0, 0, lines=tuple(draft.lines))
     if declared.effect == "share":
-        return sharing_of(document, declared, edit, progress).preview()
+        found = sharing_of(document, declared, edit, progress).preview()
+        return replace(found, hazards=sorted_hazards([*said, *found.hazards]))
     plan = plan_of(document, declared, edit, progress)
     hazards, losses = hazards_of(document, plan, progress)
+    hazards = sorted_hazards([*said, *hazards])
     named = (target for target in plan.targets if any(slot.name == look_at for slot in target.slots))
     first = next(named, plan.targets[0])
     names = [slot.name for target in plan.targets for slot in target.slots]
@@ -151,6 +162,7 @@ def carry_out(document: Document, declared: Operation, edit: Edit, accept: Colle
               progress: Progress) -> Step:  # fmt: skip
     """Compute all of an edit and return it as a step that was not done yet."""
     check_device(edit.device)
+    leaving_hazards(document, declared, edit)
     edit = replace(edit, arguments=MappingProxyType(normalized(declared, edit.arguments, document.spill)))
     if declared.effect == "restructure":
         return _restructured(document, declared, edit, accept, progress)

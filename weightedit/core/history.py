@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from numbers import Integral
 
 from weightedit.core.commands import Command
 from weightedit.core.edit import Edit
@@ -132,6 +133,13 @@ class History:
     def is_saved(self) -> bool:
         """Whether the present position is the saved one."""
         return self.position == self.saved_position
+
+    def place(self, position: object) -> int:
+        """Return how many steps are applied at a place in the history; raises `EditRefused` where it is none."""
+        if isinstance(position, bool) or not isinstance(position, Integral) or not 0 <= position <= len(self):
+            have = f"Give a whole number from 0 to {len(self)}, the number of steps."
+            raise EditRefused([refusal("argument", f"There is no step {position}", have)])
+        return int(position)
 
     def check_room(self, nbytes: int) -> None:
         """Raise `EditRefused` if one step of this size cannot be kept at all."""

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from weightedit.core.errors import EditRefused
+from weightedit.core.hazards import refusal
 from weightedit.core.placeholder import Placeholder
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
@@ -160,16 +162,27 @@ def at(slot: Slot) -> Any:
     return getattr(slot.owner, slot.key, None)
 
 
-def put(owner: Any, key: Any, tensor: Any) -> None:
+def put(owner: Any, key: Any, tensor: Any, name: str = "") -> None:
     """Make a container hold `tensor`: a `HeldTensor` in a checkpoint, a torch tensor in a live document.
 
     Modules are set by attribute: `nn.Module.__setattr__` registers a Parameter and keeps its order, and RNNs
     refresh their flat weights by it.
+
+    Raises
+    ------
+    EditRefused
+        If an owner of a class of the person's own does not take it, whatever it raises.
     """
     if isinstance(owner, dict | list):
         owner[key] = tensor
-    else:
+        return
+    try:
         setattr(owner, key, tensor)
+    except Exception as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise EditRefused([refusal("unsupported", f"{name or key} cannot be set",
+                                   f"A {type(owner).__name__} does not take it by attribute: {said}",
+                                   targets=[name] if name else [])]) from error  # fmt: skip
 
 
 class Entry:

@@ -128,7 +128,7 @@ class _Then:
         return self._kept[slot].pinned
 
 
-def take(document: Document, name: str, targets: object, taken: Mapping[str, Snapshot],
+def take(document: Document, name: object, targets: object, taken: Mapping[str, Snapshot],
          progress: Progress) -> Snapshot:  # fmt: skip
     """Copy tensors of a document, or pin them where their bytes cannot change.
 
@@ -137,6 +137,8 @@ def take(document: Document, name: str, targets: object, taken: Mapping[str, Sna
     EditRefused
         If the name is taken or empty, nothing matches, no tensor has bytes, or the undo budget has no room.
     """
+    if not isinstance(name, str):
+        raise EditRefused([refusal("argument", f"The name of a snapshot is {name!r}", "It is text.")])
     if not name.strip() or name in taken:
         title = f"There is a snapshot {name} already" if name in taken else "A snapshot needs a name"
         raise EditRefused([refusal("argument", title, "Give another name, or delete that one.")])

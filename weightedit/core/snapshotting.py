@@ -139,8 +139,8 @@ class Snapshotting(Exporting):
             self._snapshots.update((snapshot.name, snapshot) for snapshot in moved)
             return tuple(lost)
 
-    def _snapshot_named(self, name: str) -> Snapshot:
-        found = self._snapshots.get(name)
+    def _snapshot_named(self, name: object) -> Snapshot:
+        found = self._snapshots.get(name) if isinstance(name, str) else None
         if found is None:
             have = ", ".join(self._snapshots) or "none"
             raise EditRefused([refusal("not-found", f"There is no snapshot {name!r}", f"There are: {have}.")])
