@@ -63,12 +63,25 @@ def plan_restore(document: Document, snapshot: Snapshot, targets: object, progre
                               f"{some(list(names))}: deleted since. Undo brings back what was deleted.",
                               names, len(names)))  # fmt: skip
     if not plans:
-        raise EditRefused([*hazards, refusal("argument", f"Nothing differs from {snapshot.name}",
-                                             "There is nothing to restore.")])  # fmt: skip
+        raise EditRefused([_nothing(snapshot, gone, len(kept))])
     for plan in plans:
         found = hazards_of(document, plan, progress)[0]
         hazards += [replace(hazard, alternatives=(), labels=()) for hazard in found]
     return Restoring(edit, tuple(plans), tuple(sorted_hazards(hazards)))
+
+
+def _nothing(snapshot: Snapshot, gone: Sequence[Kept], count: int) -> Hazard:
+    """Return the refusal of a restore that would change nothing, with what is not there to be restored."""
+    names = [one.name for one in gone]
+    back = "Undo brings back what was deleted."
+    if not gone:
+        return refusal("argument", f"Nothing differs from {snapshot.name}", "There is nothing to restore.")
+    if len(gone) == count:
+        verb, them = ("was", "it") if len(gone) == 1 else ("were", "them")
+        return refusal("not-found", f"{some(names)} {verb} deleted since {snapshot.name} was taken",
+                       f"A restore does not bring {them} back. {back}", targets=names, count=len(names))  # fmt: skip
+    return refusal("not-found", f"What is left of {snapshot.name} does not differ from it",
+                   f"{some(names)}: deleted since. {back}", targets=names, count=len(names))  # fmt: skip
 
 
 def _plans(document: Document, kept: Sequence[Kept], progress: Progress) -> Iterator[Plan]:

@@ -49,15 +49,23 @@ def argument_hazards(target: Target, operation: Operation, edit: Edit) -> list[H
             times = prod(region) // max(prod(shape), 1)
             declared = operation.parameter(name)
             meant = declared is not None and declared.type == "operand"  # as a row that scales every row is
-            title = f"{shape_text(shape)} fills {shape_text(region)} {times:,} times"
+            title = f"{_one_of(shape)} is repeated {times:,} times"
             found.append(Hazard("broadcast", "notice" if meant else "warning", title,
-                                f"{target.name} takes the same values again and again; torch would not say so.",
+                                f"{target.name} takes the same values again and again to fill {shape_text(region)}; "
+                                "torch would not say so.",
                                 (target.name,), times))  # fmt: skip
     if target.result is target.spec and overlaps_itself(target.spec):
         found.append(Hazard("overlap", "notice", f"{target.name} is cloned first",
                             "Some of its elements lie on the same bytes, and torch refuses to write into such.",
                             (target.name,)))  # fmt: skip
     return found
+
+
+def _one_of(shape: tuple[int, ...]) -> str:
+    """Return what is repeated: `One row of 20`, `One block of 1 × 20`."""
+    if prod(shape) == 1:
+        return "One value"
+    return f"One row of {shape[0]:,}" if len(shape) == 1 else f"One block of {shape_text(shape)}"
 
 
 def _bracketed(shape: tuple[int, ...]) -> str:

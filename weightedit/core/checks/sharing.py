@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from weightedit.core.checks.tying import refuse_joining
 from weightedit.core.edit import Edit, TensorName
+from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard
 from weightedit.core.plan import Plan, Target, place_of
 from weightedit.core.sharing import common_cells
-from weightedit.core.slots import Slot
+from weightedit.core.slots import Slot, can_put
 
 
 def sharing_hazards(plan: Plan, slots: Sequence[Slot], group: Callable[[Slot], str | None]) -> Iterable[Hazard]:
@@ -23,7 +25,7 @@ def sharing_hazards(plan: Plan, slots: Sequence[Slot], group: Callable[[Slot], s
     for slot in slots if wanted else ():
         if not slot.held.is_deferred and id(slot.storage) in wanted:
             members.setdefault(id(slot.storage), []).append(slot)
-    yield from _copied(plan)
+    yield from _copied(plan, slots)
     for target in plan.targets:
         others = [slot for slot in members.get(id(target.slots[0].storage), []) if slot not in target.slots]
         if effect == "write" and not target.clones_first:
@@ -32,21 +34,32 @@ def sharing_hazards(plan: Plan, slots: Sequence[Slot], group: Callable[[Slot], s
             yield from _untied(target, others, named, plan.edit, group)
 
 
-def _copied(plan: Plan) -> Iterable[Hazard]:
+def _copied(plan: Plan, slots: Sequence[Slot]) -> Iterable[Hazard]:
     """Say that a tensor put in another's place is a copy of its source, where both are slots of one document."""
     source = plan.edit.arguments.get("source")
     if plan.operation.effect != "rebind" or not isinstance(source, TensorName) or source.file is not None:
         return
+    like = next((slot for slot in slots if slot.name == source.tensor), None)
     for target in plan.targets:
         if source.tensor in [slot.name for slot in target.slots]:
             continue
-        fits = (target.spec.shape, target.spec.dtype) == (target.result.shape, target.result.dtype)
+        tie = Edit("tie", (target.name,), None, {"to": source})
+        fits = like is not None and _can_tie(target.slots[0], like, tie)
         names = tuple(slot.name for slot in target.slots)
         yield Hazard("alias", "notice", f"{target.name} gets a copy of {source.tensor}",
                      "They share no storage: a later write to one does not show in the other.",
                      (*names, source.tensor), len(names),
-                     alternatives=(Edit("tie", (target.name,), None, {"to": source}),) if fits else (),
+                     alternatives=(tie,) if fits else (),
                      labels=("Tie them instead",) if fits else ())  # fmt: skip
+
+
+def _can_tie(slot: Slot, like: Slot, edit: Edit) -> bool:
+    """Whether `tie` would let a slot hold the tensor of another."""
+    try:
+        refuse_joining(slot, like, edit)
+    except EditRefused:
+        return False
+    return can_put(slot.owner)
 
 
 def _shared(target: Target, others: list[Slot], named: set[int],
