@@ -179,7 +179,7 @@ def test_edits_that_avoid_a_warning_are_buttons_below(view, qtbot):
 
 
 @pytest.mark.parametrize(("kind", "said"), [
-    ("underflow", "Apply with 7 to 0"), ("truncation", "Apply with 7 cut"), ("broadcast", "Apply with the repeat"),
+    ("underflow", "Apply with 7 zeros"), ("truncation", "Apply with 7 cut"), ("broadcast", "Apply with the repeat"),
     ("optimizer-state-shape", "Apply and drop the optimizer's state"), ("device-mix", "Apply on two devices"),
     ("module-attribute", "Apply and leave the attributes"), ("changed-elsewhere", "Apply over what changed"),
 ])  # fmt: skip
@@ -209,11 +209,55 @@ def test_going_to_a_place_of_an_edit_of_a_region_keeps_the_region(bench):
     assert bench.panel.form.request().region == "[2:8, 3:9]"
 
 
-def test_the_sentence_of_a_later_hazard_is_unfolded(view):
+def test_all_but_the_first_hazard_are_one_line_until_they_are_shown(view):
     hazards = [made("overflow", "warning", "w", 14), made("precision-loss", "notice", "v", 3)]
     view.show_hazards(hazards, None, {})
-    assert [card.body.isHidden() for card in view.cards] == [False, True]
-    QTest.mouseClick(links(view)["More"], Qt.MouseButton.LeftButton)
-    assert not view.cards[1].body.isHidden()
+    links(view)
+    first, second = view.cards
+    assert first.isVisible()
+    assert not second.isVisible()
+    assert second.line.title.text() == "precision-loss: 3"
+    QTest.mouseClick(links(view)["Show: precision-loss: 3"], Qt.MouseButton.LeftButton)
+    assert second.isVisible()
+    assert not second.line.isVisible()
+    assert second.links[0].hasFocus() or not view.isActiveWindow()
     view.show_hazards(list(hazards), None, {})
-    assert not view.cards[1].body.isHidden(), "the same hazards again leave the cards as they are"
+    assert second.isVisible(), "the same hazards again leave the cards as they are"
+    QTest.mouseClick(links(second)["Fold"], Qt.MouseButton.LeftButton)
+    assert not second.isVisible()
+    assert second.line.isVisible()
+
+
+def test_ways_out_stay_in_sight_however_many_hazards_there_are(view):
+    edit = Edit("cast", ("w",), None, {"dtype": "bfloat16"})
+    hazards = [Hazard("overflow", "warning", "Overflow: 14 become Inf", "Long. " * 60, ("w",), 14, (), (edit,),
+                      ("Cast to bfloat16",)), made("underflow", "warning", "w", 3)]  # fmt: skip
+    view.resize(230, 190)
+    view.show_hazards(hazards, None, {})
+    button = links(view)["Cast to bfloat16"]
+    corner = button.mapTo(view, button.rect().bottomRight())
+    assert view.rect().contains(corner)
+    assert button.visibleRegion().boundingRect() == button.rect()
+
+
+def test_a_card_says_where_and_leaves_out_the_name_that_is_open(bench, qtbot, tmp_path):
+    """The columns are those where torch makes Inf; the button names both costs."""
+    values = torch.full((30, 40), 0.5)
+    values[:13, 7], values[20, 9], values[3:8, 11] = 70144.0, 70144.0, 1e-9
+    name = "model.layers.3.mlp.down_proj.weight"
+    with bench_on(qtbot, tmp_path / "deep.pt", {name: values, "x": torch.zeros(2)}) as deep:
+        deep.open(name)
+        deep.fill_form("cast", "float16")
+        card = deep.panel.hazards.cards[0]
+        assert card.body.text() == "Column 7 (13) and 9 (1). Largest 70,144; float16 ends at 65,504."
+        assert values.half().isinf().nonzero()[:, 1].unique(return_counts=True)[1].tolist() == [13, 1]
+        assert deep.panel.hazards.cards[1].line.title.text() == "Underflow: 5 to 0"
+        assert deep.panel.apply_button.text() == "Apply with 14 Inf and 5 zeros"
+
+
+def test_long_names_in_titles_are_their_last_two_parts(view):
+    title = "Also changes model.layers.3.self_attn.q_proj.weight and 2 more"
+    view.show_hazards([Hazard("shared-storage", "notice", title, "", ("w",), 3)], None, {})
+    (card,) = view.cards
+    assert card.title.text().replace("\u200b", "") == "Also changes q_proj.weight and 2 more"
+    assert card.title.toolTip() == title

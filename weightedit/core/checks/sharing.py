@@ -9,6 +9,7 @@ from weightedit.core.checks.tying import refuse_joining
 from weightedit.core.edit import Edit, TensorName
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard
+from weightedit.core.labels import listed
 from weightedit.core.plan import Plan, Target, place_of
 from weightedit.core.sharing import common_cells
 from weightedit.core.slots import Slot, can_put
@@ -74,7 +75,7 @@ def _shared(target: Target, others: list[Slot], named: set[int],
         if hits:
             changed.append((slot, sum(count for count, _ in hits), hits[0][1]))
     if changed:
-        names = ", ".join(slot.name for slot, _, _ in changed)
+        names = listed([slot.name for slot, _, _ in changed], 2 if len(changed) == 2 else 1)
         cells_text = "; ".join(f"cells {region} of {slot.name}" for slot, _, region in changed)
         yield Hazard("shared-storage", "notice", f"Also changes {names}",
                      f"It shares storage {group(target.slots[0])}: {cells_text} change as well.",

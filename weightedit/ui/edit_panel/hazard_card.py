@@ -11,10 +11,12 @@ from weightedit.core.hazard_kinds import KINDS
 from weightedit.core.hazards import Hazard
 from weightedit.core.hazards_page import TITLE
 from weightedit.core.labels import called
-from weightedit.ui.edit_panel.hazard_words import breakable
-from weightedit.ui.errors_view import Notice, wrapping
+from weightedit.ui.edit_panel.hazard_words import breakable, short_title, without_name
+from weightedit.ui.elided import ElidedLabel
+from weightedit.ui.errors_view import LEVELS, Notice, wrapping
 from weightedit.ui.flow import SEPARATOR, FlowLayout
-from weightedit.ui.pieces import icon_button, label
+from weightedit.ui.hazard_names import short_names
+from weightedit.ui.pieces import IconLabel, icon_button, label
 
 EDGES = 6
 """Pixels of a link that are not text: 2 of padding and 1 of border at either side."""
@@ -98,9 +100,12 @@ class HazardCard(Notice):
     place = Signal(str, str)
     explained = Signal(str)
 
-    def __init__(self, group: HazardGroup) -> None:
-        super().__init__(group.level, breakable(group.title), breakable(group.detail))
+    def __init__(self, group: HazardGroup, opened: str | None = None) -> None:
+        super().__init__(group.level, breakable(short_names(group.title)),
+                         breakable(without_name(group.detail, opened)))  # fmt: skip
+        self.title.setToolTip(group.title if short_names(group.title) != group.title else "")
         self.group = group
+        self.line: FoldedLine | None = None
         self.hazard = group.hazards[0]
         self.links: list[Link] = []
         self._row = QWidget()
@@ -132,18 +137,20 @@ class HazardCard(Notice):
         if outer is not None:
             outer.setContentsMargins(8, 8, 6, 8)
 
-    def fold(self) -> None:
-        """Leave the sentence under the title to who asks for it."""
-        if self.body.isHidden():
-            return
-        self.body.hide()
-        more = self.add_link("More")
+    def fold(self) -> FoldedLine:
+        """Leave all but the title to who asks for it; returns the line that stands in its place until then."""
+        made = self.line = FoldedLine(self.group)
+        self.hide()
+        less = self.add_link("Fold")
 
-        def turn() -> None:
-            self.body.setVisible(self.body.isHidden())
-            more.say("More" if self.body.isHidden() else "Less")
+        def turn(on: bool) -> None:
+            self.setVisible(on)
+            made.setVisible(not on)
+            (self.links[0] if on else made.show_link).setFocus()
 
-        more.clicked.connect(turn)
+        made.show_link.clicked.connect(lambda: turn(True))
+        less.clicked.connect(lambda: turn(False))
+        return made
 
     def add_link(self, text: str) -> Link:
         """Add a link, parted from the one before by a dot."""
@@ -211,6 +218,23 @@ class HazardCard(Notice):
         if rest > 0:
             column.addWidget(wrapping(f"and {rest:,} more; a copy has them all", "caption"))
         return made
+
+
+class FoldedLine(QWidget):
+    """A hazard on one line: what happens, and *Show*."""
+
+    def __init__(self, group: HazardGroup) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(8, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(IconLabel(LEVELS[group.level][0], 14, LEVELS[group.level][1]))
+        self.title = ElidedLabel(short_title(group), "")
+        self.title.setToolTip(f"{group.title}. {group.detail}".strip())
+        row.addWidget(self.title, 1)
+        self.show_link = Link("Show")
+        self.show_link.setAccessibleName(f"Show: {group.title}")
+        row.addWidget(self.show_link)
 
 
 def _dot() -> QLabel:

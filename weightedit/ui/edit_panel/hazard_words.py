@@ -7,17 +7,19 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 from weightedit.core.edit import Edit
+from weightedit.core.hazard_groups import HazardGroup
 from weightedit.core.hazards import Hazard
 from weightedit.core.labels import label as edit_label
 from weightedit.core.numbers import count_text
 from weightedit.core.operation import Operation
+from weightedit.ui.hazard_names import short_names
 
 LONG = 15
 """Letters that fit a line of a card in the narrowest window."""
 COSTS = {
-    "underflow": "with {count} to 0",
+    "underflow": "with {count} zero{s}",
     "truncation": "with {count} cut",
-    "imaginary-lost": "without {count} imaginary parts",
+    "imaginary-lost": "without {count} imaginary part{s}",
     "broadcast": "with the repeat",
     "shape-mismatch": "with another shape",
     "non-finite": "with {count} not finite",
@@ -51,21 +53,50 @@ def alternative_text(edit: Edit, current: Edit | None, operations: Mapping[str, 
 
 
 def cost_text(hazards: Sequence[Hazard]) -> str:
-    """Return what the Apply button says when warnings have to be accepted: `Apply with 14 Inf`."""
-    warnings = [hazard for hazard in hazards if hazard.level == "warning"]
-    if not warnings:
+    """Return what the Apply button says when warnings have to be accepted: `Apply with 14 Inf and 2,318 zeros`."""
+    kinds: dict[str, list[Hazard]] = {}
+    for hazard in hazards:
+        if hazard.level == "warning":
+            kinds.setdefault(hazard.kind, []).append(hazard)
+    costs = [_cost(found) for found in kinds.values()]
+    if not costs:
         return "Apply"
-    first = warnings[0]
-    count = count_text(sum(hazard.count for hazard in warnings if hazard.kind == first.kind))
-    what = f"with {count} {_what_overflows(first)}" if first.kind == "overflow" else \
-        COSTS.get(first.kind, f"with {first.kind}").format(count=count)  # fmt: skip
-    others = len({hazard.kind for hazard in warnings}) - 1
-    return f"Apply {what}{f' and {others} more' if others else ''}"
+    if len(costs) == 2:
+        second = costs[1].removeprefix("and ")
+        second = second.removeprefix("with ") if costs[0].startswith("with ") else second
+        return f"Apply {costs[0]} and {second}"
+    return f"Apply {costs[0]}{f' and {len(costs) - 1} more' if len(costs) > 1 else ''}"
+
+
+def _cost(hazards: Sequence[Hazard]) -> str:
+    """Return what the warnings of one kind cost."""
+    number, first = sum(hazard.count for hazard in hazards), hazards[0]
+    if first.kind == "overflow":
+        return f"with {count_text(number)} {_what_overflows(first)}"
+    said = COSTS.get(first.kind, f"with {first.kind}")
+    return said.format(count=count_text(number), s="" if number == 1 else "s")
 
 
 def _what_overflows(hazard: Hazard) -> str:
     kinds = [kind for kind in ("Inf", "NaN") if kind in hazard.title]
     return "wrapped" if "wrap" in hazard.title else " or ".join(kinds) or "Inf"
+
+
+def short_title(group: HazardGroup) -> str:
+    """Return a title for a line of its own: `Underflow: 2,318 to 0`, `Precision loss: 99.96 %`."""
+    if len(group.hazards) == 1 and group.kind == "underflow":
+        return f"Underflow: {count_text(group.count)} to 0"
+    if len(group.hazards) == 1 and group.kind == "precision-loss" and group.title.endswith("%"):
+        return f"Precision loss: {group.title.rpartition(', ')[2]}"
+    return short_names(group.title)
+
+
+def without_name(detail: str, name: str | None) -> str:
+    """Return a detail without the name of the tensor that is open: it stands above it already."""
+    if not name:
+        return detail
+    text = re.sub(rf" in {re.escape(name)}(?=[,.;:])", "", detail).removeprefix(f"{name}: ")
+    return text[:1].upper() + text[1:] if text != detail and text[:1].islower() else text
 
 
 def breakable(text: str) -> str:

@@ -83,6 +83,9 @@ class HazardsView(QWidget):
         column.setSpacing(6)
         column.addLayout(head)
         column.addWidget(scroll, 1)
+        self._ways = QVBoxLayout()  # below what scrolls: a way out of a warning is seen with it
+        self._ways.setContentsMargins(0, 0, 8, 0)
+        column.addLayout(self._ways)
 
     def clear(self) -> None:
         """Show nothing."""
@@ -94,12 +97,13 @@ class HazardsView(QWidget):
             count.hide()
 
     def _empty(self) -> None:
-        while self._column.count():
-            item = self._column.takeAt(0)
-            widget = None if item is None else item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
+        for column in (self._column, self._ways):
+            while column.count():
+                item = column.takeAt(0)
+                widget = None if item is None else item.widget()
+                if widget is not None:
+                    widget.hide()
+                    widget.deleteLater()
 
     def say(self, text: str) -> None:
         """Say one quiet sentence instead of hazards."""
@@ -110,8 +114,11 @@ class HazardsView(QWidget):
         self._column.addStretch(1)
 
     def show_hazards(self, hazards: Sequence[Hazard], current: Edit | None, operations: Mapping[str, Operation],
-                     *, complete: bool = True) -> None:  # fmt: skip
-        """Show cards, refusals first; many of a kind are one card. The same hazards again stay as they are."""
+                     *, complete: bool = True, opened: str | None = None) -> None:  # fmt: skip
+        """Show cards, refusals first; many of a kind are one card. The same hazards again stay as they are.
+
+        The first card is whole and the others are one line each; the name of the tensor that is `opened` is left out.
+        """
         shown = (list(hazards), current, complete)
         if shown == self._shown and self.cards:
             return
@@ -125,7 +132,7 @@ class HazardsView(QWidget):
             count.setVisible(number > 0)
         avoiding: list[tuple[str, Edit]] = []
         for place, group in enumerate(groups):
-            card = HazardCard(group)
+            card = HazardCard(group, opened)
             offered = [pair for hazard in group.hazards for pair in alternatives(hazard, current, operations)]
             if len(group.hazards) > 1:
                 offered = []  # each is about one tensor alone
@@ -137,12 +144,12 @@ class HazardsView(QWidget):
             card.add_places()
             card.add_list()
             if place and group.level != "refusal":
-                card.fold()
+                self._column.addWidget(card.fold())
             card.place.connect(self.place)
             card.explained.connect(self.explained)
             self._column.addWidget(card)
         if avoiding:
-            self._column.addWidget(self._ways_out(avoiding))
+            self._ways.addWidget(self._ways_out(avoiding))
         if complete and not any(hazard.level == "refusal" for hazard in hazards):
             self._say_what_does_not(hazards)
         if hazards:

@@ -268,7 +268,7 @@ class EditPanel(QFrame):
 
     def _show_hazards(self, hazards: Sequence[Hazard], edit: Edit | None) -> None:
         operations = {} if self._document is None else self._document.operations
-        self.hazards.show_hazards(hazards, edit, operations)
+        self.hazards.show_hazards(hazards, edit, operations, opened=self.form.name)
         self._give_room(to_hazards=any(hazard.level == "refusal" for hazard in hazards))
         self.setFixedHeight(HEIGHT_3 if len(hazards) > 2 else HEIGHT)
 
