@@ -55,7 +55,7 @@ def batch(at: Shooting, files: Path) -> None:
     page.table.selectRow(page.model.place_of("model.layers.2.mlp.expert_index"))
     at.take("batch-left-out")
     page.table.clearSelection()
-    _fill(at, "*", "scale", "1e38")
+    _fill(at, "*", "scale", "1e39")
     page.table.clearSelection()
     at.take("batch-warnings")
     _fill(at, "model.layers.2.*", "transpose")

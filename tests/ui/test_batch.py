@@ -483,3 +483,29 @@ def test_a_cast_keeps_its_page_where_it_is_undone(many):
     assert many.page is page
     assert {many.document.find(name).spec.dtype for name in names} == {"float32"}
     assert page.table.hasFocus(), "the keys stay on the page, and not on the window's Undo"
+
+
+def test_what_is_refused_is_left_out_by_its_card(many):
+    """Apply is off until then, and the way on is not in a tooltip alone."""
+    page = many.start("*", "transpose")
+    assert many.row(INDEX).state == "refused"
+    assert page.footer.apply_button.text() == "Apply to 13 tensors"
+    assert not page.footer.apply_button.isEnabled()
+    many.press(many.link("Leave it out"))
+    assert page.footer.apply_button.text().startswith("Apply to 12 tensors")
+    many.key(many.window, Qt.Key.Key_Return, CTRL)
+    before = state_dict()
+    for name, tensor in before.items():
+        assert torch.equal(many.document.read(name), tensor.T if tensor.dim() == 2 else tensor), name
+
+
+def test_a_card_leads_to_its_cells(many):
+    """The values that overflow are selected in a tab of their own; the edit of many stays open."""
+    page = many.start("layers.0.attn.weight", "scale", factor="1e39")
+    many.press(many.link("Show cells"))
+    shown = many.window.workbench.page
+    assert shown.name == "layers.0.attn.weight"
+    row, column = map(int, shown.selection.region.strip("[]").split(","))
+    value = float(state_dict()["layers.0.attn.weight"][row, column])
+    assert torch.tensor(value * 1e39).isinf()
+    assert page in many.window.workbench.tabs.every

@@ -297,6 +297,11 @@ class Workbench(QWidget):
             if picked is not None:
                 page.heatmap_pane.heatmap.reveal(*picked)
 
+    def show_place(self, document: Document, name: str, region: str) -> None:
+        """Show cells of a tensor in a tab."""
+        self.open_beside(document, name)
+        self._show_place(name, region)
+
     def _open_here(self, name: str) -> None:
         if self.document is not None:
             self.open_beside(self.document, name)

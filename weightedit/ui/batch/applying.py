@@ -70,7 +70,8 @@ class Applying:
         footer.show_total(total if page.model.rows else None, word, measures=page.model.measures)
         off = self._off(total)
         cost = "" if off else cost_text(page.hazards()).removeprefix("Apply")
-        text = f"Apply to {several(total.tensors, word)}{cost}" if page.model.rows else "Apply"
+        meant = total.tensors + total.refused  # what is refused is meant too until it is left out
+        text = f"Apply to {several(meant, word)}{cost}" if page.model.rows else "Apply"
         self._show_apply(text, off, warned=bool(cost))
 
     def _show_apply(self, text: str, off: str, *, warned: bool) -> None:

@@ -57,6 +57,8 @@ class Batches(QObject):
                 made.set_value(arguments[made.declared.name])
         page.form.set_targets(targets)
         page.opened.connect(lambda name: self._work.open_beside(document, name))
+        page.place.connect(lambda name, region: self._work.show_place(document, name, region))
+        page.elsewhere.connect(lambda edit: self._describe(document, edit))
         page.retitled.connect(self._work.tabs.retitle)
         page.recipe_wanted.connect(lambda edit: self._save(document, edit))
         page.undo_wanted.connect(self._work.undo)
@@ -66,6 +68,11 @@ class Batches(QObject):
         self._complete(page)
         page.focus_first()
         return page
+
+    def _describe(self, document: Document, edit: Edit) -> None:
+        """Describe an edit of one tensor where that tensor is."""
+        self._work.open_beside(document, edit.targets[0])
+        self._work.edit_panel.form.take(edit)
 
     def _save(self, document: Document, edit: Edit) -> None:
         self._work.recipe_wanted.emit(document, (edit,))

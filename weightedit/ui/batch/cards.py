@@ -9,15 +9,17 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
-from weightedit.core.batch import LEFT, WHOLE_NUMBERS, BatchRow
+from weightedit.core.batch import LEFT, REFUSED, WHOLE_NUMBERS, BatchRow
 from weightedit.core.edit import Edit
 from weightedit.core.hazard_groups import grouped
 from weightedit.core.hazards import LEVELS, Hazard
+from weightedit.core.numbers import count_text
 from weightedit.core.operation import Operation
 from weightedit.ui.batch.texts import is_whole, several, would_become
-from weightedit.ui.edit_panel.hazard_card import Link
+from weightedit.ui.edit_panel.hazard_card import Link, places_of
 from weightedit.ui.edit_panel.hazard_words import alternatives, breakable
 from weightedit.ui.errors_view import Notice
+from weightedit.ui.hazard_names import short_names
 
 MOST, LEAST = 3, 250
 ORDER: tuple[str, ...] = LEVELS
@@ -34,6 +36,11 @@ class Said:
     body: str = ""
     links: list[Way] = field(default_factory=list)
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Everything it says."""
+        return self.level, self.title, self.body, *(words for words, _ in self.links)
+
 
 class BatchCards(QWidget):
     """Up to three cards.
@@ -44,12 +51,21 @@ class BatchCards(QWidget):
         (names) that are left and had better not be.
     alternative
         (Edit) to describe instead.
+    elsewhere
+        (Edit) of one tensor, to describe there.
+    place
+        (tensor name, region) to show.
+    leave
+        (names) that are refused and are to be left as they are.
     show_all
         All hazards are asked for.
     """
 
     include = Signal(object)
     alternative = Signal(object)
+    elsewhere = Signal(object)
+    place = Signal(str, str)
+    leave = Signal(object)
     show_all = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -69,8 +85,7 @@ class BatchCards(QWidget):
 
     def show_said(self, said: Sequence[Said]) -> None:
         """Show these, as many as there is room for."""
-        if [(one.level, one.title, one.body) for one in said] == [(one.level, one.title, one.body)
-                                                                  for one in self._said]:  # fmt: skip
+        if [one.words for one in said] == [one.words for one in self._said]:
             self._said = list(said)
             return
         self._said = list(said)
@@ -97,8 +112,9 @@ class BatchCards(QWidget):
             self._fill()
 
     def _card(self, place: int, one: Said) -> Notice:
-        made = Notice(one.level, breakable(one.title), "" if self._is_compact else breakable(one.body))
-        made.setToolTip(one.body if self._is_compact else "")
+        title = short_names(one.title)
+        made = Notice(one.level, breakable(title), "" if self._is_compact else breakable(one.body))
+        made.setToolTip(one.body if self._is_compact else one.title if title != one.title else "")
         made.setFrameShape(QFrame.Shape.NoFrame)
         links = QHBoxLayout()
         links.setSpacing(12)
@@ -126,6 +142,7 @@ class BatchCards(QWidget):
         if picked is not None and (said := self._of_one(picked, edit, operation)):
             return said
         hazards, said = list(rest), []
+        refused = [row for row in rows if row.state == REFUSED]
         alike: dict[tuple[str, str, str], list[tuple[str, Hazard]]] = {}
         for row in rows:
             for hazard in row.hazards if row.state != LEFT else ():
@@ -136,8 +153,9 @@ class BatchCards(QWidget):
             else:  # word for word the same of several
                 first = found[0][1]
                 said.append(Said(first.level, f"{first.title}, in {several(len(found), 'tensor')}",
-                                 f"{first.detail} The first is {found[0][0]}.".strip(), self._links(first, edit)))
-        said += [Said(group.level, group.title, group.detail, self._links(group.hazards[0], edit))
+                                 f"{first.detail} The first is {found[0][0]}.".strip(),
+                                 self._links([one for _, one in found], edit, refused)))  # fmt: skip
+        said += [Said(group.level, group.title, group.detail, self._links(group.hazards, edit, refused))
                 for group in grouped(sorted(hazards, key=_gravity))]  # fmt: skip
         said.sort(key=lambda one: ORDER.index(one.level))
         left = [row for row in rows if row.state == LEFT and row.why in WHOLE_NUMBERS]
@@ -147,7 +165,9 @@ class BatchCards(QWidget):
     def _of_one(self, row: BatchRow, edit: Edit | None, operation: str) -> list[Said]:
         if row.state == LEFT:
             return self._left([row], operation)
-        return [Said(hazard.level, hazard.title, hazard.detail, self._links(hazard, edit)) for hazard in row.shown]
+        refused = [row] if row.state == REFUSED else []
+        return [Said(hazard.level, hazard.title, hazard.detail, self._links([hazard], edit, refused))
+                for hazard in row.shown]  # fmt: skip
 
     def _left(self, rows: list[BatchRow], operation: str) -> list[Said]:
         """Say what is left because it holds whole numbers, and what would come of it."""
@@ -170,11 +190,28 @@ class BatchCards(QWidget):
                      f"{body}Such tensors, {first.name} among them, stay as they are unless ticked.",
                      [("Include them", lambda: self.include.emit(names))])]  # fmt: skip
 
-    def _links(self, hazard: Hazard, edit: Edit | None) -> list[Way]:
-        """Return the alternatives that are edits of the same tensors."""
-        return [(words, lambda other=other: self.alternative.emit(other))  # type: ignore[misc]
-                for words, other in alternatives(hazard, edit, self.operations)
-                if edit is not None and (other.operation, other.targets) == (edit.operation, edit.targets)]  # fmt: skip
+    def _links(self, hazards: Sequence[Hazard], edit: Edit | None, refused: list[BatchRow]) -> list[Way]:
+        """Return the ways on of hazards of one kind: to other edits, to the cells, or on without what is refused."""
+        first = hazards[0]
+        ways = [self._way(words, other, edit) for words, other in alternatives(first, edit, self.operations)
+                if edit is not None and (len(hazards) == 1 or other.targets == edit.targets)
+                and (other.targets == edit.targets or len(other.targets) == 1)]  # fmt: skip
+        found = places_of(first)
+        if found:
+            words = "Show cells" if len(hazards) == 1 else "Show the first"
+            ways.append((words, lambda: self.place.emit(*found[0])))
+        said = {id(hazard) for hazard in hazards}
+        rows = [row for row in refused if first.level == "refusal" and any(id(one) in said for one in row.shown)]
+        if rows:
+            words = "Leave it out" if len(rows) == 1 else f"Leave these {count_text(len(rows))} out"
+            ways.insert(0, (words, lambda: self.leave.emit([name for row in rows for name in row.names])))
+        return ways
+
+    def _way(self, words: str, other: Edit, edit: Edit | None) -> Way:
+        """Return the way to another edit: here where it is of the same tensors, else at its one tensor."""
+        here = edit is not None and (other.operation, other.targets) == (edit.operation, edit.targets)
+        signal = self.alternative if here else self.elsewhere
+        return words, lambda: signal.emit(other)
 
 
 def _gravity(hazard: Hazard) -> tuple[int, int]:

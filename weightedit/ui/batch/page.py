@@ -46,6 +46,10 @@ class BatchPage(TabPage):
     -------
     opened
         The name of a tensor to show.
+    elsewhere
+        (Edit) of one tensor, to describe there.
+    place
+        (tensor name, region) to show.
     retitled
         Its tab is called otherwise.
     recipe_wanted
@@ -59,6 +63,8 @@ class BatchPage(TabPage):
     """
 
     opened = Signal(str)
+    elsewhere = Signal(object)
+    place = Signal(str, str)
     retitled = Signal()
     recipe_wanted = Signal(object)
     undo_wanted = Signal()
@@ -132,6 +138,9 @@ class BatchPage(TabPage):
         self.sorts.currentTextChanged.connect(self.model.sort_by)
         self.cards.include.connect(lambda names: self._ticked(names, True))
         self.cards.alternative.connect(self.take)
+        self.cards.elsewhere.connect(self.elsewhere)
+        self.cards.place.connect(self.place)
+        self.cards.leave.connect(lambda names: self._ticked(names, False))
         self.cards.show_all.connect(lambda: self._show_segment("Hazards"))
         footer = self.footer
         footer.apply.connect(self.applying.apply)
