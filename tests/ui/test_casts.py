@@ -237,9 +237,11 @@ def test_chips_leave_norms_and_whole_numbers_in_one_step_and_in_the_saved_file(b
     assert form.leave.isVisible()
     form.area.ensureWidgetVisible(form.leave)
     QApplication.processEvents()
+    assert [words for words, chip in form.leave.ready.items() if chip.isChecked()] == ["dtype:integer", "dtype:bool"]
     for chip in form.leave.ready.values():
-        form.area.ensureWidgetVisible(chip)
-        bench.press(chip)
+        if chip.isChecked() == (chip.text() == "bool buffers"):
+            form.area.ensureWidgetVisible(chip)
+            bench.press(chip)
     bench.type(form.leave.edit, "dtype:float99", enter=True)
     assert "There is no dtype" in form.leave.note.text()
     bench.type(form.leave.edit, "dtype:bf16, wide", enter=True)
@@ -353,3 +355,49 @@ def test_of_several_tensors_the_open_one_is_shown_and_another_one_is_named(bench
     assert inspector.preview.about.isVisible()
     assert inspector.preview.about.text() == bench.panel.shown.preview.shown[0] != "wide"
     assert not bench.page.header.sides.isVisible()
+
+
+def test_long_values_stand_below_their_place(qtbot: QtBot, tmp_path: Path) -> None:
+    """Place and values of complex numbers need two lines; short ones keep one."""
+    tensors = {"w": source(), "complex": torch.randn(4, 4, dtype=torch.complex64)}
+    with bench_on(qtbot, tmp_path / "long.pt", tensors) as bench:
+        where = bench.workbench.inspector.where
+        bench.open("w")
+        bench.fill_form("cast", "float16")
+        assert where.list.sizeHintForRow(0) == 24
+        bench.open("complex")
+        bench.fill_form("cast", "complex32")
+        assert where.isVisible()
+        assert where.list.sizeHintForRow(0) == 42
+        assert where.list.height() == 42 * where.list.count()
+
+
+def test_what_is_typed_to_keep_counts_without_enter_and_becomes_chips(bench: Bench) -> None:
+    """Nothing typed is passed over by Apply, and nothing is glued to what is typed next."""
+    before = {name: bench.values(name) for name in bench.document.tensors}
+    bench.open("w")
+    form, leave = bench.panel.form, bench.panel.form.leave
+    form.set_selected(tuple(before), len(before))
+    bench.fill_form("scale", "2")
+    form.target.setCurrentIndex(form.target.findData("several"))
+    form.target.activated.emit(form.target.currentIndex())
+    bench.type(leave.edit, "wide,re:a{1,2}")
+    assert (list(leave.typed), leave.edit.text()) == (["wide"], "re:a{1,2}")
+    bench.type(leave.edit, "re:(")
+    assert not bench.panel.apply_button.isEnabled()
+    assert "does not read" in leave.note.text()
+    bench.type(leave.edit, "*norm*, w")
+    assert form.request().leave == ("*norm*", "dtype:integer", "dtype:bool", "wide", "w")
+    bench.press(bench.panel.apply_button)
+    assert (list(leave.typed), leave.edit.text()) == (["wide", "w"], "")
+    assert leave.ready["*norm*"].isChecked()
+    for name, tensor in before.items():
+        assert torch.equal(bench.values(name), tensor * 2 if name in ("many", "half") else tensor), name
+
+
+def test_an_edit_of_one_tensor_leaves_nothing_of_it(bench: Bench) -> None:
+    """Whole numbers are left of several only; one that is named itself is meant."""
+    bench.open("a.steps")
+    bench.fill_form("cast", "int32")
+    assert bench.panel.form.request().leave == ()
+    assert bench.panel.form.request().targets == ("a.steps",)

@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
+from weightedit.core.batch import left_at_first
 from weightedit.core.document import Document
 from weightedit.core.edit import Edit, Region
 from weightedit.core.numbers import count_text
@@ -217,6 +218,8 @@ class Form(QWidget):
         if names == self.selected:
             return
         self.selected, self._count = names, count
+        if self.operation is not None:
+            self.leave.start_with(left_at_first(self.operation))
         self._fill_targets()
         if self.target.currentData() == SEVERAL:
             self.changed.emit()
@@ -254,6 +257,7 @@ class Form(QWidget):
         for made in self.fields:
             made.setParent(self._grid.parentWidget())
             made.changed.connect(self._field_changed)
+        self.leave.start_with(left_at_first(operation))
         self._tell_fields()
         self._show_what_matters()
 
@@ -310,7 +314,7 @@ class Form(QWidget):
                     made.value()
                 except FieldError as error:
                     return str(error)
-        return ""
+        return self.leave.problem() if self.target.currentData() == SEVERAL else ""
 
     def request(self) -> Request | None:
         """Return the edit, or None while it is not complete or something in it is wrong."""
@@ -347,8 +351,9 @@ class Form(QWidget):
         if self.seed is not None and edit.seed is not None:
             self.seed.set_value(edit.seed)
         self.along.set_answers(edit.tied, edit.moments)
-        self.leave.set_patterns(edit.leave)
         several = len(edit.targets) > 1 or edit.targets == self.selected
+        if several:
+            self.leave.set_patterns(edit.leave)
         wanted = REGION if edit.region is not None else SEVERAL if several else WHOLE
         found = self.target.findData(wanted)
         if found >= 0:
@@ -363,5 +368,6 @@ class Form(QWidget):
         self.blockSignals(True)
         for made in self.fields:
             made.clear()
+        self.leave.set_patterns(() if self.operation is None else left_at_first(self.operation))
         self.blockSignals(False)
         self.changed.emit()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
@@ -15,9 +15,19 @@ from weightedit.ui.icons import icon
 from weightedit.ui.pieces import label, restyle
 from weightedit.ui.theme import mono_font
 
-READY = {"*norm*": "*norm*", "dtype:integer": "integer buffers"}
+READY = {"*norm*": "*norm*", "dtype:integer": "integer buffers", "dtype:bool": "bool buffers"}
 """The patterns that are offered ready, and what their chips say."""
 TITLE = "Keep as they are"
+
+
+def read_patterns(text: str) -> list[str]:
+    """Return the patterns that a text holds, one after each comma; a regular expression may have commas itself."""
+    found, rest = [], text.strip()
+    while rest:
+        one, _, rest = (rest, "", "") if rest.startswith("re:") else rest.partition(",")
+        found += [one.strip()] if one.strip() else []
+        rest = rest.strip()
+    return found
 
 
 def pattern_problem(pattern: str) -> str:
@@ -30,7 +40,7 @@ def pattern_problem(pattern: str) -> str:
 
 
 class LeaveField(QWidget):
-    """Chips of patterns, and a line to type more.
+    """Chips of patterns, and a line to type more; what is typed counts at once, and becomes chips when it is done.
 
     Signals
     -------
@@ -74,20 +84,36 @@ class LeaveField(QWidget):
         self.edit.setProperty("mono", True)
         self.edit.setPlaceholderText("*bias, dtype:bf16, re:…")
         self.edit.setAccessibleName(TITLE)
-        self.edit.setToolTip("A name, a pattern, re: with a regular expression, or dtype: with a dtype; Enter adds it")
-        self.edit.returnPressed.connect(self._take_typed)
-        self.edit.textEdited.connect(lambda _: self._say(""))
+        self.edit.setToolTip("Names, patterns, re: with a regular expression, or dtype: with a dtype, parted by commas")
+        self.edit.editingFinished.connect(self._take_typed)  # by Enter, and where the focus goes elsewhere
+        self.edit.textEdited.connect(self._typed)
         self.edit.installEventFilter(self)
         column.addWidget(self.edit)
         column.addWidget(self.note)
 
     def patterns(self) -> tuple[str, ...]:
-        """Return what is left, ready patterns first."""
-        return (*(pattern for pattern, chip in self.ready.items() if chip.isChecked()), *self.typed)
+        """Return what is left, ready patterns first, what is being typed last."""
+        typed = [] if self.problem() else read_patterns(self.edit.text())
+        ready = [pattern for pattern, chip in self.ready.items() if chip.isChecked() or pattern in typed]
+        return tuple(dict.fromkeys((*ready, *self.typed, *typed)))
+
+    def start_with(self, patterns: Collection[str]) -> None:
+        """Turn the ready dtypes on that an operation had better leave, and the others off; all can be turned."""
+        for pattern, chip in self.ready.items():
+            if pattern.startswith("dtype:"):
+                chip.blockSignals(True)
+                chip.setChecked(pattern in patterns)
+                chip.blockSignals(False)
+
+    def problem(self) -> str:
+        """Return what is wrong with what is being typed, or nothing."""
+        return next(filter(None, map(pattern_problem, read_patterns(self.edit.text()))), "")
 
     def set_patterns(self, patterns: Iterable[str]) -> None:
         """Show what is left, without saying that it changed."""
         wanted = list(dict.fromkeys(patterns))
+        self.edit.clear()
+        self._say("")
         for pattern, chip in self.ready.items():
             chip.blockSignals(True)
             chip.setChecked(pattern in wanted)
@@ -102,21 +128,28 @@ class LeaveField(QWidget):
         """Return its parts in the order of the keyboard."""
         return [*self.ready.values(), *self.typed.values(), self.edit]
 
+    def _typed(self, text: str) -> None:
+        """Count what is being typed; a comma ends a pattern."""
+        if text.endswith(",") and not text.lstrip().startswith("re:"):
+            self._take_typed()
+        self._say(self.problem())
+        self.changed.emit()
+
     def _take_typed(self) -> None:
-        patterns = [part for part in (one.strip() for one in self.edit.text().split(",")) if part]
-        problem = next(filter(None, map(pattern_problem, patterns)), "")
-        self._say(problem)
-        if problem or not patterns:
+        """Make chips of what is typed, which counts already; what does not read stays where it can be mended."""
+        self._say(self.problem())
+        if self.problem():
             return
+        patterns = read_patterns(self.edit.text())
         self.edit.clear()
-        before = self.patterns()
         for pattern in patterns:
             if pattern in self.ready:
-                self.ready[pattern].setChecked(True)
+                chip = self.ready[pattern]
+                chip.blockSignals(True)
+                chip.setChecked(True)
+                chip.blockSignals(False)
             elif pattern not in self.typed:
                 self._add(pattern)
-        if self.patterns() != before:
-            self.changed.emit()
 
     def _say(self, problem: str) -> None:
         restyle(self.edit, "wrong", "true" if problem else "false")

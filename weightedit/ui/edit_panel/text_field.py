@@ -69,7 +69,9 @@ class TextField(Field):
             raise FieldError(str(error)) from None
 
     def set_value(self, value: Any) -> None:
-        """Show an argument."""
+        """Show an argument; nothing where an optional one is not given."""
+        if value is None and self.declared.optional:
+            value = ""
         if isinstance(value, TENSORS):
             self.edit.setText(self._held.hold(value))
             return
