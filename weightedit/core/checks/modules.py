@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightedit.core.compute import surveyed
-from weightedit.core.edit import Edit
-from weightedit.core.errors import EditRefused
+from weightedit.core.checks.siblings import sibling_offers
 from weightedit.core.hazards import Hazard
 from weightedit.core.labels import listed
 from weightedit.core.live.attributes import ModuleChange
 from weightedit.core.live.changes import changes_of
-from weightedit.core.plan import Plan, make_plan
+from weightedit.core.plan import Plan
+from weightedit.core.region import shape_text
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
 
-ALONG_ROWS = ("delete_rows", "insert_rows", "slice", "permute_rows")
-"""Operations that do the same to every tensor with the same rows."""
+MOST = 8
+"""Modules of one edit whose other tensors are looked at for what could be done to them."""
 
 
 def module_hazards(plan: Plan, document: Document) -> Iterable[Hazard]:
@@ -34,29 +32,35 @@ def module_hazards(plan: Plan, document: Document) -> Iterable[Hazard]:
             f"What {len(follow):,} modules say of their size"  # fmt: skip
         verb = "follow" if len(follow) == 1 and len(follow[0].after) > 1 else "follows"
         yield Hazard("module-attribute", "notice", f"{what} {verb}", f"{'; '.join(said)}{more}.", names, len(follow))
-    for change in changes:
-        if change.complaints:
-            yield _complaint(change, plan, document)
+    complaining = [change for change in changes if change.complaints]
+    for number, change in enumerate(complaining):
+        yield _complaint(change, plan, document, offers=number < MOST)
 
 
 def _becomes(change: ModuleChange) -> str:
-    return ", ".join(f"{name} {change.before[name]} → {value}" for name, value in change.after.items()
+    return ", ".join(f"{name} {_said(change.before[name])} → {_said(value)}" for name, value in change.after.items()
                      if not name.startswith("_"))  # fmt: skip
 
 
-def _complaint(change: ModuleChange, plan: Plan, document: Document) -> Hazard:
+def _said(value: object) -> str:
+    return shape_text(value) if isinstance(value, tuple) else str(value)
+
+
+def _complaint(change: ModuleChange, plan: Plan, document: Document, *, offers: bool) -> Hazard:
     edited = [slot.name for target in plan.targets for slot in target.slots
               if slot.name.rpartition(".")[0] in (change.name, *_inside(slot.name, change.name))]  # fmt: skip
     dot = f"{change.name}." if change.name else ""
     siblings = [f"{dot}{key}" for key in change.siblings if document.find(f"{dot}{key}") is not None]
-    offers = _offers(plan, [name for name in siblings if name not in edited], document)
+    offered = list(sibling_offers(plan, change, edited, document)) if offers else []
     title, detail = f"{change.title} will not fit together", f"{'; '.join(change.complaints)}."
+    if change.only_shapes and siblings:
+        title, detail = _misfit(change, edited, siblings)
     if change.unchecked:
         detail += " torch does not look at that, and reads past the end of a tensor at the next forward."
     return Hazard("module-attribute", "refusal" if change.unchecked else "warning", title, detail,
                   tuple(dict.fromkeys((*edited, *siblings))), len(change.complaints),
-                  alternatives=tuple(offer for offer, _ in offers),
-                  labels=tuple(said for _, said in offers))  # fmt: skip
+                  alternatives=tuple(offer for offer, _ in offered),
+                  labels=tuple(said for _, said in offered))  # fmt: skip
 
 
 def _inside(name: str, module: str) -> list[str]:
@@ -65,22 +69,11 @@ def _inside(name: str, module: str) -> list[str]:
     return [name.rpartition(".")[0]] if name.startswith(start) else []
 
 
-def _offers(plan: Plan, siblings: list[str], document: Document) -> list[tuple[Edit, str]]:
-    """Return the same edit on the siblings too, where it is one along rows that they can take."""
-    edit = plan.edit
-    if plan.operation.name not in ALONG_ROWS or not siblings or edit.arguments.get("dim", 0) != 0:
-        return []
-    region = edit.region
-    if plan.operation.name == "slice":
-        rows, *rest = str(region).strip().removeprefix("[").removesuffix("]").split(",")
-        if not isinstance(region, str) or any(part.strip() not in (":", "...") for part in rest):
-            return []
-        region = f"[{rows.strip()}]"
-    both = replace(edit, targets=(*edit.targets, *siblings), region=region)
-    try:
-        found = make_plan(document, plan.operation, both, plan.bench)
-        for target in found.targets if plan.operation.prepare is not None else ():
-            surveyed(found, target)
-    except EditRefused:
-        return []
-    return [(both, f"Do the same to {listed([name.rpartition('.')[2] for name in siblings])}")]
+def _misfit(change: ModuleChange, edited: list[str], siblings: list[str]) -> tuple[str, str]:
+    """Return what no longer fits and what it has to be, where shapes are all that is wrong."""
+    others = [name for name in edited if name not in siblings]
+    unfit = [name for name in siblings if name not in edited] or siblings
+    verb, them = ("does", "it is") if len(unfit) == 1 else ("do", "they are")
+    title = f"{listed(unfit)} {verb} not fit the new {listed(others)}" if others and unfit[0] not in edited else \
+        f"The new {listed(unfit)} {verb} not fit {change.title}"  # fmt: skip
+    return title, f"{'; '.join(change.complaints)}; forward fails until {them}."

@@ -74,6 +74,8 @@ class ModuleChange:
         What cannot follow, in sentences.
     siblings
         Tensors of the module whose shape no longer fits, by their key in it.
+    only_shapes
+        Whether all that cannot follow is the shape of these.
     unchecked
         Whether torch would compute a weight of tensors that do not fit, and read past the end of one.
     """
@@ -86,6 +88,7 @@ class ModuleChange:
     complaints: tuple[str, ...] = ()
     siblings: tuple[str, ...] = ()
     unchecked: bool = False
+    only_shapes: bool = False
 
     @property
     def title(self) -> str:
@@ -192,7 +195,8 @@ def _change(weight: _Weight, after: Mapping[tuple[int, Any], Shape], moved_row: 
             complaints = [*told, *odd]
             values["padding_idx"] = row
     return ModuleChange(module, kind, name, {key: ask(key) for key in values}, values,
-                        tuple(text for text in complaints if text not in known), (*siblings, *beside))  # fmt: skip
+                        tuple(text for text in complaints if text not in known), (*siblings, *beside),
+                        only_shapes=complaints == list(odd))  # fmt: skip
 
 
 def _newly_unfit(module: Any, after: Mapping[tuple[int, Any], Shape]) -> list[ComputedShape]:
@@ -204,10 +208,9 @@ def _newly_unfit(module: Any, after: Mapping[tuple[int, Any], Shape]) -> list[Co
 
 
 def _misfits(sizes: Sizes, shapes: Shapes) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return in sentences, and by key, which tensors do not have the shape that the others ask for."""
+    """Return in words, and by key, which tensors do not have the shape that the others ask for."""
     wrong = {key: wanted for key, wanted in sizes.shapes.items() if key in shapes and shapes[key] != wanted}
-    told = ", ".join(f"{name} {value}" for name, value in sizes.values.items() if not name.startswith("_"))
-    return tuple(f"{key} is {shape_text(shapes[key])} where {told} asks for {shape_text(wanted)}"
+    return tuple(f"{key} is {shape_text(shapes[key])} and has to be {shape_text(wanted)}"
                  for key, wanted in wrong.items()), tuple(wrong)  # fmt: skip
 
 
