@@ -61,7 +61,7 @@ def test_an_owner_that_takes_nothing_is_named_and_all_is_put_back():
     module = Closed()
     objects = dict(module.named_parameters())
     with weightedit.open(module) as doc:
-        with pytest.raises(EditRefused, match="w cannot be set.*made already") as caught:
+        with pytest.raises(EditRefused, match=r"w cannot be set.*made already") as caught:
             doc.apply("cast", "*", dtype="float64", accept="all")
         assert isinstance(caught.value.__cause__, ValueError)
         assert all(one is objects[name] for name, one in module.named_parameters())

@@ -73,7 +73,7 @@ def make_edit(document: Document, operation: str, targets: Any, arguments: Mappi
 
 
 def _check_seed(seed: object) -> None:
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**64):
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= int(seed) < 2**64):
         raise EditRefused([refusal("argument", f"The seed is {seed!r}", "It is a whole number from 0 to 2**64 - 1.")])
 
 

@@ -136,7 +136,7 @@ class History:
 
     def place(self, position: object) -> int:
         """Return how many steps are applied at a place in the history; raises `EditRefused` where it is none."""
-        if isinstance(position, bool) or not isinstance(position, Integral) or not 0 <= position <= len(self):
+        if isinstance(position, bool) or not isinstance(position, Integral) or not 0 <= int(position) <= len(self):
             have = f"Give a whole number from 0 to {len(self)}, the number of steps."
             raise EditRefused([refusal("argument", f"There is no step {position}", have)])
         return int(position)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.labels import listed
 from weightedit.core.region import Box
 from weightedit.core.slots import Slot
 from weightedit.core.spec import TensorSpec
@@ -27,6 +29,15 @@ class Reached(NamedTuple):
 def is_computed(target: Target) -> bool:
     """Whether a target is no tensor of its own: a parametrization computes it."""
     return hasattr(target.slots[0].held, "touched")
+
+
+def refuse_computed(slots: Iterable[Slot], title: str) -> None:
+    """Refuse what cannot be done to a weight that is computed; raises `EditRefused` with the names of the originals."""
+    found = [refusal("parametrized", f"{slot.name} is computed, and only its values can be edited",
+                     f"{title} would have to be done to {listed(slot.held.originals)}.", targets=[slot.name])
+             for slot in slots if hasattr(slot.held, "originals")]  # fmt: skip
+    if found:
+        raise EditRefused(found)
 
 
 def reached(target: Target, find: Callable[[str], Slot | None]) -> Iterator[Reached]:

@@ -18,6 +18,7 @@ from weightedit.core.hazards import LEVELS, Hazard, refusal
 from weightedit.core.leaving import Left, without_left
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.preview import Preview
+from weightedit.core.reached import refuse_computed
 from weightedit.core.region import Box
 from weightedit.core.slots import Described, HeldTensor, Slot, at, can_put
 from weightedit.core.storage import Resident, Storage
@@ -91,6 +92,7 @@ class Sharing:
         found = self._document.find(given.tensor)
         if found is None:
             raise EditRefused([missing(self._document, given.tensor)])
+        refuse_computed([found], "It")
         return found
 
     def join(self, slots: Iterable[Slot], to: Slot) -> None:
@@ -319,6 +321,7 @@ def sharing_of(document: Document, operation: Operation, edit: Edit, progress: P
     if edit.region is not None:
         raise EditRefused([refusal("argument", f"{operation.name} applies to whole tensors", "Leave the region out.")])
     sharing = Sharing(document, edit, progress)
+    refuse_computed(sharing.named, operation.title)
     operation.compute(sharing, **edit.arguments)
     sharing.settle()
     return sharing

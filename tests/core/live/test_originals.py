@@ -171,3 +171,13 @@ def test_no_clone_is_offered_for_what_a_hook_computes():
         [found] = doc.preflight("requires_grad", "weight", value=False)
         assert (found.kind, found.alternatives) == ("not-a-leaf", ())
         assert "weight_g and weight_v" in found.message
+
+
+@pytest.mark.parametrize(("operation", "targets", "arguments"), [
+    ("untie", ["weight"], {}), ("retie", ["weight", "bias"], {}), ("tie", ["weight"], {"to": f"{START}original1"}),
+    ("tie", [f"{START}original1"], {"to": "weight"}),
+])  # fmt: skip
+def test_a_computed_weight_shares_nothing(operation, targets, arguments):
+    told = r"weight is computed.*original0 and .*original1"
+    with weightedit.open(normed()) as doc, pytest.raises(EditRefused, match=told):
+        doc.apply(operation, targets, accept="all", **arguments)
