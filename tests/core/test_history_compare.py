@@ -96,7 +96,23 @@ def test_what_is_not_finite_differs_without_end_and_nan_is_itself(tmp_path):
         document.apply("fill", "a", region="[2]", value=torch.inf, accept="all")
         assert compare_points(document, 0, 1)[0].largest == 0.5
         assert compare_points(document, 0, 2)[0].changed == 2
-        assert math.isinf(compare_points(document, 0, 2)[0].largest)
+        both = compare_points(document, 0, 2)[0]
+        assert math.isinf(both.largest)
+        assert (both.largest_finite, both.became) == (0.5, {"+Inf": 1})  # which cells became what, and how far others
+        back = compare_points(document, 2, 0)[0]
+        assert back.became == {"finite": 1}
+
+
+@pytest.mark.parametrize(("dtype", "value", "became"), [
+    (torch.float16, float("nan"), "NaN"), (torch.bfloat16, float("-inf"), "-Inf"),
+    (torch.complex64, complex(1, float("-inf")), "-Inf"), (torch.float8_e5m2, float("inf"), "+Inf"),
+])  # fmt: skip
+def test_what_values_became_in_each_dtype(tmp_path, dtype, value, became):
+    torch.save({"a": torch.ones(6).to(dtype)}, tmp_path / "net.pt")
+    with weightedit.open(tmp_path / "net.pt") as document:
+        document.apply("fill", "a", region="[2:4]", value=value, accept="all")
+        (found,) = compare_points(document, 0, 1)
+    assert (found.changed, found.became, found.largest_finite) == (2, {became: 2}, None)
 
 
 def test_points_of_a_live_module_are_seen_without_touching_it():

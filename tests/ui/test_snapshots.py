@@ -41,7 +41,7 @@ def take(bench: Bench, name: str = "") -> None:
 
 def test_the_section_says_what_to_do_while_it_is_empty(bench: Bench) -> None:
     assert view(bench).empty.isVisible()
-    assert view(bench).empty.text() == "No snapshots. Take one to compare with later, and to go back to."
+    assert view(bench).empty.toolTip() == "No snapshots. Take one to compare with later, and to go back to."
     assert not view(bench).list.isVisible()
     assert not view(bench).compare_button.isVisible()
 

@@ -150,3 +150,20 @@ def test_they_wait_while_others_work_and_can_be_turned_off(qtbot, open_window, c
     assert "weight" in asked
     thumbnails.turn(False)
     assert drawn(window, "weight").isNull()
+
+
+def test_pictures_of_clamped_values_and_of_zeros_do_not_lie(qtbot, open_window, tmp_path) -> None:
+    """Clamped, as much is blue as is orange, though both ends lie under every pixel; zeros are the lowest colour."""
+    path = tmp_path / "clamped.pt"
+    generator = torch.Generator().manual_seed(3)
+    torch.save({"clamped": torch.randn(400, 400, generator=generator).clamp(-0.1, 0.1), "zeros": torch.zeros(40, 40)},
+               path)  # fmt: skip
+    window = open_window(path)
+    settled(qtbot, window)
+    picture = drawn(window, "clamped")
+    inner = [picture.pixelColor(x, y) for x in range(2, 20) for y in range(2, 12)]
+    blue = sum(color.blue() > color.red() for color in inner)
+    assert 0.25 < blue / len(inner) < 0.75
+    ground = theme.color("canvas")
+    lowest = drawn(window, "zeros").pixelColor(10, 7)
+    assert max(abs(lowest.red() - ground.red()), abs(lowest.blue() - ground.blue())) < 12

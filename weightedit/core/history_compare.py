@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from weightedit.core.commands import Command, Flag, LiveWrite, Rebind, Write
@@ -37,6 +37,10 @@ class Difference:
     largest
         The largest absolute difference, infinite where a value that is not finite came or went; None where values
         were not compared.
+    largest_finite
+        That of the values that are finite at both points; None where there is none.
+    became
+        How many values became `NaN`, `+Inf` or `-Inf`, or `finite` from one of these.
     """
 
     name: str
@@ -45,6 +49,44 @@ class Difference:
     changed: int = 0
     total: int = 0
     largest: float | None = None
+    largest_finite: float | None = None
+    became: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Measured:
+    """How two tensors of one kind differ: as `Difference` says."""
+
+    changed: int = 0
+    largest: float = 0.0
+    largest_finite: float | None = None
+    became: dict[str, int] = field(default_factory=dict)
+
+    def add(self, old: Any, new: Any) -> None:
+        """Take in values that differ in bits, of one dimension each."""
+        import numpy as np
+
+        wide = np.complex128 if new.dtype.kind == "c" else np.float64
+        with np.errstate(invalid="ignore", over="ignore"):
+            first, second = old.astype(wide), new.astype(wide)
+            sizes = np.abs(first - second)
+        both = np.isfinite(first) & np.isfinite(second)
+        self.changed += len(first)
+        if both.any():
+            self.largest_finite = max(self.largest_finite or 0.0, float(sizes[both].max()))
+            self.largest = max(self.largest, self.largest_finite)
+        odd = ~both & ~(np.isnan(first) & np.isnan(second)) & (first != second)
+        if not odd.any():
+            return
+        self.largest = math.inf
+        now = second[odd]
+        side = np.where(np.isfinite(now.real), now.imag, now.real)
+        kinds = {"NaN": np.isnan(now), "finite": np.isfinite(now)}
+        infinite = np.isinf(now) & ~np.isnan(now)
+        kinds |= {"+Inf": infinite & (side > 0), "-Inf": infinite & (side < 0)}
+        for name, found in kinds.items():
+            if found.any():
+                self.became[name] = self.became.get(name, 0) + int(found.sum())
 
 
 class Side(Protocol):
@@ -194,10 +236,10 @@ def _difference(slot: Slot, before: Side, after: Side, progress: Progress) -> Di
         return Difference(new.name, "shape", f"shape {old.spec.shape} to {new.spec.shape}")
     if old.spec.dtype != new.spec.dtype:
         return Difference(new.name, "dtype", f"{old.spec.dtype} to {new.spec.dtype}")
-    changed, largest = (0, 0.0) if old.content is new.content else measure(old, new, progress.advance)
-    if changed:
-        return Difference(new.name, "values", f"{changed:,} of {new.spec.numel:,} values", changed, new.spec.numel,
-                          largest)  # fmt: skip
+    found = Measured() if old.content is new.content else measure(old, new, progress.advance)
+    if found.changed:
+        return Difference(new.name, "values", f"{found.changed:,} of {new.spec.numel:,} values", found.changed,
+                          new.spec.numel, found.largest, found.largest_finite, found.became)  # fmt: skip
     if old.name != new.name:
         return Difference(new.name, "name", f"was {old.name}")
     if old.spec.requires_grad != new.spec.requires_grad:
@@ -205,30 +247,15 @@ def _difference(slot: Slot, before: Side, after: Side, progress: Progress) -> Di
     return None
 
 
-def measure(old: PinnedTensor, new: PinnedTensor, advance: Callable[[int], None]) -> tuple[int, float]:
-    """Return how many values differ in bits, and the largest absolute difference, of two tensors of one kind."""
+def measure(old: PinnedTensor, new: PinnedTensor, advance: Callable[[int], None]) -> Measured:
+    """Return how many values differ in bits, and by how much, of two tensors of one kind."""
     import numpy as np
 
-    size, changed, largest = new.spec.type.itemsize, 0, 0.0
+    size, found = new.spec.type.itemsize, Measured()
     for box, values in new.chunks():
         mine, theirs = np.ascontiguousarray(values).reshape(-1), np.ascontiguousarray(old.read(box)).reshape(-1)
         differs = (mine.view(np.uint8) != theirs.view(np.uint8)).reshape(-1, size).any(1)
-        count = int(differs.sum())
-        if count:
-            changed += count
-            largest = max(largest, _largest(mine[differs], theirs[differs]))
+        if differs.any():
+            found.add(theirs[differs], mine[differs])
         advance(mine.nbytes)
-    return changed, largest
-
-
-def _largest(mine: Any, theirs: Any) -> float:
-    import numpy as np
-
-    wide = np.complex128 if mine.dtype.kind == "c" else np.float64
-    with np.errstate(invalid="ignore", over="ignore"):
-        first, second = mine.astype(wide), theirs.astype(wide)
-        found = np.abs(first - second)
-    both = np.isfinite(first) & np.isfinite(second)
-    if not (both | (np.isnan(first) & np.isnan(second)) | (first == second)).all():
-        return math.inf
-    return float(found[both].max()) if both.any() else 0.0
+    return found

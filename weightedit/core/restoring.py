@@ -104,7 +104,7 @@ def _differs(kept: Kept, progress: Progress) -> bool:
         return True
     if now.content is kept.content and (now.spec.stride, now.spec.offset) == (kept.spec.stride, kept.spec.offset):
         return False
-    return measure(kept.pinned, now, lambda _: progress.advance(0))[0] > 0
+    return measure(kept.pinned, now, lambda _: progress.advance(0)).changed > 0
 
 
 def _plan(document: Document, kept: Kept, tied: str, progress: Progress) -> Plan:

@@ -5,11 +5,20 @@ from __future__ import annotations
 import re
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 LONG = 10
 """Characters that a word may have before it is broken like a line."""
+
+
+def name_that_fits(metrics: QFontMetrics, name: str, room: int) -> str:
+    """Return a dotted name, or `…` and as many of its last parts as fit: `…mlp.down_proj`, never `…wn_proj`."""
+    shown = name
+    while metrics.horizontalAdvance(shown) > room and "." in shown.removeprefix("…"):
+        shown = "…" + shown.removeprefix("…").partition(".")[2]
+    return shown if metrics.horizontalAdvance(shown) <= room else \
+        metrics.elidedText(shown, Qt.TextElideMode.ElideRight, room)  # fmt: skip
 
 
 class ElidedLabel(QLabel):

@@ -13,6 +13,7 @@ from weightedit.core.batch import LEFT, TIED, BatchRow
 from weightedit.core.sketch import Sketch
 from weightedit.ui.batch.model import ROW, BatchModel, Column
 from weightedit.ui.batch.texts import after_text, before_text, changes_text, chip_of, tail_of
+from weightedit.ui.elided import name_that_fits
 from weightedit.ui.errors_view import LEVELS
 from weightedit.ui.icons import paint_icon
 from weightedit.ui.theme import theme, ui_font
@@ -85,12 +86,8 @@ class BatchDelegate(QStyledItemDelegate):
             paint_icon(painter, box.adjusted(2, 2, -2, -2), "link" if row.state == TIED else "check", "onaccent")
 
     def _name(self, painter: QPainter, rect: QRect, row: BatchRow) -> None:
-        path, tail = tail_of(row.name)
         plain, strong = ui_font(12), ui_font(12, QFont.Weight.Medium if row.is_in else QFont.Weight.Normal)
-        room = rect.width() - 2 * PAD
-        tail = QFontMetrics(strong).elidedText(tail, Qt.TextElideMode.ElideLeft, room)
-        wide = QFontMetrics(strong).horizontalAdvance(tail)
-        path = QFontMetrics(plain).elidedText(path, Qt.TextElideMode.ElideLeft, max(room - wide, 0))
+        path, tail = tail_of(name_that_fits(QFontMetrics(strong), row.name, rect.width() - 2 * PAD))
         x = rect.left() + PAD
         for text, font, token in ((path, plain, "text3"), (tail, strong, "text" if row.is_in else "text3")):
             painter.setFont(font)

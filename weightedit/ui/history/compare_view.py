@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,11 +19,15 @@ ROW = 38
 
 
 def detail(difference: Difference) -> str:
-    """Return a difference in words: `1,204 of 4,000 values, largest 0.5`."""
+    """Return a difference in words: `1,204 of 4,000 values, largest 0.5, 3 become NaN`."""
     if difference.largest is None:
         return difference.detail
-    size = "not finite" if math.isinf(difference.largest) else statistic_text(difference.largest)
-    return f"{difference.detail}, largest {size}"
+    parts = [difference.detail]
+    if difference.largest_finite is not None:
+        parts.append(f"largest {statistic_text(difference.largest_finite)}")
+    parts += [f"{count_text(count)} become{'s' if count == 1 else ''} {name.replace('-', '−')}"
+              for name, count in difference.became.items()]  # fmt: skip
+    return ", ".join(parts)
 
 
 class CompareView(QWidget):

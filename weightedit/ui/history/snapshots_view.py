@@ -92,8 +92,9 @@ class SnapshotsView(QWidget):
         self.confirm_name = QPushButton("Take snapshot")
         self.confirm_name.setProperty("kind", "primary")
         self.confirm_name.clicked.connect(self._take)
-        self.empty = label(NOTHING, "caption")
-        self.empty.setWordWrap(True)
+        self.empty = label("none", "caption")  # the head's line alone: history has more use for the room
+        self.empty.setToolTip(NOTHING)
+        self.empty.setAccessibleDescription(NOTHING)
         self.list = _List()
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setAccessibleName("Snapshots")
@@ -123,6 +124,7 @@ class SnapshotsView(QWidget):
         head, field, buttons = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         head.addWidget(label("Snapshots", "section"))
         head.addStretch(1)
+        head.addWidget(self.empty)
         head.addWidget(self.take_button)
         self.asking, self.acting = QWidget(), QWidget()
         for layout in (field, buttons):
@@ -136,10 +138,10 @@ class SnapshotsView(QWidget):
         buttons.addStretch(1)
         self.acting.setLayout(buttons)
         inner = QVBoxLayout()
-        inner.setContentsMargins(14, 4, 10, 8)
+        inner.setContentsMargins(14, 4, 10, 4)
         inner.setSpacing(4)
         inner.addLayout(head)
-        for widget in (self.asking, self.empty, self.list, self.acting, self.says):
+        for widget in (self.asking, self.list, self.acting, self.says):
             inner.addWidget(widget)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

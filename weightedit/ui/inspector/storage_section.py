@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFont, QFontMetrics
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetrics, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from weightedit.core.document import Document
 from weightedit.core.labels import called
 from weightedit.core.numbers import bytes_text, count_text
 from weightedit.core.slots import Slot
 from weightedit.core.storage_strip import Span, strip_of
+from weightedit.ui.elided import name_that_fits
 from weightedit.ui.inspector.rows import Section, value_label
 from weightedit.ui.inspector.storage_strip import Members, StorageStrip
 from weightedit.ui.pieces import label
@@ -20,6 +21,26 @@ from weightedit.ui.tensor_page.header import StorageChip
 from weightedit.ui.theme import ui_font
 
 MOST_MEMBERS = 40
+
+
+class NameButton(QPushButton):
+    """A name that opens its tensor; where there is little room, its last parts."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(name, parent)
+        self.name = name
+        self.setProperty("kind", "name")
+        self.setAccessibleName(name)
+
+    def minimumSizeHint(self) -> QSize:
+        """Leave the width to the layout."""
+        return QSize(40, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show as much of the name as fits."""
+        super().resizeEvent(event)
+        weight = QFont.Weight.Normal if self.isEnabled() else QFont.Weight.DemiBold
+        self.setText(name_that_fits(QFontMetrics(ui_font(12, weight)), self.name, self.width() - 6))
 
 
 class StorageSection(Section):
@@ -96,25 +117,24 @@ class StorageSection(Section):
         self.strip.show_marks({places[slot]: spans for slot, spans in self._marks.items() if slot in places})
 
     def _row(self, slot: Slot, is_shown: bool, is_tied: bool) -> QWidget:
-        made = QWidget()
-        column = QVBoxLayout(made)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(1)
-        room = QFontMetrics(ui_font(11, QFont.Weight.DemiBold))
-        name = QPushButton(room.elidedText(called(slot.name), Qt.TextElideMode.ElideLeft, 216))
-        name.setProperty("kind", "link")
-        name.setToolTip(called(slot.name))
+        made, row = QWidget(), QHBoxLayout()
+        made.setLayout(row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        name = NameButton(called(slot.name))
         name.setEnabled(not is_shown)
         name.clicked.connect(lambda _=False: self.chosen.emit(slot.name))
-        where = f"offset {count_text(slot.spec.offset)} · stride {tuple_text(slot.spec.stride)}"
-        note = "this tensor" if is_shown else "tied" if is_tied else ""
-        column.addWidget(name, 0, Qt.AlignmentFlag.AlignLeft)
-        detail = value_label(f"{where}{' · ' + note if note else ''}")
-        detail.setMinimumWidth(10)
-        detail.setContentsMargins(3, 0, 0, 0)  # below the link's text, which its focus ring stands away from
-        detail.setProperty("role", "caption")
-        column.addWidget(detail)
-        self.rows.append((slot.name, f"offset {slot.spec.offset}, stride {tuple_text(slot.spec.stride)}"))
+        offset = value_label(f"{'tied · ' if is_tied else ''}offset {count_text(slot.spec.offset)}")
+        offset.setProperty("role", "caption")
+        offset.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(name, 1)
+        row.addWidget(offset)
+        where = f"offset {slot.spec.offset}, stride {tuple_text(slot.spec.stride)}"
+        note = ", this tensor" if is_shown else ", tied: the same tensor under another name" if is_tied else ""
+        for part in (name, offset):
+            part.setToolTip(f"{called(slot.name)}\n{where}{note}")
+        name.setAccessibleDescription(f"{where}{note}")
+        self.rows.append((slot.name, where))
         return made
 
     def text(self) -> str:

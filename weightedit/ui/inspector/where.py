@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QPainter
+from PySide6.QtGui import QFontMetrics, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QListWidget,
@@ -24,7 +26,8 @@ from weightedit.ui.inspector.rows import Section
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.theme import mono_font, theme
 
-FEW, STEP, ROW = 6, 50, 24
+FEW, STEP, ROW, LINE = 6, 50, 24, 18
+EDGE, GAP = 4, 8
 MOST_SEEN = 12
 """Rows that are seen at once; the list scrolls where there are more."""
 WORDS = {"overflow": "out of range", "underflow": "become 0", "truncated": "cut", "imaginary": "lose a part",
@@ -34,14 +37,29 @@ _Index = QModelIndex | QPersistentModelIndex
 
 
 class _Lines(QStyledItemDelegate):
-    """Draws `[1310, 3964]`, and at the right `70144.0 → inf`."""
+    """Draws `[1310, 3964]`, and at the right `70144.0 → inf`, below it where they are long."""
+
+    is_tall = False
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        """As high as every row."""
-        return QSize(100, ROW)
+        """As high as every row: two lines where place and values of one do not fit beside each other."""
+        return QSize(100, self.height)
+
+    def take(self, cells: Iterable[Cell], width: int) -> bool:
+        """Take in what is listed in a width; returns whether rows are higher or lower now."""
+        metrics, had = QFontMetrics(mono_font(11)), self.is_tall
+        room = width - 2 * EDGE - GAP
+        self.is_tall = any(metrics.horizontalAdvance(f"{cell.place}{cell.exact} → {cell.stored}") > room
+                           for cell in cells)  # fmt: skip
+        return self.is_tall != had
+
+    @property
+    def height(self) -> int:
+        """Of a row."""
+        return ROW + LINE if self.is_tall else ROW
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        """Draw place and values; what does not fit is cut at the place."""
+        """Draw place and values; of numbers that need more than the width the middle is left out."""
         cell: Cell = index.data(_CELL)
         rect: QRect = option.rect
         chosen = bool(option.state & QStyle.StateFlag.State_Selected)
@@ -51,18 +69,21 @@ class _Lines(QStyledItemDelegate):
         font = mono_font(11)
         painter.setFont(font)
         metrics = QFontMetrics(font)
-        inner = rect.adjusted(4, 0, -4, 0)
-        tail = f"{cell.exact} → "
-        widths = [metrics.horizontalAdvance(text) for text in (tail, cell.stored)]
-        room = inner.width() - sum(widths) - 8
+        inner = rect.adjusted(EDGE, 0, -EDGE, 0)
+        below = inner.adjusted(0, ROW - LINE, 0, 0) if rect.height() > ROW else inner  # of two lines the second
+        stored = metrics.elidedText(cell.stored, Qt.TextElideMode.ElideRight, below.width() * 2 // 3)
+        wide = metrics.horizontalAdvance(stored)
+        tail = metrics.elidedText(f"{cell.exact} → ", Qt.TextElideMode.ElideMiddle, below.width() - wide)
+        left = below.right() + 1 - wide - metrics.horizontalAdvance(tail)
+        room = inner.width() if below is not inner else left - inner.left() - GAP
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.setPen(theme.color("text2"))
-        painter.drawText(inner, flags, metrics.elidedText(cell.place, Qt.TextElideMode.ElideRight, max(room, 40)))
-        left = max(inner.right() - sum(widths) + 1, inner.left() + min(room, 40) + 8)
+        painter.drawText(QRect(inner.left(), rect.top(), max(room, 0), ROW), flags,
+                         metrics.elidedText(cell.place, Qt.TextElideMode.ElideRight, max(room, 0)))  # fmt: skip
         painter.setPen(theme.color("text"))
-        painter.drawText(QRect(left, rect.top(), widths[0], ROW), flags, tail)
+        painter.drawText(QRect(left, below.top(), below.right() - left, below.height()), flags, tail)
         painter.setPen(theme.color(_token(cell.stored)))
-        painter.drawText(QRect(left + widths[0], rect.top(), widths[1] + 2, ROW), flags, cell.stored)
+        painter.drawText(QRect(below.right() + 1 - wide, below.top(), wide + 2, below.height()), flags, stored)
         if option.state & QStyle.StateFlag.State_HasFocus:
             painter.setPen(theme.color("accent"))
             painter.drawRoundedRect(rect.adjusted(0, 0, -1, -1), 3, 3)
@@ -101,7 +122,8 @@ class Where(Section):
         self.cells: list[Cell] = []
         self.list = QListWidget()
         self.list.setFrameShape(QFrame.Shape.NoFrame)
-        self.list.setItemDelegate(_Lines(self.list))
+        self._lines = _Lines(self.list)
+        self.list.setItemDelegate(self._lines)
         self.list.setUniformItemSizes(True)
         self.list.setMouseTracking(True)
         self.list.setAccessibleName("Where values are lost")
@@ -151,7 +173,18 @@ class Where(Section):
         self.more.setText(f"{count_text(left)} more")
         self.more.setVisible(left > 0)
         self.more.setEnabled(True)
-        self.list.setFixedHeight(ROW * min(max(len(self.cells), 1), MOST_SEEN))
+        self._fit()
+
+    def _fit(self) -> None:
+        """Give rows the lines that they need at this width."""
+        if self._lines.take(self.cells, self.list.viewport().width()):
+            self.list.doItemsLayout()
+        self.list.setFixedHeight(self._lines.height * min(max(len(self.cells), 1), MOST_SEEN))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the rows to the width."""
+        super().resizeEvent(event)
+        self._fit()
 
     def show_more(self) -> None:
         """Show the next cells: those that are known, then others, computed again in the background."""
