@@ -223,12 +223,17 @@ def batch_of(document: Document, declared: Operation, edit: Edit, progress: Prog
     from weightedit.core.batch_entries import entry_batch
     from weightedit.core.batch_sharing import sharing_batch
     from weightedit.core.batch_tensors import tensor_batch
+    from weightedit.core.checks.leaving import leaving_hazards
 
+    said = leaving_hazards(document, declared, edit)
     if declared.effect == "share":
-        return sharing_batch(document, declared, edit, progress)
-    if declared.effect == "restructure":
-        return entry_batch(document, declared, edit)
-    return tensor_batch(document, declared, edit, progress, known or {})
+        found = sharing_batch(document, declared, edit, progress)
+    elif declared.effect == "restructure":
+        found = entry_batch(document, declared, edit)
+    else:
+        found = tensor_batch(document, declared, edit, progress, known or {})
+    found.hazards += said
+    return found
 
 
 def left_at_first(declared: Operation) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
 from weightedit.core.leaving import Left, entries_to_edit
 from weightedit.core.operation import Operation
+from weightedit.core.room import refuse_bytes
 from weightedit.core.slots import Entry
 from weightedit.core.targets import find_entries
 
@@ -47,6 +48,7 @@ def draft_of(document: Document, operation: Operation, edit: Edit) -> Draft:
         draft.give_up(entry for entry, _ in steps.each)
     for entry, arguments in steps.each:
         operation.compute(draft, entry, **arguments)
+    refuse_bytes(document, draft.nbytes, sorted(draft.names))
     draft.lines = [steps.title] if steps.title else draft.lines
     return draft
 

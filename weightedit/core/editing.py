@@ -31,6 +31,7 @@ from weightedit.core.preflight import sorted_hazards, structural_hazards, value_
 from weightedit.core.preview import Preview
 from weightedit.core.progress import Progress
 from weightedit.core.region import Box
+from weightedit.core.room import refuse_without_room
 from weightedit.core.stage import copies
 from weightedit.core.targets import patterns
 from weightedit.core.tying import sharing_of
@@ -102,6 +103,7 @@ def plan_of(document: Document, operation: Operation, edit: Edit, progress: Prog
         plan = make_plan(document, operation, edit, bench)
     except EditRefused as error:
         raise EditRefused(tried(document, error.hazards, bench)) from None
+    refuse_without_room(document, plan)
     plan.hazards = tried(document, plan.hazards, bench)
     return plan
 
@@ -132,10 +134,11 @@ def preview_of(document: Document, declared: Operation, edit: Edit, progress: Pr
     said = leaving_hazards(document, declared, edit)
     if declared.effect == "restructure":
         draft = draft_of(document, declared, edit)
-        return Preview(edit, sorted_hazards([*said, *draft.hazards]), sorted(draft.names), 0, 0, lines=tuple(draft.lines))
+        hazards = sorted_hazards([*said, *draft.hazards])
+        return Preview(edit, hazards, sorted(draft.names), 0, 0, lines=tuple(draft.lines))
     if declared.effect == "share":
-        found = sharing_of(document, declared, edit, progress).preview()
-        return replace(found, hazards=sorted_hazards([*said, *found.hazards]))
+        shared = sharing_of(document, declared, edit, progress).preview()
+        return replace(shared, hazards=sorted_hazards([*said, *shared.hazards]))
     plan = plan_of(document, declared, edit, progress)
     hazards, losses = hazards_of(document, plan, progress)
     hazards = sorted_hazards([*said, *hazards])

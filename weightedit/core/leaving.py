@@ -37,7 +37,7 @@ FAMILIES = {
 class Left:
     """What is left, read from patterns: exact names first, then as for targets, and `dtype:` with a dtype.
 
-    A pattern that matches nothing leaves nothing, so that the same ones serve every checkpoint.
+    A pattern that matches nothing leaves nothing; `core.checks.leaving` says so.
 
     Parameters
     ----------
@@ -98,13 +98,14 @@ class Left:
 
     def slot(self, slot: Slot) -> bool:
         """Whether a slot is left."""
-        return self._name(slot.name) or (bool(self._dtypes) and slot.spec.dtype in self._dtypes)
+        return self.name(slot.name) or (bool(self._dtypes) and slot.spec.dtype in self._dtypes)
 
     def entry(self, entry: Entry) -> bool:
         """Whether an entry of the tree is left by its own name or dtype."""
-        return self._name(entry.name) or (entry.slot is not None and self.slot(entry.slot))
+        return self.name(entry.name) or (entry.slot is not None and self.slot(entry.slot))
 
-    def _name(self, name: str) -> bool:
+    def name(self, name: str) -> bool:
+        """Whether something of this name is left, whatever its dtype."""
         return name in self._exact or any(fnmatchcase(name, glob) for glob in self._globs) or \
             any(regex.fullmatch(name) for regex in self._regexes)  # fmt: skip
 
@@ -162,8 +163,9 @@ def written_though_left(targets: Sequence[Target], slots: Sequence[Slot], left: 
             if share_elements(one.spec, one.boxes, slot.spec, [Box.whole(slot.spec.shape)])
         ))  # fmt: skip
         if kept and not target.clones_first:
-            kind, why = ("parametrized", "It is computed, and written through these") if is_computed(target) else \
-                ("shared-storage", "They share elements of one storage")  # fmt: skip
+            kind = "parametrized" if is_computed(target) else "shared-storage"
+            why = "It is computed, and written through these" if is_computed(target) else \
+                "They share elements of one storage"  # fmt: skip
             yield _refused(kind, [slot.name for slot in target.slots], kept, edit, why, False)
 
 

@@ -47,7 +47,8 @@ OWN = (
                "Refuses, and says what the argument takes.", ("refusal",)),
     HazardKind("not-found", _OWN, "No such tensor", "",
                "Refuses a name or pattern that matches nothing, with the nearest names; asks before a restore leaves "
-               "out what was deleted.", ("refusal", "warning")),
+               "out what was deleted; notes a pattern of what is left that leaves no target.",
+               ("refusal", "warning", "notice")),
     HazardKind("unsupported", _OWN, "What cannot be done here", "",
                "Refuses what a tensor, a document or a file format cannot do, and says why.", ("refusal",)),
     HazardKind("type-changes", _OWN, "A value of another kind", "",

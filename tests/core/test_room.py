@@ -1,0 +1,50 @@
+"""What is larger than memory and disk is refused before a value is computed."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+import weightedit
+from weightedit import EditRefused
+
+HUGE: list[tuple[str, dict[str, Any]]] = [
+    ("insert_rows", {"count": 10**12}),
+    ("insert_rows", {"count": 10**12, "method": "mean"}),
+    ("insert_rows", {"count": 10**18}),
+    ("pad", {"pad": (0, 10**12), "mode": "constant"}),
+    ("repeat", {"repeats": (10**6, 10**6)}),
+    ("add_tensor", {"to": "new", "shape": (10**12, 5)}),
+]
+
+
+@pytest.mark.parametrize("live", [False, True], ids=["file", "live"])
+@pytest.mark.parametrize(("operation", "arguments"), HUGE, ids=[f"{name}-{at}" for at, (name, _) in enumerate(HUGE)])
+def test_too_large_a_result_is_refused_at_once(operation: str, arguments: dict[str, Any], live: bool, tmp_path: Path):
+    torch.save({"w": torch.ones(4, 5)}, tmp_path / "w.pt")
+    with weightedit.open({"w": torch.ones(4, 5)} if live else tmp_path / "w.pt") as doc:
+        began = time.perf_counter()
+        with pytest.raises(EditRefused, match=r"There is no room for .* free|There is no room for .*torch counts"):
+            doc.apply(operation, "w", **arguments)
+        assert doc.preflight(operation, "w", **arguments)[0].level == "refusal"
+        assert time.perf_counter() - began < 5, "minutes, before"
+        assert not doc.history
+        assert doc.read("w").shape == (4, 5)
+
+
+def test_room_is_that_of_the_disk_of_the_spill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A result of 40 MB needs 40 MB free, and is made where there are."""
+    torch.save({"w": torch.ones(4, 5)}, tmp_path / "w.pt")
+    with weightedit.open(tmp_path / "w.pt") as doc:
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=39_000_000))
+        with pytest.raises(EditRefused, match=r"There is no room for 40\.0 MB. .* has 39.0 MB free"):
+            doc.apply("repeat", "w", repeats=(500_000, 1))
+        monkeypatch.undo()
+        doc.apply("repeat", "w", repeats=(500_000, 1))
+        assert doc.tensors["w"].shape == (2_000_000, 5)

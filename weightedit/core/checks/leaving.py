@@ -1,0 +1,66 @@
+"""Patterns of what is left that leave nothing: a typing error is refused, one that misses the targets is noted."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from weightedit.core.errors import EditRefused
+from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.leaving import Left
+from weightedit.core.targets import find_slots
+
+if TYPE_CHECKING:
+    from weightedit.core.document import Document
+    from weightedit.core.edit import Edit
+    from weightedit.core.operation import Operation
+
+
+PRECAUTIONS = ("dtype:integer", "dtype:bool")
+"""What people leave whether or not there is any, so that its absence is not worth saying."""
+
+
+def leaving_hazards(document: Document, declared: Operation, edit: Edit) -> list[Hazard]:
+    """Return a notice for each pattern that leaves none of the targets, though it is not wrong.
+
+    A dtype that nothing has is only noted, so that one recipe serves every checkpoint.
+
+    Raises
+    ------
+    EditRefused
+        If a name or pattern matches nothing in the document.
+    """
+    if not edit.leave:
+        return []
+    names = {entry.name for entry in document.entries} | {slot.name for slot in document.slots}
+    lefts = {pattern: Left((pattern,), names.__contains__) for pattern in edit.leave}
+    wrong = [_nothing(pattern, sorted(names)) for pattern, left in lefts.items()
+             if pattern not in names and not pattern.startswith("dtype:")
+             and not any(left.name(name) for name in names)]  # fmt: skip
+    if wrong:
+        raise EditRefused(wrong)
+    return [] if declared.effect == "restructure" else list(_missed(document, edit, lefts))
+
+
+def _missed(document: Document, edit: Edit, lefts: dict[str, Left]) -> Iterator[Hazard]:
+    slots = find_slots(document, list(edit.targets))
+    named = {slot.name for slot in slots}  # a name is found at once, of which a batch leaves thousands
+    for pattern, left in lefts.items():
+        if pattern not in PRECAUTIONS and pattern not in named and not any(left.slot(slot) for slot in slots):
+            yield Hazard("not-found", "notice", f"{pattern} leaves none of the targets",
+                         "All of them are edited.", tuple(slot.name for slot in slots[:8]), len(slots))  # fmt: skip
+
+
+def _nothing(pattern: str, names: Sequence[str]) -> Hazard:
+    """Return the refusal of a pattern that nothing matches, with the one that was probably meant."""
+    core = pattern.strip("*")
+    meant = ""
+    if not pattern.startswith("re:"):
+        near = difflib.get_close_matches(pattern, names[:2_000], 1, 0.6)
+        if core and any(core in name for name in names):
+            meant = f"*{core}*"
+        elif near:
+            meant = near[0]
+    hint = f"Did you mean {meant}?" if meant else "Take it out, or give a name or pattern of the document."
+    return refusal("not-found", f"Nothing is called {pattern}, which is to be left", hint)
