@@ -91,6 +91,21 @@ def test_all_undone_is_as_if_nothing_was_done(data, kind):
     optimizer.step()
 
 
+def test_a_write_into_an_expanded_parameter_is_done_again_unasked():
+    """Redo writes into the clone that comes with the same step, which was not there before it."""
+    module = nn.Module()
+    module.wide = nn.Parameter(torch.randn(1, 3).expand(4, 3), requires_grad=False)
+    before = module.wide
+    with weightedit.open(module) as doc:
+        doc.apply("clamp", "wide", min=-0.1, max=0.1, accept="all")
+        wanted, after = doc.read("wide"), module.wide
+        doc.undo()
+        assert module.wide is before
+        doc.redo()
+        assert module.wide is after
+        assert torch.equal(module.wide, wanted)
+
+
 class Grown(nn.Module):
     """What a model with a vocabulary and channels is made of."""
 

@@ -46,11 +46,17 @@ def sibling_offers(plan: Plan, change: ModuleChange, edited: Sequence[str], docu
     names = names or _with_as_many_rows(plan, dot, edited, document)
     if not names:
         return
-    short = listed([name.removeprefix(dot) for name in names])
-    both = _both(edit, plan.operation.name, names)
-    if both is not None and _fits(plan, both, change, document):
-        yield both, f"Do the same to {short}"
-    elif (beside := _beside(plan, names, edited, document)) is not None and _fits(plan, beside[0], None, document):
+    all_names = list(names)
+    for _ in range(2):  # what a weight is computed from first, and then what does not fit that weight
+        both = _both(edit, plan.operation.name, all_names)
+        left = None if both is None else _left_over(plan, both, change, document)
+        if both is not None and left == []:
+            yield both, f"Do the same to {listed([name.removeprefix(dot) for name in all_names])}"
+            return
+        all_names += [name for key in left or () if (name := f"{dot}{key}") not in (*edited, *all_names)
+                      and document.find(name) is not None]  # fmt: skip
+    beside = _beside(plan, names, edited, document)
+    if beside is not None and _left_over(plan, beside[0], None, document) == []:
         yield beside
 
 
@@ -72,17 +78,18 @@ def _both(edit: Edit, operation: str, names: Sequence[str]) -> Edit | None:
     return replace(edit, targets=(*edit.targets, *names), region=region)
 
 
-def _fits(plan: Plan, edit: Edit, change: ModuleChange | None, document: Document) -> bool:
-    """Whether an edit can be planned, and leaves nothing of the module that does not fit; no value is computed."""
+def _left_over(plan: Plan, edit: Edit, change: ModuleChange | None, document: Document) -> list[str] | None:
+    """Return keys of what would still not fit the module, None where the edit cannot be planned; computes no value."""
     operation = document.operations[edit.operation]
     try:
         found = make_plan(document, operation, edit, plan.bench)
         for target in found.targets if operation.prepare is not None else ():
             surveyed(found, target)
     except EditRefused:
-        return False
+        return None
     left = changes_of(found, document.entries, document.origin.root) if change is not None else []
-    return not any(one.complaints for one in left if change is not None and one.module is change.module)
+    unfit = [one for one in left if change is not None and one.module is change.module and one.complaints]
+    return [key for one in unfit for key in (one.siblings or ("",))]
 
 
 def _beside(plan: Plan, names: Sequence[str], edited: Sequence[str], document: Document) -> Offer | None:
