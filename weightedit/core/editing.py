@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.arguments import normalized
-from weightedit.core.checks.leaving import leaving_hazards
+from weightedit.core.checks.leaving import leaving_hazards, refuse_unmatched
 from weightedit.core.commands import Command
 from weightedit.core.compute import ComputedTensor
 from weightedit.core.consent import check_device, check_hazards
@@ -84,7 +84,9 @@ def _left(document: Document, leave: Any, declared: Operation) -> tuple[str, ...
     if not all(isinstance(one, str | tuple) for one in given):
         raise EditRefused([refusal("argument", f"What is left is {leave!r}", "Give names, patterns or dtype:….")])
     texts = [one if isinstance(one, str) else _name_at(document, one, declared) for one in given]
-    return tuple(dict.fromkeys(text for text in texts if text))
+    found = tuple(dict.fromkeys(text for text in texts if text))
+    refuse_unmatched(document, found)
+    return found
 
 
 def _name_at(document: Document, path: Any, declared: Operation) -> str:
@@ -165,7 +167,6 @@ def carry_out(document: Document, declared: Operation, edit: Edit, accept: Colle
               progress: Progress) -> Step:  # fmt: skip
     """Compute all of an edit and return it as a step that was not done yet."""
     check_device(edit.device)
-    leaving_hazards(document, declared, edit)
     edit = replace(edit, arguments=MappingProxyType(normalized(declared, edit.arguments, document.spill)))
     if declared.effect == "restructure":
         return _restructured(document, declared, edit, accept, progress)

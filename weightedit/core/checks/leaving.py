@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from weightedit.core.errors import EditRefused
@@ -21,32 +21,39 @@ PRECAUTIONS = ("dtype:integer", "dtype:bool")
 """What people leave whether or not there is any, so that its absence is not worth saying."""
 
 
-def leaving_hazards(document: Document, declared: Operation, edit: Edit) -> list[Hazard]:
-    """Return a notice for each pattern that leaves none of the targets, though it is not wrong.
-
-    A dtype that nothing has is only noted, so that one recipe serves every checkpoint.
+def refuse_unmatched(document: Document, patterns: Sequence[str]) -> None:
+    """Refuse what somebody asks to leave and nothing is called; a recipe may be replayed where nothing is.
 
     Raises
     ------
     EditRefused
-        If a name or pattern matches nothing in the document.
+        With the nearest name. A dtype that nothing has is no typing error.
     """
-    if not edit.leave:
-        return []
+    if all(pattern.startswith("dtype:") for pattern in patterns):
+        return
     names = {entry.name for entry in document.entries} | {slot.name for slot in document.slots}
-    lefts = {pattern: Left((pattern,), names.__contains__) for pattern in edit.leave}
-    wrong = [_nothing(pattern, sorted(names)) for pattern, left in lefts.items()
+    wrong = [_nothing(pattern, sorted(names)) for pattern, left in _each(patterns, names).items()
              if pattern not in names and not pattern.startswith("dtype:")
              and not any(left.name(name) for name in names)]  # fmt: skip
     if wrong:
         raise EditRefused(wrong)
-    return [] if declared.effect == "restructure" else list(_missed(document, edit, lefts))
 
 
-def _missed(document: Document, edit: Edit, lefts: dict[str, Left]) -> Iterator[Hazard]:
+def leaving_hazards(document: Document, declared: Operation, edit: Edit) -> list[Hazard]:
+    """Return a notice for each pattern that leaves none of the targets."""
+    if not edit.leave or declared.effect == "restructure":
+        return []
+    return list(_missed(document, edit))
+
+
+def _each(patterns: Sequence[str], names: Collection[str]) -> dict[str, Left]:
+    return {pattern: Left((pattern,), names.__contains__) for pattern in patterns}
+
+
+def _missed(document: Document, edit: Edit) -> Iterator[Hazard]:
     slots = find_slots(document, list(edit.targets))
     named = {slot.name for slot in slots}  # a name is found at once, of which a batch leaves thousands
-    for pattern, left in lefts.items():
+    for pattern, left in _each(edit.leave, {slot.name for slot in document.slots}).items():
         if pattern not in PRECAUTIONS and pattern not in named and not any(left.slot(slot) for slot in slots):
             yield Hazard("not-found", "notice", f"{pattern} leaves none of the targets",
                          "All of them are edited.", tuple(slot.name for slot in slots[:8]), len(slots))  # fmt: skip
