@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parametrizations, prune
+from torch.nn.utils import parametrizations, parametrize, prune
 
 import weightedit
 from weightedit import ConfirmationNeeded, Document, EditRefused, Hazard
@@ -30,6 +30,17 @@ def normed_by_hook() -> nn.Module:
 
 def spectral() -> nn.Module:
     return parametrizations.spectral_norm(nn.Linear(6, 5))
+
+
+class Shorter(nn.Module):
+    """A parametrization of one's own: torch knows nothing of its shapes before it computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("factors", torch.ones(6))
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return (weight * self.factors)[:-1]
 
 
 def pruned() -> nn.Module:
@@ -96,8 +107,8 @@ def test_what_cannot_be_computed_any_more_is_asked_about_and_said_at_reading():
     """spectral_norm keeps vectors of the size; torch raises at the next forward."""
     module = spectral()
     with weightedit.open(module) as doc:
-        [found] = sized(doc, "slice", f"{START}original", region=COLUMNS)
-        assert found.level == "warning"
+        found, follows = sized(doc, "slice", f"{START}original", region=COLUMNS)
+        assert (found.level, follows.level) == ("warning", "notice")
         assert f"{START}0._v" in found.targets
         with pytest.raises(ConfirmationNeeded):
             doc.apply("slice", f"{START}original", region=COLUMNS)
@@ -110,6 +121,18 @@ def test_what_cannot_be_computed_any_more_is_asked_about_and_said_at_reading():
         assert module(torch.ones(2, 4)).shape == (2, 5)
         doc.go_to(0, accept="all")
         assert module.in_features == 6
+
+
+def test_the_shape_that_a_parametrization_of_ones_own_computes_is_worked_out():
+    module = nn.Linear(6, 5, bias=False)
+    parametrize.register_parametrization(module, "weight", Shorter(), unsafe=True)
+    with weightedit.open(module) as doc:
+        doc.apply("slice", f"{START}original", region="[0:4]", accept="all")
+        assert module.out_features == module.weight.shape[0] == 3
+        doc.undo()
+        [found] = sized(doc, "slice", f"{START}original", region=COLUMNS)
+        assert found.level == "warning"
+        assert "Shorter cannot compute weight any more" in found.message
 
 
 def test_originals_of_two_dtypes_are_named_at_reading():

@@ -75,16 +75,22 @@ def computing_module(path: Sequence[Any], root: Any) -> tuple[Any, str, int] | N
 
 def unfit_norm(parametrizations: Any, after: After | None = None) -> str:
     """Return in a sentence how the originals of weight_norm do not fit; torch does not look, and reads past the end."""
-    from torch.nn.utils.parametrizations import _WeightNorm
-
-    first = next(iter(parametrizations._modules.values()), None)
-    if not isinstance(first, _WeightNorm):
+    first = _norm_of(parametrizations)
+    if first is None:
         return ""
     shapes = _own(parametrizations, after or {})
     magnitude, direction = shapes.get("original0"), shapes.get("original1")
     if magnitude is None or direction is None:
         return ""
     return _unfit("original0", magnitude, "original1", direction, first.dim)
+
+
+def _norm_of(parametrizations: Any) -> Any:
+    """Return the weight_norm that a list begins with, if any; no other place takes two originals."""
+    from torch.nn.utils.parametrizations import _WeightNorm
+
+    first = next(iter(parametrizations._modules.values()), None)
+    return first if isinstance(first, _WeightNorm) else None
 
 
 def _unfit(name: str, magnitude: Shape, other: str, direction: Shape, dim: int) -> str:
@@ -105,11 +111,32 @@ def _parametrized(key: str, parametrizations: Any, after: After) -> ComputedShap
     if told:
         shape = _own(parametrizations, after)["original1"]
         return ComputedShape(key, shape, (told,), siblings, True)
+    if len(parametrizations) == 1:  # those of torch at once: the meta device takes a second to be ready
+        known = _known(key, parametrizations, siblings, after)
+        if known is not None:
+            return known
     worked, why = _worked_out(parametrizations, after)
     if worked is None and _worked_out(parametrizations, {})[0] is not None:
         kinds = ", ".join(type(one).__name__ for one in parametrizations)
         return ComputedShape(key, None, (f"{kinds} cannot compute {key} any more: {why}",), siblings)
     return ComputedShape(key, worked, (), siblings)
+
+
+def _known(key: str, parametrizations: Any, siblings: tuple[str, ...], after: After) -> ComputedShape | None:
+    from torch.nn.utils.parametrizations import _SpectralNorm
+
+    shapes, only = _own(parametrizations, after), parametrizations[0]
+    if _norm_of(parametrizations) is not None and "original1" in shapes:
+        return ComputedShape(key, shapes["original1"], (), siblings)
+    original = shapes.get("original")
+    if not isinstance(only, _SpectralNorm) or original is None:
+        return None
+    vectors, start = _own(only, after), f"parametrizations.{key}.0."
+    rows = original[only.dim] if only.dim < len(original) else 0
+    wanted = {"_u": (rows,), "_v": (prod(original) // max(rows, 1),)}
+    told = tuple(f"{start}{name} is {shape_text(vectors[name])} and has to be {shape_text(shape)}"
+                 for name, shape in wanted.items() if name in vectors and vectors[name] != shape)  # fmt: skip
+    return ComputedShape(key, original, told, siblings)
 
 
 def _worked_out(parametrizations: Any, after: After) -> tuple[Shape | None, str]:
