@@ -214,7 +214,7 @@ class Sharing:
 
     def settle(self) -> None:
         """Say what all the moves together do."""
-        from weightedit.core.checks.optimizer import leaving_hazards
+        from weightedit.core.checks.optimizer import leaving_hazards, regrouped_hazards
 
         groups, said = StorageGroups(self._document.slots, self._moved), self.hazards
         self.hazards = []
@@ -233,7 +233,7 @@ class Sharing:
                 self.lines.append(f"{move.slots[0].name} gets a copy of its own")
         leaving = [(slot.held.described.live, slot.name) for move in self.moves for slot in move.slots
                    if slot.held.described.live is not None]  # fmt: skip
-        self.hazards += [*leaving_hazards(self._document, leaving), *said]
+        self.hazards += [*leaving_hazards(self._document, leaving), *regrouped_hazards(self._document, leaving), *said]
 
     def preview(self) -> Preview:
         """Return what it would do, in words; where slots take another's values, with these before and after."""

@@ -122,6 +122,8 @@ def test_lbfgs_starts_anew_where_parameters_become_one():
 
     optimizer.step(closure)
     document = weightedit.open(net, optimizer=optimizer)
+    found = document.preflight("tie", "b.weight", to="a.weight")
+    assert [one.level for one in found if one.kind == "optimizer-state-shape"] == ["warning"]
     document.apply("tie", "b.weight", to="a.weight", accept="all")
     optimizer.step(closure)
     document.undo(accept="all")

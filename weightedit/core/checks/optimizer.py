@@ -11,6 +11,7 @@ from weightedit.core.hazards import Hazard
 from weightedit.core.labels import listed
 from weightedit.core.live.moments import Following, dropped_together, followings
 from weightedit.core.live.watching import described_by, held_elsewhere, tensors_of
+from weightedit.core.live.whole_group import holders
 from weightedit.core.plan import Plan, Target
 
 if TYPE_CHECKING:
@@ -54,6 +55,16 @@ def detached_hazards(plan: Plan, document: Document) -> Iterable[Hazard]:
         for target in plan.targets if plan.operation.effect == "rebind" or target.clones_first
         for held in target.held if not held.is_deferred and held.described.live is not None
     ])  # fmt: skip
+
+
+def regrouped_hazards(document: Document, leaving: Sequence[tuple[Any, str]]) -> Iterable[Hazard]:
+    """Yield `optimizer-state-shape` where a group that has one state for all comes to have other parameters."""
+    kept = holders(document.origin.optimizer)
+    names = tuple(dict.fromkeys(name for live, name in leaving if id(live) in kept))
+    if names:
+        yield Hazard("optimizer-state-shape", "warning", f"The optimizer's state of {listed(names)} is dropped",
+                     "The state is that of all parameters of the group at once, and these become other ones; the next "
+                     "step starts anew.", names, len(names))  # fmt: skip
 
 
 def leaving_hazards(document: Document, leaving: Sequence[tuple[Any, str]]) -> Iterable[Hazard]:
