@@ -60,7 +60,7 @@ def history(at: Shooting, files: Path) -> None:
         at.region(f"[{number}, :]")
         at.apply("scale", Factor=f"0.{number + 2}")
     at.region("[16:48, 64:160]")
-    at.apply("clamp", Min="-0.1", Max="0.1")
+    at.apply("clamp", Minimum="-0.1", Maximum="0.1")
     at.show("model.decoder.weight")
     at.region("[27, :]")
     at.apply("fill", Value="0")

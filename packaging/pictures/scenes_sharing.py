@@ -35,7 +35,7 @@ def storage_strip(at: Shooting, files: Path) -> None:
     at.open(attention(files / "attention.pt"), f"{ATTENTION}.q_proj.weight")
     at.take("strip")
     at.region("[20:60, 32:64]")
-    at.operation("clamp", Min="-0.02", Max="0.02")
+    at.operation("clamp", Minimum="-0.02", Maximum="0.02")
     at.take("strip-selected")
     at.show(f"{ATTENTION}.qkv_proj.weight")
     at.take("shared-cells-heatmap")

@@ -85,7 +85,7 @@ def analyses(at: Shooting, files: Path) -> None:
     for name in ("histogram", "profiles", "spectrum"):
         at.do(name)
         at.take(name)
-    at.operation("clamp", Min="-0.1", Max="0.1")
+    at.operation("clamp", Minimum="-0.1", Maximum="0.1")
     for name in ("histogram", "profiles", "spectrum"):
         at.do(name)
         at.take(f"{name}-preview")

@@ -77,7 +77,7 @@ def dialogs(at: Shooting, files: Path) -> None:
     at.take("close-one")
     next(one for one in at.app.topLevelWidgets() if one.isVisible() and one is not at.window).close()
     at.open(files / "vision.pt", "state_dict.fc.weight")
-    at.apply("clamp", Min="-1", Max="1")
+    at.apply("clamp", Minimum="-1", Maximum="1")
     at.apply("scale", Factor="2")
     at.window.close()
     at.take("close-two")

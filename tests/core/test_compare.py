@@ -63,8 +63,8 @@ def test_shape_and_dtype_come_before_values():
     found = compared(first, second)
     assert {name: each.what for name, each in found.items() if name} == {
         "shape": "shape", "rank": "shape", "dtype": "dtype", "bits": "dtype"}  # fmt: skip
-    assert "(2, 3)" in found["shape"].detail
-    assert "(3, 2)" in found["shape"].detail
+    assert "shape 2 × 3" in found["shape"].detail
+    assert "3 × 2" in found["shape"].detail
     assert "float32" in found["dtype"].detail
     assert "float16" in found["dtype"].detail
 

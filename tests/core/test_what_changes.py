@@ -67,3 +67,13 @@ def test_the_tensor_that_is_looked_at_is_shown_of_several():
             assert shown.spec_before.shape == (3,)
             assert shown.shown_losses.rounded.count == 3
         assert doc.preview("cast", ["a", "c"], dtype="float16", look_at="b").shown == ("a",)
+
+
+def test_history_says_numbers_and_what_stays_readably():
+    """A true minus in labels, and what an edit of many leaves in words."""
+    tensors = {"a": torch.ones(2), "b": torch.ones(2), "steps": torch.ones(2, dtype=torch.int64)}
+    with weightedit.open(tensors) as doc:
+        doc.apply("clamp", "*", min=-0.5, max=0.5, leave=["dtype:integer", "dtype:bool"], accept="all")
+        step = doc.history.steps[-1]
+        assert step.label == "clamp −0.5 to 0.5"
+        assert step.where == "2 tensors, without integer buffers and bool buffers"

@@ -509,3 +509,30 @@ def test_a_card_leads_to_its_cells(many):
     value = float(state_dict()["layers.0.attn.weight"][row, column])
     assert torch.tensor(value * 1e39).isinf()
     assert page in many.window.workbench.tabs.every
+
+
+@pytest.mark.parametrize(("kind", "level", "title", "count", "short"), [
+    ("precision-loss", "notice", "Precision loss: 64 of 64 values are rounded, 100.00 %", 64, "64 rounded"),
+    ("underflow", "warning", "Underflow: 2 become 0", 2, "2 become 0"),
+    ("overflow", "notice", "3 past the range are clamped to ±65,504", 3, "3 clamped"),
+    ("truncation", "warning", "Truncation: 8 values are cut to int8", 8, "8 cut"),
+    ("non-finite", "notice", "7 NaN stay NaN", 7, "7 NaN stay NaN"),
+])  # fmt: skip
+def test_chips_say_a_hazard_in_a_few_words(kind: str, level: str, title: str, count: int, short: str) -> None:
+    from weightedit.core.hazards import Hazard
+    from weightedit.ui.batch.texts import short_title
+
+    assert short_title(Hazard(kind, level, title, "", ("w",), count)) == short
+
+
+def test_names_are_cut_at_their_dots(qtbot) -> None:
+    from PySide6.QtGui import QFontMetrics
+
+    from weightedit.ui.elided import name_that_fits
+    from weightedit.ui.theme import ui_font
+
+    metrics, name = QFontMetrics(ui_font(12)), "model.layers.4.mlp.down_proj"
+    for part in ("…layers.4.mlp.down_proj", "…mlp.down_proj", "…down_proj"):
+        assert name_that_fits(metrics, name, metrics.horizontalAdvance(part)) == part
+    assert name_that_fits(metrics, name, 500) == name
+    assert name_that_fits(metrics, "down_proj", 40).endswith("…")

@@ -163,7 +163,7 @@ def test_a_session_on_a_vision_model(qtbot: QtBot, open_window: Any, path: Path,
     person.go_to_tensor("fc.weight", "state_dict.fc.weight")
     person.region("where abs(w) > 5")
     assert "3" in window.workbench.page.read_out.size_text.text()
-    person.edit("clamp", Min="-0.5", Max="0.5")
+    person.edit("clamp", Minimum="-0.5", Maximum="0.5")
     head = person.document.read("state_dict.fc.weight")
     outliers = original["fc.weight"].abs() > 5
     expected = torch.where(outliers, original["fc.weight"].clamp(-0.5, 0.5), original["fc.weight"])

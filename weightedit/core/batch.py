@@ -35,6 +35,8 @@ class Measured:
         Values that change, of those written.
     before, after
         Statistics and a small histogram of what is written; None where no value is computed.
+    moved
+        Whether values only take other places, as in a transpose.
     """
 
     hazards: tuple[Hazard, ...] = ()
@@ -42,6 +44,7 @@ class Measured:
     total: int = 0
     before: Sketch | None = None
     after: Sketch | None = None
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,8 @@ class BatchWork:
         before, after = watching.found(self.progress, self.nbytes, not moves_only(plan, target))
         target.survey = None  # what its passes found may be large, and there may be thousands of targets
         changed = sum(loss.changed for loss in losses)
-        return Measured(tuple(hazards), changed, sum(loss.total for loss in losses), before, after)
+        moved = plan.operation.inputs is not None and moves_only(plan, target)
+        return Measured(tuple(hazards), changed, sum(loss.total for loss in losses), before, after, moved)
 
 
 def batch_of(document: Document, declared: Operation, edit: Edit, progress: Progress,

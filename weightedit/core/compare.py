@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weightedit.core.numbers import shape_text
 from weightedit.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def _compare_values(first: Reader, second: Reader) -> list[Comparison]:
 def _compare(first: PinnedTensor, second: PinnedTensor) -> Comparison:
     name = first.name
     if first.spec.shape != second.spec.shape:
-        return Comparison(name, "shape", f"shape {first.spec.shape} against {second.spec.shape}")
+        shapes = " against ".join(shape_text(one.spec.shape) for one in (first, second))
+        return Comparison(name, "shape", f"shape {shapes}")
     if first.spec.dtype != second.spec.dtype:
         return Comparison(name, "dtype", f"dtype {first.spec.dtype} against {second.spec.dtype}")
     changed = differing(first, second)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from weightedit.core.commands import Command, Flag, LiveWrite, Rebind, Write
 from weightedit.core.history import Step
+from weightedit.core.numbers import shape_text
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.progress import Progress
 from weightedit.core.slots import Described, HeldTensor, Slot
@@ -233,7 +234,7 @@ def _difference(slot: Slot, before: Side, after: Side, progress: Progress) -> Di
         return Difference(after.names[slot], "came", "only at the later point")
     old, new = before.pin(slot), after.pin(slot)
     if old.spec.shape != new.spec.shape:
-        return Difference(new.name, "shape", f"shape {old.spec.shape} to {new.spec.shape}")
+        return Difference(new.name, "shape", f"shape {shape_text(old.spec.shape)} to {shape_text(new.spec.shape)}")
     if old.spec.dtype != new.spec.dtype:
         return Difference(new.name, "dtype", f"{old.spec.dtype} to {new.spec.dtype}")
     found = Measured() if old.content is new.content else measure(old, new, progress.advance)

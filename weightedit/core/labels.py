@@ -9,6 +9,8 @@ from weightedit.core.edit import Edit, TensorName, TensorValue, TensorView
 from weightedit.core.operation import Operation
 
 LONGEST = 40
+LEFT_WORDS = {"dtype:integer": "integer buffers", "dtype:bool": "bool buffers", "dtype:float": "floats"}
+"""What history calls patterns of tensors that stay as they are."""
 
 
 def called(name: str) -> str:
@@ -37,8 +39,12 @@ def place(edit: Edit, names: list[str]) -> str:
     what = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more" if names else "nothing"
     region = "" if edit.region is None else edit.region if isinstance(edit.region, str) else \
         edit.region[0] if len(edit.region) == 1 else f"{len(edit.region)} regions"  # fmt: skip
-    left = f"except {_text(edit.leave)}" if edit.leave else ""
-    return " ".join(part for part in (what, region, left) if part)
+    where = " ".join(part for part in (what, region) if part)
+    if not edit.leave:
+        return where
+    where = where if len(names) < 2 else f"{len(names):,} tensors {region}".strip()
+    kept = dict.fromkeys(LEFT_WORDS.get(str(pattern), str(pattern)) for pattern in edit.leave)
+    return f"{where}, without {listed(list(kept), 2)}"
 
 
 def view_text(view: TensorView) -> str:
@@ -66,4 +72,6 @@ def _text(value: Any) -> str:
     if isinstance(value, TensorName):
         return value.tensor if value.file is None else f"{value.tensor} of {value.file}" if value.tensor else value.file
     text = str(value)
+    if isinstance(value, int | float | complex):
+        text = text.replace("-", "−")
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

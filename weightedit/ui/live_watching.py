@@ -41,7 +41,6 @@ class OutsideNotice(Notice):
         self.setObjectName("outside")
         self.opened, self.found = opened, found
         self.look_button, self.keep_button = QPushButton("Look again"), QPushButton("Not now")
-        self.look_button.setProperty("kind", "primary")
         self.keep_button.setProperty("kind", "quiet")
         self.look_button.clicked.connect(look)
         self.keep_button.clicked.connect(keep)

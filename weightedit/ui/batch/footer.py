@@ -67,6 +67,7 @@ class Footer(QFrame):
         self._parts: list[QWidget] = [*levels[:3], self.save_button, *levels[3:], self.tensors]
         self.again_button.hide()
         self.undo_button.hide()
+        self._rests: tuple[str, ...] = ()
         self.show_total(None, "")
 
     def show_total(self, total: Total | None, word: str = "tensor", *, measures: bool = True) -> None:
@@ -83,17 +84,20 @@ class Footer(QFrame):
                 part.setProperty("wanted", number > 0)
         self.tensors.setText("" if total is None else several(total.tensors, word))
         if total is None or not measures:
-            self.rest.setText("")
-            self._fit()
+            self._say_rest()
             return
-        self.rest.setText(f"{large_text(total.values)} values  ·  {count_text(total.changed)} change")
-        self._fit()
+        change = f"{count_text(total.changed)} change"
+        self._say_rest(f"{large_text(total.values)} values  ·  {change}", change)
 
     def say(self, title: str, rest: str = "") -> None:
         """Say something instead of sums."""
         self.show_total(None)
         self.tensors.setText(title)
-        self.rest.setText(rest)
+        self._say_rest(rest)
+
+    def _say_rest(self, *ways: str) -> None:
+        """Say the first of some texts, the longest first, that there is room for."""
+        self._rests = ways
         self._fit()
 
     def _fit(self) -> None:
@@ -113,7 +117,11 @@ class Footer(QFrame):
                 self.save_button.setMinimumWidth(self.save_button.sizeHint().width())
             else:
                 part.hide()
-        self.rest.setVisible(self._needed + self.rest.sizeHint().width() + 8 <= self.width())
+        room = self.width() - self._needed - 8
+        fits = (text for text in self._rests if text and self.rest.fontMetrics().horizontalAdvance(text) + 2 <= room)
+        text = next(fits, "")
+        self.rest.setText(text)
+        self.rest.setVisible(bool(text))
 
     @property
     def _needed(self) -> int:

@@ -24,9 +24,9 @@ HEADER = 27
 NARROW = 720
 """Narrower than this, there is no room for pictures."""
 WIDTHS = {Column.TICK: EDGE + BOX + 5, Column.SHAPE: 104, Column.BEFORE: SPARK + 84, Column.AFTER: SPARK + 92,
-          Column.CHANGES: 80, Column.HAZARDS: 205}  # fmt: skip
+          Column.CHANGES: 80, Column.HAZARDS: 180}  # fmt: skip
 NARROW_WIDTHS = {Column.TICK: EDGE + BOX + 5, Column.SHAPE: 88, Column.BEFORE: 74, Column.AFTER: 80, Column.CHANGES: 64,
-                 Column.HAZARDS: 120}  # fmt: skip
+                 Column.HAZARDS: 144}  # fmt: skip
 _Index = QModelIndex | QPersistentModelIndex
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from weightedit.core.batch import IN, LEFT, REFUSED, TIED, WHOLE_NUMBERS, BatchRow
 from weightedit.core.dtypes import DTYPES
+from weightedit.core.hazards import Hazard
 from weightedit.core.numbers import count_text, shape_text, statistic_text
 from weightedit.core.sketch import Sketch
 
@@ -66,7 +67,7 @@ def changes_text(row: BatchRow) -> str:
         return "0" if row.state == LEFT else "–"
     if row.measured is None:
         return WAITING
-    return count_text(row.changed)
+    return "moved" if row.measured.moved else count_text(row.changed)
 
 
 def chip_of(row: BatchRow, *, measures: bool = True) -> Chip:
@@ -80,9 +81,24 @@ def chip_of(row: BatchRow, *, measures: bool = True) -> Chip:
     hazards = row.shown
     if hazards:
         more = f", +{len(hazards) - 1}" if len(hazards) > 1 else ""
-        title = hazards[0].title
+        title = short_title(hazards[0])
         return Chip(hazards[0].level, f"{title[:1].lower()}{title[1:]}{more}" if title[1:2].islower() else title + more)
     return Chip("ok", "none") if row.measured is not None or not measures else Chip("", "")
+
+
+def short_title(hazard: Hazard) -> str:
+    """Return what a chip says of a hazard: `64 rounded`, `2 become 0`, or its title where there is no shorter one."""
+    count = count_text(hazard.count or 0)
+    if hazard.kind == "precision-loss":
+        return f"{count} rounded"
+    if hazard.kind == "overflow" and hazard.level == "notice":
+        return f"{count} clamped"
+    if hazard.kind == "imaginary-lost":
+        return f"{count} lose a part"
+    _, colon, what = hazard.title.partition(": ")
+    if not colon or hazard.kind not in ("overflow", "underflow", "truncation"):
+        return hazard.title
+    return f"{count} cut" if " cut to " in what else what
 
 
 def _left_chip(row: BatchRow) -> Chip:

@@ -10,7 +10,8 @@ from weightedit.core.operation import Parameter
 SLOPE = "Negative slope"
 WORDS = {
     "a": "Lower end", "b": "Upper end", "n": "n kept", "m": "of m", "ord": "Norm order", "dim": "Dimension",
-    "dims": "Dimensions", "dim0": "First dim", "dim1": "Second dim", "nan": "NaN", "posinf": "+Inf", "neginf": "-Inf",
+    "dims": "Dimensions", "dim0": "First dim", "dim1": "Second dim", "nan": "NaN", "posinf": "+Inf", "neginf": "−Inf",
+    "min": "Minimum", "max": "Maximum",
 }  # fmt: skip
 BY_CHOICE = {"a": {"kaiming_uniform": SLOPE, "kaiming_normal": SLOPE}}
 """Arguments that mean something else after some choices."""

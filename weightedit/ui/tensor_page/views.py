@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from weightedit.core.numbers import shape_text
 from weightedit.core.pinned import PinnedTensor
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.pieces import empty_state
@@ -113,5 +114,5 @@ def _why_not_shown(pinned: PinnedTensor) -> tuple[str, str] | None:
         return (f"{spec.encoding.capitalize()} values are not shown",
                 "They have no plain form to read; the tensor is kept as it is.")  # fmt: skip
     if spec.numel == 0:
-        return "This tensor is empty", f"Its shape is {list(spec.shape)}, so it holds no values."
+        return "This tensor is empty", f"Its shape is {shape_text(spec.shape)}, so it holds no values."
     return None

@@ -40,7 +40,7 @@ from weightedit.ui.tree.expansion import Expansion
 from weightedit.ui.tree.model import Column, Index, TreeModel
 from weightedit.ui.tree.row_texts import slot_of
 
-ROOM_FOR_NAMES = 110
+ROOM_FOR_NAMES = 134
 
 
 class TreeView(QTreeView):
@@ -120,12 +120,16 @@ class TreeView(QTreeView):
         self._apply_widths()
 
     def _apply_widths(self) -> None:
-        header = self.header()
+        """Share the width: names keep some of it, for which columns go, and shapes are cut only after that."""
+        header, widths = self.header(), self._widths
         room = self.viewport().width() - ROOM_FOR_NAMES
-        rest = sum(width for column, width in self._widths.items() if column != Column.SHAPE)
-        for column, width in self._widths.items():
-            self.setColumnHidden(column, width == 0)
-            if width:
+        ways: tuple[tuple[Column, ...], ...] = ((), (Column.DTYPE,), (Column.SIZE,), (Column.DTYPE, Column.SIZE))
+        gone = next((way for way in ways if sum(widths.values()) - sum(widths[one] for one in way) <= room), ways[-1])
+        rest = sum(width for column, width in widths.items() if column != Column.SHAPE and column not in gone)
+        for column, width in widths.items():
+            is_there = width > 0 and column not in gone
+            self.setColumnHidden(column, not is_there)
+            if is_there:
                 header.resizeSection(column, max(min(width, room - rest), 46) if column == Column.SHAPE else width)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
