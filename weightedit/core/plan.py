@@ -308,7 +308,10 @@ def _check_still_there(slots: list[Slot], operation: Operation, edit: Edit) -> N
         if live is None:
             continue
         if live.requires_grad != held.spec.requires_grad and held.spec.encoding == "plain":
-            held.bind(held.described._replace(spec=replace(held.spec, requires_grad=live.requires_grad)))
+            was = held.described
+            held.bind(was._replace(spec=replace(held.spec, requires_grad=live.requires_grad)))
+            if held.saved is was:  # other code, or torch for a view of a leaf, set the flag: that is no edit
+                held.saved = held.described
     plain = [_live(slot) for slot in slots if _live(slot) is not None and slot.spec.encoding == "plain"]
     inference = any(tensor.is_inference() for tensor in plain)
     if inference and operation.effect == "write" and not overlaps_itself(slots[0].spec):
