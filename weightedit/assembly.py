@@ -82,11 +82,17 @@ def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
         return _document(origin, inventory, spill)
 
 
-def _open_live(source: Any, optimizer: Any, spill: Spill | None, remembers: bool) -> Document:
+def check_live(source: Any, optimizer: Any = None) -> None:
+    """Raise the `CheckpointError` of a live object or optimizer that is none, without opening it."""
+    from weightedit.core.live.objects import is_live
+
+    if optimizer is not None or not is_live(source):  # to look through a whole module takes a while
+        _walked(source, optimizer)
+
+
+def _walked(source: Any, optimizer: Any) -> Inventory:
     from weightedit.core.live.handed import check_optimizer
-    from weightedit.core.live.marks import Marks
     from weightedit.core.live.objects import LiveObjects, is_live
-    from weightedit.core.live.watching import Watch, optimizers_alive
 
     if not is_live(source):
         raise CheckpointError(
@@ -95,6 +101,14 @@ def _open_live(source: Any, optimizer: Any, spill: Spill | None, remembers: bool
     inventory = LiveObjects().walk(source)
     if optimizer is not None:
         check_optimizer(optimizer, inventory.slots, type(source).__name__)
+    return inventory
+
+
+def _open_live(source: Any, optimizer: Any, spill: Spill | None, remembers: bool) -> Document:
+    from weightedit.core.live.marks import Marks
+    from weightedit.core.live.watching import Watch, optimizers_alive
+
+    inventory = _walked(source, optimizer)
     kind = "live module" if hasattr(source, "named_parameters") else "memory"
     trains = remembers and any(slot.spec.requires_grad for slot in inventory.slots)
     origin = Origin(type(source).__name__, source, kind, optimizer=optimizer,

@@ -39,6 +39,7 @@ SCRIPT = """
 import gc, os, signal, sys, threading, weakref
 import torch, weightedit
 from tests.ui.driving import drive, fill
+from weightedit.core.errors import WeightEditError
 
 hook = sys.excepthook = lambda *error: print("hook", error[0].__name__)
 signal.signal(signal.SIGTERM, handler := lambda *_: None)
@@ -77,11 +78,7 @@ def raise_in_slot(window):
 def third(window):
     os.kill(os.getpid(), signal.SIGINT)
 
-def nothing_to_open(window):
-    print("said", window.errors.cards[0].title.text())
-    window.close()
-
-windows = drive(first, second, third, nothing_to_open)
+windows = drive(first, second, third)
 train()
 torch.set_grad_enabled(False)
 rng, before, weight = torch.get_rng_state(), process(), net.weight
@@ -95,7 +92,13 @@ try:
     weightedit.edit(net)
 except KeyboardInterrupt:
     print("interrupted", windows[2].isVisible() if len(windows) > 3 else "closed")
-weightedit.edit(3)
+for wrong in ((3,), (None,), (type(net),), (net.parameters(),), (net, "adam")):
+    try:
+        weightedit.edit(*wrong)
+    except WeightEditError as error:
+        print("said", error)
+    del wrong
+print("windows", len(windows))
 print("as before", process() == before, torch.equal(rng, torch.get_rng_state()))
 
 def off():
@@ -120,9 +123,8 @@ print("let go", held() is None, QApplication.topLevelWidgets())
 """
 
 
-SAID = """weightedit: division by zero
-weightedit: A int cannot be opened; give a path, a module, or a dict or list of tensors.
-"""
+SAID = "weightedit: division by zero\n"
+NOTHING = "said A {} cannot be opened; give a path, a module, or a dict or list of tensors."
 
 
 def test_a_script_waits_trains_on_and_finds_its_process_as_it_was(environment):
@@ -136,7 +138,9 @@ def test_a_script_waits_trains_on_and_finds_its_process_as_it_was(environment):
         "hook ZeroDivisionError",
         "card 1",
         "interrupted closed",
-        "said A int cannot be opened",
+        *map(NOTHING.format, ("int", "NoneType", "type", "generator")),
+        "said optimizer is a str; give an optimizer such as torch.optim.Adam(…), or None.",
+        "windows 3",
         "as before True True",
         "WeightEditError weightedit.edit was called in the thread 'loader', and only the main thread may show a "
         "window; call it there.",

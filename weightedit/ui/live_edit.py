@@ -47,9 +47,13 @@ def edit(module: Any, optimizer: Any = None) -> None:
     Raises
     ------
     WeightEditError
-        If there is no display, or this is not the thread that may show windows.
+        If there is no display, this is not the thread that may show windows, this is nothing to open, or the
+        optimizer is none of its own; before there is a window.
     """
+    from weightedit.assembly import check_live
+
     _check_thread()
+    check_live(module, optimizer)
     app, made = application()
     before = [window for window, _ in _open]
     window = next((window for window, root in _open if root is module), None)
