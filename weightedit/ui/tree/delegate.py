@@ -135,8 +135,9 @@ class TreeDelegate(QStyledItemDelegate):
         if node.is_leaf:
             icon_left = left + 1
         else:
-            name = "chevron-down" if self._view.isExpanded(index) else "chevron-right"
-            paint_icon(painter, QRect(left, middle - CHEVRON // 2 + 1, CHEVRON, CHEVRON), name, "text3")
+            if index.model().hasChildren(index):  # a ReLU holds nothing
+                name = "chevron-down" if self._view.isExpanded(index) else "chevron-right"
+                paint_icon(painter, QRect(left, middle - CHEVRON // 2 + 1, CHEVRON, CHEVRON), name, "text3")
             icon_left = left + CHEVRON + 1
         tensor = slot_of(node) is not None
         on = "accent" if selected and tensor else "text2" if not node.is_leaf else "text3"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from PySide6.QtCore import (
@@ -41,6 +40,12 @@ from weightedit.ui.tree.model import Column, Index, TreeModel
 from weightedit.ui.tree.row_texts import slot_of
 
 ROOM_FOR_NAMES = 134
+
+
+def _above(node: Node) -> Iterator[Node]:
+    while node.parent is not None:
+        node = node.parent
+        yield node
 
 
 class TreeView(QTreeView):
@@ -176,21 +181,17 @@ class TreeView(QTreeView):
 
         A group or container stands for all tensors below it; of one that a filter shows in part, those it shows.
         """
-        found, names, count = [], set[str](), 0
-        for of, node in self._picked():
-            if of is not document:
-                continue
+        picked = [node for of, node in self._picked() if of is document]
+        held, found, count = set(map(id, picked)), [], 0
+        for node in picked:
+            if any(id(above) in held for above in _above(node)):
+                continue  # a tensor within a group that is selected too counts once
             if slot_of(node) is not None and node.entry is not None:
-                names.add(node.entry.name)
                 found.append(node.entry.name)
                 count += 1
             elif node.tensors:
                 found += self._patterns_of(node)
                 count += node.tensors
-        patterns = [one for one in found if one not in names]
-        if patterns and names:  # a tensor within a group that is selected too counts once
-            inside = [one for one in names if any(fnmatchcase(one, pattern) for pattern in patterns)]
-            found, count = [one for one in found if one not in inside], count - len(inside)
         return found, count
 
     def _patterns_of(self, node: Node) -> list[str]:
