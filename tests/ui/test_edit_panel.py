@@ -12,7 +12,7 @@ import torch
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
@@ -368,3 +368,25 @@ def test_tab_goes_through_the_form_in_order(bench: Bench) -> None:
 def test_names_in_hazards_break_at_dots_and_only_long_ones() -> None:
     assert breakable("lm_head.weight is 0.5") == "lm_head.weight is 0.5"
     assert breakable("transformer.h.0.attention.weight") == "transformer.\u200bh.\u200b0.\u200battention.\u200bweight"
+
+
+def test_a_structural_edit_is_said_once_and_asks_for_no_cells(bench):
+    """Where a hazard says what happens, the middle and the head do not say it too, nor is precision a matter."""
+    bench.open("a")
+    assert bench.panel.form.target.isVisible()
+    bench.workbench.choose_operation("untie")
+    bench.wait()
+    panel = bench.panel
+    assert not panel.form.target.isVisible()
+    assert not panel.form.target_label.isVisible()
+    (card,) = panel.hazards.cards
+    assert panel.counts.text() == "changes 1 slot"
+    assert not panel.preview.isVisible()
+    said = [one.text().lower() for one in panel.findChildren(QLabel) if one.isVisible()]
+    assert not any("precision" in text for text in said)
+    assert said.count(card.title.text().lower()) == 1
+    bench.press(panel.apply_button)
+    assert bench.document.find("a").held is not bench.document.find("b").held
+    bench.workbench.choose_operation("scale")
+    bench.wait()
+    assert panel.form.target.isVisible()

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 Registration = Literal["parameter", "buffer"]
 
 
-@operation("restructure", title="Register", group="Structure", subject="entry", label="as {kind}")
+@operation("restructure", title="Register", group="Structure", subject="entry", label="as {kind}",
+           uses={"kind": {"buffer": ("persistent",)}})  # fmt: skip
 def register(draft: Draft, entry: Entry, kind: Registration = "parameter", persistent: bool = True) -> None:
     """Make a parameter or buffer of a tensor that a live module has as a plain attribute.
 

@@ -22,13 +22,16 @@ WIDER = "bfloat16"
 def loss_hazards(plan: Plan, target: Target, losses: Losses) -> Iterable[Hazard]:
     """Yield a hazard for each kind of loss of one target."""
     dtype, name, where = target.result.dtype, target.name, called(target.name)
+    if plan.operation.effect == "write" and target.spec.numel and _selects_nothing(target):
+        yield Hazard("not-found", "notice", f"Nothing is selected in {where}", "The edit changes none of its values.",
+                     (name,))  # fmt: skip
     if losses.overflow.count:
         yield _overflow(plan, dtype, name, losses)
     if losses.clamped.count:
         yield _hazard("overflow", "notice", f"{losses.clamped.count:,} past the range {_are_clamped(dtype, losses)}",
                       f"Values of {where} past what {dtype} holds get its end.", name, losses.clamped)  # fmt: skip
     if losses.underflow.count:
-        yield _hazard("underflow", "warning", f"Underflow: {losses.underflow.count:,} become 0",
+        yield _hazard("underflow", "warning", f"Underflow: {losses.underflow.count:,} become{'s' if losses.underflow.count == 1 else ''} 0",
                       f"{where_text(losses.underflow)} in {where}, too small for {dtype}.", name,
                       losses.underflow)  # fmt: skip
     if losses.truncated.count:
@@ -48,6 +51,10 @@ def loss_hazards(plan: Plan, target: Target, losses: Losses) -> Iterable[Hazard]
         yield _nonfinite(name, losses.nonfinite)
 
 
+def _selects_nothing(target: Target) -> bool:
+    return target.selected == 0 or not any(box.numel for box in target.boxes)
+
+
 def _truncation(dtype: str, name: str, loss: Loss) -> Hazard:
     s = "" if loss.count == 1 else "s"
     title = f"Truncation: {loss.count:,} value{s} {'is' if loss.count == 1 else 'are'} cut to {dtype}"
@@ -62,13 +69,13 @@ def _overflow(plan: Plan, dtype: str, name: str, losses: Losses) -> Hazard:
     loss = losses.overflow
     alternatives, labels = _ways_out(plan.edit, dtype, losses)
     if "int" in dtype or dtype == "bool":
-        return _hazard("overflow", "warning", f"Overflow: {loss.count:,} wrap around",
+        return _hazard("overflow", "warning", f"Overflow: {loss.count:,} {'wraps' if loss.count == 1 else 'wrap'} around",
                        f"{where_text(loss)} in {called(name)}, out of range for {dtype}.", name, loss,
                        alternatives, labels)  # fmt: skip
     becomes = " or ".join(sorted(losses.becomes, key=str.lower))
-    end = f"{dtype} ends at {_number(largest_finite(dtype))}."
-    largest = f"Largest {_number(losses.largest_overflow)}; {end}" if losses.largest_overflow else end
-    return _hazard("overflow", "warning", f"Overflow: {loss.count:,} become {becomes}",
+    largest = f"Largest {_number(losses.largest_overflow)}." if losses.largest_overflow else \
+        f"{dtype} ends at {_number(largest_finite(dtype))}."  # fmt: skip
+    return _hazard("overflow", "warning", f"Overflow: {loss.count:,} {'becomes' if loss.count == 1 else 'become'} {becomes}",
                    f"{where_text(loss)} in {called(name)}. {largest}", name, loss,
                    alternatives, labels)  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
@@ -30,6 +30,8 @@ from weightedit.ui.pieces import label
 from weightedit.ui.wheel import leave_wheel
 
 REGION, WHOLE, SEVERAL, PATTERN = "region", "whole", "several", "pattern"
+STRUCTURAL = ("restructure", "share")
+"""Effects of operations that change slots, and no values of theirs."""
 SHORT = ("number", "integer")
 """Types whose fields need half the form's width."""
 FIRST = "scale"
@@ -125,7 +127,8 @@ class Form(QWidget):
         self._grid.setColumnStretch(1, 1)
         column.addLayout(self._grid)
         column.addSpacing(6)
-        column.addWidget(label("Apply to", "section"))
+        self.target_label = label("Apply to", "section")
+        column.addWidget(self.target_label)
         column.addWidget(self.target)
         column.addSpacing(6)
         column.addWidget(self.leave)
@@ -202,6 +205,10 @@ class Form(QWidget):
             place = self.target.findData(SEVERAL)
         self.target.setCurrentIndex(place)
         self._target = place
+        # what changes slots and no values has no cells to apply to; only of several there is a choice
+        asks = operation is None or operation.effect not in STRUCTURAL or self.target.findData(SEVERAL) >= 0
+        for part in (self.target_label, self.target):
+            part.setVisible(asks)
 
     def _target_chosen(self, place: int) -> None:
         """Follow the choice; a pattern is given elsewhere, and what was chosen before stays."""
@@ -339,6 +346,14 @@ class Form(QWidget):
             (self.fields[0] if self.fields else self.operations).setFocus()
             if self.fields and isinstance(self.fields[0], TextField):
                 self.fields[0].edit.selectAll()
+
+    def focus_view(self) -> None:
+        """Go back to the field that was used last, or to the first one."""
+        used = cast("QWidget | None", self.focusWidget())  # PySide6 leaves None out
+        if used is not None and used.isVisible() and used.isEnabled():
+            used.setFocus()
+        else:
+            (self._asked[0] if self._asked else self.operations).setFocus()
 
     def take(self, edit: Edit) -> None:
         """Describe another edit, such as one that a hazard offers."""

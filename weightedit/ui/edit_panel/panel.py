@@ -15,14 +15,14 @@ from weightedit.core.errors import ConfirmationNeeded, EditRefused, HazardError
 from weightedit.core.hazards import Hazard
 from weightedit.core.labels import called
 from weightedit.core.labels import label as edit_label
-from weightedit.core.numbers import count_text, percent_text, shape_text
-from weightedit.core.preview import Preview
+from weightedit.core.numbers import count_text
 from weightedit.core.reduction import SliceView
 from weightedit.ui.actions.typing_keys import settle
-from weightedit.ui.edit_panel.form import REGION, Form, Request
+from weightedit.ui.edit_panel.form import REGION, STRUCTURAL, Form, Request
 from weightedit.ui.edit_panel.hazards_view import HazardsView, cost_text
 from weightedit.ui.edit_panel.preview_pane import PreviewPane
 from weightedit.ui.edit_panel.preview_work import Shown, make_preview
+from weightedit.ui.edit_panel.summary import summary
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.icons import icon
 from weightedit.ui.pieces import IconLabel, label, line, restyle
@@ -33,29 +33,6 @@ from weightedit.ui.tasks import TaskProgress, Tasks
 HEAD, FORM, HEIGHT, HEIGHT_3 = 40, 198, 252, 276
 PAUSE = 160
 """Milliseconds after the last change before the preview is computed."""
-
-
-def summary(preview: Preview, effect: str) -> str:
-    """Return what the edit does in one line: `9,204 of 393,216 values change, 2.34 %`."""
-    if any(hazard.level == "refusal" for hazard in preview.hazards):
-        return "cannot be applied"
-    before, after = preview.spec_before, preview.spec_after
-    if before is None or after is None or effect == "share":
-        return "; ".join(preview.lines)
-    slots = f"{len(preview.targets)} slot{'s' if len(preview.targets) > 1 else ''}"
-    if effect == "rebind" and before.device != after.device:
-        return f"{before.device} to {after.device}, moves {slots}"
-    if effect == "rebind":
-        what = f"{before.dtype} to {after.dtype}" if before.dtype != after.dtype else \
-            f"{shape_text(before.shape)} to {shape_text(after.shape)}"  # fmt: skip
-        return f"{what}, rebinds {slots}"
-    if effect != "write":
-        return f"changes {slots}, no value"
-    if not preview.changed:
-        return f"Nothing changes: 0 of {count_text(preview.total)} values"
-    share = percent_text(preview.changed, preview.total)
-    of = f" in {len(preview.targets)} tensors" if len(preview.targets) > 1 else ""
-    return f"{count_text(preview.changed)} of {count_text(preview.total)} values change{of}, {share}"
 
 
 class EditPanel(QFrame):
@@ -268,8 +245,11 @@ class EditPanel(QFrame):
 
     def _show_hazards(self, hazards: Sequence[Hazard], edit: Edit | None) -> None:
         operations = {} if self._document is None else self._document.operations
-        self.hazards.show_hazards(hazards, edit, operations, opened=self.form.name)
-        self._give_room(to_hazards=any(hazard.level == "refusal" for hazard in hazards))
+        operation = self.form.operation
+        structural = operation is not None and operation.effect in STRUCTURAL
+        hazards = self.form.leave.heard(hazards)
+        self.hazards.show_hazards(hazards, edit, operations, complete=not structural, opened=self.form.name)
+        self._give_room(any(hazard.level == "refusal" for hazard in hazards) or (structural and bool(hazards)))
         self.setFixedHeight(HEIGHT_3 if len(hazards) > 2 else HEIGHT)
 
     def _go(self, name: str, region: str) -> None:
@@ -326,6 +306,8 @@ class EditPanel(QFrame):
         if document is None or request is None or not self.apply_button.isEnabled():
             return
         accept = tuple({hazard.kind for hazard in self.hazards.hazards if hazard.level == "warning"})
+        if self.apply_button.hasFocus():
+            self.form.focus_view()  # a button that is off would leave the keys on whatever is next
         self._is_applying = True
         self._pause.stop()
         self._tasks.cancel_group(self._group)
@@ -394,7 +376,5 @@ class EditPanel(QFrame):
             QGuiApplication.clipboard().setText(text)
             self.status.emit("Copied as PyTorch.")
 
-        def failed(error: Exception) -> None:
-            self.status.emit(str(error))
-
-        self._tasks.start("Copying", work, on_result=done, on_error=failed, quiet=True)
+        self._tasks.start("Copying", work, on_result=done, on_error=lambda error: self.status.emit(str(error)),
+                          quiet=True)  # fmt: skip

@@ -119,6 +119,10 @@ class StorageChip(QWidget):
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.group)
 
 
+PADDING = 30
+"""Of the name of a view in the switch: names of several words must not read as one."""
+
+
 class Segments(QFrame):
     """A row of choices of which one is on.
 
@@ -185,7 +189,7 @@ class ViewSwitch(Segments):
     @property
     def full_width(self) -> int:
         """How wide all names are together."""
-        return sum(self.fontMetrics().horizontalAdvance(title) + 24 for title in self.buttons) + 12
+        return sum(self.fontMetrics().horizontalAdvance(title) + PADDING + 2 for title in self.buttons) + 12
 
     def set_compact(self, on: bool) -> None:
         """Show icons, or names."""
@@ -208,7 +212,7 @@ class ViewSwitch(Segments):
             button.setText(f" {title}" if self._is_compact else title)  # away from its icon
             button.setToolButtonStyle(style)
             with_icon = 20 if self._is_compact else 0
-            button.setFixedWidth(bold.horizontalAdvance(title) + 22 + with_icon if shows else 34)
+            button.setFixedWidth(bold.horizontalAdvance(title) + PADDING + with_icon if shows else 34)
 
 
 class Header(QFrame):
