@@ -351,6 +351,23 @@ def test_the_source_is_replaced_only_where_that_is_asked_for(command, tmp_path, 
     assert command == "convert" or raw(load_file(path)["scalar"]) == expected
 
 
+@pytest.mark.parametrize("command", ["apply", "convert"])
+def test_a_file_that_is_there_is_replaced_only_where_that_is_asked_for(command, tmp_path, capsys):
+    path = checkpoints.small_shapes_safetensors(tmp_path)
+    with weightedit.open(path) as document:
+        document.apply("scale", "scalar", factor=0.5)
+        document.recipe.save(tmp_path / "fix.json")
+    there = tmp_path / "there.safetensors"
+    there.write_bytes(b"precious")
+    arguments = [*([tmp_path / "fix.json"] if command == "apply" else []), path, there]
+    status, _, err = run_here(capsys, command, *arguments)
+    assert (status, there.read_bytes()) == (2, b"precious")
+    assert "there.safetensors exists" in err
+    assert "--overwrite" in err
+    status, _, err = run_here(capsys, command, *arguments, "--overwrite")
+    assert (status, "scalar" in load_file(there)) == (0, True), err
+
+
 def test_numbers_are_numbers_in_json_and_nothing_found_is_said(tmp_path, capsys):
     values = {"epoch": 3, "lr": 0.5, "best": True, "none": None, "name": "net", "loss": math.nan}
     torch.save({"w": torch.zeros(2), **values}, tmp_path / "a.pt")

@@ -135,7 +135,7 @@ def _commands() -> argparse.ArgumentParser:
 def _source_and_destination(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("source", metavar="SRC")
     parser.add_argument("destination", metavar="DST")
-    parser.add_argument("--overwrite", action="store_true", help="let DST be SRC, which is replaced")
+    parser.add_argument("--overwrite", action="store_true", help="replace DST where it exists, also SRC itself")
     parser.add_argument("--shared", choices=("copy", "alias"), help="what safetensors does with shared tensors")
     return parser
 

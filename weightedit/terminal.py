@@ -152,13 +152,16 @@ def convert(options: argparse.Namespace) -> int:
 
 
 def _check_destination(document: Document, options: argparse.Namespace) -> None:
-    """Refuse to write over the source, unless that was asked for."""
+    """Refuse to write over what is there, unless that was asked for."""
     destination = Path(options.destination)
     if options.overwrite or not destination.exists():
         return
     if any(destination.samefile(file.path) for file in document.files if Path(file.path).exists()):
         raise WeightEditError(f"{destination.name} is the source itself, which would be written over; give another "
                               "name, or add --overwrite to replace it.")  # fmt: skip
+    if not destination.is_dir():
+        raise WeightEditError(f"{destination.name} exists and would be written over; give another name, or add "
+                              "--overwrite to replace it.")  # fmt: skip
 
 
 def extract(options: argparse.Namespace) -> int:

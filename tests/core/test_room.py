@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import weightedit
-from weightedit import EditRefused
+from weightedit import ConfirmationNeeded, EditRefused
 
 HUGE: list[tuple[str, dict[str, Any]]] = [
     ("insert_rows", {"count": 10**12}),
@@ -48,3 +48,14 @@ def test_room_is_that_of_the_disk_of_the_spill(tmp_path: Path, monkeypatch: pyte
         monkeypatch.undo()
         doc.apply("repeat", "w", repeats=(500_000, 1))
         assert doc.tensors["w"].shape == (2_000_000, 5)
+
+
+@pytest.mark.parametrize(("operation", "arguments"), [
+    ("delete_rows", {"rows": "0:3"}), ("slice", {"region": "[3:3, :]"}), ("pad", {"pad": (0, -2)}),
+], ids=["delete_rows", "slice", "pad"])  # fmt: skip
+def test_emptying_a_tensor_is_asked_about(operation: str, arguments: dict[str, Any]):
+    with weightedit.open({"w": torch.ones(3, 2)}) as doc:
+        with pytest.raises(ConfirmationNeeded, match="w is empty afterwards"):
+            doc.apply(operation, "w", **arguments)
+        doc.apply(operation, "w", accept={"emptied"}, **arguments)
+        assert doc.read("w").numel() == 0

@@ -312,3 +312,13 @@ def test_a_restore_in_a_recipe(tmp_path):
         with pytest.raises(EditRefused, match="no snapshot 'first'"):
             recipe.apply(other)
         assert held_of(other) == before
+
+
+def test_a_restore_is_no_copy_between_slots(tmp_path):
+    """Tensors go back to what the snapshot holds of themselves, so nothing is said of another one's copy."""
+    torch.save({"emb": torch.rand(4, 3), "ln": torch.rand(3)}, tmp_path / "m.pt")
+    with weightedit.open(tmp_path / "m.pt") as doc:
+        doc.snapshot("s")
+        doc.apply("cast", "ln", dtype="bfloat16", accept="all")
+        doc.apply("insert_rows", "emb", count=2)
+        assert not [hazard.message for hazard in doc.preflight_restore("s") if "copy of" in hazard.title]

@@ -11,7 +11,7 @@ from torch import nn
 
 import weightedit
 from tests.operations import oracle
-from tests.torch_behaviour.saying import PLACES, applied, opened, said
+from tests.torch_behaviour.saying import PLACES, applied, offered, opened, said
 
 
 @pytest.mark.parametrize("where", PLACES)
@@ -140,3 +140,18 @@ def test_nothing_is_said_where_nothing_is_lost(where, tmp_path):
         assert doc.preflight("set", "w", values=torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)) == []
         assert doc.preflight("scale", "w", factor=0.5) == []
         assert doc.preflight("add", "i", value=3) == []
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_limits_crossed(where, tmp_path):
+    """A minimum above the maximum makes every value the maximum in torch; the editor asks and offers to swap them."""
+    values = torch.tensor([0.0, 1.0, 5.0, math.nan])
+    bare = values.clamp(min=3, max=2)
+    assert bare[:3].tolist() == [2, 2, 2]
+    with opened(where, tmp_path, {"w": values.clone()}) as doc:
+        hazard = said(doc, "limits-crossed", "warning", "clamp", "w", min=3, max=2)
+        assert hazard.count == 4
+        assert oracle.same_bits(applied(doc, hazard, "clamp", "w", min=3, max=2)["w"], bare)
+        offered(doc, hazard, "Clamp to 2 … 3")
+        assert oracle.same_bits(doc.read("w"), values.clamp(min=2, max=3))
+        assert not [one for one in doc.preflight("clamp", "w", min=2, max=2) if one.kind == "limits-crossed"]

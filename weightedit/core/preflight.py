@@ -9,6 +9,7 @@ from weightedit.core.checks.devices import device_hazards
 from weightedit.core.checks.flags import flag_hazards
 from weightedit.core.checks.live import live_hazards
 from weightedit.core.checks.losses import loss_hazards
+from weightedit.core.checks.outcomes import outcome_hazards
 from weightedit.core.checks.registration import registration_hazards
 from weightedit.core.checks.shapes import result_hazards
 from weightedit.core.checks.sharing import sharing_hazards
@@ -28,6 +29,7 @@ def structural_hazards(document: Document, plan: Plan) -> list[Hazard]:
         *plan.hazards,
         *result_hazards(plan),
         *sharing_hazards(plan, document.slots, document.storage_group),
+        *outcome_hazards(plan),
         *live_hazards(plan, document),
         *flag_hazards(plan),
         *registration_hazards(plan),

@@ -66,7 +66,8 @@ def plan_restore(document: Document, snapshot: Snapshot, targets: object, progre
         raise EditRefused([_nothing(snapshot, gone, len(kept))])
     for plan in plans:
         found = hazards_of(document, plan, progress)[0]
-        hazards += [replace(hazard, alternatives=(), labels=()) for hazard in found]
+        hazards += [replace(hazard, alternatives=(), labels=()) for hazard in found
+                    if hazard.kind != "alias"]  # the source is of the snapshot, not the slot of that name
     return Restoring(edit, tuple(plans), tuple(sorted_hazards(hazards)))
 
 

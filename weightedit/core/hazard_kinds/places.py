@@ -49,6 +49,8 @@ OWN = (
                "Refuses a name or pattern that matches nothing, with the nearest names; asks before a restore leaves "
                "out what was deleted; notes a pattern of what is left that leaves no target.",
                ("refusal", "warning", "notice")),
+    HazardKind("emptied", _OWN, "Nothing is left of a tensor", "",
+               "Asks before the last row, or every value, of a tensor goes.", ("warning",)),
     HazardKind("unsupported", _OWN, "What cannot be done here", "",
                "Refuses what a tensor, a document or a file format cannot do, and says why.", ("refusal",)),
     HazardKind("type-changes", _OWN, "A value of another kind", "",

@@ -55,6 +55,14 @@ False
 tensor([1.])
 """),
     HazardKind(
+        "limits-crossed", "Values and dtypes", "A minimum above the maximum",
+        "`clamp` with a minimum above the maximum sets every value to the maximum, and says nothing.",
+        "Asks, with both limits and how many values there are, and offers to swap them.",
+        ("warning",), """
+>>> torch.tensor([0.0, 1.0, 5.0]).clamp(min=3, max=2)
+tensor([2., 2., 2.])
+"""),
+    HazardKind(
         "non-finite", "Values and dtypes", "NaN and Inf spread",
         "Arithmetic with NaN or Inf gives NaN or Inf, and one such weight is in every output.",
         "Notes how many there are before and after. An operation that has no result for them, such as a singular value "
