@@ -536,3 +536,50 @@ def test_names_are_cut_at_their_dots(qtbot) -> None:
         assert name_that_fits(metrics, name, metrics.horizontalAdvance(part)) == part
     assert name_that_fits(metrics, name, 500) == name
     assert name_that_fits(metrics, "down_proj", 40).endswith("…")
+
+
+def test_what_the_edit_panel_left_blank_stays_blank_here(many):
+    """Rows come at the end where no index is given; the form of many takes its own default."""
+    work = many.window.workbench
+    many.window.show_tensor(many.window.current, "layers.1.attn.weight")
+    many.wait()
+    work.choose_operation("insert_rows")
+    form = work.edit_panel.form
+    seed = form.seed
+    assert seed.isVisible()
+    method = next(made for made in form.fields if made.declared.name == "method").combo
+    QTest.keyClicks(method, "zeros")
+    assert method.currentData() == "zeros"
+    assert not seed.isVisible(), "nothing in zeros is random"
+    place = next(at for at in range(form.target.count()) if form.target.itemText(at).startswith("Pattern"))
+    form.target.setCurrentIndex(place)
+    form.target.activated.emit(place)
+    many.wait()
+    page = many.page
+    assert page.form.fields[0].edit.text() == ""
+    assert page.form.wanted().arguments["index"] is None
+    assert page.footer.apply_button.isEnabled()
+    many.press(page.footer.apply_button)
+    assert tuple(many.document.read("layers.3.attn.weight").shape) == (7, 6)
+
+
+def test_what_goes_along_is_asked_where_a_tensor_is_tied_or_trained(many):
+    """An optimizer's state may start anew, for all the tensors at once; without one nothing is asked."""
+    assert many.start("*.up.*", "cast", dtype="float64").form.along.isHidden()
+    net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3))
+    optimizer = torch.optim.Adam(net.parameters())
+    net(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    many.window.documents.open_object(net, optimizer, "net")
+    many.qtbot.waitUntil(lambda: many.document.origin.optimizer is optimizer)
+    many.wait()
+    along = many.start("*.weight", "cast", dtype="float64").form.along
+    assert along.moments_choice.isVisible()
+    assert not along.tied_choice.isVisible()
+    QTest.keyClicks(along.moments_choice, "Starts")
+    along.moments_choice.activated.emit(along.moments_choice.currentIndex())
+    many.wait()
+    many.press(many.page.footer.apply_button)
+    assert net[0].weight.dtype == torch.float64
+    assert not optimizer.state.get(net[0].weight)
+    assert optimizer.state[net[0].bias]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from tests.ui.conftest import wait_ready
 
@@ -34,3 +35,30 @@ def test_ctrl_and_shift_pick_several_and_the_form_offers_them(qtbot, open_window
     click(0, NONE)
     qtbot.keyClick(view, Qt.Key.Key_Down, SHIFT)
     assert [name for _, name in view.selected_tensors()] == ["t0", "t1"]
+
+
+def test_everything_selected_counts_each_tensor_once(qtbot, open_window):
+    """Containers come with what is in them, which is then not named again in the request that history keeps."""
+    net = torch.nn.Sequential(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU()), torch.nn.Linear(2, 1))
+    window = open_window(real=True)
+    window.documents.open_object(net, None, "net")
+    wait_ready(qtbot, window)
+    qtbot.waitUntil(lambda: window.current is not None and not window.tasks.active, timeout=20_000)
+    view, form = window.tree.tree, window.workbench.edit_panel.form
+    view.expandAll()
+    view.setFocus()
+    qtbot.keyClick(view, Qt.Key.Key_A, CTRL)
+    names, count = view.selected_patterns(window.current)
+    assert (names, count) == (["0.*", "1.*"], len(net.state_dict()))
+    qtbot.waitUntil(lambda: form.target.findText("Selected (4)") >= 0)
+    window.workbench.choose_operation("scale")
+    QTest.keyClicks(form.fields[0].edit, "2")
+    form.target.setCurrentIndex(form.target.findText("Selected (4)"))
+    form.target.activated.emit(form.target.currentIndex())
+    panel = window.workbench.edit_panel
+    qtbot.waitUntil(panel.apply_button.isEnabled)
+    with qtbot.waitSignal(panel.applied):
+        QTest.mouseClick(panel.apply_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not window.tasks.active)
+    assert window.workbench.history.model.rows[0].where.startswith("4 tensors")
+    assert panel.isAncestorOf(QApplication.focusWidget()), "Space or Enter after it means nothing elsewhere"

@@ -27,6 +27,8 @@ ARGUMENTS = {
     "kaiming_uniform": ("a", "mode", "nonlinearity"), "kaiming_normal": ("a", "mode", "nonlinearity"),
 }  # fmt: skip
 """What each of torch.nn.init's functions takes."""
+USES = {method: names if method in ("constant", "dirac") else (*names, "seed") for method, names in ARGUMENTS.items()}
+"""The same with the seed, where something is random."""
 
 
 def _fresh(**given: Any) -> Fresh:
@@ -75,7 +77,7 @@ def code_of(spec: TensorSpec, given: Mapping[str, Any], like: str) -> str:
 
 
 @operation("write", title="Initialize", group="Initialize", locality="whole", random=True, prepare=_prepare,
-           label="{method}", uses={"method": ARGUMENTS},
+           label="{method}", uses={"method": USES},
            code=lambda spec, given: code_of(spec, given, "torch.empty_like({tensor}") + "{region}")  # fmt: skip
 def initialize(current: Tensor, method: Method = "kaiming_uniform", value: Number = 0, mean: Number = 0,
                std: Number = 1, a: Number | None = None, b: Number | None = None, gain: Number = 1,

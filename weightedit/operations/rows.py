@@ -12,7 +12,7 @@ from weightedit.core.place import Place, Survey
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
 from weightedit.operations import coding
-from weightedit.operations.initialize import ARGUMENTS, code_of
+from weightedit.operations.initialize import USES, code_of
 from weightedit.operations.refusing import dimension, refuse
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ def _insert_code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
     return f"torch.cat([{{current}}[{before}:{index}], {rows}, {{current}}[{before}{index}:]], {at})"
 
 
-_ARGUMENTS = {method: [name for name in names if name in ("value", "mean", "std", "a", "b")]
-              for method, names in ARGUMENTS.items()} | {"copy": ["row"]}  # fmt: skip
+_ARGUMENTS = {method: [name for name in names if name in ("value", "mean", "std", "a", "b", "seed")]
+              for method, names in USES.items()} | {"copy": ["row"]}  # fmt: skip
 
 
 def _insert_label(given: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from weightedit.core.document import Document
 from weightedit.core.edit import Edit
 from weightedit.core.operation import Operation
 from weightedit.ui.batch.pattern_field import PatternField, written
+from weightedit.ui.edit_panel.along_field import AlongField
 from weightedit.ui.edit_panel.choice_field import ChoiceField
 from weightedit.ui.edit_panel.field import Field
 from weightedit.ui.edit_panel.fields import NAMED, field_for
@@ -80,7 +81,7 @@ class BatchForm(QWidget):
         super().__init__(parent)
         self._document = document
         self.device = "cpu"
-        self.tied, self.moments = "all", "follow"
+        self.along = AlongField(beside=True)
         self.fields: list[Field] = []
         self.seed: SeedField | None = None
         self.operations = OperationChoice()
@@ -95,12 +96,14 @@ class BatchForm(QWidget):
         self._flow = FlowLayout(12, 8, self)
         self._flow.setContentsMargins(14, 10, 14, 10)
         self._region_part = _labelled("Region", self.region, REGION)
-        for part in (_labelled("Operation", self.operations, OPERATION), self._region_part, self.pattern):
+        for part in (_labelled("Operation", self.operations, OPERATION), self._region_part, self.pattern,
+                     self.along):  # fmt: skip
             self._flow.addWidget(part)
         self.operations.setCurrentIndex(max(self.operations.findData(FIRST), 0))
         self._make_fields()
         self.operations.currentIndexChanged.connect(self._operation_chosen)
         self.region.textChanged.connect(lambda _: self.changed.emit())
+        self.along.changed.connect(self.changed)
         self.pattern.changed.connect(self.retargeted)
         self.pattern.changed.connect(self.changed)
 
@@ -129,7 +132,7 @@ class BatchForm(QWidget):
         if self.seed is not None and edit.seed is not None:
             self.seed.set_value(edit.seed)
         self.region.setText(edit.region if isinstance(edit.region, str) else "")
-        self.tied, self.moments = edit.tied, edit.moments
+        self.along.set_answers(edit.tied, edit.moments)
         self.blockSignals(False)
         self.changed.emit()
 
@@ -138,7 +141,7 @@ class BatchForm(QWidget):
         self.pattern.edit.setText(written(targets))
 
     def _operation_chosen(self) -> None:
-        self.tied, self.moments = "all", "follow"
+        self.along.set_answers()
         self._make_fields()
         self.retargeted.emit()
         self.changed.emit()
@@ -162,6 +165,7 @@ class BatchForm(QWidget):
         self._region_part.setVisible(operation.takes_region)
         if not operation.takes_region:
             self.region.clear()
+        self.along.ask_about_many(self._document, operation)
         self._show_what_matters()
 
     def _field_changed(self) -> None:
@@ -200,4 +204,4 @@ class BatchForm(QWidget):
         arguments = {made.declared.name: made.value() for made in self.fields if made is not self.seed}
         seed = None if self.seed is None else self.seed.value()
         return Wanted(self.operation.name, self.pattern.targets, self.region.text().strip() or None, arguments,
-                      self.device, self.tied, self.moments, seed)  # fmt: skip
+                      self.device, self.along.tied, self.along.moments, seed)  # fmt: skip

@@ -160,8 +160,9 @@ class BatchPage(TabPage):
 
     @property
     def leave(self) -> tuple[str, ...]:
-        """What the edit leaves: whole numbers where a pattern names the tensors, and what is not ticked."""
-        first = left_at_first(self.form.operation) if self.form.pattern.names_patterns else ()
+        """What the edit leaves: whole numbers where several are meant, and what is not ticked."""
+        pattern = self.form.pattern
+        first = left_at_first(self.form.operation) if pattern.names_patterns or len(pattern.targets) > 1 else ()
         if first and self._included:  # a dtype cannot leave all but one: the others are named
             first = tuple(row.name for row in self.model.rows if is_whole(row) and row.name not in self._included)
         return tuple(dict.fromkeys((*first, *sorted(self._left))))
@@ -241,7 +242,8 @@ class BatchPage(TabPage):
             self.refresh_footer()
 
     def _planned(self, batch: Batch, measures: bool) -> None:
-        self.rest = batch.hazards
+        quiet = tuple(f"{one} leaves none" for one in left_at_first(self.form.operation))  # nobody asked for these
+        self.rest = [hazard for hazard in batch.hazards if not hazard.title.startswith(quiet)]
         self._left &= {name for row in batch.rows for name in row.names}
         word = "entry" if any(row.before is None for row in batch.rows) else "tensor"
         self.form.pattern.say_count(len(batch.rows), word)

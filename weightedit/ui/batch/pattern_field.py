@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QStringListModel, Qt, Signal
-from PySide6.QtWidgets import QCompleter, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCompleter, QLineEdit, QListView, QPushButton, QStyledItemDelegate, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import count_text
 from weightedit.ui.actions.action import plain
@@ -14,7 +14,7 @@ from weightedit.ui.pieces import label, restyle
 from weightedit.ui.theme import mono_font
 
 WIDTH = 300
-SHOWN = 12
+SHOWN = 6
 
 
 def written(targets: Sequence[str]) -> str:
@@ -72,6 +72,10 @@ class PatternField(QWidget):
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         completer.setMaxVisibleItems(SHOWN)
         self.edit.setCompleter(completer)
+        popup = QListView()
+        completer.setPopup(popup)
+        popup.setObjectName("completions")
+        popup.setItemDelegate(QStyledItemDelegate(popup))  # the completer's own knows no style
         self.note = ElidedLabel("", "caption")
         self.meant = QPushButton()
         self.meant.setProperty("kind", "link")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from weightedit.core.document import Document
 from weightedit.core.live.facts import has_state
@@ -30,16 +30,22 @@ class AlongField(QWidget):
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, beside: bool = False) -> None:
         super().__init__(parent)
         self.tied_label, self.tied_choice = self._choice("Tied slots", TIED)
         self.moments_label, self.moments_choice = self._choice("Optimizer state", MOMENTS)
         self.moments_choice.setToolTip("Moments are cut, padded, moved and cast as the tensor is, or dropped")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        for widget in (self.tied_label, self.tied_choice, self.moments_label, self.moments_choice):
-            column.addWidget(widget)
+        both = QHBoxLayout(self) if beside else QVBoxLayout(self)
+        both.setContentsMargins(0, 0, 0, 0)
+        both.setSpacing(12 if beside else 4)
+        for widgets in ((self.tied_label, self.tied_choice), (self.moments_label, self.moments_choice)):
+            column = QVBoxLayout()
+            column.setSpacing(4)
+            for widget in widgets:
+                column.addWidget(widget)
+            if beside:
+                column.addStretch(1)
+            both.addLayout(column)
         self.hide()
 
     def _choice(self, title: str, choices: dict[str, str]) -> tuple[QLabel, QComboBox]:
@@ -79,16 +85,26 @@ class AlongField(QWidget):
         rebinds = operation.effect == "rebind"
         others = _tied_to(document, slot) if rebinds else 0
         self.tied_label.setText("Tied slot" if others == 1 else f"{count_text(others)} tied slots")
-        keeps = (rebinds or bool(operation.moves)) and has_state(document, slot)
+        self._ask(others > 0, (rebinds or bool(operation.moves)) and has_state(document, slot))
+
+    def ask_about_many(self, document: Document, operation: Operation) -> None:
+        """Ask what an edit of any tensors of a document leaves open."""
+        rebinds = operation.effect == "rebind"
+        slots = document.slots[:MOST] if rebinds else []
+        self.tied_label.setText("Tied slots")
+        self._ask(len({id(slot.held) for slot in slots}) < len(slots),
+                  (rebinds or bool(operation.moves)) and document.origin.optimizer is not None)  # fmt: skip
+
+    def _ask(self, ties: bool, keeps: bool) -> None:
         for widget in (self.tied_label, self.tied_choice):
-            widget.setVisible(others > 0)
+            widget.setVisible(ties)
         for widget in (self.moments_label, self.moments_choice):
             widget.setVisible(keeps)
-        if not others:
+        if not ties:
             self.tied_choice.setCurrentIndex(0)
         if not keeps:
             self.moments_choice.setCurrentIndex(0)
-        self.setVisible(others > 0 or keeps)
+        self.setVisible(ties or keeps)
 
 
 def _tied_to(document: Document, slot: Slot) -> int:

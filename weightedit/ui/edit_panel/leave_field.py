@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from weightedit.core.errors import EditRefused
+from weightedit.core.hazards import Hazard
 from weightedit.core.leaving import Left
 from weightedit.ui.flow import FlowLayout
 from weightedit.ui.icons import icon
@@ -18,6 +19,7 @@ from weightedit.ui.theme import mono_font
 READY = {"*norm*": "*norm*", "dtype:integer": "integer buffers", "dtype:bool": "bool buffers"}
 """The patterns that are offered ready, and what their chips say."""
 TITLE = "Keep as they are"
+STAYS = "{} stays as it is; press to take it out"
 
 
 def read_patterns(text: str) -> list[str]:
@@ -109,6 +111,25 @@ class LeaveField(QWidget):
         """Return what is wrong with what is being typed, or nothing."""
         return next(filter(None, map(pattern_problem, read_patterns(self.edit.text()))), "")
 
+    def heard(self, hazards: Sequence[Hazard]) -> list[Hazard]:
+        """Mark the chips of patterns that leave nothing, and return the hazards that are not about a ready dtype.
+
+        Those are turned on for whatever numbers there may be, so that there are none is nothing to know.
+        """
+        missing: dict[str, str] = {}
+        for hazard in hazards if self.isVisible() else ():
+            words = [f"{pattern} leaves none" if hazard.level == "notice" else f"Nothing is called {pattern}, "
+                     for pattern in self.patterns()]  # fmt: skip
+            found = [pattern for pattern, said in zip(self.patterns(), words, strict=True)
+                     if hazard.kind == "not-found" and hazard.title.startswith(said)]  # fmt: skip
+            missing |= dict.fromkeys(found, hazard.title)
+        for pattern, chip in self.typed.items():
+            restyle(chip, "wrong", "true" if pattern in missing else "false")
+            chip.setToolTip(missing.get(pattern) or STAYS.format(pattern))
+            chip.setAccessibleDescription(missing.get(pattern, ""))
+        quiet = [title for pattern, title in missing.items() if pattern in self.ready and pattern.startswith("dtype:")]
+        return [hazard for hazard in hazards if hazard.title not in quiet]
+
     def set_patterns(self, patterns: Iterable[str]) -> None:
         """Show what is left, without saying that it changed."""
         wanted = list(dict.fromkeys(patterns))
@@ -163,7 +184,7 @@ class LeaveField(QWidget):
         chip.setIcon(icon("close", 12))
         chip.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         chip.setAutoDefault(False)
-        chip.setToolTip(f"{pattern} stays as it is; press to take it out")
+        chip.setToolTip(STAYS.format(pattern))
         chip.setAccessibleName(f"Do not keep {pattern}")
         chip.clicked.connect(lambda _=False: self._take_out(pattern))
         self.typed[pattern] = chip
