@@ -401,3 +401,23 @@ def test_an_edit_of_one_tensor_leaves_nothing_of_it(bench: Bench) -> None:
     bench.fill_form("cast", "int32")
     assert bench.panel.form.request().leave == ()
     assert bench.panel.form.request().targets == ("a.steps",)
+
+
+def test_a_pattern_to_keep_that_matches_nothing_is_marked(bench: Bench) -> None:
+    """Its chip says what is wrong; the ready chips say nothing where no tensor is of their kind."""
+    bench.open("w")
+    form, leave = bench.panel.form, bench.panel.form.leave
+    form.set_selected(("w", "wide"), 2)
+    bench.fill_form("scale", "2")
+    form.target.setCurrentIndex(form.target.findData("several"))
+    form.target.activated.emit(form.target.currentIndex())
+    bench.wait()
+    assert not [one for one in bench.panel.hazards.hazards if one.kind == "not-found"]
+    bench.type(leave.edit, "many,", enter=True)
+    assert leave.typed["many"].toolTip() == "many leaves none of the targets"
+    bench.type(leave.edit, "mnay", enter=True)
+    assert leave.typed["mnay"].property("wrong") == "true"
+    assert "Nothing is called mnay" in leave.typed["mnay"].toolTip()
+    assert not bench.panel.apply_button.isEnabled()
+    bench.press(leave.typed["mnay"])
+    assert bench.panel.apply_button.isEnabled()
