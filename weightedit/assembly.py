@@ -96,12 +96,17 @@ def _walked(source: Any, optimizer: Any) -> Inventory:
 
     if not is_live(source):
         raise CheckpointError(
-            f"A {type(source).__name__} cannot be opened; give a path, a module, or a dict or list of tensors."
+            f"{_one(source)} cannot be opened; give a path, a module, or a dict or list of tensors."
         )
     inventory = LiveObjects().walk(source)
     if optimizer is not None:
         check_optimizer(optimizer, inventory.slots, type(source).__name__)
     return inventory
+
+
+def _one(source: Any) -> str:
+    name = type(source).__name__
+    return f"{'An' if name[0].lower() in 'aeiou' else 'A'} {name}"
 
 
 def _open_live(source: Any, optimizer: Any, spill: Spill | None, remembers: bool) -> Document:

@@ -181,7 +181,8 @@ def test_a_region_wholly_outside_offers_nothing(region):
     with weightedit.open({"w": torch.zeros(10, 20)}) as doc:
         if region == "[10:]":
             assert torch.zeros(10, 20)[10:].numel() == 0
-            assert not doc.preflight("fill", "w", value=1, region=region)
+            [notice] = doc.preflight("fill", "w", value=1, region=region)
+            assert (notice.level, notice.title) == ("notice", "Nothing is selected in w")
             return
         assert not refused(doc, "fill", "w", value=1, region=region, kind="out-of-range").alternatives
 

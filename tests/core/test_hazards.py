@@ -54,7 +54,7 @@ def expect_asked(doc: Document, kind: str, *edit: Any, **arguments: Any) -> Haza
     before = {name: oracle.bits(doc.read(name)) for name in doc.tensors}
     hazard = only(doc.preflight(*edit, **arguments), kind)
     assert hazard.level == "warning"
-    for accept in ((), {"something-else"}):
+    for accept in ((), {"values-dropped"}):
         with pytest.raises(ConfirmationNeeded) as caught:
             doc.apply(*edit, accept=accept, **arguments)
         assert hazard in caught.value.hazards

@@ -13,6 +13,7 @@ from weightedit.core.dtypes import DTYPES, dtype_named
 from weightedit.core.edit import TENSORS, TensorName, TensorValue
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
+from weightedit.core.info import TensorInfo
 from weightedit.core.operation import REQUIRED, Operation, Parameter
 from weightedit.core.spill import Spill
 
@@ -75,6 +76,9 @@ def _tensor(what: str, value: Any, spill: Spill) -> Any:
         return TensorName(value)
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str | Path) and isinstance(value[1], str):
         return TensorName(value[1], str(value[0]))
+    if isinstance(value, TensorInfo | Mapping):
+        raise _refused(f"{what} is a {type(value).__name__}, which has no values",
+                       'Give doc.read("name"), a name of this document, or ("file", "name").')  # fmt: skip
     return tensor_value(value, spill, what)
 
 

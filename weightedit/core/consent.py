@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 
 from weightedit.core.errors import ConfirmationNeeded, EditRefused
 from weightedit.core.hazards import Hazard, refusal
@@ -12,12 +13,20 @@ from weightedit.core.history import Step
 def changed_elsewhere(step: Step, what: str) -> Hazard:
     """Return the warning that undo or redo would write over what other code wrote."""
     names = tuple(sorted(step.names))
-    return Hazard("changed-elsewhere", "warning", f"{', '.join(names)} was changed elsewhere since this edit",
+    verb = "was" if len(names) == 1 else "were"
+    return Hazard("changed-elsewhere", "warning", f"{', '.join(names)} {verb} changed elsewhere since this edit",
                   f"{what}, and what other code wrote is lost.", names, len(names))  # fmt: skip
 
 
 def check_hazards(hazards: Sequence[Hazard], accept: Collection[str] | str) -> tuple[str, ...]:
     """Raise what the hazards ask for; returns the kinds of warnings that were accepted."""
+    from weightedit.core.hazard_kinds import KINDS
+
+    unknown = [kind for kind in ([accept] if isinstance(accept, str) else accept) if kind not in KINDS and kind != "all"]
+    if unknown:
+        near = get_close_matches(str(unknown[0]), KINDS, 1, 0.0)
+        raise EditRefused([refusal("argument", f"There is no kind of hazard {unknown[0]!r} to accept",
+                                   f"Did you mean {near[0]!r}?")])  # fmt: skip
     if any(hazard.level == "refusal" for hazard in hazards):
         raise EditRefused(hazards)
     kinds = tuple(dict.fromkeys(hazard.kind for hazard in hazards if hazard.level == "warning"))

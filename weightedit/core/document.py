@@ -59,6 +59,10 @@ class Document(Snapshotting, Announcing):
         self._others: dict[str, Document] = {}
         self._lock = threading.RLock()
 
+    def __repr__(self) -> str:
+        edits = self.history.position
+        return f"{super().__repr__()[:-1]}, {edits:,} edit{'' if edits == 1 else 's'}>"
+
     @property
     def is_modified(self) -> bool:
         """Whether the history position is not the saved point."""
@@ -69,7 +73,7 @@ class Document(Snapshotting, Announcing):
         """Bytes a pass reads at once within the memory budget."""
         return max(64 << 10, min(4 << 20, self.memory // 32))
 
-    def preflight(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu", tied: str = "all",
+    def preflight(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu", tied: str = "all",
                   moments: str = "follow", leave: Any = (), seed: int | None = None, progress: Report | None = None,
                   cancel: CancelFlag | None = None, **arguments: Any) -> list[Hazard]:  # fmt: skip
         """Return what the edit would do silently, refusals first; nothing is changed.
@@ -85,7 +89,7 @@ class Document(Snapshotting, Announcing):
         except EditRefused as error:
             return list(error.hazards)
 
-    def preview(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu", tied: str = "all",
+    def preview(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu", tied: str = "all",
                 moments: str = "follow", leave: Any = (), seed: int | None = None, look_at: str | None = None,
                 progress: Report | None = None, cancel: CancelFlag | None = None,
                 **arguments: Any) -> Preview:  # fmt: skip
@@ -104,7 +108,7 @@ class Document(Snapshotting, Announcing):
                                    moments=moments, leave=leave, seed=seed)  # fmt: skip
         return preview_of(self, declared, edit, Progress(progress, cancel), look_at)
 
-    def preview_batch(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu",
+    def preview_batch(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu",
                       tied: str = "all", moments: str = "follow", leave: Any = (), seed: int | None = None,
                       progress: Report | None = None, cancel: CancelFlag | None = None,
                       **arguments: Any) -> Batch:  # fmt: skip
@@ -125,7 +129,7 @@ class Document(Snapshotting, Announcing):
                                    moments=moments, leave=leave, seed=seed)  # fmt: skip
         return batch_of(self, declared, edit, Progress(progress, cancel))
 
-    def apply(self, operation: str, targets: Any, *, region: Any = None, device: str = "cpu", tied: str = "all",
+    def apply(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu", tied: str = "all",
               moments: str = "follow", leave: Any = (), seed: int | None = None,
               accept: Collection[str] | str = (), progress: Report | None = None,
               cancel: CancelFlag | None = None, **arguments: Any) -> Edit:  # fmt: skip
@@ -134,7 +138,8 @@ class Document(Snapshotting, Announcing):
         Parameters
         ----------
         operation
-            Its name, such as `scale`.
+            Its name, such as `scale`; or a whole `Edit` and nothing else, such as an alternative of a hazard:
+            `doc.apply(hazard.alternatives[0])`.
         targets
             A name, a path, a pattern (`layers.*`, `re:…`) or a list of them.
         region
@@ -156,7 +161,7 @@ class Document(Snapshotting, Announcing):
         progress, cancel
             Called with (label, done, total); checked between pieces.
         **arguments
-            Of the operation.
+            Of the operation. A tensor is given as values, as a name in this document, or as (file, name).
 
         Returns
         -------

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from weightedit.core.document import Document
 
 
-def make_edit(document: Document, operation: str, targets: Any, arguments: Mapping[str, Any], *, region: Any = None,
+def make_edit(document: Document, operation: str | Edit, targets: Any, arguments: Mapping[str, Any], *, region: Any = None,
               device: str = "cpu", tied: str = "all", moments: str = "follow", leave: Any = (),
               seed: int | None = None) -> tuple[Operation, Edit]:  # fmt: skip
     """Return the declared operation and the record of its use.
@@ -51,6 +51,11 @@ def make_edit(document: Document, operation: str, targets: Any, arguments: Mappi
     EditRefused
         If something in it is unknown or of the wrong kind.
     """
+    if isinstance(operation, Edit):
+        if targets or arguments or region is not None or leave:
+            raise EditRefused([refusal("argument", "A whole edit takes no targets, region or arguments",
+                                       "It has them; change them with dataclasses.replace.")])  # fmt: skip
+        return document.operations[operation.operation], operation
     declared = document.operations.get(operation)
     if declared is None:
         known = ", ".join(get_close_matches(str(operation), document.operations, 5, 0.0))

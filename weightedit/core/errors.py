@@ -64,7 +64,12 @@ class HazardError(WeightEditError):
 
     def __init__(self, hazards: Sequence[Hazard]) -> None:
         self.hazards: tuple[Hazard, ...] = tuple(hazards)
-        super().__init__(" ".join(hazard.message for hazard in self.hazards))
+        super().__init__(" ".join(f"{hazard.message}{_ways(hazard)}" for hazard in self.hazards))
+
+
+def _ways(hazard: Hazard) -> str:
+    """Return what would do instead, as the links of its card say it."""
+    return f" What would do: {'; '.join(hazard.labels)}." if hazard.labels and hazard.level != "notice" else ""
 
 
 class EditRefused(HazardError):

@@ -75,6 +75,11 @@ class TensorsView(Mapping[Any, TensorInfo]):
             slot.name, slot.path, spec.kind, spec.shape, spec.stride, spec.offset, spec.dtype, spec.encoding,
             spec.device, spec.requires_grad, group, spec.numel, spec.nbytes, slot.is_modified)  # fmt: skip
 
+    def __repr__(self) -> str:
+        names = [slot.name for slot in self._document.slots[:4]]
+        more = ", …" if len(self) > 4 else ""
+        return f"<{len(self):,} tensor{'' if len(self) == 1 else 's'} of {self._document.title}: {', '.join(names)}{more}>"
+
     def __iter__(self) -> Iterator[str]:
         return (slot.name for slot in self._document.slots)
 

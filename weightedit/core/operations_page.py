@@ -30,9 +30,11 @@ _EXAMPLE = {
     "values": "1.0", "operand": "0.5", "tensor": '"other.weight"', "tensors": '["other.weight"]',
     "plain": '"text"', "expression": '"w * 2"', "device": '"cuda:0"',
 }  # fmt: skip
+_ROWS = '"3, 5:8"'
 _TYPE = {
+    "tensor": 'name, or `("file", "name")`, or values',
     "operand": "number or tensor", "tensors": "list of tensors", "integers": "whole numbers", "integer": "whole number",
-    "values": "number, list, array or tensor", "plain": "plain value", "expression": "formula",
+    "values": 'number, list, array, tensor, name, or `("file", "name")`', "plain": "plain value", "expression": "formula",
 }  # fmt: skip
 
 
@@ -103,7 +105,12 @@ def _split(doc: str) -> tuple[str, list[str]]:
     text = inspect.cleandoc(doc)
     sections = re.split(r"^([A-Z][A-Za-z ]+)\n-{3,}$", text, flags=re.MULTILINE)
     named = dict(zip(sections[1::2], sections[2::2], strict=True))
-    references = [line.strip() for line in named.get("References", "").splitlines() if line.strip()]
+    references: list[str] = []
+    for line in (line.strip() for line in named.get("References", "").splitlines() if line.strip()):
+        if references and references[-1].endswith(","):  # a reference that goes on in the next line
+            references[-1] += f" {line}"
+        else:
+            references.append(line)
     notes = named.get("Notes", "").strip()
     return "\n\n".join(part for part in (sections[0].strip(), notes) if part), references
 
@@ -126,7 +133,8 @@ def _cell(text: str) -> str:
 def _needed(one: Operation) -> dict[str, str]:
     """Return the arguments of an example as code: those without a default, else the first."""
     wanted = [found for found in one.parameters if found.default is REQUIRED] or list(one.parameters[:1])
-    return {found.name: json.dumps(found.choices[0]) if found.choices else _EXAMPLE[found.type] for found in wanted}
+    return {found.name: json.dumps(found.choices[0]) if found.choices else
+            _ROWS if found.name == "rows" and found.type == "text" else _EXAMPLE[found.type] for found in wanted}
 
 
 def _target(one: Operation) -> str:

@@ -126,8 +126,17 @@ class Reader:
         """Return the name of the tensor at a name or path; raises `EditRefused` where there is none."""
         return self._slot_for_reading(key).name
 
+    def __repr__(self) -> str:
+        count = len(self.slots)
+        return f"<Document {self.title}: {count:,} tensor{'' if count == 1 else 's'}>"
+
     def _slot_for_reading(self, key: object) -> Slot:
         found = self.find(key)
+        if found is None and not isinstance(key, str | tuple):
+            found = next((slot for slot in self.slots if self.is_live and slot.held.described.live is key), None)
+            if found is None:
+                raise EditRefused([refusal("not-found", f"No tensor of the document is this {type(key).__name__}",
+                                           "Give a name, a pattern or a path.")])  # fmt: skip
         if found is None:
             raise EditRefused([missing(self, str(key))])
         return found

@@ -76,6 +76,10 @@ class Snapshot:
     left_out: tuple[str, ...] = ()
     _by_name: dict[str, Kept] = field(init=False)
 
+    def __repr__(self) -> str:
+        count = len(self.slots)
+        return f"<Snapshot {self.name}: {count:,} tensor{'' if count == 1 else 's'}>"
+
     def __post_init__(self) -> None:
         self._by_name = {kept.name: kept for kept in self.tensors}
 

@@ -31,9 +31,9 @@ def loss_hazards(plan: Plan, target: Target, losses: Losses) -> Iterable[Hazard]
         yield _hazard("overflow", "notice", f"{losses.clamped.count:,} past the range {_are_clamped(dtype, losses)}",
                       f"Values of {where} past what {dtype} holds get its end.", name, losses.clamped)  # fmt: skip
     if losses.underflow.count:
-        yield _hazard("underflow", "warning", f"Underflow: {losses.underflow.count:,} become{'s' if losses.underflow.count == 1 else ''} 0",
-                      f"{where_text(losses.underflow)} in {where}, too small for {dtype}.", name,
-                      losses.underflow)  # fmt: skip
+        lost = losses.underflow
+        yield _hazard("underflow", "warning", f"Underflow: {lost.count:,} {_verb('become', lost)} 0",
+                      f"{where_text(lost)} in {where}, too small for {dtype}.", name, lost)  # fmt: skip
     if losses.truncated.count:
         yield _truncation(dtype, name, losses.truncated)
     if losses.imaginary.count:
@@ -49,6 +49,10 @@ def loss_hazards(plan: Plan, target: Target, losses: Losses) -> Iterable[Hazard]
                       detail, name, losses.rounded)  # fmt: skip
     if losses.nonfinite.count:
         yield _nonfinite(name, losses.nonfinite)
+
+
+def _verb(word: str, loss: Loss) -> str:
+    return f"{word}s" if loss.count == 1 else word
 
 
 def _selects_nothing(target: Target) -> bool:
@@ -69,13 +73,13 @@ def _overflow(plan: Plan, dtype: str, name: str, losses: Losses) -> Hazard:
     loss = losses.overflow
     alternatives, labels = _ways_out(plan.edit, dtype, losses)
     if "int" in dtype or dtype == "bool":
-        return _hazard("overflow", "warning", f"Overflow: {loss.count:,} {'wraps' if loss.count == 1 else 'wrap'} around",
+        return _hazard("overflow", "warning", f"Overflow: {loss.count:,} {_verb('wrap', loss)} around",
                        f"{where_text(loss)} in {called(name)}, out of range for {dtype}.", name, loss,
                        alternatives, labels)  # fmt: skip
     becomes = " or ".join(sorted(losses.becomes, key=str.lower))
     largest = f"Largest {_number(losses.largest_overflow)}." if losses.largest_overflow else \
         f"{dtype} ends at {_number(largest_finite(dtype))}."  # fmt: skip
-    return _hazard("overflow", "warning", f"Overflow: {loss.count:,} {'becomes' if loss.count == 1 else 'become'} {becomes}",
+    return _hazard("overflow", "warning", f"Overflow: {loss.count:,} {_verb('become', loss)} {becomes}",
                    f"{where_text(loss)} in {called(name)}. {largest}", name, loss,
                    alternatives, labels)  # fmt: skip
 
