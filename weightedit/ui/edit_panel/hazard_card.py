@@ -114,6 +114,10 @@ class HazardCard(Notice):
         self._flow.setContentsMargins(0, 0, 0, 0)
         self.column.addWidget(self._row)
         self._row.hide()
+        self.column.setSpacing(2)
+        outer = self.layout()
+        if outer is not None:  # the column is low: what comes after is to be seen too
+            outer.setContentsMargins(8, 6, 6, 6)
         self.setMinimumWidth(10)
         self.setAccessibleName(f"{group.level}: {group.title}")
         self.listed: QWidget | None = None
@@ -133,9 +137,6 @@ class HazardCard(Notice):
         row.addWidget(self.title, 1)
         row.addWidget(why, 0, Qt.AlignmentFlag.AlignTop)
         self.column.insertLayout(0, row)
-        outer = self.layout()
-        if outer is not None:
-            outer.setContentsMargins(8, 8, 6, 8)
 
     def fold(self) -> FoldedLine:
         """Leave all but the title to who asks for it; returns the line that stands in its place until then."""
@@ -226,8 +227,8 @@ class FoldedLine(QWidget):
     def __init__(self, group: HazardGroup) -> None:
         super().__init__()
         row = QHBoxLayout(self)
-        row.setContentsMargins(8, 0, 0, 0)
-        row.setSpacing(6)
+        row.setContentsMargins(4, 0, 0, 0)
+        row.setSpacing(5)
         row.addWidget(IconLabel(LEVELS[group.level][0], 14, LEVELS[group.level][1]))
         self.title = ElidedLabel(short_title(group), "")
         self.title.setToolTip(f"{group.title}. {group.detail}".strip())
