@@ -260,3 +260,22 @@ def test_history_says_all_that_replaces_what_is_not_finite(qtbot, window):
     QTest.keyClick(form.fields[1].edit, Qt.Key.Key_Return, CTRL)
     settle(qtbot, window)
     assert window.current.document.history.steps[-1].label == "replace_nonfinite NaN by 0, +Inf by 7"
+
+
+def test_notes_under_two_fields_do_not_widen_the_form(qtbot, window):
+    """What is stored of a number takes more lines, not more width; a choice that does not fit ends in dots."""
+    show(qtbot, window, "model.a")
+    choose(qtbot, window, "clamp")
+    form = window.workbench.edit_panel.form
+    for made, text in zip(form.fields, ("-0.02", "0.02"), strict=True):
+        made.edit.setText(text)
+    settle(qtbot, window)
+    assert form.fields[0].note.text() == "Stored as -0.019999999552965164 in float32"
+    inner = form.area.widget()
+    assert inner.width() <= form.area.viewport().width()
+    edges = [made.mapTo(inner, made.rect().topRight()).x() for made in form.fields]
+    assert max(edges) <= form.area.viewport().width()
+    form.target.addItem("a choice of far too many words to be read in one line of the form")
+    form.target.setCurrentIndex(form.target.count() - 1)
+    assert form.target.shown_text.endswith("…")
+    assert inner.width() <= form.area.viewport().width()

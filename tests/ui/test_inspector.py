@@ -138,3 +138,15 @@ def test_numbers_have_room_or_an_ellipsis(bench: Bench) -> None:
     cell.resize(20, 16)
     assert cell.is_cut
     cell.grab()
+
+
+def test_a_quantized_tensor_has_no_statistics_to_wait_for(qtbot: QtBot, tmp_path: Path) -> None:
+    """What is never worked out says so by an en dash, not by the dots of something on its way."""
+    with pytest.warns(UserWarning, match="quantiz"):
+        values = torch.quantize_per_tensor(torch.randn(3, 4), 0.1, 0, torch.qint8)
+    with bench_on(qtbot, tmp_path / "q.pt", {"q": values}) as bench:
+        bench.open("q")
+        shown = {label.text() for label in bench.workbench.inspector.statistics.values.values()}
+        assert shown == {"–"}
+        texts = [label.text() for label in bench.page.findChildren(QLabel)]
+        assert "Quantized values are not shown" in texts

@@ -65,10 +65,11 @@ class BreakingLabel(QLabel):
             self.setProperty("role", role)
 
     def setText(self, text: str) -> None:
-        """Show a text; a zero-width space after each character of a long word lets it break there."""
+        """Show a text; a long word begins a line, and a zero-width space after each character lets it break there."""
         self._plain = text
         self.setAccessibleName(text)
-        super().setText(re.sub(rf"\S{{{LONG + 1},}}", lambda found: "\u200b".join(found[0]), text))
+        broken = re.sub(rf"\S{{{LONG + 1},}}", lambda found: "\u200b".join(found[0]), text)
+        super().setText(re.sub(r" (?=\S\u200b)", "\n", broken))
 
     def text(self) -> str:
         """Return the text as it was given."""
