@@ -22,7 +22,8 @@ def check_hazards(hazards: Sequence[Hazard], accept: Collection[str] | str) -> t
     """Raise what the hazards ask for; returns the kinds of warnings that were accepted."""
     from weightedit.core.hazard_kinds import KINDS
 
-    unknown = [kind for kind in ([accept] if isinstance(accept, str) else accept) if kind not in KINDS and kind != "all"]
+    given = [accept] if isinstance(accept, str) else accept
+    unknown = [kind for kind in given if kind not in KINDS and kind != "all"]
     if unknown:
         near = get_close_matches(str(unknown[0]), KINDS, 1, 0.0)
         raise EditRefused([refusal("argument", f"There is no kind of hazard {unknown[0]!r} to accept",

@@ -73,9 +73,10 @@ class Document(Snapshotting, Announcing):
         """Bytes a pass reads at once within the memory budget."""
         return max(64 << 10, min(4 << 20, self.memory // 32))
 
-    def preflight(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu", tied: str = "all",
-                  moments: str = "follow", leave: Any = (), seed: int | None = None, progress: Report | None = None,
-                  cancel: CancelFlag | None = None, **arguments: Any) -> list[Hazard]:  # fmt: skip
+    def preflight(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu",
+                  tied: str = "all", moments: str = "follow", leave: Any = (), seed: int | None = None,
+                  progress: Report | None = None, cancel: CancelFlag | None = None,
+                  **arguments: Any) -> list[Hazard]:  # fmt: skip
         """Return what the edit would do silently, refusals first; nothing is changed.
 
         Parameters are those of `apply`. A refusal is returned, not raised.
@@ -89,8 +90,8 @@ class Document(Snapshotting, Announcing):
         except EditRefused as error:
             return list(error.hazards)
 
-    def preview(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu", tied: str = "all",
-                moments: str = "follow", leave: Any = (), seed: int | None = None, look_at: str | None = None,
+    def preview(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu",
+                tied: str = "all", moments: str = "follow", leave: Any = (), seed: int | None = None, look_at: str | None = None,
                 progress: Report | None = None, cancel: CancelFlag | None = None,
                 **arguments: Any) -> Preview:  # fmt: skip
         """Return what the edit would do, with one target readable before and after; nothing is changed.
@@ -129,8 +130,8 @@ class Document(Snapshotting, Announcing):
                                    moments=moments, leave=leave, seed=seed)  # fmt: skip
         return batch_of(self, declared, edit, Progress(progress, cancel))
 
-    def apply(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu", tied: str = "all",
-              moments: str = "follow", leave: Any = (), seed: int | None = None,
+    def apply(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu",
+              tied: str = "all", moments: str = "follow", leave: Any = (), seed: int | None = None,
               accept: Collection[str] | str = (), progress: Report | None = None,
               cancel: CancelFlag | None = None, **arguments: Any) -> Edit:  # fmt: skip
         """Apply an operation as one undo step, all or nothing.
