@@ -24,8 +24,10 @@ def name_that_fits(metrics: QFontMetrics, name: str, room: int) -> str:
 class ElidedLabel(QLabel):
     """One line of plain text; what does not fit ends in …, and the whole is the tooltip then."""
 
-    def __init__(self, text: str = "", role: str = "", parent: QWidget | None = None) -> None:
+    def __init__(self, text: str = "", role: str = "", parent: QWidget | None = None, *,
+                 cut: Qt.TextElideMode = Qt.TextElideMode.ElideRight) -> None:  # fmt: skip
         super().__init__(parent)
+        self._cut = cut
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setText(text)
         if role:
@@ -48,7 +50,7 @@ class ElidedLabel(QLabel):
         rect = self.contentsRect()
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
-        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, rect.width())
+        text = self.fontMetrics().elidedText(self.text(), self._cut, rect.width())
         painter.drawText(rect, self.alignment() | Qt.TextFlag.TextSingleLine, text)
 
 

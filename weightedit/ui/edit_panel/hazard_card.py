@@ -230,7 +230,8 @@ class FoldedLine(QWidget):
         row.setContentsMargins(4, 0, 0, 0)
         row.setSpacing(5)
         row.addWidget(IconLabel(LEVELS[group.level][0], 14, LEVELS[group.level][1]))
-        self.title = ElidedLabel(short_title(group), "")
+        number = Qt.TextElideMode.ElideMiddle if group.count else Qt.TextElideMode.ElideRight
+        self.title = ElidedLabel(short_title(group), cut=number)  # the number at its end is what counts
         self.title.setToolTip(f"{group.title}. {group.detail}".strip())
         row.addWidget(self.title, 1)
         self.show_link = Link("Show")
