@@ -112,7 +112,7 @@ class TestLive:
             assert not torch.equal(forward(model), want)
             [alias] = doc.preflight("tie", names[-1], to=names[0])
             assert alias.count == original.numel()
-            doc.apply("tie", names[-1], to=names[0])
+            doc.apply("tie", names[-1], to=names[0], accept="all")
             assert objects(model, names) == {id(original)}
             assert oracle.same_bits(forward(model), want)
             doc.go_to(0)
@@ -139,7 +139,7 @@ class TestLive:
             assert len(listed) == len(before) + 1
             train()
             assert not torch.equal(parameter(model, names[0]), parameter(model, names[-1])), "each learns for itself"
-            doc.apply("tie", names[-1], to=names[0])
+            doc.apply("tie", names[-1], to=names[0], accept="all")
             assert len(steps.param_groups[0]["params"]) == len(before)
             was = parameter(model, names[0]).detach().clone()
             train()
@@ -264,7 +264,7 @@ class TestFlatBuffer:
         lstm = nn.LSTM(40, 256, 3)
         lstm.load_state_dict(trained, strict=True)
         with weightedit.open(lstm) as doc:
-            doc.apply("tie", "bias_hh_l0", to="bias_ih_l0")
+            doc.apply("tie", "bias_hh_l0", to="bias_ih_l0", accept="all")
             assert lstm.bias_hh_l0 is lstm.bias_ih_l0
             assert len(list(lstm.parameters())) == 11
             changed = {**trained, "bias_hh_l0": trained["bias_ih_l0"]}

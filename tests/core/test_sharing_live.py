@@ -47,7 +47,7 @@ def test_a_tied_model_trains_as_one_that_was_built_tied(net: Net, device: str, k
     expected = kind(built.parameters(), lr=0.05)
     optimizer = kind(net.parameters(), lr=0.05)
     with weightedit.open(net, optimizer=optimizer) as doc:
-        doc.apply("tie", "second.weight", to="first.weight")
+        doc.apply("tie", "second.weight", to="first.weight", accept="all")
         assert net.second.weight is net.first.weight
         assert net.first.weight.device.type == device
         train(net, optimizer, device)
@@ -86,7 +86,7 @@ def test_a_parameter_that_is_not_trained_takes_the_place_of_one_that_is(net: Net
     """Only the first layer is in the optimizer; tied to the second, the tensor both hold is trained from then on."""
     optimizer = torch.optim.SGD([net.first.weight], lr=0.1)
     with weightedit.open(net, optimizer=optimizer) as doc:
-        doc.apply("tie", "first.weight", to="second.weight")
+        doc.apply("tie", "first.weight", to="second.weight", accept="all")
         assert optimizer.param_groups[0]["params"] == [net.second.weight]
         before = net.second.weight.detach().clone()
         train(net, optimizer, device)
@@ -112,7 +112,7 @@ def test_one_module_under_two_names_is_one_slot_to_untie(net: Net) -> None:
     with weightedit.open(net) as doc:
         assert doc.find("again.weight").held is doc.find("block.weight").held
         assert doc.preflight("untie", "again.weight")[0].level == "refusal"
-        doc.apply("tie", "again.weight", to="first.weight")
+        doc.apply("tie", "again.weight", to="first.weight", accept="all")
         assert net.block.weight is net.again.weight is net.first.weight
         assert doc.find("block.weight").held is doc.find("first.weight").held
         doc.apply("untie", "block.weight")
@@ -137,7 +137,7 @@ def test_a_module_and_its_state_dict_are_shown_in_one_group_and_can_be_parted(ne
         [hazard] = doc.preflight("tie", "m.first.weight", to="a.first.weight")
         assert hazard.level == "refusal"
         [edit] = hazard.alternatives
-        doc.apply(edit.operation, list(edit.targets), **edit.arguments)
+        doc.apply(edit.operation, list(edit.targets), accept="all", **edit.arguments)
         assert state["first.weight"] is net.first.weight
 
 
@@ -148,7 +148,7 @@ def test_hooks_and_gradients_stay_with_the_tensor_that_stays(net: Net, device: s
     kept, given_up = net.first.weight.grad, net.second.weight
     grad = given_up.grad
     with weightedit.open(net) as doc:
-        doc.apply("tie", "second.weight", to="first.weight")
+        doc.apply("tie", "second.weight", to="first.weight", accept="all")
         assert net.second.weight.grad is kept
         net(torch.randn(2, 4, device=device))
         doc.undo()
@@ -176,7 +176,7 @@ def test_replacing_says_that_it_copies_and_offers_the_tie() -> None:
         assert bool((live["a"] == 1).all())
         doc.undo()
         [edit] = notice.alternatives
-        doc.apply(edit.operation, list(edit.targets), **edit.arguments)
+        doc.apply(edit.operation, list(edit.targets), accept="all", **edit.arguments)
         assert live["a"] is live["b"]
         assert [hazard.alternatives for hazard in doc.preflight("replace", "c", source="b")
                 if hazard.kind == "alias"] == [()]  # fmt: skip

@@ -105,7 +105,7 @@ def test_a_tie_made_here_asks_as_before_and_then_is_known(saved):
     with open_document(path) as doc:
         doc.apply("untie", "head.weight")
         doc.save()
-        doc.apply("tie", "head.weight", to="embed.weight")
+        doc.apply("tie", "head.weight", to="embed.weight", accept="all")
         with pytest.raises(weightedit.EditRefused, match="share"):
             doc.save()
         doc.export(path, shared="alias")

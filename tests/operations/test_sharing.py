@@ -38,7 +38,7 @@ class TestTie:
         """The values of `to` are kept, the others given up; what else shared the old storage keeps it."""
         before = torch.load(saved)
         with open_document(saved) as doc:
-            doc.apply("tie", ["k", "like"], to="other")
+            doc.apply("tie", ["k", "like"], to="other", accept="all")
             assert doc.tensors["k"].storage_group == doc.tensors["like"].storage_group == "S2"
             assert [slot.name for slot in doc.group_members("S1")] == ["flat", "q"]
             doc.apply("fill", "k", value=7, region="[0, :]")
@@ -54,7 +54,7 @@ class TestTie:
         found = torch.load(saved)
         with open_document(saved) as doc:
             [alias, unties] = doc.preflight("tie", "q", to="other")
-            assert (alias.kind, alias.level) == ("alias", "notice")
+            assert (alias.kind, alias.level) == ("alias", "warning")
             assert alias.count == int((found["q"] != found["other"]).sum()) == 12
             assert "S2 is q, other, 48 B" in alias.detail
             assert unties.kind == "unties"
@@ -75,13 +75,13 @@ class TestTie:
     def test_another_shape_or_dtype_is_refused_with_what_to_do_first(self, saved, name, first):
         with open_document(saved) as doc:
             with pytest.raises(weightedit.EditRefused) as refused:
-                doc.apply("tie", name, to="other")
+                doc.apply("tie", name, to="other", accept="all")
             [hazard] = refused.value.hazards
             assert hazard.kind == "shape-mismatch"
             assert list(hazard.labels) == [*first, f"Replace {name} by a copy of other"]
             edit = hazard.alternatives[0]
             doc.apply(edit.operation, list(edit.targets), accept="all", **edit.arguments)
-            doc.apply("tie", name, to="other")
+            doc.apply("tie", name, to="other", accept="all")
             assert doc.find(name).held is doc.find("other").held
 
     @pytest.mark.parametrize("to", [torch.ones(3, 4), ("elsewhere.pt", "other")], ids=["values", "file"])
@@ -91,13 +91,13 @@ class TestTie:
 
     def test_what_is_tied_already_is_refused(self, saved):
         with open_document(saved) as doc:
-            doc.apply("tie", "q", to="other")
+            doc.apply("tie", "q", to="other", accept="all")
             assert "already" in doc.preflight("tie", ["q", "other"], to="other")[0].message
 
     def test_a_tuple_cannot_be_given_another_tensor(self):
         with weightedit.open({"t": (torch.ones(2), torch.zeros(2)), "a": torch.ones(2)}) as doc:
             assert doc.preflight("tie", "t.0", to="a")[0].level == "refusal"
-            doc.apply("tie", "a", to="t.0")
+            doc.apply("tie", "a", to="t.0", accept="all")
 
 
 class TestUntie:
@@ -183,7 +183,7 @@ class TestEachOfThem:
         live = checkpoint()
         before, bits = dict(live), {name: tensor.clone() for name, tensor in live.items()}
         with weightedit.open(live) as doc:
-            doc.apply(operation, targets, **arguments)
+            doc.apply(operation, targets, accept="all", **arguments)
             after = dict(live)
             assert any(after[name] is not before[name] for name in live)
             doc.undo()
@@ -197,7 +197,7 @@ class TestEachOfThem:
         raw = saved.read_bytes()
         with open_document(saved) as doc:
             held = {slot: slot.held for slot in doc.slots}
-            doc.apply(operation, targets, **arguments)
+            doc.apply(operation, targets, accept="all", **arguments)
             assert doc.is_modified
             doc.undo()
             assert all(slot.held is was for slot, was in held.items())
@@ -207,7 +207,7 @@ class TestEachOfThem:
     def test_a_recipe_replays_it_and_the_code_does_the_same(self, operation, targets, arguments, tmp_path):
         live, by_hand, replayed = (checkpoint() for _ in range(3))
         with weightedit.open(live) as doc:
-            edit = doc.apply(operation, targets, **arguments)
+            edit = doc.apply(operation, targets, accept="all", **arguments)
             doc.recipe.save(tmp_path / "r.json")
         with weightedit.open(copy.deepcopy(checkpoint())) as doc:
             code = as_pytorch(doc, edit)

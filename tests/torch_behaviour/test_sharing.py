@@ -99,7 +99,7 @@ def test_alias():
         groups = {name: doc.tensors[f"{name}.weight"].storage_group for name in ("m", "state", "apart")}
         assert groups["m"] == groups["state"] is not None
         assert groups["apart"] is None
-        hazard = said(doc, "alias", "notice", "tie", ["apart.weight"], to="state.weight")
+        hazard = said(doc, "alias", "warning", "tie", ["apart.weight"], to="state.weight")
         assert "apart.weight" in hazard.targets
         doc.apply("tie", ["apart.weight"], to="state.weight", accept="all")
         assert doc.tensors["apart.weight"].storage_group == groups["m"]

@@ -91,8 +91,8 @@ class Document(Snapshotting, Announcing):
             return list(error.hazards)
 
     def preview(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu",
-                tied: str = "all", moments: str = "follow", leave: Any = (), seed: int | None = None, look_at: str | None = None,
-                progress: Report | None = None, cancel: CancelFlag | None = None,
+                tied: str = "all", moments: str = "follow", leave: Any = (), seed: int | None = None,
+                look_at: str | None = None, progress: Report | None = None, cancel: CancelFlag | None = None,
                 **arguments: Any) -> Preview:  # fmt: skip
         """Return what the edit would do, with one target readable before and after; nothing is changed.
 

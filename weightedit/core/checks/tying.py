@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from weightedit.core.edit import Edit
 from weightedit.core.errors import EditRefused
 from weightedit.core.fitting import fits
-from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.hazards import Hazard, Level, refusal
 from weightedit.core.numbers import bytes_text, count_text
 from weightedit.core.paths import counted, some
 from weightedit.core.region import shape_text
@@ -30,7 +30,7 @@ def group_text(slot: Slot, groups: StorageGroups, of: HeldTensor | None = None) 
 
 
 def joining_hazard(moves: Sequence[Move], like: Slot, groups: StorageGroups) -> Hazard:
-    """Return the notice of slots that come to hold one tensor: how many values they give up, and their group."""
+    """Say which slots come to hold one tensor, and their group; where they give up values it needs a yes."""
     slots = [slot for move in moves for slot in move.slots]
     differing = sum(move.differing for move in moves)
     names = some(slot.name for slot in slots)
@@ -44,7 +44,8 @@ def joining_hazard(moves: Sequence[Move], like: Slot, groups: StorageGroups) -> 
     trains = f" {some(flags)} {'requires grad' if like.spec.requires_grad else 'requires no grad'} then, as " \
         f"{like.name} does." if flags else ""  # fmt: skip
     where = group_text(like, groups, moves[0].to)
-    return Hazard("alias", "notice", title, f"{said} {where}: a write to one is a write to all.{trains}",
+    level: Level = "warning" if differing else "notice"
+    return Hazard("alias", level, title, f"{said} {where}: a write to one is a write to all.{trains}",
                   tuple(slot.name for slot in (*slots, like)), differing)  # fmt: skip
 
 
