@@ -28,7 +28,8 @@ def layers(path: Path) -> Path:
     return path
 
 
-def _fill(at: Shooting, pattern: str, operation: str, *texts: str) -> Any:
+def fill(at: Shooting, pattern: str, operation: str, *texts: str) -> Any:
+    """Fill the form of the batch page that is shown, and return the page once every row was worked out."""
     page = at.window.workbench.batches.page
     page.form.choose(operation)
     for field, text in zip(page.form.fields, texts, strict=False):
@@ -49,22 +50,22 @@ def batch(at: Shooting, files: Path) -> None:
     at.rest()
     at.do("edit-many")
     at.take("batch-empty")
-    page = _fill(at, "*.mlp.*", "clamp", "-0.1", "0.1")
+    page = fill(at, "*.mlp.*", "clamp", "-0.1", "0.1")
     page.table.setFocus()
     at.take("batch")
     page.table.selectRow(page.model.place_of("model.layers.2.mlp.expert_index"))
     at.take("batch-left-out")
     page.table.clearSelection()
-    _fill(at, "*", "scale", "1e39")
+    fill(at, "*", "scale", "1e39")
     page.table.clearSelection()
     at.take("batch-warnings")
-    _fill(at, "model.layers.2.*", "transpose")
+    fill(at, "model.layers.2.*", "transpose")
     at.take("batch-refused")
-    _fill(at, r"re:model\.layers\.(\d+)\.mlp\.(.*)", "rename", r"blocks.\1.ffn.\2")
+    fill(at, r"re:model\.layers\.(\d+)\.mlp\.(.*)", "rename", r"blocks.\1.ffn.\2")
     at.take("batch-names")
-    _fill(at, "*.mpl.*", "clamp", "-0.1", "0.1")
+    fill(at, "*.mpl.*", "clamp", "-0.1", "0.1")
     at.take("batch-nothing")
-    page = _fill(at, "*.mlp.*", "clamp", "-0.1", "0.1")
+    page = fill(at, "*.mlp.*", "clamp", "-0.1", "0.1")
     at.do("apply")
     at.rest(lambda: page.applying.done is not None)
     at.take("batch-applied")

@@ -6,6 +6,9 @@ import shutil
 from pathlib import Path
 
 import checkpoints
+import scenes_batch
+import scenes_hazards
+import scenes_sharing
 from shooting import Shooting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,27 +31,54 @@ def take(folder: Path) -> None:
         main.region("[16:48, 64:160]")
         main.operation("scale", Factor="0.25")
         main.take(f"main-{theme}")
-        if theme == "light":
-            main.do("histogram")
-            main.take("histogram-light")
-            main.do("heatmap")
-            main.apply()
-            main.show("model.head.weight")
-            main.region("[2:6, 16:64]")
-            main.operation("scale", Factor="2")
-            main.take("tied-light")
-        else:
-            main.window.search.open()
-            main.window.search.field.setText("wei")
-            main.take("palette-dark")
-            main.window.search.close_palette()
-            main.show("model.decoder.weight")
-            main.operation("cast", **{"To dtype": "float8_e4m3fn"})
-            main.take("cast-dark")
-            main.open(checkpoints.vision(folder / "vision.pt"), "state_dict.conv1.weight")
-            if main.page.heatmap_pane.tiling is None:
-                main.do("tiles")
-            main.do("select-dead")
-            main.operation("initialize", Method="kaiming_normal", Seed="11")
-            main.take("tiles-dark")
+        if theme == "dark":
+            _demo(main)
         main.close()
+    for name, theme, take_one in (("hazards", "light", _hazards), ("batch", "light", _batch),
+                                  ("storage", "dark", _storage), ("tiles", "dark", _tiles)):  # fmt: skip
+        one = Shooting(theme, settings, PICTURES)
+        take_one(one, folder)
+        one.take(f"{name}-{theme}")
+        one.close()
+
+
+def _demo(at: Shooting) -> None:
+    """Take the palette, and the loss of a cast."""
+    at.window.search.open()
+    at.window.search.field.setText("wei")
+    at.take("palette-dark")
+    at.window.search.close_palette()
+    at.show("model.decoder.weight")
+    at.operation("cast", **{"To dtype": "float8_e4m3fn"})
+    at.take("cast-dark")
+
+
+def _hazards(at: Shooting, folder: Path) -> None:
+    """Show a cast with what it costs and what would avoid it."""
+    at.open(scenes_hazards.stack(folder / "stack.pt"), "model.layers.4.mlp.down_proj.weight")
+    at.operation("cast", **{"To dtype": "float16"})
+
+
+def _batch(at: Shooting, folder: Path) -> None:
+    """Show an edit of many tensors before it is applied."""
+    at.open(scenes_batch.layers(folder / "atlas-7b-sft.pt"))
+    at.window.tree.filter.setText("*.mlp.*")
+    at.rest()
+    at.do("edit-many")
+    scenes_batch.fill(at, "*.mlp.*", "clamp", "-0.1", "0.1").table.setFocus()
+
+
+def _storage(at: Shooting, folder: Path) -> None:
+    """Show a storage that four slots share, and which of its cells an edit reaches."""
+    at.open(scenes_sharing.attention(folder / "attention.pt"), f"{scenes_sharing.ATTENTION}.q_proj.weight")
+    at.region("[20:60, 32:64]")
+    at.operation("scale", Factor="0.5")
+
+
+def _tiles(at: Shooting, folder: Path) -> None:
+    """Show the kernels of a convolution, and fresh values for the dead ones alone."""
+    at.open(checkpoints.vision(folder / "vision.pt"), "state_dict.conv1.weight")
+    if at.page.heatmap_pane.tiling is None:
+        at.do("tiles")
+    at.do("select-dead")
+    at.operation("initialize", Method="kaiming_normal", Seed="11")

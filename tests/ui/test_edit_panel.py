@@ -201,7 +201,8 @@ def test_values_say_how_they_are_stored(bench: Bench) -> None:
     bench.fill_form("fill", "0.125")
     assert bench.panel.form.fields[0].note.text() == "Stored in bfloat16 exactly"
     bench.type(bench.panel.form.fields[0].edit, "0.123456")
-    assert bench.panel.form.fields[0].note.text() == f"Stored as {torch.tensor(0.1234567).bfloat16().item()} in bfloat16"
+    stored = torch.tensor(0.1234567).bfloat16().item()
+    assert bench.panel.form.fields[0].note.text() == f"Stored as {stored} in bfloat16"
     bench.fill_form("fill", "1e39")
     assert bench.panel.form.fields[0].note.text().startswith("Becomes inf: past ")
     assert bench.panel.form.fields[0].note.property("tone") == "warn"
