@@ -113,15 +113,23 @@ class Footer(QFrame):
             if self._needed <= self.width():
                 break
             if part is self.save_button:
-                self.save_button.setText("")
-                self.save_button.setMinimumWidth(self.save_button.sizeHint().width())
+                self._save_by_icon()
             else:
                 part.hide()
-        room = self.width() - self._needed - 8
-        fits = (text for text in self._rests if text and self.rest.fontMetrics().horizontalAdvance(text) + 2 <= room)
-        text = next(fits, "")
+        text = self._rest_that_fits()
+        if not text and any(self._rests) and self.save_button.text():  # the sums say more than the button's words
+            self._save_by_icon()
+            text = self._rest_that_fits()
         self.rest.setText(text)
         self.rest.setVisible(bool(text))
+
+    def _save_by_icon(self) -> None:
+        self.save_button.setText("")
+        self.save_button.setMinimumWidth(self.save_button.sizeHint().width())
+
+    def _rest_that_fits(self) -> str:
+        room, metrics = self.width() - self._needed - 8, self.rest.fontMetrics()
+        return next((text for text in self._rests if text and metrics.horizontalAdvance(text) + 2 <= room), "")
 
     @property
     def _needed(self) -> int:
