@@ -196,7 +196,7 @@ class Sharing:
         if same or slot.spec.encoding != "plain":
             return 0
         self._progress.begin("Comparing", slot.spec.nbytes)
-        return measure(PinnedTensor.of(slot), PinnedTensor.of(to), self._progress.advance)[0]
+        return measure(PinnedTensor.of(slot), PinnedTensor.of(to), self._progress.advance).changed
 
     def _digest(self, slot: Slot) -> bytes:
         found, described = hashlib.blake2b(), slot.held.described
