@@ -201,7 +201,7 @@ def test_only_the_arguments_that_matter_are_asked_for(bench: Bench) -> None:
 
     assert asked() == {"method", "mean", "std", "seed"}
     fill_in(bench, "initialize", {"method": "constant"})
-    assert asked() == {"method", "value", "seed"}
+    assert asked() == {"method", "value"}
     assert bench.panel.form.request().arguments["std"] == 1
     fill_in(bench, "prune", {"by": "n:m"})
     assert asked() == {"by", "n", "m"}

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from weightedit.core.document import Document
 
 
-def make_edit(document: Document, operation: str | Edit, targets: Any, arguments: Mapping[str, Any], *, region: Any = None,
-              device: str = "cpu", tied: str = "all", moments: str = "follow", leave: Any = (),
+def make_edit(document: Document, operation: str | Edit, targets: Any, arguments: Mapping[str, Any], *,
+              region: Any = None, device: str = "cpu", tied: str = "all", moments: str = "follow", leave: Any = (),
               seed: int | None = None) -> tuple[Operation, Edit]:  # fmt: skip
     """Return the declared operation and the record of its use.
 

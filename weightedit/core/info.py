@@ -78,7 +78,8 @@ class TensorsView(Mapping[Any, TensorInfo]):
     def __repr__(self) -> str:
         names = [slot.name for slot in self._document.slots[:4]]
         more = ", …" if len(self) > 4 else ""
-        return f"<{len(self):,} tensor{'' if len(self) == 1 else 's'} of {self._document.title}: {', '.join(names)}{more}>"
+        count = f"{len(self):,} tensor{'' if len(self) == 1 else 's'}"
+        return f"<{count} of {self._document.title}: {', '.join(names)}{more}>"
 
     def __iter__(self) -> Iterator[str]:
         return (slot.name for slot in self._document.slots)

@@ -34,7 +34,8 @@ _ROWS = '"3, 5:8"'
 _TYPE = {
     "tensor": 'name, or `("file", "name")`, or values',
     "operand": "number or tensor", "tensors": "list of tensors", "integers": "whole numbers", "integer": "whole number",
-    "values": 'number, list, array, tensor, name, or `("file", "name")`', "plain": "plain value", "expression": "formula",
+    "values": 'number, list, array, tensor, name, or `("file", "name")`', "plain": "plain value",
+    "expression": "formula",
 }  # fmt: skip
 
 

@@ -138,15 +138,14 @@ class Pasting(QObject):
         work = self._window.workbench
         shown = None if work is None else work.current()
         if self.card is not None and self._found is not None and shown != (self._found.document, self._name):
-            self._drop(self._found, self._name)
+            self._drop()  # staged for that tensor, it is there again when one comes back to it
             self.leave()
 
-    def _drop(self, found: OpenDocument, name: str) -> None:
+    def _drop(self) -> None:
         """Take what was to be pasted out of the form: it was meant for the tensor that one looks away from."""
         panel, said = self._followed, self._window.status
         if panel is None:
             return
-        panel.form.kept.take(found.document, name)
         asked = panel.form.request()
         if asked is not None and (asked.operation, asked.arguments) == self._pasted:
             panel.reset()
@@ -161,7 +160,9 @@ class Pasting(QObject):
 
     def _leave_preview(self) -> None:
         if self._found is not None and self.card is not None:
-            self._drop(self._found, self._name)
+            if self._followed is not None:
+                self._followed.form.kept.take(self._found.document, self._name)
+            self._drop()
         self.leave()
         if self._followed is not None:
             self._followed.reset()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from weightedit.core.pinned import PinnedTensor
 
 SENTENCES = {
-    "uninitialized": "It is uninitialized until the lazy module has run once, which gives it a shape; run it, then edit.",
+    "uninitialized": "It is uninitialized until the lazy module has run once, which gives it a shape; run it first.",
     "meta": "It is on the meta device, which keeps shapes and no values; load values into it first.",
     "nested": "Its rows have different lengths; edit the rows before they are nested.",
     "conjugated": "It is a conjugated view; replace it by its values, which is what resolve_conj() gives.",
