@@ -107,8 +107,7 @@ class Form(QWidget):
         self.operations.currentIndexChanged.connect(self._operation_chosen)
         self.operations.activated.connect(lambda _: self.changed.emit())  # the same one again, too
         self.target.activated.connect(self._target_chosen)
-        self.target.currentIndexChanged.connect(
-            lambda _: self.leave.setVisible(self.target.currentData() == SEVERAL))  # fmt: skip
+        self.target.currentIndexChanged.connect(lambda _: self._show_leave())
         self.leave.changed.connect(self.changed)
         self.along.changed.connect(self.changed)
 
@@ -143,6 +142,12 @@ class Form(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
+
+    def _show_leave(self) -> None:
+        several = self.target.currentData() == SEVERAL
+        if several and self.document is not None:
+            self.leave.offer([slot.name for slot in self.document.slots])
+        self.leave.setVisible(several)
 
     # ---- what it is about
 

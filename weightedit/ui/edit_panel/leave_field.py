@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from fnmatch import fnmatchcase
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
@@ -98,6 +99,12 @@ class LeaveField(QWidget):
         typed = [] if self.problem() else read_patterns(self.edit.text())
         ready = [pattern for pattern, chip in self.ready.items() if chip.isChecked() or pattern in typed]
         return tuple(dict.fromkeys((*ready, *self.typed, *typed)))
+
+    def offer(self, names: Sequence[str]) -> None:
+        """Offer the ready pattern of names only where a tensor of the document has such a name."""
+        for pattern, chip in self.ready.items():
+            if not pattern.startswith("dtype:"):
+                chip.setVisible(chip.isChecked() or any(fnmatchcase(name, pattern) for name in names))
 
     def start_with(self, patterns: Collection[str]) -> None:
         """Turn the ready dtypes on that an operation had better leave, and the others off; all can be turned."""
