@@ -22,7 +22,7 @@ from weightedit.ui.plots.picking import Picking
 from weightedit.ui.plots.tile_marks import TileGrid
 from weightedit.ui.theme import theme, ui_font
 
-pg.setConfigOptions(imageAxisOrder="row-major")
+pg.setConfigOptions(imageAxisOrder="row-major", mouseRateLimit=-1)  # a limit drops where the pointer came to rest
 TOP_AXIS, RMS_RIGHT, RMS_BELOW = 22, 34, 30
 STRIP_HEIGHT = 72
 """How high one single row is drawn."""
