@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import weakref
 from collections.abc import Collection, Mapping, Sequence
-from itertools import compress
 from typing import Any
 
 from weightedit.core.commands import Command, Flag, LiveWrite, Rebind
@@ -16,8 +16,10 @@ from weightedit.core.slots import Described
 def optimizers_alive() -> list[Any]:
     """Return every torch optimizer that Python's collector knows of.
 
-    Types are looked at, not instances asked: `isinstance` runs code of proxies. What was set apart by `gc.freeze` is
-    not among them, which is why a document remembers what was there when it was opened.
+    An instance refers to its class, so who refers to the classes is asked, and no other object of the process is held
+    meanwhile: one of a window whose last reference ended in another thread would lock it. Types are looked at, not
+    instances asked: `isinstance` runs code of proxies. What was set apart by `gc.freeze` is not found, which is why a
+    document remembers what was there when it was opened.
     """
     module = sys.modules.get("torch.optim")
     if module is None:
@@ -28,9 +30,7 @@ def optimizers_alive() -> list[Any]:
         found = set(type.__subclasses__(new.pop())) - kinds
         kinds |= found
         new += found
-    known = gc.get_objects()
-    some = compress(known, map(kinds.__contains__, map(type, known)))  # no Python code for a million objects
-    return [one for one in some if hasattr(one, "param_groups")]
+    return [one for one in gc.get_referrers(*kinds) if type(one) in kinds and hasattr(one, "param_groups")]
 
 
 def held_elsewhere(tensors: Sequence[Any], known: Mapping[int, int]) -> list[Any]:
@@ -96,7 +96,7 @@ class Watch:
             return []
         self._met.update(optimizers_alive())
         found = self._among(tensors, besides)
-        if any(one not in self._alive for one in found):
+        if any(one not in self._alive for one in found) and threading.current_thread() is threading.main_thread():
             # A scheduler and its optimizer hold each other: one that nobody else has any more is not gone yet.
             del found
             gc.collect()
