@@ -124,7 +124,7 @@ print("let go", held() is None, QApplication.topLevelWidgets())
 
 
 SAID = "weightedit: division by zero\n"
-NOTHING = "said A {} cannot be opened; give a path, a module, or a dict or list of tensors."
+NOTHING = "said {} cannot be opened; give a path, a module, or a dict or list of tensors."
 
 
 def test_a_script_waits_trains_on_and_finds_its_process_as_it_was(environment):
@@ -138,7 +138,7 @@ def test_a_script_waits_trains_on_and_finds_its_process_as_it_was(environment):
         "hook ZeroDivisionError",
         "card 1",
         "interrupted closed",
-        *map(NOTHING.format, ("int", "NoneType", "type", "generator")),
+        *map(NOTHING.format, ("An int", "A NoneType", "A type", "A generator")),
         "said optimizer is a str; give an optimizer such as torch.optim.Adam(…), or None.",
         "windows 3",
         "as before True True",

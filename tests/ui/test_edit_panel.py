@@ -380,13 +380,18 @@ def test_a_structural_edit_is_said_once_and_asks_for_no_cells(bench):
     panel = bench.panel
     assert not panel.form.target.isVisible()
     assert not panel.form.target_label.isVisible()
-    (card,) = panel.hazards.cards
+    cards = panel.hazards
+    bench.qtbot.waitUntil(lambda: len(cards.cards) == 1 and cards.cards[0].title.isVisible())
+    bench.wait()
+    (card,) = cards.cards
     assert panel.counts.text() == "changes 1 slot"
     assert not panel.preview.isVisible()
     said = [one.text().lower() for one in panel.findChildren(QLabel) if one.isVisible()]
     assert not any("precision" in text for text in said)
     assert said.count(card.title.text().lower()) == 1
     bench.press(panel.apply_button)
+    bench.qtbot.waitUntil(lambda: bench.document.history.position == 1)
+    bench.wait()
     assert bench.document.find("a").held is not bench.document.find("b").held
     bench.workbench.choose_operation("scale")
     bench.wait()
