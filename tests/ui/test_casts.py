@@ -16,9 +16,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
+from weightedit.core.magnitudes import Ends, by_magnitude, span
 from weightedit.ui.plots.colormaps import colored, table
 from weightedit.ui.plots.levels import Levels
-from weightedit.ui.plots.magnitudes import Ends, by_magnitude, span
 from weightedit.ui.theme import theme
 from weightedit.ui.values.delegate import CellEditor
 

@@ -75,14 +75,18 @@ def walk_again(document: Document) -> None:
     with collector_paused():
         known = [*document.slots, *document.absent]
         inventory = _inventory(document, known)
-        kept = matched(known, inventory.slots)
-        for entry in inventory.entries:
-            if entry.slot is not None:
-                entry.slot = kept.get(id(entry.slot), entry.slot)
-        document.entries = inventory.entries
-        document.slots = [kept.get(id(slot), slot) for slot in inventory.slots]
-        present = set(map(id, document.slots))
-        document.absent = [slot for slot in known if id(slot) not in present]
+        take_in(document, known, inventory, matched(known, inventory.slots))
+
+
+def take_in(document: Document, known: Sequence[Slot], inventory: Inventory, kept: dict[int, Slot]) -> None:
+    """Give a document what a walk found; `kept` says, by id, which slots among the `known` ones are there again."""
+    for entry in inventory.entries:
+        if entry.slot is not None:
+            entry.slot = kept.get(id(entry.slot), entry.slot)
+    document.entries = inventory.entries
+    document.slots = [kept.get(id(slot), slot) for slot in inventory.slots]
+    present = set(map(id, document.slots))
+    document.absent = [slot for slot in known if id(slot) not in present]
 
 
 def matched(known: Sequence[Slot], found: Sequence[Slot]) -> dict[int, Slot]:

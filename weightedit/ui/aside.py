@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from weightedit.ui.elided import ElidedLabel
+from weightedit.ui.leaving import is_esc
 from weightedit.ui.pieces import label, line
 
 if TYPE_CHECKING:
@@ -83,19 +83,13 @@ class AsidePage(QWidget):
         self.back.setFocus()
 
     def event(self, event: QEvent) -> bool:
-        """Keep Esc for this page: elsewhere it leaves a preview."""
-        overrides = event.type() == QEvent.Type.ShortcutOverride
-        if overrides and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-            event.accept()
-            return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave on Esc."""
-        if event.key() == Qt.Key.Key_Escape:
+        """Keep Esc for this page, which it leaves: elsewhere it leaves a preview."""
+        if not is_esc(event):
+            return super().event(event)
+        if event.type() == QEvent.Type.KeyPress:
             self.left.emit()
-        else:
-            super().keyPressEvent(event)
+        event.accept()
+        return True
 
 
 class Pages(QStackedWidget):

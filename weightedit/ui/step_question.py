@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QPushButton, QWidget
 
 from weightedit.core.asked_steps import Goal, Point, StepAsked, take
@@ -13,6 +12,7 @@ from weightedit.core.document import Document
 from weightedit.core.numbers import count_text
 from weightedit.ui.errors_view import Notice
 from weightedit.ui.hazard_names import short_names
+from weightedit.ui.leaving import is_esc
 from weightedit.ui.reload_notice import NoticeStrip
 from weightedit.ui.tasks import TaskProgress, Tasks
 
@@ -70,19 +70,13 @@ class StepQuestion(Notice):
         self.column.addLayout(buttons)
 
     def event(self, event: QEvent) -> bool:
-        """Keep Esc for this question: elsewhere it leaves a preview."""
-        overrides = event.type() == QEvent.Type.ShortcutOverride
-        if overrides and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-            event.accept()
-            return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave with Esc."""
-        if event.key() == Qt.Key.Key_Escape:
+        """Keep Esc for this question, which it leaves: elsewhere it leaves a preview."""
+        if not is_esc(event):
+            return super().event(event)
+        if event.type() == QEvent.Type.KeyPress:
             self.left.emit()
-        else:
-            super().keyPressEvent(event)
+        event.accept()
+        return True
 
 
 class StepQuestions(QObject):

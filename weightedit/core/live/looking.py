@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightedit.core.arrange import key_of, matched, moved
+from weightedit.core.arrange import key_of, matched, moved, take_in
 from weightedit.core.collector import collector_paused
 from weightedit.core.live.objects import LiveBytes, LiveObjects
 from weightedit.core.slots import HeldTensor, Slot
@@ -31,7 +31,7 @@ def look_again(document: Document) -> None:
         for held in {id(slot.held): slot.held for slot in known}.values():
             if held.described.live is not None and not _is_current(held):
                 _describe_anew(held, objects)
-        _take_in(document, known, objects.walk(document.origin.root))
+        _match_and_take_in(document, known, objects.walk(document.origin.root))
         document.tell_outside([*before, *(slot.name for slot in document.slots)], structure=True)
 
 
@@ -55,7 +55,7 @@ def _describe_anew(held: HeldTensor, objects: LiveObjects) -> None:
         held.saved = described
 
 
-def _take_in(document: Document, known: list[Slot], inventory: Inventory) -> None:
+def _match_and_take_in(document: Document, known: list[Slot], inventory: Inventory) -> None:
     kept = matched(known, inventory.slots)
     used = set(map(id, kept.values()))
     places = {(id(slot.owner), key_of(slot.key)): slot for slot in document.slots if id(slot) not in used}
@@ -70,10 +70,4 @@ def _take_in(document: Document, known: list[Slot], inventory: Inventory) -> Non
         kept[id(found)] = moved(old, found)
         if not was_modified:
             old.saved = (old.name, old.held)
-    for entry in inventory.entries:
-        if entry.slot is not None:
-            entry.slot = kept.get(id(entry.slot), entry.slot)
-    document.entries = inventory.entries
-    document.slots = [kept.get(id(slot), slot) for slot in inventory.slots]
-    present = set(map(id, document.slots))
-    document.absent = [slot for slot in known if id(slot) not in present]
+    take_in(document, known, inventory, kept)

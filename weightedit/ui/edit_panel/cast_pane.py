@@ -6,13 +6,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from weightedit.core.magnitudes import Ends
 from weightedit.core.numbers import bytes_text, count_text, percent_text
 from weightedit.core.preview import Preview
 from weightedit.core.ranges import limits, smallest
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import label, restyle
-from weightedit.ui.plots.magnitudes import Ends, Magnitudes
+from weightedit.ui.plots.magnitudes import Magnitudes
 from weightedit.ui.theme import ui_font
 
 ROWS = ("Changed", "Largest relative error", "Largest error, finite", "Size")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from fnmatch import fnmatchcase
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
@@ -104,7 +103,7 @@ class LeaveField(QWidget):
         """Offer the ready pattern of names only where a tensor of the document has such a name."""
         for pattern, chip in self.ready.items():
             if not pattern.startswith("dtype:"):
-                chip.setVisible(chip.isChecked() or any(fnmatchcase(name, pattern) for name in names))
+                chip.setVisible(chip.isChecked() or any(pattern.strip("*") in name for name in names))
 
     def start_with(self, patterns: Collection[str]) -> None:
         """Turn the ready dtypes on that an operation had better leave, and the others off; all can be turned."""

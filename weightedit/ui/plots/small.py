@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from weightedit.core.numbers import statistic_text
@@ -14,6 +14,7 @@ from weightedit.core.reduction import Reduced
 from weightedit.core.statistics import Statistics
 from weightedit.ui.plots.colormaps import picture
 from weightedit.ui.plots.levels import Levels
+from weightedit.ui.plots.steps import BASE, draw_two
 from weightedit.ui.theme import theme, ui_font
 
 BINS = 96
@@ -93,21 +94,8 @@ class BeforeAfter(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw fill, line, base and the ends' labels."""
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        base = self.height() - 16.0
-        most = max([float(one.max()) for one in (self.before, self.after) if one is not None] or [0.0])
-        if most > 0:
-            if self.before is not None:
-                painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(theme.color("line2"))
-                painter.drawPolygon(self._steps(self.before / most, base))
-            if self.after is not None:
-                painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.setPen(QPen(theme.color("accent"), 1.3))
-                painter.drawPolyline(self._steps(self.after / most, base))
-        painter.setPen(QPen(theme.color("line2"), 1.0))
-        painter.drawLine(QPointF(0, base), QPointF(self.width(), base))
-        if most <= 0:
+        base = self.height() - BASE
+        if not draw_two(painter, self.width(), base, self.before, self.after):
             return
         painter.setFont(ui_font(10))
         painter.setPen(theme.color("text3"))
@@ -115,14 +103,6 @@ class BeforeAfter(QWidget):
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, statistic_text(self.low))
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, statistic_text(self.high))
         painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, statistic_text((self.low + self.high) / 2))
-
-    def _steps(self, shares: Any, base: float) -> QPolygonF:
-        step = self.width() / len(shares)
-        points = [QPointF(0, base)]
-        for number, share in enumerate(shares.tolist()):
-            y = base - share * (base - 3)
-            points += [QPointF(number * step, y), QPointF((number + 1) * step, y)]
-        return QPolygonF([*points, QPointF(self.width(), base)])
 
 
 def _logs(found: Statistics | None, low: float, high: float) -> Any:
