@@ -18,19 +18,23 @@ WORTH_SKIPPING = 256 << 10
 """Bytes between two runs from which on reading each alone is faster than reading through what lies between."""
 
 
-def _lowest(axis: Axis) -> int:
+def lowest(axis: Axis) -> int:
+    """Return the smallest index of an axis, whose list may be in any order."""
     return axis[0] if isinstance(axis, range) else min(axis)  # min() of a range looks at every index of it
 
 
+def highest(axis: Axis) -> int:
+    """Return the largest index of an axis."""
+    return axis[-1] if isinstance(axis, range) else max(axis)
+
+
 def _reach(axis: Axis) -> int:
-    if isinstance(axis, range):
-        return axis[-1] - axis[0] if axis else 0
-    return (max(axis) - min(axis)) if axis else 0
+    return highest(axis) - lowest(axis) if axis else 0
 
 
 def span(spec: TensorSpec, box: Box) -> tuple[int, int]:
     """Return the byte range `[start, stop)` of the storage that holds every element of a box that is not empty."""
-    first = spec.offset + sum(_lowest(axis) * step for axis, step in zip(box.axes, spec.stride, strict=True))
+    first = spec.offset + sum(lowest(axis) * step for axis, step in zip(box.axes, spec.stride, strict=True))
     last = first + sum(_reach(axis) * step for axis, step in zip(box.axes, spec.stride, strict=True))
     return first * spec.type.itemsize, (last + 1) * spec.type.itemsize
 

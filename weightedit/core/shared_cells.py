@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from weightedit.core.reading import span
+from weightedit.core.reading import highest, lowest, span
 from weightedit.core.region import Axis, Box
 from weightedit.core.spec import TensorSpec
 
@@ -54,7 +54,7 @@ class SharedCells:
         if not self.boxes:
             return None
         axes = zip(*(box.axes for box in self.boxes), strict=True)
-        return Box(tuple(range(min(axis[0] for axis in one), max(axis[-1] for axis in one) + 1) for one in axes))
+        return Box(tuple(range(min(map(lowest, one)), max(map(highest, one)) + 1) for one in axes))
 
 
 NOTHING = SharedCells(())
