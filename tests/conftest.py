@@ -15,8 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # packaging/dev.py puts them there; elsewhere, `pip install --no-deps --target FOLDER -r tests/real_checkpoints.txt`.
 REAL_CHECKPOINTS = Path(os.environ.get("WEIGHTEDIT_REAL_CHECKPOINTS") or ROOT / ".venv" / "real_checkpoints")
 
-# A shared machine makes single examples slow; the time limit of a whole test is pytest-timeout's.
-settings.register_profile("weightedit", deadline=None)
+# A shared machine makes single examples slow; the time limit of a whole test is pytest-timeout's. The examples are the
+# same at each run, so that a red test comes from the change under test; `--hypothesis-profile=explore` draws new ones.
+settings.register_profile("weightedit", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, print_blob=True)
 settings.load_profile("weightedit")
 
 

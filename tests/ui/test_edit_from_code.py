@@ -43,6 +43,7 @@ from weightedit.core.errors import WeightEditError
 
 hook = sys.excepthook = lambda *error: print("hook", error[0].__name__)
 signal.signal(signal.SIGTERM, handler := lambda *_: None)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with Ctrl+C ignored
 torch.set_default_dtype(torch.float64)
 torch.manual_seed(7)
 net = torch.nn.Linear(3, 2)
