@@ -22,6 +22,17 @@ settings.register_profile("explore", deadline=None, print_blob=True)
 settings.load_profile("weightedit")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let tests be as large and as long as the figures in README, not only as the time of everyday runs allows."""
+    parser.addoption("--deep", action="store_true", help="run with the sizes and counts that README's figures come from")
+
+
+@pytest.fixture(scope="session")
+def is_deep(request: pytest.FixtureRequest) -> bool:
+    """Whether sizes and counts are those of README's figures."""
+    return bool(request.config.getoption("--deep"))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show above the closing line what packaging/dev.py found wrong before the tests began."""
     if failed := os.environ.get("WEIGHTEDIT_FAILED_BEFORE"):

@@ -1,4 +1,4 @@
-"""Runs one edit after another on a 256 MB tensor, waiting before each, while test_memory watches from outside."""
+"""Runs one edit after another on a large tensor, waiting before each, while test_memory watches from outside."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from weightedit.core.progress import Progress
 from weightedit.core.spill import Spill
 
 BUDGET = 8 << 20
-ROWS, COLUMNS = 16384, 4096  # float32: 256 MB
+ROWS, COLUMNS = 8192, 4096  # float32: 128 MB; `--deep` takes twice the rows
 CASES: dict[str, tuple[str, dict[str, object]]] = {
     "scale": ("scale", {"factor": 0.5}),
     "scale rows": ("scale", {"factor": 0.5, "region": "[100:4000, :]"}),
@@ -55,14 +55,14 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
 SMALL_CASES = {name: case for name, case in CASES.items() if "big" not in name and "row" not in name}
 
 
-def arguments(given: dict[str, object], folder: Path) -> dict[str, object]:
+def arguments(given: dict[str, object], folder: Path, rows: int) -> dict[str, object]:
     """Put large tensor arguments in place, mapped from a file: they are the caller's memory, not the editor's."""
     found = dict(given)
-    mapped = np.memmap(folder / "big.bin", np.float32, "r+", shape=(ROWS, COLUMNS))
+    mapped = np.memmap(folder / "big.bin", np.float32, "r+", shape=(rows, COLUMNS))
     if found.get("values") == "big":
         found["values"] = mapped
     if isinstance(found.get("values"), str):
-        square = torch.from_numpy(np.memmap(folder / "big.bin", np.float32, "r+", shape=(COLUMNS, ROWS)))
+        square = torch.from_numpy(np.memmap(folder / "big.bin", np.float32, "r+", shape=(COLUMNS, rows)))
         found["values"] = square.t()
     if found.get("source") == "other":
         found["source"] = (str(folder / "big.safetensors"), "weight")
@@ -75,11 +75,11 @@ def open_with_budget(source: object, folder: Path) -> Document:
     return open_document(source, spill=spill, memory=BUDGET, progress=Progress())
 
 
-def run(document: Document, name: str, folder: Path) -> None:
+def run(document: Document, name: str, folder: Path, rows: int) -> None:
     """Apply (which preflights), undo and redo."""
     operation, given = CASES[name]
     target = "weight" if "weight" in document.tensors else next(iter(document.tensors))
-    document.apply(operation, target, accept="all", **arguments(given, folder))
+    document.apply(operation, target, accept="all", **arguments(given, folder, rows))
     document.undo(accept="all")
     document.redo()
     document.undo(accept="all")
@@ -93,28 +93,28 @@ def wait(message: str) -> None:
     sys.stdin.readline()
 
 
-def main(folder: Path, names: list[str]) -> None:
+def main(folder: Path, rows: int) -> None:
     """Warm up on a small file, then run each case on the large one; a live tensor comes last."""
     with open_with_budget(folder / "small.safetensors", folder) as document:
         for name in SMALL_CASES:
-            run(document, name, folder)
+            run(document, name, folder, rows)
     document = open_with_budget(folder / "big.safetensors", folder)
     wait("baseline")
     for _ in document.pin("weight").chunks(nbytes=1 << 20):
         pass
     wait("read")
-    for name in names:
-        run(document, name, folder)
+    for name in CASES:
+        run(document, name, folder, rows)
         wait(name)
     document.close()
-    live = torch.from_file(str(folder / "live.bin"), shared=True, size=ROWS * COLUMNS).view(ROWS, COLUMNS)
+    live = torch.from_file(str(folder / "live.bin"), shared=True, size=rows * COLUMNS).view(rows, COLUMNS)
     document = open_with_budget({"weight": live}, folder)
     wait("open live")
     for name in ("scale", "set a big array"):
-        run(document, name, folder)
+        run(document, name, folder, rows)
         wait(f"live {name}")
     document = open_with_budget({"weight": live, "view": live[::2, 1:4000:3]}, folder)
-    run(document, "scale rows", folder)
+    run(document, "scale rows", folder, rows)
     wait("live with a view over it")
     document = open_with_budget(folder / "big.safetensors", folder)
     for start in range(0, 3200, 16):  # 256 kB each, all of them kept for undo
@@ -123,4 +123,4 @@ def main(folder: Path, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:] or list(CASES))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

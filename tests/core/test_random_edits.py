@@ -7,7 +7,6 @@ and identity.
 from __future__ import annotations
 
 import copy
-import gc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -348,7 +347,6 @@ def test_live_tensors_that_share(data):
     with weightedit.open(live) as doc:
         run(data, doc, twin)
     assert {name: id(tensor) for name, tensor in live.items()} == objects
-    gc.collect()
 
 
 def test_every_hazard_is_a_hazard(files):

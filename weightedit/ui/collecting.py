@@ -14,6 +14,8 @@ SWITCH = 0.0005
 _lock = threading.Lock()
 _pausing: list[bool] = []
 """One entry per pause under way, the first of which says whether garbage was collected before."""
+_is_ours = False
+"""Whether what is set apart was set apart here: Python keeps one such set for the whole process."""
 
 
 @contextmanager
@@ -31,13 +33,22 @@ def paused() -> Iterator[None]:
 
 
 def set_apart() -> None:
-    """Leave what is alive now, a document and its tree above all, out of later passes."""
-    gc.freeze()
+    """Leave what is alive now, a document and its tree above all, out of later passes.
+
+    Where the program around the window does so itself, that is left alone.
+    """
+    global _is_ours
+    if _is_ours or not gc.get_freeze_count():
+        gc.freeze()
+        _is_ours = True
 
 
 def take_back() -> None:
     """Look through everything again, after a document was closed."""
-    gc.unfreeze()
+    global _is_ours
+    if _is_ours:
+        gc.unfreeze()
+        _is_ours = False
 
 
 def take_turns() -> None:

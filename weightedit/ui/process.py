@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -23,12 +22,10 @@ _put_back: list[Callable[[], None]] = []
 def enter(window: MainWindow) -> None:
     """Keep large documents from stalling a window, and show errors in it that would get lost in a terminal."""
     if not _windows:
-        _put_back.extend((_share_time(), _show_unexpected()))
+        _put_back.extend((_share_time(), _show_unexpected(), collecting.take_back))
     _windows.append(window)
-    if not gc.get_freeze_count():  # somebody else's own use of it is left alone
-        window.documents.added.connect(lambda _: collecting.set_apart())
-        window.documents.removed.connect(lambda _: collecting.take_back())
-        _put_back.append(collecting.take_back)
+    window.documents.added.connect(lambda _: collecting.set_apart())
+    window.documents.removed.connect(lambda _: collecting.take_back())
 
 
 def leave(window: MainWindow) -> None:
