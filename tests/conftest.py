@@ -24,7 +24,7 @@ settings.load_profile("weightedit")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let tests be as large and as long as the figures in README, not only as the time of everyday runs allows."""
-    parser.addoption("--deep", action="store_true", help="run with the sizes and counts that README's figures come from")
+    parser.addoption("--deep", action="store_true", help="sizes and counts as in README's figures")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""Peak memory is a budget (invariant 6): every operation on a 128 MB tensor with 8 MB (256 MB with `--deep`), watched from outside."""
+"""Peak memory is a budget (invariant 6): every operation on a 128 MB tensor with 8 MB, watched from outside.
+
+`--deep` takes 256 MB.
+"""
 
 from __future__ import annotations
 
