@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import safetensors.torch
 import torch
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox
 from shooting import Shooting
 
 ATTENTION = "layers.3.self_attn"
@@ -71,4 +73,19 @@ def ties(at: Shooting, files: Path) -> None:
     at.take("paste-tie")
 
 
-SCENES = {"storage-strip": storage_strip, "ties": ties}
+def saving_ties(at: Shooting, files: Path) -> None:
+    """Show what Save asks where the file's format cannot hold tensors that were tied since."""
+    path = files / "net.safetensors"
+    safetensors.torch.save_file({"embed.weight": torch.randn(64, 32), "head.weight": torch.randn(64, 32)}, path)
+    at.open(path, "head.weight")
+    at.apply("tie", To="embed.weight")
+    at.do("save")
+    at.take("save-what-does-not-fit")
+    dialog = next(one for one in at.app.topLevelWidgets() if one.isVisible() and one is not at.window)
+    sharing = dialog.findChild(QComboBox, "sharing")
+    sharing.setCurrentIndex(2)
+    at.take("save-with-aliases")
+    dialog.close()
+
+
+SCENES = {"storage-strip": storage_strip, "ties": ties, "saving-ties": saving_ties}

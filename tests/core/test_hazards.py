@@ -171,7 +171,8 @@ def expect_counted(source: torch.Tensor, dtype: torch.dtype) -> None:
     expected = expected_losses(source, stored)
     were, come = sum(odd(source)), sum(a and b for a, b in zip(odd(source), odd(stored), strict=False))
     with weightedit.open({"w": source.clone(), "t": torch.zeros(source.shape).to(dtype)}) as doc:
-        assert counts(doc.preflight("cast", "w", dtype=dtype)) == with_odd(expected, were), stored
+        cast = with_odd(expected, were) if dtype != source.dtype else {}  # to what it is already, nothing happens
+        assert counts(doc.preflight("cast", "w", dtype=dtype)) == cast, stored
         assert counts(doc.preflight("set", "t", values=source)) == with_odd(expected, come), stored
         asked = {"overflow", "underflow", "truncation", "imaginary-lost"} & expected.keys()
         if asked:
@@ -188,6 +189,7 @@ SMALL = settings(max_examples=60)
 
 @SMALL
 @example(values=[-1.0, 0.0, 3.0, 1e39, -0.0, 1e-40], dtype=torch.float8_e8m0fnu)
+@example(values=[math.inf], dtype=torch.float64)
 @example(values=[464.0, 464.1, -465.0, math.inf, math.nan, 17.0, 1e-4], dtype=torch.float8_e4m3fn)
 @given(values=st.lists(ANY_FLOAT, min_size=1, max_size=40), dtype=st.sampled_from(FLOATS))
 def test_what_a_smaller_float_loses(values, dtype):

@@ -85,9 +85,25 @@ def test_a_clamping_cast_stores_the_end_of_the_range_and_nothing_past_it(values,
         assert oracle.same_values(root["checkpoint"]["w"], got)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(("source", "value"), [(torch.uint64, 2**64 - 1), (torch.uint64, 2**64 - 513),
+                                               (torch.uint64, 2**63 + 1), (torch.int64, 2**63 - 1),
+                                               (torch.int64, 2**63 - 257), (torch.int64, 1 - 2**63),
+                                               (torch.int64, 2**53 + 1)])  # fmt: skip
+def test_the_error_of_the_largest_integers_is_exact(source, value, dtype):
+    """The largest ones round to a number that their own dtype does not hold, where float64 finds no difference."""
+    whole = torch.tensor([value], dtype=source)
+    off = abs(value - int(whole.to(dtype).to(torch.float64).item()))
+    with weightedit.open({"w": whole}) as doc:
+        losses = doc.preview("cast", "w", dtype=dtype).losses["w"]
+    assert losses.rounded.count == 1
+    assert losses.worst_error == float(off) > 0
+
+
 @settings(max_examples=150)
 @example(values=[2.0**53, 2.0**63, 1e30, 3.0], pair=(torch.int64, torch.float32))
 @example(values=[1e-46, 5e-324, 0.1, 1e300], pair=(torch.float64, torch.float8_e5m2))
+@example(values=[-1.0], pair=(torch.uint64, torch.float32))
 @given(values=VALUES, pair=st.sampled_from(PAIRS))
 def test_losses_say_how_many_change_and_by_how_much(values, pair):
     """Counts, the largest error and the largest relative error agree with exact fractions in Python."""

@@ -161,9 +161,11 @@ def _off(exact: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
     before, after = exact.to(wide), stored.to(wide)
     off = (before - after).abs()
     if exact.dtype in _LONG and stored.is_floating_point():
-        there = after.abs() < 2.0**64
+        there = after.abs() <= 2.0**64  # itself, to which the largest values of uint64 round
         whole = torch.where(there, after, 0)
         exactly = (_as_long(whole, exact.dtype) - exact.view(torch.int64)).abs().to(torch.float64)
+        if exact.dtype == torch.int64:
+            exactly += whole >= 2.0**63  # one more than int64 ends at
         off = torch.where(there & (off < 2.0**53), torch.maximum(off, exactly), off)
     odd = ~(off < torch.inf)
     if bool(odd.any()):

@@ -22,7 +22,7 @@ ASKS_ABOUT_SHARING = ("safetensors", "npz")
 
 
 class ExportDialog(ExportSheet):
-    """Asks how to export a document.
+    """Asks how to export a document, or, with `saves`, how to save what its own file cannot hold as it is.
 
     Signals
     -------
@@ -32,8 +32,10 @@ class ExportDialog(ExportSheet):
 
     chosen = Signal(str, object, object, object)
 
-    def __init__(self, document: OpenDocument, formats: Formats, tasks: Tasks, parent: QWidget | None = None) -> None:
-        super().__init__(f"Export {document.title}", _first_path(document), tasks, parent)
+    def __init__(self, document: OpenDocument, formats: Formats, tasks: Tasks, parent: QWidget | None = None, *,
+                 saves: bool = False) -> None:  # fmt: skip
+        path = str(document.document.path) if saves else _first_path(document)
+        super().__init__(f"{'Save' if saves else 'Export'} {document.title}", path, tasks, parent)
         self._document, self._formats = document, formats
         self.format, self.sharing, self.shard_size = QComboBox(), QComboBox(), QLineEdit()
         self.format.setObjectName("format")
@@ -92,7 +94,8 @@ class ExportDialog(ExportSheet):
         """Return how many tensors are exported, and whether something is lost."""
         count = self._document.tensors - count_left_out(self._document.document)
         what = f"{count_text(count)} {'tensor' if count == 1 else 'tensors'}"
-        return f"Export {what} with the loss" if warned else f"Export {what}"
+        does = "Save" if self.target == self._document.document.path else "Export"
+        return f"{does} {what} with the loss" if warned else f"{does} {what}"
 
     def go(self) -> None:
         """Export as chosen."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
+from weightedit.core.errors import EditRefused
 from weightedit.core.numbers import bytes_text, count_text
 from weightedit.ui.close_dialog import CloseDialog
 from weightedit.ui.documents import Documents, OpenDocument
@@ -46,8 +48,11 @@ class Filing(QObject):
         return document in self._writing
 
     def _write(self, name: str, document: OpenDocument, work: Callable[[TaskProgress], Saved],
-               done: Callable[[Saved], None]) -> None:  # fmt: skip
-        """Write in the background; an error is shown in the window, and what was asked for next does not happen."""
+               done: Callable[[Saved], None], refused: Callable[[], object] | None = None) -> None:  # fmt: skip
+        """Write in the background; an error is shown in the window, and what was asked for next does not happen.
+
+        `refused` asks what to do instead, where the format cannot hold what is there now.
+        """
 
         def finished(result: Saved) -> None:
             self._writing.remove(document)
@@ -55,14 +60,21 @@ class Filing(QObject):
 
         def failed(error: Exception) -> None:
             self._writing.remove(document)
-            self._tasks.failed.emit(name, error)
+            if refused is not None and isinstance(error, EditRefused):
+                refused()
+            else:
+                self._tasks.failed.emit(name, error)
 
         self._writing.append(document)
         self._tasks.start(name, work, on_result=finished, on_error=failed,
                           on_cancelled=lambda: self._writing.remove(document))  # fmt: skip
 
     def save(self, document: OpenDocument, then: Callable[[], None] | None = None) -> None:
-        """Save a document to its own file; a live object, which has none, is exported."""
+        """Save a document to its own file; a live object, which has none, is exported.
+
+        Where its format cannot hold the present state, such as tensors tied since in a safetensors file, the sheet
+        asks what becomes of it; `then` follows what is written to the document's own file only.
+        """
         if document.document.path is None:
             self.export(document)
             return
@@ -71,30 +83,37 @@ class Filing(QObject):
             return document.document.save(progress=progress.report, cancel=progress.cancel)
 
         def done(result: Saved) -> None:
-            self.said.emit(f"Saved {document.title} and read it back, {_what(result)}.")
-            self.saved.emit(document)
-            if then is not None:
-                then()
+            self._say_saved(document, result, then)
 
-        self._write(f"Saving {document.title}", document, work, done)
+        self._write(f"Saving {document.title}", document, work, done, lambda: self.export(document, then, saves=True))
 
-    def export(self, document: OpenDocument) -> ExportDialog:
-        """Ask how to export a document, then do it."""
-        dialog = ExportDialog(document, Formats.known(), self._tasks, self._window)
-        dialog.chosen.connect(lambda path, kind, shared, size: self.write(document, path, kind, shared, size))
+    def _say_saved(self, document: OpenDocument, result: Saved, then: Callable[[], None] | None) -> None:
+        self.said.emit(f"Saved {document.title} and read it back, {_what(result)}.")
+        self.saved.emit(document)
+        if then is not None:
+            then()
+
+    def export(self, document: OpenDocument, then: Callable[[], None] | None = None, *,
+               saves: bool = False) -> ExportDialog:  # fmt: skip
+        """Ask how to export a document, then do it; `saves` proposes the document's own file."""
+        dialog = ExportDialog(document, Formats.known(), self._tasks, self._window, saves=saves)
+        dialog.chosen.connect(lambda path, kind, shared, size: self.write(document, path, kind, shared, size, then))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
         return dialog
 
     def write(self, document: OpenDocument, path: str, kind: str | None, shared: str | None,
-              shard_size: int | None = None) -> None:  # fmt: skip
-        """Export a document to a file."""
+              shard_size: int | None = None, then: Callable[[], None] | None = None) -> None:  # fmt: skip
+        """Export a document to a file; `then` follows if that saved it."""
 
         def work(progress: TaskProgress) -> Saved:
             return document.document.export(path, kind, shared, shard_size, progress=progress.report,
                                             cancel=progress.cancel)  # fmt: skip
 
         def done(result: Saved) -> None:
+            if Path(path) == document.document.path:
+                self._say_saved(document, result, then)
+                return
             files = f" in {count_text(len(result.files))} files" if len(result.files) > 1 else ""
             self.said.emit(f"Exported and read back, {_what(result)}{files}.")
             self.saved.emit(document)
