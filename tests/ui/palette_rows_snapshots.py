@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from tests.operations import oracle
 from tests.ui.palette_rows import Desk, row
 
 
@@ -42,6 +43,21 @@ def restore_snapshot(desk: Desk) -> None:
     desk.wait()
     assert desk.values("head.weight").equal(before)
     assert desk.document.history.position == 2
+
+
+@row("restore-selected")
+def restore_selected(desk: Desk) -> None:
+    before = desk.values("head.weight")
+    take(desk)
+    desk.apply("scale", "*.weight", factor=2.0)
+    scaled = desk.values("enc.weight")
+    desk.window.tree.tree.select(desk.window.current, "head.weight")
+    desk.wait()
+    desk.do()
+    desk.wait()
+    assert desk.values("head.weight").equal(before)
+    assert oracle.same_bits(desk.values("enc.weight"), scaled)
+    assert "Restored 1 tensor from Snapshot 1." in desk.window.status.message.text()
 
 
 @row("delete-snapshot")

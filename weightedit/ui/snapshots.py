@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from weightedit.core.document import Document
 from weightedit.core.edit import Edit
 from weightedit.core.errors import ConfirmationNeeded
 from weightedit.core.history_compare import Difference
+from weightedit.core.paths import counted
 from weightedit.core.snapshot import Snapshot
 from weightedit.ui.history.snapshots_view import facts
 from weightedit.ui.tasks import TaskProgress, Tasks
@@ -72,21 +74,22 @@ class Snapshots:
                           on_cancelled=lambda: differences.show_error("The comparison was stopped."),
                           group="compare history")  # fmt: skip
 
-    def restore(self, name: str, accepted: bool) -> None:
-        """Put back what differs from a snapshot; a warning is asked about first."""
+    def restore(self, name: str, targets: Sequence[str] | str, accepted: bool) -> None:
+        """Put back what differs from a snapshot, of all tensors or some; a warning is asked about first."""
         document = self._work.document
         if document is None:
             return
 
         def work(progress: TaskProgress) -> Edit:
-            return document.restore(name, accept="all" if accepted else (), progress=progress.report,
+            return document.restore(name, targets, accept="all" if accepted else (), progress=progress.report,
                                     cancel=progress.cancel)  # fmt: skip
 
         def done(edit: Edit) -> None:
             self._shown(document)
             self.view.forget_questions()
             self.view.say("")
-            self._work.told.emit(f"Restored {name}.")
+            some = "" if isinstance(targets, str) else f"{counted(len(targets), 'tensor')} from "
+            self._work.told.emit(f"Restored {some}{name}.")
 
         def failed(error: Exception) -> None:
             if isinstance(error, ConfirmationNeeded):

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from weightedit.ui.actions.action import Action, Reach
+
+if TYPE_CHECKING:
+    from weightedit.ui.documents import OpenDocument
+
+
+def meant(at: Reach) -> tuple[OpenDocument, str, list[str]] | None:
+    """Return the tensor that is meant, and all that are selected in the tree where it is among them, else it alone."""
+    target = at.window.files.importing.target()
+    if target is None or at.window.workbench is None:
+        return None
+    found, name = target
+    selected = [one for document, one in at.window.tree.tree.selected_tensors() if document is found]
+    return found, name, selected if name in selected else [name]
 
 
 def share(at: Reach, operation: str) -> None:
     """Show the form of an operation on the tensors selected in the tree, or on the one that is shown."""
     from weightedit.ui.edit_panel.form import SEVERAL
 
-    window = at.window
-    meant = window.files.importing.target()
-    if meant is None or window.workbench is None:
+    target = meant(at)
+    if target is None:
         return
-    found, name = meant
-    selected = [one for document, one in window.tree.tree.selected_tensors() if document is found]
-    several = len(selected) > 1 and name in selected
-    window.show_tensor(found, name)
-    work = window.workbench
+    found, name, selected = target
+    several = len(selected) > 1
+    at.window.show_tensor(found, name)
+    work = at.work
     work.tabs.keep(work.page)
     form = work.edit_panel.form
     if several:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt, Signal
@@ -69,13 +70,15 @@ class SnapshotsView(QWidget):
     -------
     taken
         (name) that a snapshot is to have.
-    compared, restored, dropped
-        (name) of the snapshot that is selected; restored also whether warnings were answered.
+    compared, dropped
+        (name) of the snapshot that is selected.
+    restored
+        (name, targets, whether warnings were answered).
     """
 
     taken = Signal(str)
     compared = Signal(str)
-    restored = Signal(str, bool)
+    restored = Signal(str, object, bool)
     dropped = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -83,6 +86,7 @@ class SnapshotsView(QWidget):
         self._document: Document | None = None
         self._asked = ""
         self._confirms = False
+        self._targets: Sequence[str] | str = "*"
         self.take_button = icon_button("plus", "Take a snapshot", 24, 14)
         self.take_button.clicked.connect(self.ask_name)
         self.name = QLineEdit()
@@ -109,7 +113,8 @@ class SnapshotsView(QWidget):
             QPushButton(text) for text in ("Compare", "Restore", "Delete"))  # fmt: skip
         for button, help_, call in (
             (self.compare_button, "List the tensors that differ from the snapshot", self._compare),
-            (self.restore_button, "Put the tensors that differ back to the snapshot, as one step", self.restore),
+            (self.restore_button, "Put the tensors that differ back to the snapshot, as one step",
+             lambda: self.restore(self._targets)),
             (self.delete_button, "Delete the snapshot; pressed twice, since undo does not bring it back", self.drop),
         ):
             button.setProperty("small", "true")
@@ -236,10 +241,12 @@ class SnapshotsView(QWidget):
             self.forget_questions()
             self.compared.emit(self.selected)
 
-    def restore(self) -> None:
-        """Restore the snapshot that is selected; pressed again after a warning, all the same."""
+    def restore(self, targets: Sequence[str] | str = "*") -> None:
+        """Restore tensors from the snapshot that is selected; the same asked again after a warning, all the same."""
         if self.selected:
-            self.restored.emit(self.selected, self._confirms)
+            confirms = self._confirms and targets == self._targets
+            self._targets = targets
+            self.restored.emit(self.selected, targets, confirms)
 
     def ask_whether(self, title: str, detail: str) -> None:
         """Say what restoring does besides, and make the button the answer."""
@@ -269,7 +276,7 @@ class SnapshotsView(QWidget):
     def forget_questions(self) -> None:
         """Let the buttons say again what they do: what was asked was answered, or is about another snapshot."""
         asked = bool(self._asked) or self._confirms
-        self._asked, self._confirms = "", False
+        self._asked, self._confirms, self._targets = "", False, "*"
         self.compare_button.show()
         for button, text in ((self.restore_button, "Restore"), (self.delete_button, "Delete")):
             button.setText(text)
