@@ -66,6 +66,7 @@ TEXTS = st.floats().map(repr) | st.integers(-(2**70), 2**70).map(str) | st.decim
 
 @settings(max_examples=60)
 @example(text="464.5", dtype=torch.float8_e4m3fn)
+@example(text="124.9999999999999928945726424", dtype=torch.int16)
 @example(text="1e39", dtype=torch.bfloat16)
 @given(text=TEXTS, dtype=st.sampled_from([one for one in oracle.copyable_dtypes() if not one.is_complex]))
 def test_a_note_agrees_with_what_an_edit_stores(text: str, dtype: torch.dtype):

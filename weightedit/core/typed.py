@@ -62,6 +62,8 @@ def _of_real(number: Number, kept: Any, typed: str, dtype: str) -> Typed:
     if facts.is_integer:
         if exact == int(kept):
             return _rounded("", dtype, True)
+        if number == int(kept):  # a fraction of too many digits for the float64 that is given to torch
+            return _rounded(now, dtype, False)
         why = f"{dtype} keeps no fractions" if _fits(exact, dtype) else past_text(_sign(exact), dtype)
         return Typed(f"Becomes {now}: {why}", True)
     value = float(kept)
