@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import pickletools
 from collections import OrderedDict
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from weightedit.core.errors import CheckpointError
@@ -43,9 +44,11 @@ def grown(inside: Any) -> Any:
 
 
 def alike(mine: Any, theirs: Any) -> bool:
-    return repr(mine) == repr(theirs)
+    """Whether they print alike, which NaN does too; an OrderedDict is read as one that keeps attributes."""
+    return repr(mine).replace("OrderedState(", "OrderedDict(") == repr(theirs)
 
 
+@example(OrderedDict({"": math.nan}))
 @given(st.recursive(leaf, grown, max_leaves=20))
 def test_values_survive(value):
     raw = written(value)
