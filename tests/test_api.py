@@ -538,6 +538,23 @@ def test_sharing_into_safetensors_is_asked(tmp_path):
         assert any(hazard.level == "refusal" for hazard in document.export_hazards(out))
 
 
+@pytest.mark.parametrize("asked", [{"format": "torch zip"}, {"shard_size": 1000}], ids=["format", "shards"])
+def test_what_an_export_would_refuse_its_hazards_refuse_too(tmp_path, asked):
+    """The document's own file keeps its format and its files, and whoever asks first hears so."""
+    path = tmp_path / "net.safetensors"
+    save_file({"w": torch.ones(2)}, path)
+    before = path.read_bytes()
+    with weightedit.open(path) as document:
+        said = []
+        for call in (document.export_hazards, document.export):
+            with pytest.raises(EditRefused) as refused:
+                call(path, **asked)
+            said.append(str(refused.value))
+        assert said[0] == said[1]
+        assert "another name" in said[0]
+    assert path.read_bytes() == before
+
+
 def test_shards_are_no_larger_than_asked(tmp_path):
     """And their index names every tensor, as transformers reads it."""
     tensors = {f"w{number}": checkpoints.values(10, 10, seed=number) for number in range(7)}

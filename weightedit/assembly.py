@@ -152,19 +152,27 @@ class FileWriter:
     def export(self, document: Document, path: Path, format: str | None, shared: str | None, shard_size: int | None,
                progress: Progress) -> Saved:  # fmt: skip
         """Write to a file; to the document's own it is a save."""
+        kind, path, own = self._destination(document, path, format, shard_size)
+        return self._write(document, path, kind.name, shared, shard_size, progress, own=own)
+
+    def _destination(self, document: Document, path: Path, format: str | None,
+                     shard_size: int | None) -> tuple[Format, Path, bool]:  # fmt: skip
+        """Return the format, the path, and whether that is the document's own file, which keeps its format."""
         own = document.path is not None and _same_file(path, [document.path])
         if not own and _same_file(path, [file.path for file in document.files]):
             raise EditRefused([refusal("unsupported", f"{path.name} is one of the files {document.title} is read from",
                                        "Save, or export to another name.")])  # fmt: skip
         kind = self._format(document, path, document.format_name if own and format is None else format)
+        if own and kind.name != document.format_name:
+            raise EditRefused([refusal("unsupported", f"{path.name} is open as {document.format_name}",
+                                       "Export in another format to another name.")])  # fmt: skip
         if shard_size is not None and (type(shard_size) is not int or shard_size < 1 or kind.name != "safetensors"):
             what = f"{kind.name} is one file" if kind.name != "safetensors" else "It takes a whole number of bytes"
             raise EditRefused([refusal("argument", f"shard_size is {shard_size!r}", f"{what}.")])
-        if own and (kind.name != document.format_name or shard_size is not None):
-            raise EditRefused([refusal("unsupported", f"{path.name} is open as {document.format_name}",
-                                       "Export in another format to another name.")])  # fmt: skip
-        path = document.path if own and document.path is not None else path
-        return self._write(document, path, kind.name, shared, shard_size, progress, own=own)
+        if own and shard_size is not None:
+            raise EditRefused([refusal("unsupported", f"A save leaves {path.name} in the files it has",
+                                       "Export to another name for files of another size.")])  # fmt: skip
+        return kind, document.path if own and document.path is not None else path, own
 
     def export_tensor(self, document: Document, name: object, path: Path, region: str | None, format: str | None,
                       dtype: object, progress: Progress) -> Saved:  # fmt: skip
@@ -207,9 +215,10 @@ class FileWriter:
         nbytes = sum(file.stat().st_size for file in written)
         return Saved(path, tuple(written), kind.name, transaction.tensors, nbytes, tuple(hazards))
 
-    def hazards(self, document: Document, path: Path, format: str | None, shared: str | None) -> list[Hazard]:
+    def hazards(self, document: Document, path: Path, format: str | None, shared: str | None,
+                shard_size: int | None) -> list[Hazard]:  # fmt: skip
         """Say what the destination's format cannot hold."""
-        kind = self._format(document, path, format)
+        kind, _, _ = self._destination(document, path, format, shard_size)
         return kind.hazards(_contents(document, kind), shared)
 
     def _format(self, document: Document, path: Path, name: str | None) -> Format:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -10,6 +11,7 @@ from PySide6.QtTest import QTest
 from safetensors import safe_open
 
 import weightedit
+from tests.formats.torch_files import tar_file
 from weightedit.ui.close_dialog import CloseDialog
 from weightedit.ui.export_dialog import ExportDialog
 
@@ -52,18 +54,119 @@ def test_tied_tensors_are_asked_about_and_saved(qtbot, tied, choice, stored):
     assert dialog.windowTitle() == "Save net.safetensors"
     assert dialog.path.text() == str(path)
     assert not dialog.export.isEnabled()
+    assert dialog.sharing.hasFocus(), "the next key answers, and does not name another file"
+    assert not dialog.format.isVisible()
+    assert not dialog.shard_size.isVisible()
     choose(qtbot, tied, dialog, choice)
     assert dialog.export.text().startswith("Save 2 tensors")
     with qtbot.waitSignal(tied.filing.saved, timeout=20_000):
         QTest.keyClick(dialog, Qt.Key.Key_Return)
     assert tied.status.message.text().startswith("Saved net.safetensors and read it back, ")
-    assert ("1 tensor, " if stored == 1 else "2 tensors, ") in tied.status.message.text()
+    assert ("1 tensor under 2 names, " if stored == 1 else "2 tensors, ") in tied.status.message.text()
     assert not tied.current.document.is_modified
     with safe_open(path, "pt") as file:
         assert len(file.keys()) == stored
     with weightedit.open(path) as doc:
         assert torch.equal(doc.read("head"), torch.ones(2, 3))
         assert (doc.tensors["head"].storage_group is not None) == (stored == 1)
+
+
+def test_npz_offers_what_it_can_do(qtbot, open_window, tmp_path):
+    path = tmp_path / "net.npz"
+    np.savez(path, a=np.ones((2, 3), np.float32), b=np.ones((2, 3), np.float32))
+    window = open_window(path)
+    with qtbot.waitSignal(window.documents.changed):
+        window.current.document.apply("tie", "a", to="b")
+    QTest.keyClick(window, Qt.Key.Key_S, CTRL)
+    dialog = sheet(qtbot, window)
+    assert [dialog.sharing.itemText(place) for place in range(dialog.sharing.count())] == \
+        ["Keep as in torch", "Write a copy of each"]  # fmt: skip
+    choose(qtbot, window, dialog, "Write a copy of each")
+    with qtbot.waitSignal(window.filing.saved, timeout=20_000):
+        QTest.keyClick(dialog, Qt.Key.Key_Return)
+    assert sorted(np.load(path)) == ["a", "b"]
+
+
+@pytest.mark.parametrize(("name", "others"), [("pytorch_model.bin", 0), ("weights.data", 0),
+                                              ("many.safetensors", 5100)])  # fmt: skip
+def test_the_answer_is_there_whatever_the_file_is_called_and_wherever_the_tie_is(qtbot, open_window, tmp_path, name,
+                                                                                 others):  # fmt: skip
+    """The document's own format is written, not what the suffix means; ties are looked for in the last tensors too."""
+    path = tmp_path / name
+    tensors = {f"t{number:05}": torch.zeros(1) for number in range(others)}
+    safetensors.torch.save_file({**tensors, "y": torch.ones(2), "z": torch.ones(2)}, path)
+    window = open_window(path)
+    with qtbot.waitSignal(window.documents.changed):
+        window.current.document.apply("tie", "z", to="y")
+    QTest.keyClick(window, Qt.Key.Key_S, CTRL)
+    dialog = sheet(qtbot, window)
+    choose(qtbot, window, dialog, "Write one, with aliases")
+    with qtbot.waitSignal(window.filing.saved, timeout=20_000):
+        QTest.keyClick(dialog, Qt.Key.Key_Return)
+    assert not window.errors.cards
+    with safe_open(path, "pt") as file:
+        assert len(file.keys()) == others + 1
+
+
+def test_a_format_that_is_read_only_is_refused_on_the_sheet(qtbot, open_window, tmp_path):
+    window = open_window(tar_file(tmp_path / "old.pt"))
+    with qtbot.waitSignal(window.documents.changed):
+        window.current.document.apply("fill", "strided", value=50.0)
+    QTest.keyClick(window, Qt.Key.Key_S, CTRL)
+    dialog = sheet(qtbot, window)
+    assert not window.errors.cards
+    assert not dialog.export.isEnabled()
+    assert any("read and not written" in notice.title.text() for notice in dialog._notices)
+
+
+def test_a_link_to_the_own_file_saves_it_too(qtbot, tied, tmp_path):
+    """What is meant counts, not how it is spelled: the window that waits for the save goes."""
+    path, link = tied.current.document.path, tmp_path / "link.safetensors"
+    link.symlink_to(path)
+    tied.close()
+    (asked,) = tied.findChildren(CloseDialog)
+    QTest.keyClick(asked, Qt.Key.Key_Return)
+    dialog = sheet(qtbot, tied)
+    dialog.path.setFocus()
+    dialog.path.selectAll()
+    QTest.keyClicks(dialog.path, str(link))
+    qtbot.waitUntil(lambda: not dialog._pause.isActive() and not tied.tasks.active)
+    choose(qtbot, tied, dialog, "Write a copy of each")
+    assert dialog.export.text().startswith("Save ")
+    with qtbot.waitSignal(tied.closed, timeout=20_000):
+        QTest.keyClick(dialog, Qt.Key.Key_Return)
+    assert link.is_symlink()
+    assert sorted(safetensors.torch.load_file(path)) == ["head", "wte"]
+
+
+def test_two_documents_are_asked_about_one_after_the_other(qtbot, tied, tmp_path):
+    other = tmp_path / "other.safetensors"
+    safetensors.torch.save_file({"a": torch.ones(2), "b": torch.ones(2)}, other)
+    tied.open([str(other)])
+    qtbot.waitUntil(lambda: len(tied.documents.all) == 2 and not tied.tasks.active, timeout=20_000)
+    with qtbot.waitSignal(tied.documents.changed):
+        tied.documents.all[1].document.apply("tie", "a", to="b")
+    tied.close()
+    (asked,) = tied.findChildren(CloseDialog)
+    QTest.keyClick(asked, Qt.Key.Key_Return)
+    first = sheet(qtbot, tied)
+    tied.close()  # once more, while it is asked
+    assert len(tied.findChildren(CloseDialog)) <= 1, "no second question stands over the first"
+    choose(qtbot, tied, first, "Write a copy of each")
+    QTest.keyClick(first, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: bool(tied.findChildren(ExportDialog)) and sheet(qtbot, tied) is not first, timeout=20_000)
+    second = sheet(qtbot, tied)
+    choose(qtbot, tied, second, "Write a copy of each")
+    with qtbot.waitSignal(tied.closed, timeout=20_000):
+        QTest.keyClick(second, Qt.Key.Key_Return)
+
+
+def test_a_document_closed_by_something_else_takes_its_sheet_along(qtbot, tied):
+    QTest.keyClick(tied, Qt.Key.Key_S, CTRL)
+    dialog = sheet(qtbot, tied)
+    with qtbot.waitSignal(dialog.finished):
+        tied.documents.close(tied.current)
+    assert not tied.errors.cards
 
 
 def test_esc_writes_nothing_and_keeps_every_edit(qtbot, tied):
@@ -99,6 +202,7 @@ def test_an_export_elsewhere_instead_leaves_the_window_and_its_edits(qtbot, tied
     (asked,) = tied.findChildren(CloseDialog)
     QTest.keyClick(asked, Qt.Key.Key_Return)
     dialog = sheet(qtbot, tied)
+    dialog.path.setFocus()
     dialog.path.selectAll()
     QTest.keyClicks(dialog.path, str(other))
     qtbot.waitUntil(lambda: not dialog._pause.isActive() and not tied.tasks.active and dialog.export.isEnabled())

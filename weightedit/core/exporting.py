@@ -104,6 +104,7 @@ class Exporting(Reader):
         """Return what `export_tensor` would leave behind; raises EditRefused where it does."""
         return self._writer.tensor_hazards(cast("Document", self), name, Path(path), region, format, dtype)
 
-    def export_hazards(self, path: str | Path, format: str | None = None, shared: str | None = None) -> list[Hazard]:
-        """Return what an export would leave behind."""
-        return self._writer.hazards(cast("Document", self), Path(path), format, shared)
+    def export_hazards(self, path: str | Path, format: str | None = None, shared: str | None = None,
+                       shard_size: int | None = None) -> list[Hazard]:  # fmt: skip
+        """Return what an export would leave behind; raises EditRefused where there is no such destination."""
+        return self._writer.hazards(cast("Document", self), Path(path), format, shared, shard_size)

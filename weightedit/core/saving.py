@@ -63,7 +63,8 @@ class Writer(Protocol):
         """Say what the destination cannot hold of one tensor, or of a region of it."""
         ...
 
-    def hazards(self, document: Document, path: Path, format: str | None, shared: str | None) -> list[Hazard]:
+    def hazards(self, document: Document, path: Path, format: str | None, shared: str | None,
+                shard_size: int | None) -> list[Hazard]:  # fmt: skip
         """Say what the destination cannot hold."""
         ...
 

@@ -71,8 +71,8 @@ def _sharing(contents: Contents, name: str, shared: str | None) -> Iterator[Haza
                      f"{some(names)} are written once each.", tuple(names), len(names))  # fmt: skip
     elif groups:
         yield refusal("shared-storage", f"{len(names):,} tensors share their values, which {name} cannot hold",
-                      f"{some(' = '.join(group) for group in groups)}. Choose to write a copy of each, "
-                      'shared="copy".', targets=names, count=len(names))  # fmt: skip
+                      f"{some(' = '.join(group) for group in groups)}. Write a copy of each (shared=\"copy\").",
+                      targets=names, count=len(names))  # fmt: skip
 
 
 def _dropped(contents: Contents, name: str) -> Iterator[Hazard]:

@@ -105,8 +105,8 @@ def _sharing(contents: Contents, named: Named, shared: str | None) -> Iterable[H
         groups = [*same, *partly]
         names = [name for group in groups for name in group]
         yield refusal("shared-storage", f"{len(names):,} tensors share their values, which safetensors cannot hold",
-                      f"{some(' = '.join(group) for group in groups)}. Choose to write a copy of each, "
-                      'shared="copy", or one of them with the other names as aliases, shared="alias".',
+                      f"{some(' = '.join(group) for group in groups)}. Write a copy of each (shared=\"copy\"), or one "
+                      'of them with the other names as aliases (shared="alias").',
                       targets=names, count=len(names))  # fmt: skip
     elif shared == "alias" and partly:
         names = [name for group in partly for name in group]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QLineEdit, QWidget
 
 from weightedit.core.hazards import Hazard
@@ -17,8 +17,9 @@ from weightedit.ui.export_sheet import ExportSheet, Formats, replaces
 from weightedit.ui.pieces import restyle
 from weightedit.ui.tasks import TaskProgress, Tasks
 
-SHARING = ((None, "Keep as in torch"), ("copy", "Write a copy of each"), ("alias", "Write one, with aliases"))
-ASKS_ABOUT_SHARING = ("safetensors", "npz")
+KEEP, COPY, ALIAS = (None, "Keep as in torch"), ("copy", "Write a copy of each"), ("alias", "Write one, with aliases")
+SHARING = {"safetensors": (KEEP, COPY, ALIAS), "npz": (KEEP, COPY)}
+"""What can be chosen for tensors that share storage, by the formats that ask."""
 
 
 class ExportDialog(ExportSheet):
@@ -27,7 +28,7 @@ class ExportDialog(ExportSheet):
     Signals
     -------
     chosen
-        (path, format or None, shared or None, bytes per file or None): the person pressed Export.
+        (path, format or None, shared or None, bytes per file or None): the person pressed Export, or Save.
     """
 
     chosen = Signal(str, object, object, object)
@@ -37,6 +38,7 @@ class ExportDialog(ExportSheet):
         path = str(document.document.path) if saves else _first_path(document)
         super().__init__(f"{'Save' if saves else 'Export'} {document.title}", path, tasks, parent)
         self._document, self._formats = document, formats
+        self._saves, self._is_shared = saves, document.has_groups
         self.format, self.sharing, self.shard_size = QComboBox(), QComboBox(), QLineEdit()
         self.format.setObjectName("format")
         self.format.addItem("By the suffix", None)
@@ -44,8 +46,6 @@ class ExportDialog(ExportSheet):
             self.format.addItem(f"{name}  {', '.join(suffixes)}", name)
         self.format.currentIndexChanged.connect(self.typed)
         self.sharing.setObjectName("sharing")
-        for value, text in SHARING:
-            self.sharing.addItem(text, value)
         self.sharing.currentIndexChanged.connect(self.check)
         self.shard_size.setObjectName("shard-size")
         self.shard_size.setPlaceholderText("one file, or 5 GB")
@@ -57,23 +57,54 @@ class ExportDialog(ExportSheet):
         self.check()
 
     @property
+    def is_own(self) -> bool:
+        """Whether the document's own file is named, which keeps its format and its files."""
+        return self.names_own or self.target == self._document.document.path
+
+    @property
     def format_name(self) -> str | None:
         """The format that will be written; None where the suffix names none."""
+        if self.is_own:
+            return self._document.document.format_name
         picked = self.format.currentData()
         return picked or self._formats.meant_by(self.path.text())
 
     def show_choices(self) -> None:
-        """Ask about sharing and shards where the format has a use for an answer."""
+        """Ask about format, sharing and shards where there is a use for an answer."""
         name = self.format_name
-        self.show_choice(self.sharing, self._document.has_groups and name in ASKS_ABOUT_SHARING)
-        self.show_choice(self.shard_size, name == "safetensors")
+        self._offer(SHARING.get(name or "", ()))
+        self.show_choice(self.format, not self.is_own)
+        self.show_choice(self.sharing, self._is_shared and name in SHARING)
+        self.show_choice(self.shard_size, name == "safetensors" and not self.is_own)
+
+    def _offer(self, choices: Sequence[tuple[str | None, str]]) -> None:
+        """Offer what the format can do with shared tensors; what was chosen stays, where it can."""
+        if [self.sharing.itemText(place) for place in range(self.sharing.count())] == [text for _, text in choices]:
+            return
+        chosen = self.sharing.currentData()
+        self.sharing.blockSignals(True)
+        self.sharing.clear()
+        for value, text in choices:
+            self.sharing.addItem(text, value)
+        self.sharing.setCurrentIndex(max(0, self.sharing.findData(chosen)))
+        self.sharing.blockSignals(False)
+
+    def say(self, hazards: list[Hazard]) -> None:
+        """Show what was found; where the answer is what becomes of shared tensors, that is the next thing to choose."""
+        asks = any(hazard.kind == "shared-storage" for hazard in hazards)
+        self._is_shared |= asks
+        super().say(hazards)
+        if asks and self._saves:
+            self._saves = False
+            self.sharing.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _choices(self) -> tuple[str | None, str | None, int | None]:
         """Return what is chosen; SizeError where the size of a file does not read."""
         # isHidden, not isVisible: the dialog itself may not be shown yet.
         shared = None if self.sharing.isHidden() else self.sharing.currentData()
         typed = "" if self.shard_size.isHidden() else self.shard_size.text().strip()
-        return self.format.currentData(), shared, parse_size(typed) if typed else None
+        kind = None if self.format.isHidden() else self.format.currentData()
+        return kind, shared, parse_size(typed) if typed else None
 
     def hazards_of(self, path: Path) -> Callable[[TaskProgress], list[Hazard]]:
         """Ask what the format cannot hold."""
@@ -81,10 +112,15 @@ class ExportDialog(ExportSheet):
         kind, shared, shard_size = self._choices()
 
         def ask(progress: TaskProgress) -> list[Hazard]:
-            found = document.export_hazards(path, kind, shared)
+            found = document.export_hazards(path, kind, shared, shard_size)
             return found + _parts_of(document.total_nbytes, shard_size) + replaces(path, document.path)
 
         return ask
+
+    def leave(self, document: OpenDocument) -> None:
+        """Close with the document, which something else has closed."""
+        if document is self._document:
+            self.reject()
 
     def mark_wrong(self, wrong: bool) -> None:
         """Mark the size that does not read."""
@@ -94,7 +130,7 @@ class ExportDialog(ExportSheet):
         """Return how many tensors are exported, and whether something is lost."""
         count = self._document.tensors - count_left_out(self._document.document)
         what = f"{count_text(count)} {'tensor' if count == 1 else 'tensors'}"
-        does = "Save" if self.target == self._document.document.path else "Export"
+        does = "Save" if self.is_own else "Export"
         return f"{does} {what} with the loss" if warned else f"{does} {what}"
 
     def go(self) -> None:

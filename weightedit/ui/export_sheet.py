@@ -56,6 +56,11 @@ class ExportSheet(QDialog):
         The file that is proposed.
     tasks
         Run the check of what would be lost.
+
+    Attributes
+    ----------
+    names_own
+        Whether the last check found that the file is the one that is open, however it is spelled.
     """
 
     def __init__(self, title: str, path: str, tasks: Tasks, parent: QWidget | None = None) -> None:
@@ -64,6 +69,7 @@ class ExportSheet(QDialog):
         self.setModal(True)
         self.setFixedWidth(WIDTH)
         self._tasks = tasks
+        self.names_own = False
         self._notices: list[Notice] = []
         self._parts: dict[QWidget, QWidget] = {}
         self._pause = QTimer(self)
@@ -165,6 +171,7 @@ class ExportSheet(QDialog):
     def typed(self) -> None:
         """Look again once nothing was typed for a moment."""
         self.export.setEnabled(False)
+        self.names_own = False
         self.show_choices()
         self._pause.start()
 
@@ -201,6 +208,8 @@ class ExportSheet(QDialog):
 
     def say(self, hazards: list[Hazard]) -> None:
         """Show what the export would leave behind, and name the button after it."""
+        self.names_own = any(hazard.kind == "saves" for hazard in hazards)
+        self.show_choices()
         for notice in self._notices:
             self.notices.removeWidget(notice)
             notice.hide()

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QDialog, QWidget
 
 from weightedit.core.errors import EditRefused
+from weightedit.core.live.facts import count_left_out
 from weightedit.core.numbers import bytes_text, count_text
 from weightedit.ui.close_dialog import CloseDialog
 from weightedit.ui.documents import Documents, OpenDocument
@@ -41,7 +42,7 @@ class Filing(QObject):
         self._tasks = tasks
         self._window = window
         self._writing: list[OpenDocument] = []
-        self._asking: CloseDialog | None = None
+        self._asking: QDialog | None = None
 
     def is_writing(self, document: OpenDocument) -> bool:
         """Whether a document is being saved or exported at this moment."""
@@ -88,7 +89,7 @@ class Filing(QObject):
         self._write(f"Saving {document.title}", document, work, done, lambda: self.export(document, then, saves=True))
 
     def _say_saved(self, document: OpenDocument, result: Saved, then: Callable[[], None] | None) -> None:
-        self.said.emit(f"Saved {document.title} and read it back, {_what(result)}.")
+        self.said.emit(f"Saved {document.title} and read it back, {_what(result, document)}.")
         self.saved.emit(document)
         if then is not None:
             then()
@@ -98,7 +99,10 @@ class Filing(QObject):
         """Ask how to export a document, then do it; `saves` proposes the document's own file."""
         dialog = ExportDialog(document, Formats.known(), self._tasks, self._window, saves=saves)
         dialog.chosen.connect(lambda path, kind, shared, size: self.write(document, path, kind, shared, size, then))
-        dialog.finished.connect(dialog.deleteLater)
+        self._documents.removed.connect(dialog.leave)
+        if saves:
+            self._asking = dialog
+        dialog.finished.connect(self._asked if saves else dialog.deleteLater)
         dialog.open()
         return dialog
 
@@ -111,17 +115,21 @@ class Filing(QObject):
                                             cancel=progress.cancel)  # fmt: skip
 
         def done(result: Saved) -> None:
-            if Path(path) == document.document.path:
+            if result.path == document.document.path:
                 self._say_saved(document, result, then)
                 return
             files = f" in {count_text(len(result.files))} files" if len(result.files) > 1 else ""
-            self.said.emit(f"Exported and read back, {_what(result)}{files}.")
+            self.said.emit(f"Exported and read back, {_what(result, document)}{files}.")
             self.saved.emit(document)
 
-        self._write(f"Exporting {document.title}", document, work, done)
+        verb = "Saving" if Path(path) == document.document.path else "Exporting"
+        self._write(f"{verb} {document.title}", document, work, done)
 
-    def before_closing(self, documents: list[OpenDocument], then: Callable[[], None]) -> CloseDialog | None:
-        """Ask once about all unsaved edits, if there are any; `then` is called when nothing is left to lose."""
+    def before_closing(self, documents: list[OpenDocument], then: Callable[[], None]) -> QDialog | None:
+        """Ask once about all unsaved edits, if there are any; `then` is called when nothing is left to lose.
+
+        Returns what asks, which may be there already.
+        """
         unsaved = [document for document in documents if document in self._documents.unsaved]
         if not unsaved:
             then()
@@ -147,6 +155,9 @@ class Filing(QObject):
         self._asking = None
 
 
-def _what(result: Saved) -> str:
+def _what(result: Saved, document: OpenDocument) -> str:
+    """Return `2 tensors, 33.6 MB`, or `1 tensor under 2 names, 4 kB` where the others are aliases of it."""
     word = "tensor" if result.tensors == 1 else "tensors"
-    return f"{count_text(result.tensors)} {word}, {bytes_text(result.nbytes)}"
+    names = document.tensors - count_left_out(document.document)
+    under = f" under {count_text(names)} names" if names > result.tensors else ""
+    return f"{count_text(result.tensors)} {word}{under}, {bytes_text(result.nbytes)}"
