@@ -14,8 +14,8 @@ SWITCH = 0.0005
 _lock = threading.Lock()
 _pausing: list[bool] = []
 """One entry per pause under way, the first of which says whether garbage was collected before."""
-_is_ours = False
-"""Whether what is set apart was set apart here: Python keeps one such set for the whole process."""
+_mark: list[object] | None = None
+"""Made right after objects were set apart here, so that it is among them only if somebody else did so since."""
 
 
 @contextmanager
@@ -35,20 +35,33 @@ def paused() -> Iterator[None]:
 def set_apart() -> None:
     """Leave what is alive now, a document and its tree above all, out of later passes.
 
-    Where the program around the window does so itself, that is left alone.
+    Where the program around the window does so itself, before or after us, that is left alone.
     """
-    global _is_ours
-    if _is_ours or not gc.get_freeze_count():
+    global _mark
+    if not gc.get_freeze_count() if _mark is None else _is_looked_through(_mark):
         gc.freeze()
-        _is_ours = True
+        _mark = [object()]
 
 
 def take_back() -> None:
-    """Look through everything again, after a document was closed."""
-    global _is_ours
-    if _is_ours:
+    """Look through everything again, after a document was closed.
+
+    Where the program has set more apart after us, all of it stays so, ours too, until the program calls `gc.unfreeze`:
+    Python keeps one set. Until then cycles among it are not collected, and optimizers in it are not listed.
+    """
+    global _mark
+    if _mark is not None and _is_looked_through(_mark):
         gc.unfreeze()
-        _is_ours = False
+    _mark = None
+
+
+def _is_looked_through(mark: list[object]) -> bool:
+    """Whether the collector's passes come to a mark: Python lists what refers to an object among those alone.
+
+    This takes as long as there are objects that are not set apart, 10 ms a million. `gc.get_freeze_count` takes that
+    for those that are, and may have fallen, as objects end, by more than somebody else has added.
+    """
+    return any(one is mark for one in gc.get_referrers(mark[0]))
 
 
 def take_turns() -> None:
