@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
-from weightedit.core.magnitudes import Ends, by_magnitude, span
+from weightedit.core.magnitudes import Ends
 from weightedit.ui.plots.colormaps import colored, table
 from weightedit.ui.plots.levels import Levels
 from weightedit.ui.theme import theme
@@ -287,21 +286,6 @@ def test_a_cell_says_what_is_stored_of_what_is_typed(bench: Bench) -> None:
     bench.key(editor, Qt.Key.Key_Return)
     assert bench.values("half")[1, 1] == torch.tensor(0.3).bfloat16()
     assert any("Precision loss: 1 of 1" in text for text in bench.said)
-
-
-def test_magnitudes_are_counted_by_their_powers_of_ten(bench: Bench) -> None:
-    """Each value lies in the bin of its magnitude; zeros and what is not finite in none."""
-    from weightedit.core.pinned import PinnedTensor
-    from weightedit.core.statistics import statistics
-
-    found = statistics(PinnedTensor.of(bench.document.slot("w")))
-    low, high = span([found], Ends(2.0**-24, 65504.0))
-    assert low < math.log10(1e-9)
-    assert high > 6
-    counts = by_magnitude(found, low, high, 40)
-    exact = np.histogram(np.log10(source().abs().double().numpy()), 40, (low, high))[0]
-    assert counts.sum() == 600
-    assert np.abs(np.cumsum(counts) - np.cumsum(exact)).max() <= 600 * 0.03  # wide values count at their code's middle
 
 
 def test_cells_are_picked_on_the_loss_map_as_on_the_tensor(bench: Bench) -> None:
