@@ -23,13 +23,13 @@ settings.load_profile("weightedit")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let tests be as large and as long as the figures in README, not only as the time of everyday runs allows."""
-    parser.addoption("--deep", action="store_true", help="sizes and counts as in README's figures")
+    """Let tests be larger and longer than the time of everyday runs allows."""
+    parser.addoption("--deep", action="store_true", help="larger sizes and longer runs than every change needs")
 
 
 @pytest.fixture(scope="session")
 def is_deep(request: pytest.FixtureRequest) -> bool:
-    """Whether sizes and counts are those of README's figures."""
+    """Whether sizes are larger and runs longer than every change needs."""
     return bool(request.config.getoption("--deep"))
 
 
