@@ -322,3 +322,67 @@ def test_a_restore_is_no_copy_between_slots(tmp_path):
         doc.apply("cast", "ln", dtype="bfloat16", accept="all")
         doc.apply("insert_rows", "emb", count=2)
         assert not [hazard.message for hazard in doc.preflight_restore("s") if "copy of" in hazard.title]
+
+
+def swapped(path, save=False):
+    """A file of `a` and `b`, a snapshot, `a` scaled and called `q` since, and `b` called `a` and scaled."""
+    torch.save({"a": torch.ones(2), "b": torch.full((2,), 5.0)}, path)
+    doc = weightedit.open(path)
+    doc.snapshot("S")
+    doc.apply("scale", "a", factor=2.0)
+    doc.apply("rename", "a", to="q")
+    doc.apply("rename", "b", to="a")
+    doc.apply("scale", "a", factor=10.0)
+    if save:
+        doc.save()
+    return doc
+
+
+def test_names_of_today_lead_to_the_same_tensors_in_a_snapshot(tmp_path):
+    """`restore` goes by the names at the time, so a name that another tensor has by now is looked up by its slot."""
+    with swapped(tmp_path / "m.pt") as doc:
+        assert doc.names_in_snapshot("S", "a") == (["b"], "")
+        assert doc.names_in_snapshot("S", ["q", "a"]) == (["a", "b"], "")
+        assert doc.names_in_snapshot("S", "*")[0] == ["a", "b"]
+        doc.apply("duplicate", "q", to="late")
+        assert doc.names_in_snapshot("S", ["late", "a"]) == (["b"], "late was not there when S was taken.")
+        with pytest.raises(EditRefused, match=r"^late was not there when S was taken\.$"):
+            doc.names_in_snapshot("S", "late")
+        doc.snapshot("part", "q")
+        with pytest.raises(EditRefused, match=r"^late is not in part\.$"):
+            doc.names_in_snapshot("part", "late")
+
+
+@pytest.mark.parametrize("save", [False, True])
+@pytest.mark.parametrize("replay", [False, True])
+def test_a_renamed_tensor_keeps_its_snapshot_when_the_file_is_opened_again(tmp_path, save, replay):
+    """Names in the file lead to the slots, not the names in the snapshot, which another tensor may have by now."""
+    with swapped(tmp_path / "m.pt", save) as doc:
+        doc.snapshot("late", "a")
+        with reload(doc, open_document, replay=replay, progress=Progress()).document as fresh:
+            renamed = save or replay
+            first, second = ("q", "a") if renamed else ("a", "b")
+            assert set(fresh.tensors) == {first, second}
+            assert fresh.names_in_snapshot("S", first) == (["a"], "")
+            assert fresh.names_in_snapshot("S", second) == (["b"], "")
+            assert fresh.names_in_snapshot("late", second) == (["a"], "")
+            fresh.apply("fill", "*", value=0.0)
+            fresh.restore("S")
+            assert fresh.read(first).tolist() == [1.0, 1.0]
+            assert fresh.read(second).tolist() == [5.0, 5.0]
+
+
+def test_what_does_not_differ_is_named_where_only_some_are_restored(tmp_path):
+    with weightedit.open(write(tmp_path, "pt")) as doc:
+        doc.snapshot("S")
+        doc.apply("scale", "a", factor=2.0)
+        with pytest.raises(EditRefused, match=r"^b does not differ from S\. There is nothing to restore\.$"):
+            doc.restore("S", "b")
+        with pytest.raises(EditRefused, match=r"^b, n do not differ from S\. There is nothing to restore\.$"):
+            doc.restore("S", ["b", "n"])
+        doc.apply("delete", "n")
+        with pytest.raises(EditRefused, match=r"^b does not differ from S\. n: deleted since\."):
+            doc.restore("S", ["b", "n"])
+        doc.restore("S", "a")
+        with pytest.raises(EditRefused, match=r"^What is left of S does not differ from it\. n: deleted since\."):
+            doc.restore("S")

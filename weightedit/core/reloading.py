@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from weightedit.core.errors import EditRefused, HazardError
 from weightedit.core.hazards import refusal
 from weightedit.core.numbers import bytes_text
 from weightedit.core.progress import Progress
+from weightedit.core.slots import Slot
 from weightedit.core.snapshotting import RESTORE
 from weightedit.core.source import Fingerprint, SourceFile
 from weightedit.core.spill import Spill
@@ -156,7 +157,7 @@ def reload(document: Document, open_file: Callable[[str], Document], *, replay: 
     applied: list[Edit] = []
     left: list[NotApplied] = []
     try:
-        lost = fresh.take_over(document.snapshots.values(), progress)
+        lost = fresh.take_over(document.snapshots.values(), _names_in_file(document), progress)
         for edit in unsaved_edits(document) if replay else ():
             reason = _replay(fresh, edit, applied, progress)
             if reason:
@@ -165,6 +166,12 @@ def reload(document: Document, open_file: Callable[[str], Document], *, replay: 
         fresh.close()
         raise
     return Reloaded(fresh, tuple(applied), tuple(left), lost)
+
+
+def _names_in_file(document: Document) -> Mapping[Slot, str]:
+    """Return what slots are called in the file as it was opened or last saved; nothing where no step leads there."""
+    saved = document.history.saved_position
+    return {} if saved is None else document.state_at(saved).names
 
 
 def _replay(fresh: Document, edit: Edit, applied: list[Edit], progress: Progress) -> str:

@@ -63,7 +63,7 @@ def plan_restore(document: Document, snapshot: Snapshot, targets: object, progre
                               f"{some(list(names))}: deleted since. Undo brings back what was deleted.",
                               names, len(names)))  # fmt: skip
     if not plans:
-        raise EditRefused([_nothing(snapshot, gone, len(kept))])
+        raise EditRefused([_nothing(snapshot, gone, kept)])
     for plan in plans:
         found = hazards_of(document, plan, progress)[0]
         hazards += [replace(hazard, alternatives=(), labels=()) for hazard in found
@@ -71,17 +71,21 @@ def plan_restore(document: Document, snapshot: Snapshot, targets: object, progre
     return Restoring(edit, tuple(plans), tuple(sorted_hazards(hazards)))
 
 
-def _nothing(snapshot: Snapshot, gone: Sequence[Kept], count: int) -> Hazard:
+def _nothing(snapshot: Snapshot, gone: Sequence[Kept], kept: Sequence[Kept]) -> Hazard:
     """Return the refusal of a restore that would change nothing, with what is not there to be restored."""
     names = [one.name for one in gone]
-    back = "Undo brings back what was deleted."
-    if not gone:
-        return refusal("argument", f"Nothing differs from {snapshot.name}", "There is nothing to restore.")
-    if len(gone) == count:
+    absent, back = set(gone), "Undo brings back what was deleted."
+    if len(gone) == len(kept):
         verb, them = ("was", "it") if len(gone) == 1 else ("were", "them")
         return refusal("not-found", f"{some(names)} {verb} deleted since {snapshot.name} was taken",
                        f"A restore does not bring {them} back. {back}", targets=names, count=len(names))  # fmt: skip
-    return refusal("not-found", f"What is left of {snapshot.name} does not differ from it",
+    left = [one.slot.name for one in kept if one not in absent]
+    which = f"{some(left)} {'does' if len(left) == 1 else 'do'} not differ from {snapshot.name}"
+    is_all = len(kept) == len(snapshot.tensors)
+    if not gone:
+        return refusal("argument", f"Nothing differs from {snapshot.name}" if is_all else which,
+                       "There is nothing to restore.")  # fmt: skip
+    return refusal("not-found", f"What is left of {snapshot.name} does not differ from it" if is_all else which,
                    f"{some(names)}: deleted since. {back}", targets=names, count=len(names))  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
 from weightedit.core.history_compare import Difference, State, differences
 from weightedit.core.numbers import bytes_text
+from weightedit.core.paths import some
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.progress import Progress
 from weightedit.core.slots import Slot
@@ -91,6 +92,20 @@ class Snapshot:
     def find(self, key: object) -> Kept | None:
         """Return the tensor that had this name, or None."""
         return self._by_name.get(key) if isinstance(key, str) else None
+
+    def names_of(self, slots: Sequence[Slot]) -> tuple[list[str], str]:
+        """Return what slots were called here, whatever they are called now, and a sentence on those it does not hold.
+
+        The sentence is empty where it holds all of them.
+        """
+        names = {kept.slot: kept.name for kept in self.tensors}
+        others = [slot.name for slot in slots if slot not in names]
+        is_one = len(others) == 1
+        if self.is_whole and not self.left_out:
+            why = f"{'was' if is_one else 'were'} not there when {self.name} was taken"
+        else:
+            why = f"{'is' if is_one else 'are'} not in {self.name}"
+        return [names[slot] for slot in slots if slot in names], f"{some(others)} {why}." if others else ""
 
     @property
     def nbytes(self) -> int:
@@ -201,16 +216,19 @@ def _copied(document: Document, slots: Sequence[Slot], name: str, progress: Prog
         yield Kept(slot, slot.name, spec, contents[slot.storage])
 
 
-def carried(snapshots: Iterable[Snapshot], fresh: Document, progress: Progress) -> tuple[list[Snapshot], list[str]]:
+def carried(snapshots: Iterable[Snapshot], names: Mapping[Slot, str], fresh: Document,
+            progress: Progress) -> tuple[list[Snapshot], list[str]]:  # fmt: skip
     """Return the snapshots of a document for the same document opened again, and the names that could not come along.
 
     Bytes move into the spill of the new document; those that only the old file has are lost where it was changed.
+    `names` has what the old slots are called in the file: a tensor may have been renamed since a snapshot was taken.
     """
     from weightedit.core.errors import CheckpointError
     from weightedit.core.storage import COPY_CHUNK
 
     moved: list[Snapshot] = []
     lost: list[str] = []
+    slots = _Again(names, fresh)
     for snapshot in snapshots:
         contents: dict[int, Resident | None] = {}
         tensors = []
@@ -229,7 +247,20 @@ def carried(snapshots: Iterable[Snapshot], fresh: Document, progress: Progress) 
             if content is None:
                 lost.append(f"{kept.name} of {snapshot.name}")
             else:
-                tensors.append(Kept(fresh.find(kept.name) or kept.slot, kept.name, kept.spec, content))
+                tensors.append(Kept(slots.of(kept), kept.name, kept.spec, content))
         if tensors:
             moved.append(Snapshot(snapshot.name, snapshot.time, tensors, snapshot.is_whole, snapshot.left_out))
     return moved, lost
+
+
+class _Again:
+    """The slots of a document opened again that are those of the old one."""
+
+    def __init__(self, names: Mapping[Slot, str], fresh: Document) -> None:
+        self._names, self._fresh = names, fresh
+        self._taken = set(names.values())
+
+    def of(self, kept: Kept) -> Slot:
+        """Return the slot of a tensor of a snapshot; the old one where there is none, as of one that was deleted."""
+        name = self._names.get(kept.slot, None if kept.name in self._taken else kept.name)
+        return (None if name is None else self._fresh.find(name)) or kept.slot

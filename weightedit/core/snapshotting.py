@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from weightedit.core.history import Step
     from weightedit.core.history_compare import Difference
     from weightedit.core.reader import Origin
+    from weightedit.core.slots import Slot
     from weightedit.core.snapshot import Snapshot
 
 RESTORE = "restore"
@@ -130,12 +131,42 @@ class Snapshotting(Exporting):
         """Restore what a record says, as a recipe or a document that was opened again does."""
         return self._restore(edit.arguments["snapshot"], list(edit.targets), accept, progress)
 
-    def take_over(self, snapshots: Iterable[Snapshot], progress: Progress) -> tuple[str, ...]:
-        """Keep the snapshots of the same document as it was opened before; returns the tensors that were lost."""
+    def names_in_snapshot(self, name: str, targets: Any) -> tuple[list[str], str]:
+        """Return what tensors were called when a snapshot was taken, and a sentence on those it does not hold.
+
+        Parameters
+        ----------
+        name
+            Of the snapshot.
+        targets
+            Names the tensors have now, and patterns. `restore` goes by the names they had then, which another tensor
+            may have by now.
+
+        Raises
+        ------
+        EditRefused
+            If nothing matches, or the snapshot holds none of them.
+        """
+        from weightedit.core.targets import find_slots
+
+        with self._lock:
+            slots = find_slots(cast("Document", self), targets)
+            names, missing = self._snapshot_named(name).names_of(slots)
+        if not names:
+            raise EditRefused([refusal("not-found", missing.removesuffix("."),
+                                       targets=[slot.name for slot in slots], count=len(slots))])  # fmt: skip
+        return names, missing
+
+    def take_over(self, snapshots: Iterable[Snapshot], names: Mapping[Slot, str],
+                  progress: Progress) -> tuple[str, ...]:  # fmt: skip
+        """Keep the snapshots of the same document as it was opened before; returns the tensors that were lost.
+
+        `names` has what the slots of that document are called in the file.
+        """
         from weightedit.core.snapshot import carried
 
         with self._lock:
-            moved, lost = carried(snapshots, cast("Document", self), progress)
+            moved, lost = carried(snapshots, names, cast("Document", self), progress)
             self._snapshots.update((snapshot.name, snapshot) for snapshot in moved)
             return tuple(lost)
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from weightedit.core.document import Document
-from weightedit.core.edit import Edit
 from weightedit.core.errors import ConfirmationNeeded
 from weightedit.core.history_compare import Difference
 from weightedit.core.paths import counted
@@ -75,31 +74,43 @@ class Snapshots:
                           group="compare history")  # fmt: skip
 
     def restore(self, name: str, targets: Sequence[str] | str, accepted: bool) -> None:
-        """Put back what differs from a snapshot, of all tensors or some; a warning is asked about first."""
+        """Put back what differs from a snapshot, of all tensors or of those that are called so now.
+
+        A warning is asked about first, and its answer holds for these targets alone.
+        """
         document = self._work.document
         if document is None:
             return
+        version, notes = document.version, list[str]()
 
-        def work(progress: TaskProgress) -> Edit:
-            return document.restore(name, targets, accept="all" if accepted else (), progress=progress.report,
+        def work(progress: TaskProgress) -> int:
+            names: Sequence[str] | str = "*"
+            if targets != "*":
+                names, note = document.names_in_snapshot(name, targets)
+                notes.append(note)
+            edit = document.restore(name, names, accept="all" if accepted else (), progress=progress.report,
                                     cancel=progress.cancel)  # fmt: skip
+            steps = reversed(document.history.steps)
+            return next((len(step.regions) for step in steps if step.edit is edit), len(edit.targets))
 
-        def done(edit: Edit) -> None:
+        def done(count: int) -> None:
             self._shown(document)
-            self.view.forget_questions()
-            self.view.say("")
-            some = "" if isinstance(targets, str) else f"{counted(len(targets), 'tensor')} from "
-            self._work.told.emit(f"Restored {some}{name}.")
+            self._say(document, name, " ".join(notes))
+            self._work.told.emit(f"Restored {counted(count, 'tensor')} from {name}.")
 
         def failed(error: Exception) -> None:
-            if isinstance(error, ConfirmationNeeded):
-                first = next(hazard for hazard in error.hazards if hazard.level == "warning")
-                self.view.ask_whether(first.title, first.detail)
-            else:
-                self.view.say(str(error))
+            if not isinstance(error, ConfirmationNeeded):
+                self._say(document, name, " ".join([str(error), *notes]))
+                return
+            first = next(hazard for hazard in error.hazards if hazard.level == "warning")
+            if self._is_at(document, name):
+                self.view.ask_whether(first.title, " ".join([first.detail, *notes]), targets, version)
+            else:  # its buttons are about another snapshot by now
+                self._work.told.emit(f"Nothing restored from {name}: {first.message}")
 
         self._tasks.start(f"Restoring {name}", work, on_result=done, on_error=failed,
-                          on_cancelled=lambda: self.view.say("It was stopped; nothing was restored."))  # fmt: skip
+                          on_cancelled=lambda: self._say(document, name,
+                                                         "It was stopped; nothing was restored."))  # fmt: skip
 
     def drop(self, name: str) -> None:
         """Delete a snapshot."""
@@ -112,3 +123,15 @@ class Snapshots:
     def _shown(self, document: Document) -> None:
         if self._work.document is document:
             self.view.show_document(document)
+
+    def _is_at(self, document: Document, name: str) -> bool:
+        """Whether a snapshot is still the one selected, so that the section's line and buttons are about it."""
+        return self._work.document is document and self.view.selected == name
+
+    def _say(self, document: Document, name: str, text: str) -> None:
+        """Say what became of a restore where its snapshot is shown, else where everything is told."""
+        if self._is_at(document, name):
+            self.view.forget_questions()
+            self.view.say(text.strip())
+        elif text:
+            self._work.told.emit(text)

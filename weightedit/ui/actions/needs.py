@@ -77,9 +77,9 @@ NEEDS = {
     "undo": Need("Needs an edit to take back", lambda at: _has_document(at) and at.document.document.can_undo),
     "redo": Need("Needs an edit that was undone", lambda at: _has_document(at) and at.document.document.can_redo),
     "snapshot": Need("Needs a snapshot", lambda at: _has_work(at) and bool(at.document.document.snapshots)),
-    "snapshot-of-tensor": Need("Needs a snapshot, and a tensor that is shown or selected in the tree",
+    "snapshot-of-tensor": Need("Needs a snapshot, and a tensor that is shown or a row selected in the tree",
                                lambda at: _has_work(at) and bool(at.document.document.snapshots) and
-                               _has_any_tensor(at)),
+                               (_has_any_tensor(at) or at.window.tree.tree.is_picked("group"))),
     "tab": Need("Needs an open tab", _has_form),
     "entry": Need("Needs a row selected in the tree", lambda at: at.window.tree.tree.is_picked("entry")),
     "entry-or-group": Need("Needs a row selected in the tree",

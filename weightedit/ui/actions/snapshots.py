@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
+from PySide6.QtWidgets import QApplication
+
 from weightedit.ui.actions.action import Action, Reach
 from weightedit.ui.actions.edit import show_history
-from weightedit.ui.actions.sharing import meant
 from weightedit.ui.history.snapshots_view import SnapshotsView
 
 
@@ -15,10 +18,28 @@ def shown(at: Reach) -> SnapshotsView:
 
 
 def restore_meant(at: Reach) -> None:
-    """Restore the tensors selected in the tree, or the one that is shown."""
-    target = meant(at)
-    if target is not None and target[0] is at.document:
-        shown(at).restore(target[2])
+    """Restore what is selected in the tree, groups too, or the tensor that is shown."""
+    names = _meant(at)
+    if names:
+        shown(at).restore(names)
+    else:
+        at.window.status.say(f"No tensor of {at.document.title} is selected or shown.", "warning")
+
+
+def _meant(at: Reach) -> list[str]:
+    """Return the tensors and patterns selected in the tree, or the tensor that is shown where the keys are elsewhere.
+
+    The tensor that is shown stands for all that is selected where it is among them, as for other actions on several.
+    """
+    panel, focus = at.window.tree, QApplication.focusWidget()
+    selected, _ = panel.tree.selected_patterns(at.document)
+    if focus is not None and panel.isAncestorOf(focus) and panel.tree.is_picked("group"):
+        return selected
+    target = at.window.files.importing.target()
+    if target is None or target[0] is not at.document:
+        return selected
+    is_among = any(target[1] == one or fnmatchcase(target[1], one) for one in selected)
+    return selected if is_among else [target[1]]
 
 
 ACTIONS = (
@@ -32,8 +53,8 @@ ACTIONS = (
            "Put the tensors that differ back to the snapshot selected in the history panel, as one step.", (),
            "Edit/Snapshots", "snapshot"),
     Action("restore-selected", "Restore only what is selected", restore_meant,
-           "Put the tensors selected in the tree, or the one that is shown, back to the snapshot selected in the "
-           "history panel.", (), "Edit/Snapshots", "snapshot-of-tensor"),
+           "Put the tensors and groups selected in the tree, or the tensor that is shown, back to the snapshot "
+           "selected in the history panel.", (), "Edit/Snapshots", "snapshot-of-tensor"),
     Action("delete-snapshot", "Delete the snapshot", lambda at: shown(at).drop(),
            "Delete the snapshot selected in the history panel; its button asks first.", (), "Edit/Snapshots",
            "snapshot"),

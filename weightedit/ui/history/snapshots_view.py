@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt, Signal
@@ -63,6 +64,14 @@ class _List(QListWidget):
         return super().event(event)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whether to restore all the same: which targets it was asked about, and the version of the document then."""
+
+    targets: Sequence[str] | str
+    version: int
+
+
 class SnapshotsView(QWidget):
     """The list with its buttons, and a field that asks for a name.
 
@@ -73,7 +82,7 @@ class SnapshotsView(QWidget):
     compared, dropped
         (name) of the snapshot that is selected.
     restored
-        (name, targets, whether warnings were answered).
+        (name, targets, whether warnings were answered): `*`, or what the tensors that are meant are called now.
     """
 
     taken = Signal(str)
@@ -85,8 +94,7 @@ class SnapshotsView(QWidget):
         super().__init__(parent)
         self._document: Document | None = None
         self._asked = ""
-        self._confirms = False
-        self._targets: Sequence[str] | str = "*"
+        self._question: Question | None = None
         self.take_button = icon_button("plus", "Take a snapshot", 24, 14)
         self.take_button.clicked.connect(self.ask_name)
         self.name = QLineEdit()
@@ -114,7 +122,7 @@ class SnapshotsView(QWidget):
         for button, help_, call in (
             (self.compare_button, "List the tensors that differ from the snapshot", self._compare),
             (self.restore_button, "Put the tensors that differ back to the snapshot, as one step",
-             lambda: self.restore(self._targets)),
+             self._restore),
             (self.delete_button, "Delete the snapshot; pressed twice, since undo does not bring it back", self.drop),
         ):
             button.setProperty("small", "true")
@@ -182,7 +190,7 @@ class SnapshotsView(QWidget):
         if changed:
             self.close_name()
             self.say("")
-        if chosen != self.selected or changed:
+        if chosen != self.selected or changed or self._is_past():
             self.forget_questions()
 
     @property
@@ -241,16 +249,26 @@ class SnapshotsView(QWidget):
             self.forget_questions()
             self.compared.emit(self.selected)
 
+    def _restore(self) -> None:
+        self.restore("*" if self._question is None else self._question.targets)
+
     def restore(self, targets: Sequence[str] | str = "*") -> None:
         """Restore tensors from the snapshot that is selected; the same asked again after a warning, all the same."""
         if self.selected:
-            confirms = self._confirms and targets == self._targets
-            self._targets = targets
+            asked = None if self._is_past() else self._question
+            confirms = asked is not None and targets == asked.targets
+            self.forget_questions()  # this was the answer, or another wish than the one that was asked about
             self.restored.emit(self.selected, targets, confirms)
 
-    def ask_whether(self, title: str, detail: str) -> None:
-        """Say what restoring does besides, and make the button the answer."""
-        self._confirms = True
+    def _is_past(self) -> bool:
+        """Whether the document changed since a question was asked, and with it what the answer would do."""
+        asked, document = self._question, self._document
+        return asked is not None and document is not None and document.version != asked.version
+
+    def ask_whether(self, title: str, detail: str, targets: Sequence[str] | str, version: int) -> None:
+        """Say what restoring does besides, and make the button the answer, for these targets and this document."""
+        self.forget_questions()
+        self._question = Question(targets, version)
         self.compare_button.hide()  # its words need the room
         self.restore_button.setText("Restore all the same")
         restyle(self.restore_button, "kind", "warning")
@@ -275,8 +293,8 @@ class SnapshotsView(QWidget):
 
     def forget_questions(self) -> None:
         """Let the buttons say again what they do: what was asked was answered, or is about another snapshot."""
-        asked = bool(self._asked) or self._confirms
-        self._asked, self._confirms, self._targets = "", False, "*"
+        asked = bool(self._asked) or self._question is not None
+        self._asked, self._question = "", None
         self.compare_button.show()
         for button, text in ((self.restore_button, "Restore"), (self.delete_button, "Delete")):
             button.setText(text)
