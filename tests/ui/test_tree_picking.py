@@ -37,6 +37,23 @@ def test_ctrl_and_shift_pick_several_and_the_form_offers_them(qtbot, open_window
     assert [name for _, name in view.selected_tensors()] == ["t0", "t1"]
 
 
+def test_a_group_whose_name_has_letters_of_patterns_means_what_is_in_it(qtbot, open_window):
+    """A key such as `w[0]` is no pattern: `w[0].*` would mean `w0.a`."""
+    window = open_window(real=True)
+    odd = ("w[0]", "w0", "a*", "ab", "re:x")
+    window.documents.open_object({name: {"a": torch.ones(2), "b": torch.ones(2)} for name in odd}, None, "odd")
+    qtbot.waitUntil(lambda: window.current is not None and not window.tasks.active, timeout=20_000)
+    view, document = window.tree.tree, window.current.document
+    for row, name in enumerate(odd):
+        QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, NONE,
+                         view.visualRect(view.rows.index(row, 0)).center())  # fmt: skip
+        patterns, count = view.selected_patterns(window.current)
+        assert count == 2
+        document.apply("fill", patterns, value=row + 2.0)
+        qtbot.waitUntil(lambda: not window.tasks.active)
+        assert [key for key in odd if document.read(f"{key}.a")[0] == row + 2.0] == [name]
+
+
 def test_everything_selected_counts_each_tensor_once(qtbot, open_window):
     """Containers come with what is in them, which is then not named again in the request that history keeps."""
     net = torch.nn.Sequential(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU()), torch.nn.Linear(2, 1))

@@ -26,6 +26,12 @@ class SlotIndex(Protocol):
         ...
 
 
+def all_below(prefix: str) -> str:
+    """Return the pattern that all names below a prefix match, and no other, whatever letters the prefix has."""
+    literal = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in prefix)
+    return f"[r]{literal[1:]}.*" if literal.startswith("re:") else f"{literal}.*"
+
+
 def find_slots(index: SlotIndex, targets: object) -> list[Slot]:
     """Return the slots that targets mean, in file order of each pattern, without repeats.
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import QStringListModel, Qt, Signal
 from PySide6.QtWidgets import QCompleter, QLineEdit, QListView, QPushButton, QStyledItemDelegate, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import count_text
+from weightedit.core.targets import all_below
 from weightedit.ui.actions.action import plain
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import label, restyle
@@ -42,7 +43,8 @@ def offered(names: Iterable[str]) -> list[str]:
     for name in names:
         at = name.find(".")
         while at >= 0:
-            groups[f"{name[:at]}.*"] = groups.get(f"{name[:at]}.*", 0) + 1
+            group = all_below(name[:at])
+            groups[group] = groups.get(group, 0) + 1
             at = name.find(".", at + 1)
     return [group for group, count in groups.items() if count > 1] + names
 

@@ -30,6 +30,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyleOptio
 
 from weightedit.core.outline import Node
 from weightedit.core.slots import Entry
+from weightedit.core.targets import all_below
 from weightedit.ui.actions.action import plain
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.literals import can_be_typed
@@ -200,7 +201,7 @@ class TreeView(QTreeView):
         if outline.is_filtered or node.kind == "range":
             return outline.tensor_names(node)
         prefix = self.rows.prefix(node) if node.entry is None else node.entry.name
-        return [f"{prefix}.*" if prefix else "*"]
+        return [all_below(prefix) if prefix else "*"]
 
     def is_picked(self, what: str) -> bool:
         """Return whether a `tensor`, or any `entry`, or else an entry or a `group`, is selected."""
