@@ -10,7 +10,7 @@ from weightedit.core.errors import ConfirmationNeeded
 from weightedit.core.history_compare import Difference
 from weightedit.core.paths import counted
 from weightedit.core.snapshot import Snapshot
-from weightedit.ui.history.snapshots_view import facts
+from weightedit.ui.history.snapshots_view import Question, facts
 from weightedit.ui.tasks import TaskProgress, Tasks
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Snapshots:
                           on_cancelled=lambda: differences.show_error("The comparison was stopped."),
                           group="compare history")  # fmt: skip
 
-    def restore(self, name: str, targets: Sequence[str] | str, accepted: bool) -> None:
+    def restore(self, name: str, targets: Sequence[str] | str, accepted: frozenset[str]) -> None:
         """Put back what differs from a snapshot, of all tensors or of those that are called so now.
 
         A warning is asked about first, and its answer holds for these targets alone.
@@ -88,8 +88,7 @@ class Snapshots:
             if targets != "*":
                 names, note = document.names_in_snapshot(name, targets)
                 notes.append(note)
-            edit = document.restore(name, names, accept="all" if accepted else (), progress=progress.report,
-                                    cancel=progress.cancel)  # fmt: skip
+            edit = document.restore(name, names, accept=accepted, progress=progress.report, cancel=progress.cancel)
             steps = reversed(document.history.steps)
             return next((len(step.regions) for step in steps if step.edit is edit), len(edit.targets))
 
@@ -102,11 +101,13 @@ class Snapshots:
             if not isinstance(error, ConfirmationNeeded):
                 self._say(document, name, " ".join([str(error), *notes]))
                 return
-            first = next(hazard for hazard in error.hazards if hazard.level == "warning")
+            warnings = [hazard for hazard in error.hazards if hazard.level == "warning"]
+            said = " ".join(hazard.message for hazard in warnings)
             if self._is_at(document, name):
-                self.view.ask_whether(first.title, " ".join([first.detail, *notes]), targets, version)
+                kinds = accepted | {hazard.kind for hazard in warnings}
+                self.view.ask_whether(" ".join([said, *notes]), Question(targets, version, kinds))
             else:  # its buttons are about another snapshot by now
-                self._work.told.emit(f"Nothing restored from {name}: {first.message}")
+                self._work.told.emit(f"Nothing restored from {name}: {said}")
 
         self._tasks.start(f"Restoring {name}", work, on_result=done, on_error=failed,
                           on_cancelled=lambda: self._say(document, name,

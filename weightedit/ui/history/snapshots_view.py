@@ -66,10 +66,19 @@ class _List(QListWidget):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Whether to restore all the same: which targets it was asked about, and the version of the document then."""
+    """Whether to restore all the same.
+
+    Attributes
+    ----------
+    targets, version
+        What it was asked about, and the version of the document then.
+    kinds
+        Of the warnings that were said.
+    """
 
     targets: Sequence[str] | str
     version: int
+    kinds: frozenset[str]
 
 
 class SnapshotsView(QWidget):
@@ -87,7 +96,7 @@ class SnapshotsView(QWidget):
 
     taken = Signal(str)
     compared = Signal(str)
-    restored = Signal(str, object, bool)
+    restored = Signal(str, object, object)
     dropped = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -256,23 +265,23 @@ class SnapshotsView(QWidget):
         """Restore tensors from the snapshot that is selected; the same asked again after a warning, all the same."""
         if self.selected:
             asked = None if self._is_past() else self._question
-            confirms = asked is not None and targets == asked.targets
+            accepted = asked.kinds if asked is not None and targets == asked.targets else frozenset[str]()
             self.forget_questions()  # this was the answer, or another wish than the one that was asked about
-            self.restored.emit(self.selected, targets, confirms)
+            self.restored.emit(self.selected, targets, accepted)
 
     def _is_past(self) -> bool:
         """Whether the document changed since a question was asked, and with it what the answer would do."""
         asked, document = self._question, self._document
         return asked is not None and document is not None and document.version != asked.version
 
-    def ask_whether(self, title: str, detail: str, targets: Sequence[str] | str, version: int) -> None:
-        """Say what restoring does besides, and make the button the answer, for these targets and this document."""
+    def ask_whether(self, text: str, question: Question) -> None:
+        """Say what restoring does besides, and make the button the answer to that alone."""
         self.forget_questions()
-        self._question = Question(targets, version)
+        self._question = question
         self.compare_button.hide()  # its words need the room
         self.restore_button.setText("Restore all the same")
         restyle(self.restore_button, "kind", "warning")
-        self.say(f"{title}. {detail}".strip(), warning=True)
+        self.say(text, warning=True)
         self.restore_button.setFocus()
 
     def drop(self) -> None:
