@@ -91,7 +91,7 @@ class SnapshotsView(QWidget):
     compared, dropped
         (name) of the snapshot that is selected.
     restored
-        (name, targets, kinds of warnings that were answered); targets are `*`, or what the tensors meant are called now.
+        (name, targets, kinds of warnings that were answered): targets are `*`, or what tensors are called now.
     """
 
     taken = Signal(str)
