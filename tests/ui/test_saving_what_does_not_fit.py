@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+
 import numpy as np
 import pytest
 import safetensors.torch
@@ -33,6 +36,20 @@ def sheet(qtbot, window) -> ExportDialog:
     qtbot.waitUntil(lambda: bool(window.findChildren(ExportDialog)) and not window.tasks.active, timeout=20_000)
     (dialog,) = window.findChildren(ExportDialog)
     return dialog
+
+
+def sheet_at_close(qtbot, window) -> ExportDialog:
+    """Close the window and press Save."""
+    window.close()
+    (asked,) = window.findChildren(CloseDialog)
+    QTest.keyClick(asked, Qt.Key.Key_Return)
+    return sheet(qtbot, window)
+
+
+def type_path(dialog: ExportDialog, path: Path) -> None:
+    dialog.path.setFocus()
+    dialog.path.selectAll()
+    QTest.keyClicks(dialog.path, str(path))
 
 
 def choose(qtbot, window, dialog: ExportDialog, text: str) -> None:
@@ -123,13 +140,8 @@ def test_a_link_to_the_own_file_saves_it_too(qtbot, tied, tmp_path):
     """What is meant counts, not how it is spelled: the window that waits for the save goes."""
     path, link = tied.current.document.path, tmp_path / "link.safetensors"
     link.symlink_to(path)
-    tied.close()
-    (asked,) = tied.findChildren(CloseDialog)
-    QTest.keyClick(asked, Qt.Key.Key_Return)
-    dialog = sheet(qtbot, tied)
-    dialog.path.setFocus()
-    dialog.path.selectAll()
-    QTest.keyClicks(dialog.path, str(link))
+    dialog = sheet_at_close(qtbot, tied)
+    type_path(dialog, link)
     qtbot.waitUntil(lambda: not dialog._pause.isActive() and not tied.tasks.active)
     choose(qtbot, tied, dialog, "Write a copy of each")
     assert dialog.export.text().startswith("Save ")
@@ -146,10 +158,7 @@ def test_two_documents_are_asked_about_one_after_the_other(qtbot, tied, tmp_path
     qtbot.waitUntil(lambda: len(tied.documents.all) == 2 and not tied.tasks.active, timeout=20_000)
     with qtbot.waitSignal(tied.documents.changed):
         tied.documents.all[1].document.apply("tie", "a", to="b")
-    tied.close()
-    (asked,) = tied.findChildren(CloseDialog)
-    QTest.keyClick(asked, Qt.Key.Key_Return)
-    first = sheet(qtbot, tied)
+    first = sheet_at_close(qtbot, tied)
     tied.close()  # once more, while it is asked
     assert len(tied.findChildren(CloseDialog)) <= 1, "no second question stands over the first"
     choose(qtbot, tied, first, "Write a copy of each")
@@ -159,6 +168,25 @@ def test_two_documents_are_asked_about_one_after_the_other(qtbot, tied, tmp_path
     choose(qtbot, tied, second, "Write a copy of each")
     with qtbot.waitSignal(tied.closed, timeout=20_000):
         QTest.keyClick(second, Qt.Key.Key_Return)
+
+
+def test_a_refusal_for_a_document_that_is_gone_asks_nothing(qtbot, tied, monkeypatch):
+    """The save fails while the document closes: there is nothing left to ask about."""
+    document, refused = tied.current, threading.Event()
+    save = type(document.document).save
+
+    def told(*args, **keywords):
+        try:
+            return save(*args, **keywords)
+        finally:
+            refused.set()
+
+    monkeypatch.setattr(type(document.document), "save", told)
+    QTest.keyClick(tied, Qt.Key.Key_S, CTRL)
+    assert refused.wait(20)  # no event was handled since, so the window has not heard of it
+    tied.documents.close(document)
+    qtbot.waitUntil(lambda: not tied.tasks.active, timeout=20_000)
+    assert not tied.findChildren(ExportDialog)
 
 
 def test_a_document_closed_by_something_else_takes_its_sheet_along(qtbot, tied):
@@ -183,10 +211,7 @@ def test_esc_writes_nothing_and_keeps_every_edit(qtbot, tied):
 
 def test_a_window_that_is_closed_goes_once_it_is_saved(qtbot, tied):
     path = tied.current.document.path
-    tied.close()
-    (asked,) = tied.findChildren(CloseDialog)
-    QTest.keyClick(asked, Qt.Key.Key_Return)  # Save
-    dialog = sheet(qtbot, tied)
+    dialog = sheet_at_close(qtbot, tied)
     assert tied.isVisible()
     choose(qtbot, tied, dialog, "Write one, with aliases")
     with qtbot.waitSignal(tied.closed, timeout=20_000):
@@ -198,13 +223,8 @@ def test_a_window_that_is_closed_goes_once_it_is_saved(qtbot, tied):
 def test_an_export_elsewhere_instead_leaves_the_window_and_its_edits(qtbot, tied, tmp_path):
     path, other = tied.current.document.path, tmp_path / "other.pt"
     before = path.read_bytes()
-    tied.close()
-    (asked,) = tied.findChildren(CloseDialog)
-    QTest.keyClick(asked, Qt.Key.Key_Return)
-    dialog = sheet(qtbot, tied)
-    dialog.path.setFocus()
-    dialog.path.selectAll()
-    QTest.keyClicks(dialog.path, str(other))
+    dialog = sheet_at_close(qtbot, tied)
+    type_path(dialog, other)
     qtbot.waitUntil(lambda: not dialog._pause.isActive() and not tied.tasks.active and dialog.export.isEnabled())
     with qtbot.waitSignal(tied.filing.saved, timeout=20_000):
         QTest.keyClick(dialog, Qt.Key.Key_Return)

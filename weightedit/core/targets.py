@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import translate
 from typing import Protocol
 
 from weightedit.core.errors import EditRefused
@@ -30,6 +30,20 @@ def all_below(prefix: str) -> str:
     """Return the pattern that all names below a prefix match, and no other, whatever letters the prefix has."""
     literal = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in prefix)
     return f"[r]{literal[1:]}.*" if literal.startswith("re:") else f"{literal}.*"
+
+
+def matcher(target: str) -> Callable[[str], object]:
+    """Return what tells whether a name matches a pattern: `*` crosses dots, and `re:` is a full match.
+
+    Raises
+    ------
+    EditRefused
+        If a regular expression does not read.
+    """
+    try:
+        return re.compile(target[3:] if target.startswith("re:") else translate(target)).fullmatch
+    except re.error as error:
+        raise EditRefused([refusal("not-found", f"The pattern {target} does not read", f"{error}.")]) from None
 
 
 def find_slots(index: SlotIndex, targets: object) -> list[Slot]:
@@ -110,13 +124,8 @@ def _matching(entries: Sequence[Entry], by_name: Mapping[str, Entry], target: st
         return [by_name[target]]
     if takes_groups and (group := below(entries, target.removesuffix("."))):
         return group
-    if target.startswith("re:"):
-        try:
-            pattern = re.compile(target[3:])
-        except re.error as error:
-            raise EditRefused([refusal("not-found", f"The pattern {target} does not read", f"{error}.")]) from None
-        return [entry for entry in entries if pattern.fullmatch(entry.name)]
-    return [entry for entry in entries if fnmatchcase(entry.name, target)]
+    fits = matcher(target)
+    return [entry for entry in entries if fits(entry.name)]
 
 
 def patterns(index: SlotIndex, targets: object) -> list[object]:
@@ -132,14 +141,8 @@ def _match(index: SlotIndex, target: object) -> list[Slot]:
         return [exact]
     if not isinstance(target, str):
         raise EditRefused([refusal("not-found", f"No tensor is at {target!r}", "Give a name, a pattern or a path.")])
-    if target.startswith("re:"):
-        try:
-            pattern = re.compile(target[3:])
-        except re.error as error:
-            raise EditRefused([refusal("not-found", f"The pattern {target} does not read", f"{error}.")]) from None
-        matched = [slot for slot in index.slots if pattern.fullmatch(slot.name)]
-    else:
-        matched = [slot for slot in index.slots if fnmatchcase(slot.name, target)]
+    fits = matcher(target)
+    matched = [slot for slot in index.slots if fits(slot.name)]
     if not matched:
         raise EditRefused([missing(index, target)])
     return matched

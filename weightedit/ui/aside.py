@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.leaving import is_esc
+from weightedit.ui.leaving import leaves
 from weightedit.ui.pieces import label, line
 
 if TYPE_CHECKING:
@@ -83,13 +83,8 @@ class AsidePage(QWidget):
         self.back.setFocus()
 
     def event(self, event: QEvent) -> bool:
-        """Keep Esc for this page, which it leaves: elsewhere it leaves a preview."""
-        if not is_esc(event):
-            return super().event(event)
-        if event.type() == QEvent.Type.KeyPress:
-            self.left.emit()
-        event.accept()
-        return True
+        """Leave this page on Esc."""
+        return leaves(event, self.left.emit) or super().event(event)
 
 
 class Pages(QStackedWidget):

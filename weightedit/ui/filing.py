@@ -61,7 +61,7 @@ class Filing(QObject):
 
         def failed(error: Exception) -> None:
             self._writing.remove(document)
-            if refused is not None and isinstance(error, EditRefused):
+            if refused is not None and isinstance(error, EditRefused) and document in self._documents.all:
                 refused()
             else:
                 self._tasks.failed.emit(name, error)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
 
 
-def is_esc(event: QEvent) -> bool:
-    """Whether an event is the Esc key, or the question whether someone wants it before shortcuts have it."""
+def leaves(event: QEvent, leave: Callable[[], object]) -> bool:
+    """Take Esc for what stands there: call `leave`, and return whether the event was Esc.
+
+    Also when it is only asked whether someone wants the key before shortcuts have it: elsewhere Esc leaves a preview.
+    """
     kinds = (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress)
-    return event.type() in kinds and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
+    if event.type() not in kinds or not isinstance(event, QKeyEvent) or event.key() != Qt.Key.Key_Escape:
+        return False
+    if event.type() == QEvent.Type.KeyPress:
+        leave()
+    event.accept()
+    return True

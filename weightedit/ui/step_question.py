@@ -12,7 +12,7 @@ from weightedit.core.document import Document
 from weightedit.core.numbers import count_text
 from weightedit.ui.errors_view import Notice
 from weightedit.ui.hazard_names import short_names
-from weightedit.ui.leaving import is_esc
+from weightedit.ui.leaving import leaves
 from weightedit.ui.reload_notice import NoticeStrip
 from weightedit.ui.tasks import TaskProgress, Tasks
 
@@ -70,13 +70,8 @@ class StepQuestion(Notice):
         self.column.addLayout(buttons)
 
     def event(self, event: QEvent) -> bool:
-        """Keep Esc for this question, which it leaves: elsewhere it leaves a preview."""
-        if not is_esc(event):
-            return super().event(event)
-        if event.type() == QEvent.Type.KeyPress:
-            self.left.emit()
-        event.accept()
-        return True
+        """Leave this question on Esc."""
+        return leaves(event, self.left.emit) or super().event(event)
 
 
 class StepQuestions(QObject):

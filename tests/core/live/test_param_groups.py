@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import weightedit
+from tests.core.live.test_moments import Pair
 
 
 def _sgd() -> tuple[nn.Linear, torch.optim.Optimizer, weightedit.Document]:
@@ -59,16 +60,6 @@ def test_undo_leaves_a_parameter_that_was_added_to_a_new_list():
     document.undo()
     assert _trained(optimizer) == [id(old), id(bias), id(more)]
     document.close()
-
-
-class Pair(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = nn.Linear(4, 6)
-        self.second = nn.Linear(6, 3)
-
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        return self.second(torch.tanh(self.first(values)))
 
 
 def _lbfgs() -> tuple[Pair, torch.optim.Optimizer, weightedit.Document]:

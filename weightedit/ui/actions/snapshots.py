@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 from PySide6.QtWidgets import QApplication
 
+from weightedit.core.targets import matcher
 from weightedit.ui.actions.action import Action, Reach
 from weightedit.ui.actions.edit import show_history
 from weightedit.ui.history.snapshots_view import SnapshotsView
@@ -38,7 +37,8 @@ def _meant(at: Reach) -> list[str]:
     target = at.window.files.importing.target()
     if target is None or target[0] is not at.document:
         return selected
-    is_among = any(target[1] == one or fnmatchcase(target[1], one) for one in selected)
+    groups = (one for one in selected if not one.startswith("re:"))  # which here is a name, and no pattern
+    is_among = target[1] in selected or any(matcher(group)(target[1]) for group in groups)
     return selected if is_among else [target[1]]
 
 
