@@ -10,7 +10,7 @@ import torch
 import weightedit
 from tests.test_cli import run_here
 from weightedit import ConfirmationNeeded, Document, EditRefused, Hazard
-from weightedit.core.errors import one_line
+from weightedit.core.visible import message
 
 REFUSED = [
     ("set", "w", {"values": torch.ones(10, 20)}), ("fill", "w", {"value": 1, "region": "[0:9]"}),
@@ -67,7 +67,7 @@ def test_a_warning_is_the_same_everywhere(operation, targets, arguments, tmp_pat
     (tmp_path / "fix.json").write_text(text.replace(f'"accepted": [{kinds}\n   ]', '"accepted": []'))
     status, _, err = run_here(capsys, "apply", tmp_path / "fix.json", path, tmp_path / "out.pt")
     assert status == 2
-    assert all(one_line(hazard.message) in err for hazard in said if hazard.level == "warning"), err
+    assert all(message(hazard.message) in err for hazard in said if hazard.level == "warning"), err
     assert not (tmp_path / "out.pt").exists()
 
 

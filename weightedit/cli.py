@@ -9,10 +9,13 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from weightedit import __version__
-from weightedit.core.errors import EditRefused, WeightEditError, one_line
+from weightedit.core.errors import EditRefused, WeightEditError
+from weightedit.core.visible import LONGEST_MESSAGE, message, visible, visible_lines
 
+LONGEST_TRACE = 100_000
 Command = Callable[[argparse.Namespace], int]
 COMMANDS = ("inspect", "diff", "apply", "convert", "extract", "find")
 
@@ -32,28 +35,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except WeightEditError as error:
-        if options.debug:
-            traceback.print_exc()
-        print(f"weightedit: {one_line(str(error))}{_hint(error)}", file=sys.stderr)
+        _trace(options)
+        print(f"weightedit: {message(str(error))}{_hint(error)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `weightedit inspect … | head`
         _give_up_stdout()
         return 0
     except OSError as error:
-        if options.debug:
-            traceback.print_exc()
+        _trace(options)
         _give_up_stdout()
-        print(f"weightedit: the output could not be written: {error.strerror or error}.", file=sys.stderr)
+        print(f"weightedit: the output could not be written: {message(str(error.strerror or error))}.", file=sys.stderr)
         return 2
     except Exception as error:  # a fault of ours is one line too; the traceback is for those who ask
-        if options.debug:
-            traceback.print_exc()
-        print(f"weightedit: {one_line(f'{type(error).__name__}: {error}')}; this is a fault in weightedit, "
+        _trace(options)
+        print(f"weightedit: {message(f'{type(error).__name__}: {error}')}; this is a fault in weightedit, "
               "--debug shows where.", file=sys.stderr)  # fmt: skip
         return 2
     except KeyboardInterrupt:
         print("weightedit: interrupted; nothing was changed.", file=sys.stderr)
         return 2
+
+
+def _trace(options: argparse.Namespace) -> None:
+    """Print where an error came from, for those who asked; the messages in it may hold what a file says."""
+    if options.debug:
+        print(visible_lines(traceback.format_exc().rstrip(), LONGEST_TRACE), file=sys.stderr)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints show file names, which a pattern of the shell may have put there, as they are."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say on one line what is wrong with the arguments, and exit with 2."""
+        super().error(visible(message, LONGEST_MESSAGE))
 
 
 def _hint(error: WeightEditError) -> str:
@@ -68,7 +82,7 @@ def _give_up_stdout() -> None:
 
 
 def _window() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="weightedit",
         description="See, change and export the weights of PyTorch models.",
         epilog=f"Without a window: weightedit {' | '.join(COMMANDS)}; each has --help.",
@@ -96,8 +110,8 @@ def _open_window(options: argparse.Namespace) -> int:
 
 
 def _commands() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="weightedit")
-    commands = parser.add_subparsers(required=True)
+    parser = _Parser(prog="weightedit")
+    commands = parser.add_subparsers(required=True)  # of the parser's own kind
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="print the traceback of an error")
 

@@ -12,11 +12,15 @@ from typing import Any
 from weightedit.assembly import FORMATS, open_document
 from weightedit.core.compare import compare
 from weightedit.core.document import Document
-from weightedit.core.errors import WeightEditError, one_line
+from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
 from weightedit.core.recipe import Recipe
 from weightedit.core.saving import Saved
 from weightedit.core.slots import Entry
+from weightedit.core.visible import columns, message, visible
+
+WIDEST = 100
+"""Columns of a terminal that names get; what stands beside a longer one is moved to the right."""
 
 
 def inspect(options: argparse.Namespace) -> int:
@@ -71,7 +75,7 @@ def _print_table(document: Document, rows: list[dict[str, Any]], stats: bool) ->
     heads = ["name", "shape", "dtype", "size", "group"] + (["min", "max", "mean", "std", "NaN", "Inf"] if stats else [])
     cells = []
     for row in rows:
-        line = [one_line(row["name"]), shape_text(row["shape"]), row["dtype"], bytes_text(row["nbytes"]),
+        line = [visible(row["name"]), shape_text(row["shape"]), row["dtype"], bytes_text(row["nbytes"]),
                 row["storage_group"] or ""]  # fmt: skip
         if stats:
             found = row["statistics"]
@@ -79,12 +83,21 @@ def _print_table(document: Document, rows: list[dict[str, Any]], stats: bool) ->
                      for key in ("min", "max", "mean", "std")]  # fmt: skip
             line += [f"{found['nan']:,}", f"{found['inf']:,}"]
         cells.append(line)
-    widths = [max(len(line[column]) for line in [heads, *cells]) for column in range(len(heads))]
-    for line in [heads, *cells]:
-        numbers = (text.rjust(width) for text, width in zip(line[1:], widths[1:], strict=True))
-        print("  ".join([line[0].ljust(widths[0]), *numbers]).rstrip())
+    lines = [[_as_printed(text) for text in line] for line in [heads, *cells]]
+    widths = [max(columns(line[column]) for line in lines) for column in range(len(heads))]
+    widths[0] = min(widths[0], WIDEST)
+    for line in lines:
+        filled = [" " * (width - columns(text)) for text, width in zip(line, widths, strict=True)]
+        numbers = (f"{fill}{text}" for fill, text in zip(filled[1:], line[1:], strict=True))
+        print("  ".join([line[0] + filled[0], *numbers]).rstrip())
     word = "tensor" if len(rows) == 1 else "tensors"
     print(f"{len(rows):,} {word}, {bytes_text(document.total_nbytes)}, {document.format_name}")
+
+
+def _as_printed(text: str) -> str:
+    """Return a text with escapes for what the terminal's encoding does not have, as they will be printed."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding, "replace")
 
 
 def diff(options: argparse.Namespace) -> int:
@@ -99,7 +112,7 @@ def diff(options: argparse.Namespace) -> int:
                             for one in differences]}, indent=1))  # fmt: skip
     else:
         for one in differences:
-            print(f"{one_line(one.name)}: {one_line(one.detail)}")
+            print(f"{visible(one.name)}: {message(one.detail)}")
         tensors = sum(one.is_tensor for one in found)
         print(f"{tensors:,} tensors and {len(found) - tensors:,} values compared, {len(differences):,} different")
     return 1 if differences else 0
@@ -117,13 +130,13 @@ def find(options: argparse.Namespace) -> int:
             found.append(one)
             if one.count and not options.json:
                 first = list(one.first or ())
-                print(f"{one_line(one.name)}: {one.count:,} of {one.numel:,}, first {first}", flush=True)
+                print(f"{visible(one.name)}: {one.count:,} of {one.numel:,}, first {first}", flush=True)
     count = sum(one.count for one in found)
     if options.json:
         print(json.dumps({"count": count, "tensors": [asdict(one) for one in found]}, indent=1))
     for one in found:
         if one.skipped:
-            print(f"weightedit: skipped {one_line(one.name)}: {one_line(one.skipped)}", file=sys.stderr)
+            print(f"weightedit: skipped {visible(one.name)}: {message(one.skipped)}", file=sys.stderr)
     if found and all(one.skipped for one in found):
         return 2
     if not count and not options.json:
@@ -175,10 +188,10 @@ def _report(saved: Saved) -> int:
     from weightedit.core.numbers import bytes_text
 
     for hazard in saved.hazards:
-        print(f"weightedit: {hazard.level}: {one_line(hazard.message)}", file=sys.stderr)
+        print(f"weightedit: {hazard.level}: {hazard.message}", file=sys.stderr)
     count = f"{saved.tensors:,} {'tensor' if saved.tensors == 1 else 'tensors'}"
     what = f"{count}, {bytes_text(saved.nbytes)}, {saved.format_name}"
-    print(f"Exported and read back, {what}: {one_line(str(saved.path))}")
+    print(f"Exported and read back, {what}: {message(str(saved.path))}")
     return 0
 
 
@@ -186,4 +199,4 @@ def _on_stderr(label: str, done: int, total: int) -> None:
     """Show progress on a terminal; a log file is left alone."""
     if sys.stderr.isatty() and total:
         end = "\n" if done >= total else ""
-        print(f"\r{label} {100 * done // total:3d} %", end=end, file=sys.stderr, flush=True)
+        print(f"\r{visible(label)} {100 * done // total:3d} %", end=end, file=sys.stderr, flush=True)

@@ -11,6 +11,7 @@ from weightedit.core.edit import Edit, TensorName, TensorValue, TensorView, is_t
 from weightedit.core.errors import EditRefused
 from weightedit.core.printed_write import PrintedWrite, bracketed
 from weightedit.core.spec import TensorSpec
+from weightedit.core.visible import visible
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -30,8 +31,8 @@ def as_pytorch(document: Document, edit: Edit) -> str:
     from weightedit.core.plan import group_by_tensor
 
     if edit.operation not in document.operations:  # a restore: only this document has the values
-        names = ", ".join(edit.targets)
-        return f"# {edit.operation} {edit.arguments.get('snapshot', '')}: {names}\n"
+        names = ", ".join(map(visible, edit.targets))  # a line break in a name would end the comment
+        return f"# {edit.operation} {visible(str(edit.arguments.get('snapshot', '')))}: {names}\n"
     operation = document.operations[edit.operation]
     try:
         if operation.effect == "restructure":

@@ -8,10 +8,13 @@ from typing import Any
 
 from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.slots import Entry, HeldTensor, Slot
+from weightedit.core.visible import visible
 
 MOST_ENTRIES = 200_000
 """A container met again is shown again only while fewer entries than this were made."""
 LONGEST_TEXT = 200
+LONGEST_REPR = 4_000
+"""Characters of a text whose characters are all escapes."""
 
 Item = tuple[Any, Any, Any, tuple[Any, ...]]
 """(owner, key, value, path): one thing inside a container."""
@@ -107,7 +110,22 @@ def dotted(path: tuple[Any, ...]) -> str:
     """Join a path's keys by dots, as the names of a state_dict are."""
     if len(path) == 1 and isinstance(path[0], str):
         return path[0]
-    return ".".join(key if isinstance(key, str) else str(key) for key in path)
+    return ".".join(map(key_text, path))
+
+
+def key_text(key: Any) -> str:
+    """Return the part of a name that a key or an index is."""
+    return key if isinstance(key, str) else _printed(key, str)
+
+
+def _printed(value: Any, how: Callable[[Any], str]) -> str:
+    """Return what Python prints; it refuses whole numbers of more than 4,300 digits, and what is nested too deeply."""
+    try:
+        return how(value)
+    except (ValueError, RecursionError):
+        if isinstance(value, int):
+            return f"<a whole number of {value.bit_length():,} bits>"
+        return f"<a {type(value).__name__} too large to print>"
 
 
 def kind_of(value: Any) -> str:
@@ -120,13 +138,13 @@ def kind_of(value: Any) -> str:
 def brief(value: Any) -> str:
     """Return a short text of a value that is no tensor."""
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
-        return f"{value[:LONGEST_TEXT]!r}… ({len(value):,} characters)"
+        return visible(f"{value[:LONGEST_TEXT]!r}… ({len(value):,} characters)", LONGEST_REPR)
     if isinstance(value, bytes | bytearray):
         return f"{len(value):,} bytes"
-    if isinstance(value, Placeholder | GlobalName):
-        return repr(value)
-    text = repr(value)
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+    text = _printed(value, repr)
+    if len(text) > LONGEST_TEXT and not isinstance(value, Placeholder | GlobalName | str):
+        return visible(f"{text[:LONGEST_TEXT]}…", LONGEST_REPR)
+    return visible(text, LONGEST_REPR)
 
 
 def expand_plain(value: Any, path: tuple[Any, ...]) -> Expanded | None:
@@ -147,7 +165,7 @@ def expand_plain(value: Any, path: tuple[Any, ...]) -> Expanded | None:
 
 def _expand_placeholder(value: Placeholder, path: tuple[Any, ...]) -> Expanded | None:
     if value.is_module:
-        return "module", repr(value.type), _module_items(value, path)
+        return "module", visible(repr(value.type)), _module_items(value, path)
     items: list[Item] = []
     attributes = value.attributes
     items += [(attributes, key, item, (*path, key)) for key, item in attributes.items()]
@@ -156,7 +174,7 @@ def _expand_placeholder(value: Placeholder, path: tuple[Any, ...]) -> Expanded |
     items += [(value.args, index, item, (*path, index)) for index, item in enumerate(value.args)]
     items += [(value.items, index, item, (*path, index)) for index, item in enumerate(value.items)]
     items += [(value, key, item, (*path, key)) for key, item in value.pairs]
-    return "object", repr(value.type), items
+    return "object", visible(repr(value.type)), items
 
 
 def _module_items(value: Placeholder, path: tuple[Any, ...]) -> Iterator[Item]:

@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
+from weightedit.core.visible import message
+
 if TYPE_CHECKING:
     from weightedit.core.hazards import Hazard
 
 
 class WeightEditError(Exception):
-    """Anything weightedit says no to; `str()` is one sentence for a person."""
+    """Anything weightedit says no to; `str()` is one sentence for a person, on one line whatever names are in it."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(message(text))
 
 
 class CheckpointError(WeightEditError):
@@ -19,7 +24,7 @@ class CheckpointError(WeightEditError):
 
     Parameters
     ----------
-    message
+    text
         One sentence that names the file, the place and the cause.
     file
         The file it is about.
@@ -27,8 +32,8 @@ class CheckpointError(WeightEditError):
         Where in the file: a tensor name, a zip record, a byte offset.
     """
 
-    def __init__(self, message: str, *, file: str | PathLike[str] | None = None, place: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, text: str, *, file: str | PathLike[str] | None = None, place: str | None = None) -> None:
+        super().__init__(text)
         self.file = None if file is None else fspath(file)
         self.place = place
 
@@ -44,8 +49,8 @@ class Cancelled(WeightEditError):
 class RegionError(WeightEditError):
     """A typed region does not parse or does not fit; `column` is the 0-based place in the text."""
 
-    def __init__(self, message: str, *, text: str = "", column: int = 0) -> None:
-        super().__init__(message)
+    def __init__(self, said: str, *, text: str = "", column: int = 0) -> None:
+        super().__init__(said)
         self.text = text
         self.column = column
 
@@ -53,8 +58,8 @@ class RegionError(WeightEditError):
 class ExpressionError(WeightEditError):
     """A formula or condition does not read or does not fit; `column` is the 0-based place in `text`."""
 
-    def __init__(self, message: str, *, text: str = "", column: int = 0) -> None:
-        super().__init__(message)
+    def __init__(self, said: str, *, text: str = "", column: int = 0) -> None:
+        super().__init__(said)
         self.text = text
         self.column = column
 
@@ -64,7 +69,8 @@ class HazardError(WeightEditError):
 
     def __init__(self, hazards: Sequence[Hazard]) -> None:
         self.hazards: tuple[Hazard, ...] = tuple(hazards)
-        super().__init__(" ".join(f"{hazard.message}{_ways(hazard)}" for hazard in self.hazards))
+        # Each is one line already; all of them together may be long.
+        Exception.__init__(self, " ".join(f"{hazard.message}{_ways(hazard)}" for hazard in self.hazards))
 
 
 def _ways(hazard: Hazard) -> str:
@@ -82,8 +88,3 @@ class ConfirmationNeeded(HazardError):
     def __str__(self) -> str:
         kinds = ", ".join(dict.fromkeys(f'"{hazard.kind}"' for hazard in self.hazards if hazard.level == "warning"))
         return f"{super().__str__()} To do it all the same, pass accept={{{kinds}}}."
-
-
-def one_line(text: str) -> str:
-    """Return a message as one printable line: names out of a file may hold newlines and terminal escapes."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

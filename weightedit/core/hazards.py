@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from weightedit.core.visible import message, visible
+
 if TYPE_CHECKING:
     from weightedit.core.edit import Edit
 
@@ -49,6 +51,12 @@ class Hazard:
     places: tuple[str, ...] = ()
     alternatives: tuple[Edit, ...] = ()
     labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Make every text one visible line: there are names out of files and texts of other programs in them."""
+        object.__setattr__(self, "title", message(self.title))
+        object.__setattr__(self, "detail", message(self.detail))
+        object.__setattr__(self, "labels", tuple(visible(said) for said in self.labels))
 
     @property
     def message(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from weightedit.core.edit import Edit, TensorName, TensorValue, TensorView
 from weightedit.core.operation import Operation
+from weightedit.core.visible import visible
 
 LONGEST = 40
 LEFT_WORDS = {"dtype:integer": "integer buffers", "dtype:bool": "bool buffers", "dtype:float": "floats"}
@@ -15,7 +16,7 @@ LEFT_WORDS = {"dtype:integer": "integer buffers", "dtype:bool": "bool buffers", 
 
 def called(name: str) -> str:
     """Return what a tensor is called: its name, or `the tensor` where a file holds one tensor and nothing else."""
-    return name or "the tensor"
+    return visible(name) or "the tensor"
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:
@@ -43,7 +44,7 @@ def place(edit: Edit, names: list[str]) -> str:
     if not edit.leave:
         return where
     where = where if len(names) < 2 else f"{len(names):,} tensors {region}".strip()
-    kept = dict.fromkeys(LEFT_WORDS.get(str(pattern), str(pattern)) for pattern in edit.leave)
+    kept = dict.fromkeys(LEFT_WORDS.get(str(pattern), visible(str(pattern))) for pattern in edit.leave)
     return f"{where}, without {listed(list(kept), 2)}"
 
 
@@ -70,8 +71,9 @@ def _text(value: Any) -> str:
     if isinstance(value, TensorView):
         return f"{_text(value.source)}, {view_text(value)}"
     if isinstance(value, TensorName):
-        return value.tensor if value.file is None else f"{value.tensor} of {value.file}" if value.tensor else value.file
-    text = str(value)
+        file = "" if value.file is None else visible(value.file)
+        return f"{visible(value.tensor)}{' of ' if file and value.tensor else ''}{file}"
+    text = visible(value) if isinstance(value, str) else str(value)
     if isinstance(value, int | float | complex):
         text = text.replace("-", "−")
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

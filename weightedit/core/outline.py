@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import translate
 
+from weightedit.core.contents import key_text
 from weightedit.core.progress import Progress
 from weightedit.core.slots import Entry
 from weightedit.core.spec import TensorSpec
@@ -166,7 +167,8 @@ class Outline:
         if node.children is None:
             rows = node.pending if node.pending is not None else self._rows(node)
             node.pending = None
-            node.children = self._ranges(node, rows) if len(rows) > MOST_CHILDREN else self._nodes(node, rows)
+            node.children = self._ranges(node, rows) if len(rows) > MOST_CHILDREN else \
+                [self._node(node, number, row) for number, row in enumerate(rows)]  # fmt: skip
         return node.children
 
     def _rows(self, node: Node) -> list[_Row]:
@@ -178,7 +180,7 @@ class Outline:
             path = self.entries[index].path
             key = path[-1] if path else "tensor"
             if not isinstance(key, str):
-                rows.append((str(key), index, None))
+                rows.append((key_text(key), index, None))
                 continue
             dot = key.find(".", offset)
             if dot < 0:
@@ -200,10 +202,7 @@ class Outline:
         _, _, members = row
         if members is None or len(members) > 1:
             return row
-        return str(self.entries[members[0]].path[-1])[offset:], members[0], None
-
-    def _nodes(self, parent: Node, rows: list[_Row]) -> list[Node]:
-        return [self._node(parent, number, row) for number, row in enumerate(rows)]
+        return key_text(self.entries[members[0]].path[-1])[offset:], members[0], None
 
     def _node(self, parent: Node, number: int, row: _Row) -> Node:
         label, index, members = row
@@ -245,7 +244,7 @@ class Outline:
     def prefix(self, node: Node) -> str:
         """Return the dotted name that everything in a group begins with, such as `model.stem`."""
         entry = self.entries[node.members[0]]
-        return entry.name[: len(entry.name) - len(str(entry.path[-1])) + node.offset - 1]
+        return entry.name[: len(entry.name) - len(key_text(entry.path[-1])) + node.offset - 1]
 
     def first(self) -> str | None:
         """Return the name of the first tensor that is shown."""

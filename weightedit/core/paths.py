@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from weightedit.core.visible import visible
+
 
 def shown(path: Path) -> str:
-    """Return the name of a file without its folder; bytes that are no text show as escapes."""
-    return (path.name or str(path)).encode("utf-8", "backslashreplace").decode("utf-8")
+    """Return the name of a file without its folder, as it can be shown; bytes that are no text are escapes."""
+    return visible(path.name or str(path))
 
 
 def reason(error: Exception) -> str:
@@ -29,4 +31,4 @@ def some(names: Iterable[str], most: int = 5) -> str:
     """Join the first few of many names, and say how many more there are."""
     listed = list(names)
     rest = len(listed) - most
-    return ", ".join(listed[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+    return ", ".join(map(visible, listed[:most])) + (f" and {rest:,} more" if rest > 0 else "")

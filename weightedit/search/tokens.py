@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
-from weightedit.core.errors import ExpressionError, one_line
+from weightedit.core.errors import ExpressionError
+from weightedit.core.visible import message
 from weightedit.search.nodes import Value
 
 MOST_CHARACTERS = 2_000
@@ -47,7 +48,7 @@ class Token:
 
 def shortened(text: str) -> str:
     """Return an expression as messages show it."""
-    text = one_line(" ".join(text.split()))
+    text = message(" ".join(text.split()))
     return text if len(text) <= 60 else text[:57] + "…"
 
 

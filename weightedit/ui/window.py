@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
-from weightedit.core.errors import one_line
+from weightedit.core.visible import message
 from weightedit.ui.actions import ACTIONS, Bound, Reach
 from weightedit.ui.actions.operations import operation_actions
 from weightedit.ui.aside import Aside, Pages
@@ -326,7 +326,7 @@ class MainWindow(QMainWindow):
     def show_error(self, error: BaseException, doing: str = "") -> None:
         """Show an error in the window, and as one line on stderr."""
         self.errors.add(error, doing)
-        print(f"weightedit: {one_line(str(error) or type(error).__name__)}", file=sys.stderr, flush=True)
+        print(f"weightedit: {message(str(error) or type(error).__name__)}", file=sys.stderr, flush=True)
         self.failed.emit(error)
 
     def choose_theme(self, name: str) -> None:
