@@ -15,8 +15,10 @@ import importlib
 import json
 import os
 import stat
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +50,28 @@ class Entry:
         return cls(kind, stat.S_IMODE(status.st_mode), None)
 
 
+_SETTLED = 100_000_000
+_HASHED: dict[tuple[int, ...], str] = {}
+
+
 def digest(path: Path) -> str:
-    """Hash a file; "absent" where there is none."""
+    """Hash a file; "absent" where there is none.
+
+    A file that did not change for a while is hashed once: a change since sets another change time, which no program
+    can set back, and only one within a tick of the clock could set the same.
+    """
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            status = os.fstat(file.fileno())
+            key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            if key in _HASHED:
+                return _HASHED[key]
+            found = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return ABSENT
+    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED:
+        _HASHED[key] = found
+    return found
 
 
 class Oracle:
@@ -95,9 +112,8 @@ class Oracle:
             Whether to open each destination in weightedit and in the library of its format, too.
         """
         found = [f"O1 before cleaning: {fault}" for fault in self._whole()]
-        if clean:
-            next_start(self.folder)
-        found += [f"O1: {fault}" for fault in self._whole() + self._together()]
+        cleaned = clean and next_start()
+        found += [f"O1: {fault}" for fault in self._whole() + (self._together() if cleaned else [])]
         states = {path: digest(path) for path in self.new}
         if reported is not None:
             wanted, word = (self.new, "success") if reported else (self.old, "failure")
@@ -105,7 +121,7 @@ class Oracle:
                       for path in self.new if states[path] != wanted[path]]  # fmt: skip
         if reopen:
             found += [f"O3: {fault}" for path in self.new if path.exists() for fault in reopening(path)]
-        return found + [f"O4: {fault}" for fault in self._others(clean)]
+        return found + [f"O4: {fault}" for fault in self._others(cleaned)]
 
     def is_new(self) -> bool:
         """Whether every destination holds what was to be written."""
@@ -163,18 +179,34 @@ def shards(index: Path) -> list[str]:
     return found
 
 
-def next_start(folder: Path) -> None:
-    """Do what the next start does about what a dead process left in a folder."""
-    from importlib.util import find_spec
-
+def next_start() -> bool:
+    """Do what the next start does about what dead processes left; say whether there is something that does it."""
+    if not find_spec("weightedit.core.leftovers"):
+        return False
     from weightedit.core.progress import Progress
 
-    if find_spec("weightedit.core.leftovers"):
-        importlib.import_module("weightedit.core.leftovers").clean(Progress())
+    importlib.import_module("weightedit.core.leftovers").clean(Progress())
+    return True
 
 
 def reopening(path: Path) -> list[str]:
-    """Open a file in weightedit and in the library of its format and compare every tensor."""
+    """Open a file in weightedit and in the library of its format and compare every tensor; once for the same bytes."""
+    key = (path.name, *(digest(file) for file in _read_with(path)))
+    if key not in _OPENED:
+        _OPENED[key] = _reopening(path)
+    return _OPENED[key]
+
+
+_OPENED: dict[tuple[str, ...], list[str]] = {}
+
+
+def _read_with(path: Path) -> list[Path]:
+    if not path.name.endswith(".index.json"):
+        return [path]
+    return [path, *(path.parent / name for name in sorted(set(json.loads(path.read_bytes())["weight_map"].values())))]
+
+
+def _reopening(path: Path) -> list[str]:
     try:
         ours = weightedit_state(path)
     except Exception as error:
@@ -233,12 +265,12 @@ def library_state(path: Path) -> State | None:
         import numpy
 
         loaded = numpy.load(path, allow_pickle=False)
-        return _nested(dict(loaded.items()) if path.suffix == ".npz" else {path.stem: loaded})
+        return _nested(dict(loaded.items()) if path.suffix == ".npz" else {"array": loaded})
     if path.suffix in (".csv", ".tsv"):
         import numpy
 
         values = numpy.loadtxt(path, delimiter="," if path.suffix == ".csv" else "\t", ndmin=2)
-        return {path.stem: tensor_digest(values)}
+        return {"array": tensor_digest(values)}
     return None
 
 

@@ -10,8 +10,9 @@ A family is a module `tests/faults/fNN_word.py`, one for each of F1 to F18. It o
     Names of its parts, such as one for each format; each is one test of the everyday run.
 `trials(group, quick, folder)`
     Does one part in an empty folder of its own and yields what came of it, one `Trial` for each thing tried, as it
-    goes. What cannot be tried on this machine is a `NotRun` with the reason, and trials that do not count, since they
-    missed what they were to hit, are a `Void`. `quick` is the everyday run: a second or so; else the full count.
+    goes. What cannot be tried on this machine is a `NotRun` with the reason; trials that do not count, since they
+    missed what they were to hit, are a `Void`; a `Note` is printed beside the counts. `quick` is the everyday run: a
+    second or so; else the full count.
 
 A module imports nothing heavy at its top: reading all of them must be quick. An exception that leaves `trials` is a
 trial that did not hold. What a trial puts outside its folder it removes itself.
@@ -66,7 +67,16 @@ class Void:
     reason: str
 
 
-Outcome = Trial | NotRun | Void
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A figure worth printing beside the counts, such as where the kills landed."""
+
+    family: str
+    case: str
+    text: str
+
+
+Outcome = Trial | NotRun | Void | Note
 
 
 class Family(Protocol):
@@ -91,6 +101,7 @@ class Tally:
     failed: list[Trial] = field(default_factory=list)
     void: list[Void] = field(default_factory=list)
     not_run: list[NotRun] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -106,6 +117,8 @@ class Tally:
                 self.failed.append(outcome)
         elif isinstance(outcome, Void):
             self.void.append(outcome)
+        elif isinstance(outcome, Note):
+            self.notes.append(outcome)
         else:
             self.not_run.append(outcome)
 
@@ -125,12 +138,10 @@ def outcomes(family: Family, group: str, quick: bool, folder: Path) -> Iterator[
         yield Trial(family.FAMILY, f"{group}: the trial itself", False, traceback.format_exc())
 
 
-def run(family: Family, groups: tuple[str, ...], quick: bool, folder: Path) -> Iterator[tuple[Outcome, Tally]]:
-    """Do groups of one family and give each outcome with the count so far."""
-    tally = Tally(family.FAMILY, family.TITLE)
-    begun = time.monotonic()
-    for number, group in enumerate(groups):
-        for outcome in outcomes(family, group, quick, folder / f"{family.FAMILY}-{number}"):
-            tally.add(outcome)
-            tally.seconds = time.monotonic() - begun
-            yield outcome, tally
+def run(family: Family, group: str, quick: bool, folder: Path, tally: Tally) -> Iterator[Outcome]:
+    """Do one group of a family and add each outcome to a tally."""
+    begun = time.monotonic() - tally.seconds
+    for outcome in outcomes(family, group, quick, folder):
+        tally.add(outcome)
+        tally.seconds = time.monotonic() - begun
+        yield outcome

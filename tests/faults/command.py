@@ -1,0 +1,73 @@
+"""The command that runs fault families, prints progress and a table, and keeps the results that README shows."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.faults.trials import Family, Tally, Trial, families, run
+
+TICK = 10.0
+"""Seconds between lines of progress."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the families named, print what came of them; 1 if anything did not hold or was void."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=main.__doc__)
+    parser.add_argument("families", nargs="*", metavar="F1", help="which families; all of them if none is named")
+    parser.add_argument("--quick", action="store_true", help="the counts of the everyday run")
+    parser.add_argument("--group", action="append", help="only this part of the families, such as one format")
+    parser.add_argument("--folder", type=Path, help="where the files go; on a real disk, with 8 GB free")
+    asked = parser.parse_args(arguments)
+    known = {family.FAMILY: family for family in families()}
+    wrong = [name for name in asked.families if name.upper() not in known]
+    if wrong:
+        parser.error(f"there is no family {wrong[0]}; there are {' '.join(known)}")
+    chosen = [known[name.upper()] for name in asked.families] or list(known.values())
+    folder = Path(tempfile.mkdtemp(prefix="weightedit-faults-", dir=asked.folder))
+    os.environ["WEIGHTEDIT_STATE"] = str(folder / "state")
+    tallies = []
+    try:
+        for number, family in enumerate(chosen):
+            left = " ".join(one.FAMILY for one in chosen[number + 1 :])
+            print(f"{family.FAMILY} {family.TITLE}" + (f"; then {left}" if left else ""), flush=True)
+            tallies.append(one_family(family, asked.group, asked.quick, folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print_table(tallies)
+    return int(any(tally.failed or tally.void for tally in tallies))
+
+
+def one_family(family: Family, groups: Sequence[str] | None, quick: bool, folder: Path) -> Tally:
+    """Run one family and say from time to time how far it is; what did not hold is said at once."""
+    wanted = tuple(group for group in family.GROUPS if not groups or group in groups)
+    tally, said = Tally(family.FAMILY, family.TITLE), time.monotonic()
+    for number, group in enumerate(wanted):
+        for outcome in run(family, group, quick, folder / str(number), tally):
+            if isinstance(outcome, Trial) and not outcome.held:
+                print(f"  DID NOT HOLD  {outcome.case}: {outcome.why}", flush=True)
+            if time.monotonic() - said > TICK:
+                said = time.monotonic()
+                print(f"  {group} ({number + 1} of {len(wanted)}): {tally.tried} tried, {tally.held} held, "
+                      f"{tally.seconds:.0f} s", flush=True)  # fmt: skip
+        shutil.rmtree(folder / str(number), ignore_errors=True)
+    for note in tally.notes:
+        print(f"  {note.case}: {note.text}", flush=True)
+    for one in (*tally.void, *tally.not_run):
+        print(f"  {'VOID' if one in tally.void else 'not run'}  {one.case}: {one.reason}", flush=True)
+    return tally
+
+
+def print_table(tallies: Sequence[Tally]) -> None:
+    """Print one line for each family."""
+    print(f"\n{'':4} {'tried':>6} {'held':>6} {'void':>5} {'not run':>8} {'seconds':>8}  what is done")
+    for tally in tallies:
+        print(f"{tally.family:4} {tally.tried:6,} {tally.held:6,} {len(tally.void):5} {len(tally.not_run):8} "
+              f"{tally.seconds:8.0f}  {tally.title}")  # fmt: skip
+    sys.stdout.flush()
