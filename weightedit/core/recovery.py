@@ -1,0 +1,290 @@
+"""What a crash left behind: the journals of documents that were never closed, to be offered, recovered or discarded."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from weightedit.core.errors import WeightEditError
+from weightedit.core.folders import state_folder
+from weightedit.core.journal import VERSION, opened, read
+from weightedit.core.kept import Base, Kept, Node, edits_after
+from weightedit.core.locking import hold, is_held
+
+JOURNAL = "journal"
+LOCK = "lock"
+NEW = ".new"
+"""What the name of a file ends with that is not whole yet."""
+_OWN_FILES = re.compile(rf"({JOURNAL}|{LOCK}|[0-9a-f]{{64}})({re.escape(NEW)})?")
+_PATIENCE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEdit:
+    """One edit of a journal, as people see it.
+
+    Attributes
+    ----------
+    label, where
+        `scale × 0.5`, and the tensors and region it was applied to; texts out of a file, to be shown as such.
+    time
+        When it was applied.
+    undone
+        Whether it had been undone.
+    group
+        What the edits that one undo takes back are together, or None.
+    """
+
+    label: str
+    where: str
+    time: datetime
+    undone: bool = False
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """The journal of a document that ended without closing.
+
+    Attributes
+    ----------
+    key
+        By which `discard` and the command line know it.
+    path
+        The file that was edited; empty where the journal does not say.
+    title
+        What the document was called.
+    begun, last
+        When its first and its last edit was written down.
+    edits
+        What the file lacks, in order; the undone ones too.
+    problem
+        Why nothing can be recovered from it, in one sentence; None where it can be tried.
+    nbytes
+        On the disk, tensor arguments included.
+    """
+
+    key: str
+    path: Path
+    title: str
+    begun: datetime
+    last: datetime
+    edits: tuple[KeptEdit, ...]
+    problem: str | None
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What recovering a document came to.
+
+    Attributes
+    ----------
+    applied
+        How many edits were applied again, those undone again included.
+    left_out
+        The edits that were not, in order.
+    reason
+        Why not, in one or two sentences; None where nothing was left out.
+    """
+
+    applied: int
+    left_out: tuple[KeptEdit, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class Found:
+    """A journal's folder as it is on the disk."""
+
+    folder: Path
+    kept: Kept | None = None
+    problem: str | None = None
+    begun: datetime = field(default_factory=lambda: datetime.fromtimestamp(0))
+    last: datetime = field(default_factory=lambda: datetime.fromtimestamp(0))
+
+
+def journals_folder() -> Path:
+    """Return the folder of the journals; it is not made here."""
+    return state_folder() / "journals"
+
+
+def unfinished() -> list[Unfinished]:
+    """Return the journals of processes that ended without closing their documents, the newest first.
+
+    Nothing is changed. A journal that is damaged, of another version or unreadable is listed with its `problem`.
+    """
+    found = [one for folder in _folders() if (one := _dead(folder)) is not None]
+    known = {one.folder.name: one for one in found}
+    listed = [_listed(one) for one in found if not _is_ignored(one, known)]
+    return sorted((one for one in listed if one is not None), key=lambda one: one.last, reverse=True)
+
+
+def discard(key: str) -> None:
+    """Throw a journal away, and with it the edits that only it has.
+
+    Raises
+    ------
+    WeightEditError
+        If there is none of that name, its document is open, or the folder cannot be changed.
+    """
+    with taken(key) as folder:
+        remove_incomplete(key)
+        remove(folder)
+
+
+def folder_of(key: str) -> Path:
+    """Return the folder of a journal; raises `WeightEditError` where there is none."""
+    folder = journals_folder() / key
+    if key in ("", ".", "..") or folder.name != key or folder.is_symlink() or not folder.is_dir():
+        raise WeightEditError(f"There is no journal {key!r}; weightedit recover lists what there is.")
+    return folder
+
+
+@contextmanager
+def taken(key: str) -> Iterator[Path]:
+    """Hold the journal of a document that ended, so that nobody else recovers or discards it meanwhile.
+
+    Raises
+    ------
+    WeightEditError
+        If there is none, or a living process has it.
+    """
+    folder = folder_of(key)
+    try:
+        handle = hold(folder / LOCK, _PATIENCE)
+    except OSError as error:
+        raise WeightEditError(f"The journal {key} cannot be taken: {error.strerror or error}; it stays as it is.") \
+            from error  # fmt: skip
+    if handle is None:
+        raise WeightEditError(f"The journal {key} belongs to a document that is open, or is being recovered, in "
+                              "another weightedit; close that first.")  # fmt: skip
+    try:
+        yield folder
+    finally:
+        os.close(handle)
+
+
+def look(folder: Path) -> Found:
+    """Read a journal; what is wrong with it is said in `problem`, and nothing raised."""
+    found = Found(folder)
+    try:
+        with opened(folder / JOURNAL) as file:
+            found.begun = found.last = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime)
+            records = read(file)
+            header = next(records, None)
+            if header is not None and header.get("weightedit_journal") != VERSION:
+                found.problem = _of_another_version(header)
+                return found
+            found.kept = Kept.of([header, *records] if header is not None else [])
+    except ValueError as error:
+        found.problem = f"Nothing of it can be read: {error}."
+    except (OSError, MemoryError, OverflowError) as error:
+        found.problem = f"It cannot be read: {getattr(error, 'strerror', None) or 'out of memory'}."
+    return found
+
+
+def _of_another_version(header: object) -> str:
+    version = header.get("weightedit_journal") if isinstance(header, dict) else None
+    if type(version) is not int:
+        return "Nothing of it can be read: its first record is not one of a journal."
+    return (f"It is a journal of version {version}, and this weightedit reads {VERSION}; recover it with the one that "
+            "wrote it.")  # fmt: skip
+
+
+def kept_edit(node: Node, position: int) -> KeptEdit:
+    """Return an edit of a journal as people see it; `position` is where the document was."""
+    record = node.record or {}
+    group = record.get("group_label")
+    return KeptEdit(str(record.get("label", "")), str(record.get("where", "")), time_of(record.get("time")),
+                    node.depth > position, group if isinstance(group, str) else None)  # fmt: skip
+
+
+def time_of(text: object) -> datetime:
+    """Return a time of a record; the beginning of all times where it is none."""
+    try:
+        return datetime.fromisoformat(str(text)).replace(tzinfo=None)
+    except ValueError:
+        return datetime.fromtimestamp(0)
+
+
+def present_base(kept: Kept) -> Base:
+    """Return the state that the files seem to have, by what the system says of them; the first one if none."""
+    there = (base for base in reversed(kept.bases) if all(mark.is_at(mark.path) for mark in base.marks))
+    return next(there, kept.bases[0])
+
+
+def remove_incomplete(key: str) -> None:
+    """Remove what recoveries of a journal wrote that did not come to their end."""
+    for folder in _folders():
+        found = _dead(folder)
+        if found is not None and found.kept is not None and found.kept.header.get("recovers") == key \
+                and not found.kept.is_complete:  # fmt: skip
+            with suppress(WeightEditError), taken(folder.name):
+                remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove a journal's folder; the journal goes first, in one step, and without it the rest is nothing."""
+    try:
+        (folder / JOURNAL).unlink(missing_ok=True)
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == LOCK):
+            if _OWN_FILES.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+        folder.rmdir()
+    except OSError as error:
+        raise WeightEditError(f"The journal {folder.name} cannot be removed: {error.strerror or error}.") from error
+
+
+def _folders() -> list[Path]:
+    try:
+        with os.scandir(journals_folder()) as entries:
+            return [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+
+
+def _dead(folder: Path) -> Found | None:
+    """Return a journal whose owner has ended; None for one that lives, or that is not there yet or no more."""
+    try:
+        if not (folder / JOURNAL).exists() or is_held(folder / LOCK):
+            return None
+    except OSError as error:
+        return Found(folder, problem=f"It cannot be read: {error.strerror or error}.")
+    found = look(folder)
+    return found if found.kept is not None or (folder / JOURNAL).exists() else None  # closed just now
+
+
+def _is_ignored(found: Found, known: dict[str, Found]) -> bool:
+    """Whether a journal stands for nothing: a recovery that was cut short, or what a whole one has taken over."""
+    if found.kept is not None and not found.kept.is_complete and found.kept.header.get("recovers") in known:
+        return True
+    return any(other.kept is not None and other.kept.is_complete and other.kept.is_whole
+               and other.kept.header.get("recovers") == found.folder.name for other in known.values())  # fmt: skip
+
+
+def _listed(found: Found) -> Unfinished | None:
+    kept, key = found.kept, found.folder.name
+    nbytes = _nbytes(found.folder)
+    if kept is None:
+        return Unfinished(key, Path(), key, found.begun, found.last, (), found.problem, nbytes)
+    fit, lost = edits_after(present_base(kept), kept.point)
+    if not fit and not lost:
+        return None  # the save was done, and nothing came after it
+    path, title = (value if isinstance(value := kept.header.get(name), str) else "" for name in ("path", "title"))
+    edits = tuple(kept_edit(node, kept.point.position) for node in (*fit, *lost))
+    begun, last = time_of(kept.header.get("time")), max(edit.time for edit in edits)
+    return Unfinished(key, Path(path), title or Path(path).name, begun, last, edits, found.problem, nbytes)
+
+
+def _nbytes(folder: Path) -> int:
+    try:
+        with os.scandir(folder) as entries:
+            return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
+    except OSError:
+        return 0
