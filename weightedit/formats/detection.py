@@ -64,7 +64,7 @@ def is_text(head: bytes) -> bool:
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:
+        if error.start < len(head) - 3 or len(head) < HEAD:  # only a head may end within a character
             return False
         text = head[: error.start].decode("utf-8")
     return all(char.isprintable() or char in "\t\r\n\f\ufeff" for char in text)
@@ -108,7 +108,7 @@ def locate(path: Path) -> Path:
         return candidates[0]
     if candidates:
         raise CheckpointError(
-            f"The folder {shown(path)} holds {len(candidates)} checkpoints and no single index that joins them: "
+            f"The folder {shown(path)} holds {len(candidates):,} checkpoints and no single index that joins them: "
             f"{some(file.name for file in candidates)}. Open one of them.",
             file=path,
         )

@@ -20,6 +20,10 @@ from weightedit.core.source import SourceFile
 MOST_HEADER = 100_000_000
 """Bytes; the reference reader takes no longer header either."""
 METADATA = "__metadata__"
+MOST_DIMS = 64
+"""numpy has no more, and torch computes with no more."""
+_MOST_BYTES = (1 << 63) - 1
+"""torch and numpy count elements and bytes in 63 bits, those of an empty tensor's other sizes too."""
 
 TO_TORCH: dict[str, str] = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
@@ -107,14 +111,36 @@ def _parse(file: SourceFile, raw: bytes) -> dict[str, Any]:
     if raw[:1] != b"{":
         raise _wrong(file, "is no safetensors file: its header does not begin with {.")
     try:
-        records = json.loads(raw.decode("utf-8"))
+        records = json.loads(raw.decode("utf-8"), parse_constant=_no_number)
     except UnicodeDecodeError as error:
         raise _wrong(file, f"has a header that is not UTF-8 at byte {8 + error.start:,}.") from error
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise _wrong(file, "has a header whose tables or lists are nested too deep.") from error
+    except ValueError as error:
         where = f" at byte {8 + error.pos:,}" if isinstance(error, json.JSONDecodeError) else ""
         raise _wrong(file, f"has a header that is not valid JSON{where}.") from error
     assert isinstance(records, dict)  # it begins with a brace
+    if b"\\u" in raw:
+        _check_characters(file, records)
     return records
+
+
+def _no_number(text: str) -> None:
+    """Refuse `NaN` and `Infinity`, which Python reads as numbers and JSON does not have."""
+    raise ValueError(text)
+
+
+def _check_characters(file: SourceFile, records: Mapping[str, Any]) -> None:
+    """Raise for half of a surrogate pair, which an escape can spell and no file can be written with."""
+    metadata = records.get(METADATA)
+    texts = chain.from_iterable(metadata.items()) if isinstance(metadata, dict) else ()
+    for text in chain(records, texts):
+        try:
+            if isinstance(text, str):
+                text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise _wrong(file, f"has a header with a text that is no Unicode: {_quoted(ascii(text))} has half a "
+                               "surrogate pair.") from error  # fmt: skip
 
 
 def _metadata(file: SourceFile, metadata: object) -> dict[str, str]:
@@ -138,13 +164,15 @@ def _is_sound(records: Mapping[str, Record], data: int) -> bool:
         sizes = set(chain.from_iterable(shapes))
         if set(map(type, chain(sizes, starts, stops))) != {int} or min(sizes, default=0) < 0:
             return False
+        if max(sizes, default=0) > _MOST_BYTES or max(map(len, shapes)) > MOST_DIMS:  # before they are multiplied
+            return False
         bits = set(map(_BITS.__getitem__, set(dtypes)))
         sizes_of = _BYTES if 4 not in bits else _BITS
         lengths = map(sub, stops, starts)
         wanted = list(lengths) if 4 not in bits else [8 * length for length in lengths]
         if list(map(mul, map(prod, shapes), map(sizes_of.__getitem__, dtypes))) != wanted:
             return False
-        if not _packed_evenly(dtypes, shapes):
+        if not _packed_evenly(dtypes, shapes) or (0 in sizes and not all(map(_is_countable, dtypes, shapes))):
             return False
     except (KeyError, TypeError):
         return False
@@ -152,6 +180,11 @@ def _is_sound(records: Mapping[str, Record], data: int) -> bool:
         spans = sorted(zip(starts, stops, strict=True))
         starts, stops = [start for start, _ in spans], [stop for _, stop in spans]
     return starts[0] == 0 and stops[-1] == data and starts[1:] == stops[:-1]
+
+
+def _is_countable(dtype: str, shape: list[int]) -> bool:
+    """Whether torch can count the bytes of a tensor, its sizes of 0 taken as 1, as its strides need it."""
+    return prod(max(size, 1) for size in shape) * _BITS[dtype] <= 8 * _MOST_BYTES
 
 
 def _packed_evenly(dtypes: list[str], shapes: list[list[int]]) -> bool:
@@ -197,7 +230,7 @@ def _explain(file: SourceFile, raw: bytes, records: Mapping[str, Any], data: int
         if start < end:
             raise _wrong(file, f"is damaged: tensors {_quoted(before)} and {_quoted(name)} overlap.", name)
         if start > end:
-            raise _wrong(file, f"is damaged: bytes {end:,} to {start:,} of its data belong to no tensor.", name)
+            raise _wrong(file, f"is damaged: bytes {end:,} to {_counted(start)} of its data belong to no tensor.", name)
         end, before = stop, name
     promised, has = 8 + len(raw) + end, 8 + len(raw) + data
     if end > data:
@@ -224,15 +257,27 @@ def _explain_record(file: SourceFile, name: str, info: Any) -> None:
         raise wrong(f"has the shape {_quoted(shape)}, which is no list of sizes")
     if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(at) is int and at >= 0 for at in offsets):
         raise wrong(f"has the offsets {_quoted(offsets)}, which are no two positions")
+    if len(shape) > MOST_DIMS:
+        raise wrong(f"has {len(shape):,} dimensions, where torch computes with {MOST_DIMS} at most")
+    if any(size > _MOST_BYTES for size in shape) or not _is_countable(dtype, shape):
+        raise wrong(f"has the shape {_quoted(shape)}, whose elements need more bytes than 63 bits count")
     start, stop = offsets
     bits = prod(shape) * _BITS[dtype]
     if dtype == "F4" and not _packed_evenly([dtype], [shape]):
         raise wrong(f"has the shape {_quoted(shape)}: F4 needs an even last size, two numbers share a byte")
     if bits != 8 * (stop - start):
         raise wrong(f"needs {bits // 8:,} bytes for its shape {_quoted(shape)} of {dtype}, "
-                    f"its offsets give {stop - start:,}")  # fmt: skip
+                    f"its offsets give {_counted(stop - start)}")  # fmt: skip
+
+
+def _counted(number: int) -> str:
+    """Return a number that fits in a sentence."""
+    return f"{number:,}" if abs(number) < 1 << 64 else "a number of more than 64 bits"
 
 
 def _quoted(value: object) -> str:
-    text = repr(value) if not isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    try:
+        text = repr(value) if not isinstance(value, str) else json.dumps(value[:400], ensure_ascii=False)
+    except RecursionError:  # a list that could just be read may be too deep to print
+        return "of lists in lists"
     return text if len(text) <= 200 else text[:199] + "…"
