@@ -16,14 +16,16 @@ from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import DEFAULT_BUDGET
 from weightedit.core.operation import Operation
 from weightedit.core.progress import Progress
+from weightedit.core.readable import Remains, check_read_files, refuse_over_changed, what_remains
 from weightedit.core.reader import Origin
 from weightedit.core.saving import Rebase, Saved, mark_saved
 from weightedit.core.slots import Slot
-from weightedit.core.source import Source
+from weightedit.core.source import Source, through_handles
 from weightedit.core.spill import Spill
 from weightedit.core.storage import Storage
 from weightedit.core.transaction import Transaction
 from weightedit.formats import FORMATS, Contents, Format, Opened, detect, format_for
+from weightedit.formats.readable import readable_contents
 from weightedit.operations import OPERATIONS
 from weightedit.search.condition import split_region
 
@@ -145,10 +147,14 @@ class FileWriter:
         return self._write(document, document.path, document.format_name, shared, None, progress, own=True)
 
     def export(self, document: Document, path: Path, format: str | None, shared: str | None, shard_size: int | None,
-               progress: Progress) -> Saved:  # fmt: skip
+               progress: Progress, *, only_readable: bool = False) -> Saved:  # fmt: skip
         """Write to a file; to the document's own it is a save."""
         kind, path, own = self._destination(document, path, format, shard_size)
-        return self._write(document, path, kind.name, shared, shard_size, progress, own=own)
+        if not only_readable:
+            return self._write(document, path, kind.name, shared, shard_size, progress, own=own)
+        remains = what_remains(document)
+        with through_handles(() if own else remains.held):
+            return self._write(document, path, kind.name, shared, shard_size, progress, own=own, remains=remains)
 
     def _destination(self, document: Document, path: Path, format: str | None,
                      shard_size: int | None) -> tuple[Format, Path, bool]:  # fmt: skip
@@ -211,10 +217,15 @@ class FileWriter:
         return Saved(path, tuple(written), kind.name, transaction.tensors, nbytes, tuple(hazards))
 
     def hazards(self, document: Document, path: Path, format: str | None, shared: str | None,
-                shard_size: int | None) -> list[Hazard]:  # fmt: skip
-        """Say what the destination's format cannot hold."""
+                shard_size: int | None, *, only_readable: bool = False) -> list[Hazard]:  # fmt: skip
+        """Say what the destination's format cannot hold, and what cannot be read any more."""
         kind, _, _ = self._destination(document, path, format, shard_size)
-        return kind.hazards(_contents(document, kind), shared)
+        if not only_readable:
+            return kind.hazards(_contents(document, kind), shared)
+        remains = what_remains(document)
+        with through_handles(remains.held):
+            contents, left_out = readable_contents(_contents(document, kind), remains)
+            return [*left_out, *kind.hazards(contents, shared)]
 
     def _format(self, document: Document, path: Path, name: str | None) -> Format:
         found = format_for(path, name)
@@ -233,12 +244,15 @@ class FileWriter:
         return EditRefused([refusal("argument", what, f"There are: {known}.")])
 
     def _write(self, document: Document, path: Path, format: str, shared: str | None, shard_size: int | None,
-               progress: Progress, *, own: bool) -> Saved:  # fmt: skip
+               progress: Progress, *, own: bool, remains: Remains | None = None) -> Saved:  # fmt: skip
         from weightedit.formats.verify import verify
 
+        if own:
+            refuse_over_changed(document.files)
         kind = self._format(document, path, format)
         contents = _contents(document, kind)
-        hazards = kind.hazards(contents, shared)
+        contents, left_out = readable_contents(contents, remains) if remains is not None else (contents, [])
+        hazards = [*left_out, *kind.hazards(contents, shared)]
         if any(hazard.level == "refusal" for hazard in hazards):
             raise EditRefused(hazards)
         with Transaction() as transaction:
@@ -246,6 +260,7 @@ class FileWriter:
             if not own:
                 _spare_sources(transaction, document)
             verify(kind, transaction, contents, progress)
+            check_read_files(contents.slots)
             rebase = Rebase(document, _placed(kind, transaction, document)) if own else None
             if rebase is not None:
                 rebase.keep_old_bytes()

@@ -41,7 +41,7 @@ class Exporting(Reader):
             return self._writer.save(cast("Document", self), shared, Progress(progress, cancel))
 
     def export(self, path: str | Path, format: str | None = None, shared: str | None = None,
-               shard_size: int | None = None, *, progress: Report | None = None,
+               shard_size: int | None = None, *, only_readable: bool = False, progress: Report | None = None,
                cancel: CancelFlag | None = None) -> Saved:  # fmt: skip
         """Write the present state to a file, atomically, read back and verified.
 
@@ -55,6 +55,9 @@ class Exporting(Reader):
             What safetensors does with shared tensors: `copy` or `alias`; None refuses.
         shard_size
             Bytes of tensors per file at most, for a sharded export.
+        only_readable
+            Leave out the tensors that `unreadable_names` gives, and say so in a `values-dropped` warning; for a
+            document whose file another program changed. Never over the opened files themselves.
         progress, cancel
             Called with (label, done, total); checked between pieces.
 
@@ -67,7 +70,19 @@ class Exporting(Reader):
         """
         with self._lock:
             whole = cast("Document", self)
-            return self._writer.export(whole, Path(path), format, shared, shard_size, Progress(progress, cancel))
+            return self._writer.export(whole, Path(path), format, shared, shard_size, Progress(progress, cancel),
+                                       only_readable=only_readable)  # fmt: skip
+
+    def unreadable_names(self) -> tuple[str, ...]:
+        """Return the tensors whose bytes are lost, in file order, because another program changed the files.
+
+        None of a file that was deleted, moved or replaced by a rename is lost: the open handle still gives its bytes.
+        Of one that was cut short or rewritten, everything is lost but what edits replaced altogether.
+        """
+        from weightedit.core.readable import what_remains
+
+        with self._lock:
+            return tuple(slot.name for slot in what_remains(self).slots)
 
     def export_tensor(self, name: object, path: str | Path, region: str | None = None, format: str | None = None, *,
                       dtype: object = None, progress: Report | None = None,
@@ -105,6 +120,7 @@ class Exporting(Reader):
         return self._writer.tensor_hazards(cast("Document", self), name, Path(path), region, format, dtype)
 
     def export_hazards(self, path: str | Path, format: str | None = None, shared: str | None = None,
-                       shard_size: int | None = None) -> list[Hazard]:  # fmt: skip
+                       shard_size: int | None = None, *, only_readable: bool = False) -> list[Hazard]:  # fmt: skip
         """Return what an export would leave behind; raises EditRefused where there is no such destination."""
-        return self._writer.hazards(cast("Document", self), Path(path), format, shared, shard_size)
+        return self._writer.hazards(cast("Document", self), Path(path), format, shared, shard_size,
+                                    only_readable=only_readable)  # fmt: skip

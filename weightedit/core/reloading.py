@@ -62,16 +62,21 @@ class FileChange:
 
 
 def changed_files(files: Sequence[SourceFile]) -> list[FileChange]:
-    """Return the files that are no longer what was opened, by what the system says of them; nothing is read."""
+    """Return the files that are no longer what was opened, by what the system says of them; nothing is read.
+
+    One that has its old time and other rights or links counts as touched, and one with neither as rewritten, by a
+    program that put its time back.
+    """
     return [change for file in files if (change := _change(file)) is not None]
 
 
 def _change(file: SourceFile) -> FileChange | None:
     was = file.fingerprint
     try:
-        now = Fingerprint.of(file.path.stat())
+        status = file.path.stat()
     except OSError:
         return FileChange(file.path, "gone", was.size, None, None)
+    now = Fingerprint.of(status)
     if now == was:
         return None
     if now.size < was.size:
@@ -79,7 +84,8 @@ def _change(file: SourceFile) -> FileChange | None:
     elif (now.device, now.inode) != (was.device, was.inode):
         kind = "replaced"
     else:
-        kind = "touched" if (now.size, now.mtime_ns) == (was.size, was.mtime_ns) else "rewritten"
+        same = (now.size, now.mtime_ns) == (was.size, was.mtime_ns)
+        kind = "touched" if same and file.has_other_rights(status) else "rewritten"
     return FileChange(file.path, kind, was.size, now.size, now)
 
 

@@ -49,7 +49,7 @@ class Writer(Protocol):
         ...
 
     def export(self, document: Document, path: Path, format: str | None, shared: str | None, shard_size: int | None,
-               progress: Progress) -> Saved:  # fmt: skip
+               progress: Progress, *, only_readable: bool = False) -> Saved:  # fmt: skip
         """Write another file, or save where it is the document's own."""
         ...
 
@@ -64,7 +64,7 @@ class Writer(Protocol):
         ...
 
     def hazards(self, document: Document, path: Path, format: str | None, shared: str | None,
-                shard_size: int | None) -> list[Hazard]:  # fmt: skip
+                shard_size: int | None, *, only_readable: bool = False) -> list[Hazard]:  # fmt: skip
         """Say what the destination cannot hold."""
         ...
 

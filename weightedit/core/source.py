@@ -1,18 +1,38 @@
-"""Bytes in a file we do not own: fingerprinted, read by offset, never mapped."""
+"""Bytes in a file we do not own: fingerprinted, read by offset, never mapped.
+
+A file is compared with what was opened before and after each read: device, inode, size, and the times of its last
+change. Times are enough where the system keeps them, since a file that changed within the present tick of its clock is
+waited for before anything is read. Two things they do not show: a program that writes through a shared mapping whose
+pages it wrote to before we opened the file (the system takes the time when it next writes them to disk, seconds later),
+and a file system or server that keeps times to a second or two. Against both, both ends of the file and its header
+are hashed when it is opened and again before a save or an export is done, and an export reads every byte twice, since
+it compares what it wrote with its source.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
+import sys
 import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from weightedit.core.errors import CheckpointError, SourceChanged
+from weightedit.core.positioned import read_some
 
-_READ_AT = getattr(os, "preadv", None)
+_HEAD, _TAIL = 4 << 10, 64 << 10
+"""Bytes of both ends that are hashed: a zip archive has its directory, with a checksum of each record, at its end."""
+_LONGEST_TICK = 0.05
+"""Seconds that the clock of file times is waited for at most; where it is another machine's it may be ahead."""
+_COARSE_CLOCK = 5
+"""Linux stamps files by the clock of this number, which moves on every few milliseconds."""
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -45,6 +65,39 @@ class Fingerprint:
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
+class Rights(NamedTuple):
+    """What a change of may explain a new ctime of a file whose bytes stayed as they were."""
+
+    mode: int
+    links: int
+    user: int
+    group: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Rights:
+        """Take them out of what `stat` says."""
+        return cls(status.st_mode, status.st_nlink, status.st_uid, status.st_gid)
+
+
+def _file_time() -> int:
+    """Return the time, in nanoseconds, that a file would get if it changed now."""
+    return time.clock_gettime_ns(_COARSE_CLOCK) if sys.platform == "linux" else time.time_ns() - 16_000_000
+
+
+def _changed_at(status: os.stat_result) -> int:
+    return status.st_mtime_ns if os.name == "nt" else status.st_ctime_ns  # on Windows the latter is when it was made
+
+
+def _past_its_tick(handle: int) -> os.stat_result:
+    """Return what the system says of a file whose next change will have another time than its last one."""
+    until = time.monotonic() + _LONGEST_TICK
+    while True:
+        status = os.fstat(handle)
+        if _file_time() > _changed_at(status) or time.monotonic() >= until:
+            return status
+        time.sleep(0.001)
+
+
 class SourceFile:
     """One open file of a checkpoint and the fingerprint it had when it was opened.
 
@@ -59,6 +112,7 @@ class SourceFile:
         self._lock = threading.Lock()
         self._handle = -1
         self._header: tuple[int, bytes] | None = None
+        self._ends: bytes | None = None
         self._open()
 
     def _open(self) -> None:
@@ -72,8 +126,13 @@ class SourceFile:
             os.close(handle)
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or device"
             raise CheckpointError(f"{self.name} is {kind}, not a file.", file=self.path)
+        status = _past_its_tick(handle)
         self._handle = handle
-        self.fingerprint = Fingerprint.of(status)
+        self.fingerprint, self._rights = Fingerprint.of(status), Rights.of(status)
+        try:
+            self._ends = self._hash_of_ends()
+        except SourceChanged:  # it cannot be read: the format's reader will come upon the same place and say so
+            self._ends = None
 
     @property
     def name(self) -> str:
@@ -107,7 +166,7 @@ class SourceFile:
         try:
             done = 0
             while done < len(view):
-                got = self._read_at(view[done:], offset + done)
+                got = read_some(self._handle, view[done:], offset + done, self._lock)
                 if got == 0:
                     raise SourceChanged(
                         f"{self.name} ends at byte {offset + done:,}, where more was promised; "
@@ -119,15 +178,6 @@ class SourceFile:
             raise SourceChanged(
                 f"{self.name} can no longer be read: {error.strerror}; edits made so far are kept.", file=self.path
             ) from error
-
-    def _read_at(self, view: memoryview, offset: int) -> int:
-        if _READ_AT is not None:
-            return int(_READ_AT(self._handle, [view], offset))
-        with self._lock:  # Windows has no read that leaves the file position alone
-            os.lseek(self._handle, offset, os.SEEK_SET)
-            data = os.read(self._handle, len(view))
-        view[: len(data)] = data
-        return len(data)
 
     def read(self, offset: int, nbytes: int) -> bytes:
         """Return `nbytes` bytes at `offset`; the caller has checked that the file holds them."""
@@ -144,24 +194,86 @@ class SourceFile:
         self._read(memoryview(buffer), 0)
         return hashlib.blake2b(buffer, digest_size=16).digest()
 
+    def _hash_of_ends(self) -> bytes:
+        """Hash the first and last bytes."""
+        ends = bytearray(min(self.size, _HEAD) + min(self.size, _TAIL))
+        view = memoryview(ends)
+        self._read(view[: min(self.size, _HEAD)], 0)
+        self._read(view[min(self.size, _HEAD) :], self.size - min(self.size, _TAIL))
+        return hashlib.blake2b(ends, digest_size=16).digest()
+
     def check(self, *, header: bool = False) -> None:
-        """Raise `SourceChanged` unless handle and path are still the file that was opened."""
+        """Raise `SourceChanged` unless handle and path are still the file that was opened.
+
+        Parameters
+        ----------
+        header
+            Whether to read and compare the header and both ends of the file too.
+        """
         if self._handle < 0:
             raise SourceChanged(f"{self.name} is closed.", file=self.path)
-        if Fingerprint.of(os.fstat(self._handle)) != self.fingerprint:
-            raise self._changed("rewritten")
+        held = Fingerprint.of(os.fstat(self._handle))
+        wanted = _THROUGH_HANDLE.get().get(self)
+        if wanted is not None:
+            if held != wanted:
+                raise self._changed("was rewritten")
+        else:
+            self._check_path(held)
+        if header and not self._has_its_ends():
+            raise self._changed("was rewritten")
+
+    def _check_path(self, held: Fingerprint) -> None:
         try:
-            at_path = Fingerprint.of(self.path.stat())
+            status = self.path.stat()
         except OSError:
-            raise self._changed("moved or deleted") from None
-        if at_path != self.fingerprint:
-            raise self._changed("replaced")
-        if header and self._header is not None and self._hash(self._header[0]) != self._header[1]:
-            raise self._changed("rewritten")
+            raise self._changed("was moved or deleted") from None
+        at_path, was = Fingerprint.of(status), self.fingerprint
+        if (at_path.device, at_path.inode) != (was.device, was.inode):
+            raise self._changed("was replaced")
+        if held != was or at_path != was:
+            if at_path.size < was.size:
+                raise self._changed("was cut short")
+            same = (at_path.size, at_path.mtime_ns) == (was.size, was.mtime_ns)
+            raise self._changed("had its rights or links changed" if same and self.has_other_rights(status)
+                                else "was rewritten")  # fmt: skip
+
+    def has_other_rights(self, status: os.stat_result) -> bool:
+        """Whether rights, owner or links are others than when the file was opened."""
+        return Rights.of(status) != self._rights
+
+    def _has_its_ends(self) -> bool:
+        same = self._ends is None or self._hash_of_ends() == self._ends
+        return same and (self._header is None or self._hash(self._header[0]) == self._header[1])
+
+    def still_holds(self) -> bool:
+        """Whether the open handle gives the bytes that were opened, whatever its path leads to by now.
+
+        So it is after the file was deleted, moved, replaced by a rename, had its rights changed, or was on a file
+        system that is no longer mounted here. A new ctime has to be explained by one of these: a file rewritten with
+        its old time put back is none. Both ends and the header are read and compared.
+        """
+        if self._handle < 0:
+            return False
+        try:
+            status = os.fstat(self._handle)
+            now, was = Fingerprint.of(status), self.fingerprint
+            if (now.device, now.inode, now.size, now.mtime_ns) != (was.device, was.inode, was.size, was.mtime_ns):
+                return False
+            explained = now == was or self.has_other_rights(status) or self._is_away()
+            return explained and self._has_its_ends()
+        except (OSError, SourceChanged):
+            return False
+
+    def _is_away(self) -> bool:
+        try:
+            there = self.path.stat()
+        except OSError:
+            return True
+        return (there.st_dev, there.st_ino) != (self.fingerprint.device, self.fingerprint.inode)
 
     def _changed(self, how: str) -> SourceChanged:
         return SourceChanged(
-            f"{self.name} was {how} by another program since it was opened; edits made so far are kept, "
+            f"{self.name} {how} by another program since it was opened; edits made so far are kept, "
             "open the file again to see what it holds now.",
             file=self.path,
         )
@@ -181,6 +293,27 @@ class SourceFile:
         if getattr(self, "_handle", -1) >= 0:
             os.close(self._handle)
             self._handle = -1
+
+
+_THROUGH_HANDLE: ContextVar[Mapping[SourceFile, Fingerprint]] = ContextVar("through_handle", default={})  # noqa: B039
+"""The files that this thread reads by their handles alone, and what the handles were when that was asked for."""
+
+
+@contextmanager
+def through_handles(files: Iterable[SourceFile]) -> Iterator[None]:
+    """Read files in this thread though their paths lead elsewhere by now; changes from here on are still noticed.
+
+    Parameters
+    ----------
+    files
+        Those of which `SourceFile.still_holds` is true.
+    """
+    held = {file: Fingerprint.of(os.fstat(file._handle)) for file in files}
+    token = _THROUGH_HANDLE.set(held)
+    try:
+        yield
+    finally:
+        _THROUGH_HANDLE.reset(token)
 
 
 class Source:
@@ -204,3 +337,7 @@ class Source:
     def read_into(self, buffer: memoryview, offset: int = 0) -> None:
         """Fill `buffer` with the bytes of the range from `offset` on."""
         self.file.read_into(buffer, self.offset + offset)
+
+    def reads(self, start: int, stop: int) -> SourceFile | None:
+        """Return the file that is read for bytes `[start, stop)`."""
+        return self.file if stop > start else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightedit.core.source import ByteSource, Source
+from weightedit.core.source import ByteSource, Source, SourceFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +35,10 @@ class Resident:
         view = buffer.cast("B")
         view[:] = self.buffer[offset : offset + view.nbytes]
 
+    def reads(self, start: int, stop: int) -> SourceFile | None:
+        """No file is read: the bytes are our own."""
+        return None
+
 
 class Patched:
     """Changed ranges of bytes over a clean or resident base."""
@@ -52,6 +56,17 @@ class Patched:
         if not self.patches.cover(offset, offset + view.nbytes):
             self.base.read_into(view, offset)
         self.patches.overlay_onto(view, offset)
+
+    def reads(self, start: int, stop: int) -> SourceFile | None:
+        """Return the file that the base reads for bytes `[start, stop)`, unless patches cover them."""
+        return None if self.patches.cover(start, stop) else file_under(self.base, start, stop)
+
+
+def file_under(content: ByteSource, start: int, stop: int) -> SourceFile | None:
+    """Return the file that is read for bytes `[start, stop)` of a content; None where they are our own or live."""
+    reads = getattr(content, "reads", None)
+    found: SourceFile | None = reads(start, stop) if reads is not None else None
+    return found
 
 
 class Storage:

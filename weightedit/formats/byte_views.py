@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from weightedit.core.source import ByteSource
+from weightedit.core.source import ByteSource, SourceFile
+from weightedit.core.storage import file_under
 
 
 class Part:
@@ -18,6 +19,10 @@ class Part:
     def read_into(self, buffer: memoryview, offset: int = 0) -> None:
         """Fill `buffer` with the bytes of the range from `offset` on."""
         self.whole.read_into(buffer, self.start + offset)
+
+    def reads(self, start: int, stop: int) -> SourceFile | None:
+        """Return the file that is read for bytes `[start, stop)`."""
+        return file_under(self.whole, self.start + start, self.start + stop)
 
 
 class Swapped:
@@ -41,3 +46,7 @@ class Swapped:
         self.whole.read_into(memoryview(raw), low)
         np.frombuffer(raw, f"u{self.width}").byteswap(inplace=True)
         view[:] = memoryview(raw)[offset - low : offset - low + view.nbytes]
+
+    def reads(self, start: int, stop: int) -> SourceFile | None:
+        """Return the file that is read for bytes `[start, stop)`."""
+        return file_under(self.whole, start - start % self.width, -(-stop // self.width) * self.width)

@@ -6,7 +6,7 @@ import threading
 import zlib
 
 from weightedit.core.errors import CheckpointError
-from weightedit.core.source import ByteSource, Source
+from weightedit.core.source import ByteSource, Source, SourceFile
 from weightedit.core.spill import Spill
 from weightedit.formats.zip_directory import DEFLATED, STORED, ZipDirectory, ZipRecord, check_readable, wrong
 
@@ -50,12 +50,21 @@ class InflatedSource:
         self._lock = threading.Lock()
 
     def read_into(self, buffer: memoryview, offset: int = 0) -> None:
-        """Fill `buffer` with the inflated bytes from `offset` on."""
+        """Fill `buffer` with the inflated bytes from `offset` on.
+
+        They are our own once they were inflated, and are given out only while the file is what was opened, so that
+        what another program did to it is noticed here as anywhere else.
+        """
         with self._lock:
             if self._buffer is None:
                 self._buffer = inflate(self._directory, self.record, _SPILL.allocate(self.nbytes))
+        self._directory.file.check()
         view = buffer.cast("B")
         view[:] = self._buffer[offset : offset + view.nbytes]
+
+    def reads(self, start: int, stop: int) -> SourceFile | None:
+        """Return the archive."""
+        return self._directory.file if stop > start else None
 
 
 def inflate(directory: ZipDirectory, record: ZipRecord, buffer: memoryview) -> memoryview:
