@@ -33,6 +33,7 @@ class Bench:
         self.tasks = Tasks()
         self.problems: list[tuple[str, object]] = []
         self.tasks.failed.connect(lambda name, error: self.problems.append((name, error)))
+        self.tasks.faulted.connect(lambda name, error: self.problems.append((name, error)))
         self.document: Document = open_document(path)
         self.workbench = Workbench(self.tasks, settings or Settings())
         self.said: list[str] = []

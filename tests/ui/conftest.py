@@ -91,6 +91,8 @@ def open_window(qtbot: QtBot, settings: Settings) -> Iterator[Callable[..., Main
         window.closing.may_close = True
         window.close()
         window.deleteLater()
+    unexpected = [fault.trace for window in made for fault in window.faults.all]
+    assert not unexpected, "faults of the program that the test did not mean:\n" + "\n".join(unexpected)
 
 
 HAS_WORKBENCH = importlib.util.find_spec("weightedit.ui.workbench") is not None

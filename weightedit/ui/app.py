@@ -53,7 +53,8 @@ class Settling(QObject):
         self._waited += LOOK_EVERY
         busy = window.workbench is None or bool(window.tasks.active) or window.documents.is_opening
         self._quiet = 0 if busy else self._quiet + LOOK_EVERY
-        failed = window.workbench is None and bool(window.errors.cards) and not window.tasks.active
+        shown = bool(window.errors.cards or window.faults.all)
+        failed = window.workbench is None and shown and not window.tasks.active
         if self._quiet >= SETTLED_AFTER or self._waited >= PATIENCE or failed:
             self._timer.stop()
             self._then(self._quiet >= SETTLED_AFTER)

@@ -84,7 +84,7 @@ def _opened(module: Any, optimizer: Any) -> MainWindow:
     """Make a window that opens an object as soon as it is painted."""
     window = make_window(Settings.of_this_person())
     window.setAttribute(Qt.WidgetAttribute.WA_QuitOnClose, False)  # the application may be somebody else's
-    process.enter(window)
+    process.enter(window, own=False)
     if not _open:
         atexit.register(_close_all)
     _open.append((window, module))

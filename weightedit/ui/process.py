@@ -4,28 +4,63 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QApplication
 
+from weightedit.core.logbook import keep_crashes, keep_log
 from weightedit.ui import collecting
+from weightedit.ui.collector import Collector
+from weightedit.ui.hooks import catch_in_threads, catch_in_window, catch_unraisable, log_messages, log_start
 
 if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow
 
-Hook = Callable[[type[BaseException], BaseException, TracebackType | None], object]
 _windows: list[MainWindow] = []
+_collectors: list[Collector] = []
 _put_back: list[Callable[[], None]] = []
 
 
-def enter(window: MainWindow) -> None:
-    """Keep large documents from stalling a window, and show errors in it that would get lost in a terminal."""
+def enter(window: MainWindow, own: bool = True) -> None:
+    """Keep large documents from stalling a window, and show errors in it that would get lost in a terminal.
+
+    Parameters
+    ----------
+    window
+        The window that was made.
+    own
+        Whether the process is ours, and no program goes on around the window.
+    """
     if not _windows:
-        _put_back.extend((_share_time(), _show_unexpected(), collecting.take_back))
+        collector = Collector(lambda: any(one.tasks.active for one in _windows), own)
+        _collectors.append(collector)
+        _put_back.extend((_share_time(), collecting.take_back, _collect_again, keep_log(), keep_crashes()))
+        _put_back.extend((catch_in_window(_latest), catch_in_threads(_latest), catch_unraisable(_latest)))
+        _put_back.append(log_messages())
+        log_start(own)
     _windows.append(window)
     window.documents.added.connect(lambda _: collecting.set_apart())
-    window.documents.removed.connect(lambda _: collecting.take_back())
+    window.documents.removed.connect(lambda _: _look_through())
+    if own:
+        window.ready.connect(lambda: None if window.documents.is_opening else collecting.set_apart())
+
+
+def _latest() -> MainWindow | None:
+    return _windows[-1] if _windows else None
+
+
+def _look_through() -> None:
+    """Find what a closed document has left, as soon as nobody would notice."""
+    collecting.take_back()
+    for collector in _collectors:
+        collector.full_soon()
+
+
+def _collect_again() -> None:
+    for collector in _collectors:
+        collector.put_back()
+        collector.deleteLater()
+    _collectors.clear()
 
 
 def leave(window: MainWindow) -> None:
@@ -46,24 +81,6 @@ def _share_time() -> Callable[[], None]:
     def put_back() -> None:
         if sys.getswitchinterval() == ours:
             sys.setswitchinterval(interval)
-
-    return put_back
-
-
-def _show_unexpected() -> Callable[[], None]:
-    """Show an exception that reached the event loop in the window that was opened last, besides where it goes else."""
-    before: Hook = sys.excepthook
-
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        before(kind, error, trace)
-        if isinstance(error, Exception) and _windows:
-            _windows[-1].show_error(error)
-
-    sys.excepthook = hook
-
-    def put_back() -> None:
-        if sys.excepthook is hook:  # whoever put another one on top of it goes on with theirs
-            sys.excepthook = before
 
     return put_back
 

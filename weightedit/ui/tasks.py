@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from weightedit.core.errors import Cancelled
 from weightedit.core.progress import Progress
+from weightedit.core.shortages import is_fault, shortage
 
 T = TypeVar("T")
 WORKERS = 4
@@ -112,7 +113,7 @@ class Task(Generic[T]):
         except Cancelled:
             return "cancelled", None
         except Exception as error:  # any error is shown in the window, whatever it is; none ends the thread
-            return "error", error
+            return "error", shortage(error) or error
 
 
 class Tasks(QObject):
@@ -126,6 +127,8 @@ class Tasks(QObject):
         (name, exception) of a task that has no `on_error` of its own, or of a callback that raised.
     raised
         (exception) of any task, shown by whoever started it or not.
+    faulted
+        (name, exception) of any task, where it is a fault of the program and none that is said for a person.
     idle
         The last task ended.
     """
@@ -133,6 +136,7 @@ class Tasks(QObject):
     changed = Signal()
     failed = Signal(str, object)
     raised = Signal(object)
+    faulted = Signal(str, object)
     idle = Signal()
     _ended = Signal(object, str, object)
 
@@ -246,6 +250,8 @@ class Tasks(QObject):
                 self.failed.emit(task.name, error)
         if outcome == "error":
             self.raised.emit(value)
+            if is_fault(value):
+                self.faulted.emit(task.name, value)
         self.changed.emit()
         if not self._active:
             self._timer.stop()

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
+from weightedit.core.shortages import is_fault, shortage
 from weightedit.core.visible import message
 from weightedit.ui.actions import ACTIONS, Bound, Reach
 from weightedit.ui.actions.operations import operation_actions
@@ -19,6 +20,7 @@ from weightedit.ui.dropping import Dropping
 from weightedit.ui.editing_many import EditingMany
 from weightedit.ui.entry_edits import EntryEdits
 from weightedit.ui.errors_view import ErrorStrip
+from weightedit.ui.faults import Fault, Faults, taken_before
 from weightedit.ui.file_work import FileWork
 from weightedit.ui.filing import Filing
 from weightedit.ui.layout import fill_work, sides, whole
@@ -26,6 +28,7 @@ from weightedit.ui.live_watching import LiveWatching
 from weightedit.ui.palette.palette import Palette
 from weightedit.ui.panels.panels import Panels
 from weightedit.ui.panels.place import Panel
+from weightedit.ui.plain import title_text
 from weightedit.ui.preferences import Preferences
 from weightedit.ui.rail import Rail
 from weightedit.ui.recent import Recents
@@ -94,6 +97,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.settings = settings
         self.tasks = Tasks(self)
+        self.faults = Faults(self)
         self.documents = Documents(self.tasks, self)
         self.current: OpenDocument | None = None
         self.workbench: Workbench | None = None
@@ -165,6 +169,7 @@ class MainWindow(QMainWindow):
         self.filing.saved.connect(self._saved)
         self.panels.changed.connect(self.refresh)
         self.tasks.failed.connect(lambda name, error: self.show_error(error, name))
+        self.tasks.faulted.connect(lambda name, error: self.show_error(error, name))
         self.painted.connect(self._after_first_paint, Qt.ConnectionType.QueuedConnection)
 
     def _tree_selected(self, *_: object) -> None:
@@ -319,13 +324,19 @@ class MainWindow(QMainWindow):
         found = self.current
         names = self.documents.names_being_opened
         self.status.show_document(found, ", ".join(names))
-        self.setWindowTitle("weightedit" if found is None else f"{found.title}[*] — weightedit")
+        self.setWindowTitle("weightedit" if found is None else f"{title_text(found.title)}[*] — weightedit")
         self.setWindowModified(bool(found is not None and found.document.is_modified))
         self.actions_of.refresh()
 
     def show_error(self, error: BaseException, doing: str = "") -> None:
-        """Show an error in the window, and as one line on stderr."""
-        self.errors.add(error, doing)
+        """Show an error in the window, or a fault of the program in its dialog, and as one line on stderr."""
+        error = shortage(error) or error
+        if is_fault(error):
+            if taken_before(error):
+                return
+            self.faults.take(Fault.of(error, f"in the task {doing}" if doing else ""))
+        else:
+            self.errors.add(error, doing)
         print(f"weightedit: {message(str(error) or type(error).__name__)}", file=sys.stderr, flush=True)
         self.failed.emit(error)
 
