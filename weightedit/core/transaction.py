@@ -1,184 +1,54 @@
 """Atomic replacement of one or several files: all of them whole, or none of them touched.
 
-New bytes go to temporary files beside the destinations. They are synced to disk, read back by the caller, and only
-then renamed over the destinations in the order they were created, so an index that is created last appears last.
-Everything the system is asked to do goes through `FileSystem`, which tests make fail at each step.
+What is done, in this order, and why. `TMP` is `.STEM.weightedit-XXXXXXXX.tmp` beside its target, `OLD` the same with
+`.old`, `RECORD` the same with `.commit`.
+
+1.  A list of this save is made in the state folder and locked. Each file is named there before it is made, so the next
+    start finds whatever a killed process left; the system drops the lock with the process (`registration.py`).
+2.  Room for all files, and the largest file this process may write, are checked before the first byte is written.
+3.  Each TMP is made in its target's folder, since a rename is atomic only within one file system; written; given the
+    rights of the file it will replace; then fsync(TMP), and closed. A failed write, fsync or close ends the save: the
+    system may have dropped the bytes, and a second fsync would report success.
+4.  The caller reads every TMP back and compares it with what was to be written.
+5.  The folders are locked against other saves, and files that were opened are checked to be what was opened.
+6.  Only for several files: RECORD, which names them all with marks of old and new, is written, fsync(RECORD), then
+    fsync(folder). From here on all new bytes, their names and the record are on the disk, and nothing was renamed: if
+    the process or the power goes now, or at any moment until 9, whoever cleans up (`settling.py`) finds in RECORD what
+    is missing and completes it. One file needs none: its rename is the exchange.
+7.  OLD becomes a second name of each old file, to take back the exchange if a later step fails while we live.
+8.  Each TMP is renamed to its target in the order of creation, the index of shards last; then fsync(folder). Without
+    it a rename reported as done could be gone after a power loss.
+9.  RECORD and OLD are removed, then the list. What of that is lost is found and removed by the next start.
+
+If 6 fails, nothing was renamed. If 8 fails, RECORD is renamed to `.back`, which tells that the exchange is not to be
+completed any more, and each OLD goes back. Where even that fails every file is whole still, the error says which is
+what, and RECORD stays for the next start. If fsync(folder) in 8 fails the new names may or may not last: old ones are
+put back, for what is reported as failed must not be half there.
+
+Mode bits, owner, group and extended attributes of a replaced file go over to the new one (`keeping.py`); a link at the
+destination stays and what it points to is replaced; other hard links of the old file keep the old bytes.
+Everything the system is asked to do to a person's files goes through `FileSystem`, which tests make fail at each step.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from weightedit.core.errors import CheckpointError
-from weightedit.core.paths import reason, shown
+from weightedit.core.commit_record import MARK
+from weightedit.core.errors import CheckpointError, SourceChanged
+from weightedit.core.file_limits import largest_file
+from weightedit.core.file_lock import FolderBusy, FolderLocks
+from weightedit.core.file_system import FileSystem
+from weightedit.core.leftovers import remove_stale, settle_folder
+from weightedit.core.paths import counted, shown
+from weightedit.core.pending import BUFFER, UNTOUCHED, Pending, failing
+from weightedit.core.registration import Registration
+from weightedit.core.replacing import Replacing
 from weightedit.core.source import SourceFile
-
-BUFFER = 1 << 20
-"""Bytes gathered before they are written, so that thousands of small tensors are few writes."""
-MARK = ".weightedit-"
-"""Part of the name of every temporary file."""
-_LONGEST_STEM = 100
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-
-
-class FileSystem:
-    """What a transaction asks of the system, one method each."""
-
-    def create(self, path: Path) -> int:
-        """Create a file that must not exist yet and return its handle."""
-        return os.open(path, _FLAGS, 0o666)
-
-    def write(self, handle: int, data: memoryview) -> int:
-        """Write at the end; returns how many bytes were taken."""
-        return os.write(handle, data)
-
-    def seek(self, handle: int, offset: int, whence: int) -> None:
-        """Move to where the next write goes."""
-        os.lseek(handle, offset, whence)
-
-    def set_mode(self, path: Path, mode: int) -> None:
-        """Set the mode bits."""
-        path.chmod(mode)
-
-    def sync(self, handle: int) -> None:
-        """Wait until the file's bytes are on the disk."""
-        os.fsync(handle)
-
-    def close(self, handle: int) -> None:
-        """Close a file."""
-        os.close(handle)
-
-    def link(self, path: Path, copy: Path) -> None:
-        """Give a file a second name."""
-        os.link(path, copy)
-
-    def replace(self, path: Path, target: Path) -> None:
-        """Put one file in the place of another in one step."""
-        path.replace(target)
-
-    def remove(self, path: Path) -> None:
-        """Remove a file."""
-        path.unlink()
-
-    def sync_folder(self, path: Path) -> None:
-        """Wait until the names in a folder are on the disk; Windows does so by itself."""
-        if os.name == "posix":
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-
-    def free(self, folder: Path) -> int:
-        """Return how many bytes fit on the disk that holds a folder."""
-        return shutil.disk_usage(folder).free
-
-
-class Pending:
-    """One file on its way.
-
-    Attributes
-    ----------
-    path, target
-        The destination as it was asked for, and the file that means with links followed.
-    temporary
-        Where the bytes are until the commit.
-    expected
-        By name, what a reader must find in the file; None for a file without tensors.
-    """
-
-    def __init__(self, system: FileSystem, path: Path, target: Path) -> None:
-        stem = os.fsencode(target.name)[:_LONGEST_STEM].decode("utf-8", "ignore")
-        self.path = path
-        self.target = target
-        self.temporary = target.with_name(f".{stem}{MARK}{secrets.token_hex(4)}.tmp")
-        self.existed = target.exists()
-        self.backup: Path | None = None
-        self.expected: dict[str, Any] | None = None
-        self.position = 0
-        self._system = system
-        self._gathered = bytearray()
-        self._handle = system.create(self.temporary)
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Append bytes."""
-        view = memoryview(data).cast("B")
-        self.position += len(view)
-        if len(view) < BUFFER:
-            self._gathered += view
-            if len(self._gathered) < BUFFER:
-                return
-            view = memoryview(b"")
-        self._flush()
-        self._write_all(view)
-
-    def write_at(self, data: bytes, offset: int) -> None:
-        """Write over bytes that were appended before."""
-        self._flush()
-        with _failing(self.path):
-            self._system.seek(self._handle, offset, os.SEEK_SET)
-            self._write_all(memoryview(data))
-            self._system.seek(self._handle, 0, os.SEEK_END)
-
-    def _flush(self) -> None:
-        gathered, self._gathered = self._gathered, bytearray()
-        self._write_all(memoryview(gathered))
-
-    def _write_all(self, view: memoryview) -> None:
-        with _failing(self.path):
-            while view:
-                view = view[self._system.write(self._handle, view) :]
-
-    def finish(self) -> None:
-        """Put everything on the disk and close the file; it can be read back from now on."""
-        if self._handle < 0:
-            return
-        self._flush()
-        with _failing(self.path):
-            try:
-                if self.target.exists():
-                    self._system.set_mode(self.temporary, stat.S_IMODE(self.target.stat().st_mode))
-                self._system.sync(self._handle)
-            finally:
-                self._close()
-
-    def discard(self) -> None:
-        """Close and remove the temporary file, whatever state it is in."""
-        for step in (self._close, lambda: self._system.remove(self.temporary)):
-            try:
-                step()
-            except OSError:
-                continue  # nothing more can be done, and the cause is already on its way to the person
-
-    def _close(self) -> None:
-        handle, self._handle = self._handle, -1
-        if handle >= 0:
-            self._system.close(handle)
-
-
-class _failing:  # noqa: N801  # reads as a word in `with`
-    """Turn what the system says into one sentence."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 traceback: TracebackType | None) -> None:  # fmt: skip
-        if isinstance(error, OSError | ValueError):
-            raise CheckpointError(
-                f"{shown(self._path)} could not be written: {reason(error)}; what was there before is untouched.",
-                file=self._path,
-            ) from error
 
 
 class Transaction:
@@ -204,6 +74,11 @@ class Transaction:
         self.tensors = self.aliases = 0
         self._system = system or FileSystem()
         self._sources: list[SourceFile] = []
+        self._needs: dict[Path, int] = {}
+        self._seen: set[Path] = set()
+        self._made: list[Path] = []
+        self._registration: Registration | None = None
+        self._replacing: Replacing | None = None
         self._done = False
 
     def __enter__(self) -> Transaction:
@@ -214,9 +89,37 @@ class Transaction:
         if not self._done:
             self.rollback()
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all files."""
+        return sum(pending.position for pending in self.pending)
+
     def guard(self, sources: Iterable[SourceFile]) -> None:
         """Name the files the bytes come from: one that is a destination must still be what was opened."""
         self._sources += sources
+
+    def expect(self, files: Iterable[tuple[Path, int]]) -> None:
+        """Check that several files will fit together, before the first of them is made.
+
+        Parameters
+        ----------
+        files
+            Each destination with about how many bytes it will have.
+
+        Raises
+        ------
+        CheckpointError
+            As for `create`.
+        """
+        found = [(Path(path), nbytes) for path, nbytes in files]
+        for path, nbytes in found:
+            with failing(path):
+                target = Path(os.path.realpath(path))
+                self._check(path, target, nbytes)
+                self._needs[target] = nbytes
+        if found:
+            with failing(found[-1][0]):
+                self._check_room(found[-1][0])
 
     def create(self, path: Path, nbytes: int) -> Pending:
         """Begin a file.
@@ -234,29 +137,79 @@ class Transaction:
             If the destination is a folder, pipe or device, cannot be written, or does not fit on the disk.
         """
         path = Path(path)
-        with _failing(path):
+        with failing(path):
             target = Path(os.path.realpath(path))
-            self._check(path, target)
-            free = self._system.free(target.parent)
-            if nbytes > free:
-                raise CheckpointError(f"{shown(path)} could not be written: it needs {nbytes:,} bytes and the disk has "
-                                      f"{free:,} left; what was there before is untouched.", file=path)  # fmt: skip
+            if any(pending.target == target for pending in self.pending):
+                raise CheckpointError(f"{shown(path)} would be written twice by this save, since two names mean it; "
+                                      "nothing was written.", file=path)  # fmt: skip
+            if target not in self._needs:
+                self.expect([(path, nbytes)])
+            self._look_around(target.parent, path)
             pending = Pending(self._system, path, target)
-        self.pending.append(pending)
+            if self._registration is None:
+                self._registration = Registration()
+            self._registration.add("temporary", pending.temporary, target)
+            self.pending.append(pending)
+            pending.begin()
         return pending
 
-    def _check(self, path: Path, target: Path) -> None:
-        if not target.parent.is_dir():
-            raise CheckpointError(f"{shown(path)} could not be written: there is no folder {target.parent}.", file=path)
+    def make_folder(self, path: Path) -> None:
+        """Make a folder and those above it where they are missing; gone again unless there is a commit.
+
+        Raises
+        ------
+        CheckpointError
+            If that cannot be done.
+        """
+        missing = [path, *path.parents]
+        with failing(path):
+            for folder in reversed(missing[: next(at for at, one in enumerate(missing) if one.is_dir())]):
+                self._system.make_folder(folder)
+                self._made.append(folder)
+
+    def _look_around(self, folder: Path, path: Path) -> None:
+        """Put right what dead processes left in a folder, before more is put there."""
+        if folder not in self._seen:
+            self._seen.add(folder)
+            settle_folder(folder, path, self._system)
+            remove_stale(folder, self._system)
+
+    def _check(self, path: Path, target: Path, nbytes: int) -> None:
+        limit = largest_file()
+        if limit is not None and nbytes > limit:
+            raise CheckpointError(f"{shown(path)} could not be written: it needs {nbytes:,} bytes and this process may "
+                                  f"write files of at most {limit:,} (ulimit -f); {UNTOUCHED}.", file=path)  # fmt: skip
+        folder = next((one for one in target.parents if one in self._made or one.exists()), target.parent)
+        if not folder.is_dir() or (folder != target.parent and target.parent not in self._made):
+            raise CheckpointError(f"{shown(path)} could not be written: there is no folder {target.parent}; nothing "
+                                  "was written.", file=path)  # fmt: skip
         try:
             status = target.stat()
         except FileNotFoundError:
             return
         if not stat.S_ISREG(status.st_mode):
             what = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or device"
-            raise CheckpointError(f"{shown(path)} is {what}, not a file to write to.", file=path)
+            raise CheckpointError(f"{shown(path)} is {what}, not a file to write to; nothing was written.", file=path)
         if not os.access(target, os.W_OK):
             raise CheckpointError(f"{shown(path)} is read-only; nothing was written.", file=path)
+        if _is_held_by_sticky(target, status):
+            raise CheckpointError(
+                f"{shown(path)} cannot be replaced: it is another person's, and its folder lets only owners replace "
+                "files; nothing was written.", file=path)  # fmt: skip
+
+    def _check_room(self, path: Path) -> None:
+        """Check that what is still to be written fits, disk by disk."""
+        written = {pending.target: pending.position for pending in self.pending}
+        wanted: dict[int, list[tuple[Path, int]]] = {}
+        for target, nbytes in self._needs.items():
+            left = max(0, nbytes - written.get(target, 0))
+            wanted.setdefault(target.parent.stat().st_dev, []).append((target.parent, left))
+        for files in wanted.values():
+            need, free = sum(left for _, left in files), self._system.free(files[0][0])
+            if need > free:
+                what = "it needs" if len(files) == 1 else f"its {counted(len(files), 'file')} need"
+                raise CheckpointError(f"{shown(path)} could not be written: {what} {need:,} bytes and the disk has "
+                                      f"{free:,} left; {UNTOUCHED}.", file=path)  # fmt: skip
 
     def commit(self) -> list[Path]:
         """Replace every destination, and return them.
@@ -270,78 +223,71 @@ class Transaction:
         """
         for pending in self.pending:
             pending.finish()
+        if self.pending:
+            try:
+                with FolderLocks(pending.target.parent for pending in self.pending):
+                    self._exchange()
+            except FolderBusy as error:
+                raise CheckpointError(str(error), file=self.pending[0].path) from error
+        self._done = True
+        self._end()
+        return [pending.path for pending in self.pending]
+
+    def _exchange(self) -> None:
+        assert self._registration is not None
         replaced = [source for source in self._sources if self._is_target(source)]
         for source in replaced:
             source.check(header=True)
         held_open = replaced if os.name == "nt" else []  # Windows does not replace a file that is open
         for source in held_open:
             source.close()
+        self._replacing = Replacing(self.pending, [folder.parent for folder in self._made], self._system,
+                                    self._registration)  # fmt: skip
         try:
-            self._replace_all()
+            self._replacing.run()
         except BaseException:
-            for source in replaced:
-                source.reopen()  # the same file as before, but the system counts its second name as a change
+            _reopen(replaced)  # the same files as before, but the system counts a second name as a change
             raise
-        for source in held_open:
-            source.reopen()
-        self._done = True
-        self._remove_backups()
-        return [pending.path for pending in self.pending]
+        _reopen(held_open)
 
     def _is_target(self, source: SourceFile) -> bool:
         real = os.path.realpath(source.path)
         return any(real == str(pending.target) for pending in self.pending)
 
-    def _replace_all(self) -> None:
-        done: list[Pending] = []
-        folders = dict.fromkeys(pending.target.parent for pending in self.pending)
-        for pending in self.pending:
-            try:
-                with _failing(pending.path):
-                    self._back_up(pending)
-                    self._system.replace(pending.temporary, pending.target)
-                    done.append(pending)
-                    if len(done) == len(self.pending):
-                        for folder in folders:
-                            self._system.sync_folder(folder)
-            except BaseException:
-                self._put_back(done)
-                self._remove_backups()
-                raise
-
-    def _back_up(self, pending: Pending) -> None:
-        """Keep the old file under a second name until all are replaced."""
-        if pending.existed:
-            backup = pending.temporary.with_suffix(".old")
-            try:
-                self._system.link(pending.target, backup)
-            except OSError:
-                return  # a file system without links: a later failure leaves this file new and whole
-            pending.backup = backup
-
-    def _put_back(self, done: list[Pending]) -> None:
-        for pending in reversed(done):
-            try:
-                if pending.backup is not None:
-                    self._system.replace(pending.backup, pending.target)
-                    pending.backup = None
-                elif not pending.existed:
-                    self._system.remove(pending.target)
-            except OSError:
-                continue  # the rest is still put back
-
-    def _remove_backups(self) -> None:
-        for pending in self.pending:
-            if pending.backup is not None:
-                try:
-                    self._system.remove(pending.backup)
-                except OSError:
-                    continue  # named so that a person can tell
-                pending.backup = None
-
     def rollback(self) -> None:
-        """Remove everything that was written."""
+        """Remove everything that was written; what must stay for the next start is named in the list."""
         self._done = True
-        for pending in self.pending:
-            pending.discard()
-        self._remove_backups()
+        if self._replacing is None or not self._replacing.leaves:
+            gone = [pending.discard() for pending in self.pending]
+            for folder in reversed(self._made):
+                try:
+                    self._system.remove_folder(folder)
+                except OSError:
+                    continue  # somebody put something there
+            self._end(keep=not all(gone))
+        else:
+            self._end(keep=True)
+
+    def _end(self, *, keep: bool = False) -> None:
+        if self._registration is not None:
+            self._registration.end(keep=keep or (self._replacing is not None and not self._replacing.is_clear))
+
+
+def _reopen(sources: Iterable[SourceFile]) -> None:
+    """Open files again; one that is gone says so when it is read."""
+    for source in sources:
+        try:
+            source.reopen()
+        except (CheckpointError, SourceChanged):
+            continue
+
+
+def _is_held_by_sticky(target: Path, status: os.stat_result) -> bool:
+    """Whether the folder lets only owners replace files, and one owns neither the file nor the folder."""
+    if not hasattr(os, "geteuid") or os.geteuid() == 0:
+        return False
+    folder = target.parent.stat()
+    return bool(folder.st_mode & stat.S_ISVTX) and os.geteuid() not in (status.st_uid, folder.st_uid)
+
+
+__all__ = ["BUFFER", "MARK", "FileSystem", "Pending", "Transaction"]

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from weightedit.core.errors import CheckpointError
+from weightedit.core.leftovers import settle_folder
 from weightedit.core.paths import reason, shown, some
 
 HEAD = 4096
@@ -99,6 +100,7 @@ def locate(path: Path) -> Path:
     try:
         if not path.is_dir():
             return path
+        settle_folder(path, path)  # else an index that was to come last could be missing, or name shards of two saves
         files = sorted(child for child in path.iterdir() if child.is_file())
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{shown(path)} cannot be read: {reason(error)}.", file=path) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any
 from weightedit.core.collector import collector_paused
 from weightedit.core.errors import CheckpointError
 from weightedit.core.hazards import Hazard
+from weightedit.core.leftovers import settle_folder
 from weightedit.core.paths import shown
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
@@ -133,10 +135,12 @@ def spec_of(record: Record) -> TensorSpec:
 
 
 def _open_index(path: Path, progress: Progress) -> Opened:
+    _settle([path], path)
     index, raw = _read_index(path)
     shard_of: dict[str, str] = index["weight_map"]
     names = list(dict.fromkeys(shard_of.values()))
     origin = SafetensorsOrigin(path, index=index, index_raw=raw)
+    _settle([path.parent / name for name in names if within(path.parent, name) is not None], path)
     progress.begin("Opening shards", len(names))
     for name in names:
         shard = within(path.parent, name)
@@ -149,10 +153,18 @@ def _open_index(path: Path, progress: Progress) -> Opened:
         origin.shards[name] = open_shard(shard)
         progress.advance(1)
     files = [shard.file for shard in origin.shards.values()]
+    for file in files:
+        file.check()  # else a save that began meanwhile could have replaced some of them
     joined = _joined(path, shard_of, origin)
     for shard_opened in origin.shards.values():
         origin.aliases |= aliases_in(shard_opened.header.metadata, joined)
     return Opened(with_aliases(joined, origin.aliases), _index_metadata(index, origin), files, origin, path)
+
+
+def _settle(files: Iterable[Path], opening: Path) -> None:
+    """See to it that files are of one save: an interrupted one may have replaced only some of them."""
+    for folder in dict.fromkeys(Path(os.path.realpath(file)).parent for file in files):
+        settle_folder(folder, opening)
 
 
 def _read_index(path: Path) -> tuple[dict[str, Any], bytes]:

@@ -42,7 +42,7 @@ def write(contents: Contents, path: Path, transaction: Transaction, *, shared: s
     origin = contents.origin if isinstance(contents.origin, SafetensorsOrigin) else None
     if origin is not None:
         transaction.guard(shard.file for shard in origin.shards.values())
-    progress.begin("Writing", sum(written.spec.nbytes for written in table.values()))
+    progress.begin("Writing", _data_nbytes(table))
     sharded = path.is_dir() or path.name.endswith(INDEX_SUFFIX)
     if shard_size is not None:
         return _write_split(table, kept_metadata(contents, aliases), path, transaction, shard_size, progress)
@@ -98,14 +98,8 @@ def write_file(table: Table, metadata: dict[str, str], shard: Shard | None, path
     path, transaction, progress
         Where to, by which transaction, told how far.
     """
-    if shard is not None and _fits(table, metadata, shard):
-        header = shard.header.raw
-        starts = {name: record["data_offsets"][0] for name, record in shard.header.records.items()}
-    else:
-        starts = _layout(table)
-        header = _header(table, metadata, starts)
-    data = sum(written.spec.nbytes for written in table.values())
-    pending = transaction.create(path, 8 + len(header) + data)
+    header, starts = _head(table, metadata, shard)
+    pending = transaction.create(path, 8 + len(header) + _data_nbytes(table))
     pending.write(len(header).to_bytes(8, "little") + header)
     for chunk in _data([table[name] for name in sorted(table, key=starts.__getitem__)]):
         pending.write(chunk)
@@ -113,6 +107,23 @@ def write_file(table: Table, metadata: dict[str, str], shard: Shard | None, path
     expected = {name: Expected(written_spec(written), written) for name, written in table.items()}
     pending.expected = with_aliases(expected, aliases_in(metadata, table))
     return path
+
+
+def _head(table: Table, metadata: dict[str, str], shard: Shard | None) -> tuple[bytes, dict[str, int]]:
+    """Return the header of a file and where each of its tensors begins."""
+    if shard is not None and _fits(table, metadata, shard):
+        return shard.header.raw, {name: record["data_offsets"][0] for name, record in shard.header.records.items()}
+    starts = _layout(table)
+    return _header(table, metadata, starts), starts
+
+
+def _data_nbytes(table: Table) -> int:
+    return sum(written.spec.nbytes for written in table.values())
+
+
+def _file_nbytes(table: Table, metadata: dict[str, str], shard: Shard | None) -> int:
+    """Return how many bytes a file will have."""
+    return 8 + len(_head(table, metadata, shard)[0]) + _data_nbytes(table)
 
 
 def _data(tensors: list[Written]) -> Iterator[memoryview]:
@@ -203,7 +214,9 @@ def _write_split(table: Table, metadata: dict[str, str], path: Path, transaction
     stem = "model" if path.is_dir() else path.name.removesuffix(INDEX_SUFFIX).removesuffix(".safetensors")
     names = [f"{stem}-{number:05}-of-{len(parts):05}.safetensors" for number in range(1, len(parts) + 1)]
     weight_map = {name: file for file, part in zip(names, parts, strict=True) for name in part}
-    total = sum(written.spec.nbytes for written in table.values())
+    total = _data_nbytes(table)
+    transaction.expect((folder / file, _file_nbytes(part, metadata, None))
+                       for file, part in zip(names, parts, strict=True))  # fmt: skip
     done = [
         write_file(part, metadata, None, folder / file, transaction, progress)
         for file, part in zip(names, parts, strict=True)
@@ -225,16 +238,18 @@ def _write_shards(table: Table, aliases: dict[str, str], origin: SafetensorsOrig
     index_path = path / origin.path.name if path.is_dir() else path
     own = index_path.resolve() == origin.path.resolve()
     parts = _parts(table, origin)
-    done = []
+    jobs = []
     for file, part in parts.items():
         shard = origin.shards[file]
         metadata = renewed(shard.header.metadata, origin.aliases, _aliases_of(part, aliases))
         if own and metadata == shard.header.metadata and _is_untouched(part, shard):
-            progress.advance(sum(written.spec.nbytes for written in part.values()))
+            progress.advance(_data_nbytes(part))
             continue
         target = index_path.parent / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        done.append(write_file(part, metadata, shard, target, transaction, progress))
+        transaction.make_folder(target.parent)
+        jobs.append((part, metadata, shard, target))
+    transaction.expect((target, _file_nbytes(part, metadata, shard)) for part, metadata, shard, target in jobs)
+    done = [write_file(*job, transaction, progress) for job in jobs]
     index = _new_index(origin.index, parts)
     if not own or index != origin.index:
         raw = origin.index_raw if index == origin.index else None

@@ -1,0 +1,160 @@
+"""One file on its way to disk: written under a name of its own beside the one it is to have."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from weightedit.core.commit_record import MARK
+from weightedit.core.errors import CheckpointError
+from weightedit.core.file_system import FileSystem, write_all
+from weightedit.core.keeping import keep
+from weightedit.core.paths import reason, shown
+
+BUFFER = 1 << 20
+"""Bytes gathered before they are written, so that thousands of small tensors are few writes."""
+UNTOUCHED = "what was there before is untouched"
+_LONGEST_STEM = 100
+_PRIVATE = 0o600
+
+
+class Pending:
+    """One file on its way.
+
+    Attributes
+    ----------
+    path, target
+        The destination as it was asked for, and the file that means with links followed.
+    temporary
+        Where the bytes are until the commit.
+    expected
+        By name, what a reader must find in the file; None for a file without tensors.
+    position
+        How many bytes were appended.
+    """
+
+    def __init__(self, system: FileSystem, path: Path, target: Path) -> None:
+        stem = os.fsencode(target.name)[:_LONGEST_STEM].decode("utf-8", "ignore")
+        self.path = path
+        self.target = target
+        self.temporary = target.with_name(f".{stem}{MARK}{secrets.token_hex(4)}.tmp")
+        self.expected: dict[str, Any] | None = None
+        self.position = 0
+        self._system = system
+        self._gathered = bytearray()
+        self._handle = -1
+        self._failed: CheckpointError | None = None
+
+    def begin(self) -> None:
+        """Make the temporary file; nobody else may read it where it is to replace a file that has other rights."""
+        self._handle = self._system.create(self.temporary, _PRIVATE if self.target.exists() else 0o666)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append bytes."""
+        view = memoryview(data).cast("B")
+        self.position += len(view)
+        if len(view) < BUFFER:
+            self._gathered += view
+            if len(self._gathered) < BUFFER:
+                return
+            view = memoryview(b"")
+        self._flush()
+        self._write_all(view)
+
+    def write_at(self, data: bytes, offset: int) -> None:
+        """Write over bytes that were appended before."""
+        self._flush()
+        with self._step():
+            self._system.seek(self._handle, offset, os.SEEK_SET)
+            write_all(self._system, self._handle, data)
+            self._system.seek(self._handle, 0, os.SEEK_END)
+
+    def _flush(self) -> None:
+        gathered, self._gathered = self._gathered, bytearray()
+        self._write_all(memoryview(gathered))
+
+    def _write_all(self, view: memoryview) -> None:
+        with self._step():
+            write_all(self._system, self._handle, view)
+
+    def finish(self) -> None:
+        """Put everything on the disk and close the file; it can be read back from now on.
+
+        Raises
+        ------
+        CheckpointError
+            If a write, the wait for the disk or the closing ever went wrong, now or before: what the system lost then
+            it does not lose again, and a second attempt would only seem to succeed.
+        """
+        if self._failed is not None:
+            raise self._failed
+        if self._handle < 0:
+            return
+        self._flush()
+        with self._step():
+            try:
+                keep(self._system, self.target, self.temporary)
+                self._system.sync(self._handle)
+            finally:
+                self._close()
+
+    def _step(self) -> failing:
+        return failing(self.path, self)
+
+    def fail(self, error: CheckpointError) -> None:
+        """Remember that it can no longer become whole."""
+        self._failed = error
+
+    def discard(self) -> bool:
+        """Close and remove the temporary file, whatever state it is in; returns whether it is gone."""
+        with suppress(OSError):  # the handle is gone all the same, and the cause is on its way to the person
+            self._close()
+        try:
+            self._system.remove(self.temporary)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def _close(self) -> None:
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            self._system.close(handle)
+
+
+class failing:  # noqa: N801  # reads as a word in `with`
+    """Turn what the system says into one sentence."""
+
+    def __init__(self, path: Path, pending: Pending | None = None) -> None:
+        self._path = path
+        self._pending = pending
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 traceback: TracebackType | None) -> None:  # fmt: skip
+        if isinstance(error, OSError | ValueError):
+            why = cause(error, self._path)
+            told = CheckpointError(f"{shown(self._path)} could not be written: {why}; {UNTOUCHED}.", file=self._path)
+            if self._pending is not None:
+                self._pending.fail(told)
+            raise told from error
+
+
+def cause(error: Exception, path: Path) -> str:
+    """Return what the system says is wrong with a destination, to stand after a colon."""
+    code = error.errno if isinstance(error, OSError) else None
+    if code == errno.ENOENT and not path.parent.exists():
+        return f"its folder {path.parent} is not there"
+    if code == errno.EBUSY:
+        return "something is mounted there, or another program holds it"
+    if code == errno.EXDEV:
+        return "it lies on another disk than its folder"
+    return reason(error)

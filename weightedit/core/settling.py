@@ -1,0 +1,125 @@
+"""Brings an exchange of several files that did not come to its end to one: all of them new, or all of them old."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from weightedit.core.commit_record import Exchange, Mark
+from weightedit.core.file_system import FileSystem, forget
+from weightedit.core.paths import counted, some
+
+COMPLETED, TAKEN_BACK, NOTHING = "completed", "taken back", "nothing"
+
+
+class Unsettled(Exception):
+    """The files cannot be made of one save; the text says why and is part of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How far one file of an exchange is."""
+
+    file: Exchange
+    is_new: bool
+    is_old: bool
+    is_ready: bool
+    has_backup: bool
+
+    @classmethod
+    def of(cls, file: Exchange) -> _State:
+        target, temporary = Mark.of(file.target), Mark.of(file.temporary)
+        backup = Mark.of(file.backup)
+        ready = temporary is not None and (temporary.size, temporary.ends) == (file.new.size, file.new.ends)
+        return cls(file, target == file.new, target == file.old and not _is_taken(file),
+                   ready, file.old is not None and backup == file.old)  # fmt: skip
+
+    @property
+    def can_go_back(self) -> bool:
+        return self.has_backup or self.file.old is None
+
+
+def _is_taken(file: Exchange) -> bool:
+    """Whether something that is no file is where none was."""
+    return file.old is None and (file.target.is_symlink() or file.target.exists())
+
+
+def settle(files: Sequence[Exchange], *, forward: bool, system: FileSystem) -> str:
+    """Complete an exchange, or take it back; call it with the folders locked and the one who began it dead.
+
+    Parameters
+    ----------
+    files
+        In the order in which they were to appear.
+    forward
+        Whether to complete it where that can be done; else it is taken back.
+    system
+        What is asked of the system.
+
+    Returns
+    -------
+    str
+        COMPLETED, TAKEN_BACK, or NOTHING where every file was of one save already. Temporaries and backups are gone.
+
+    Raises
+    ------
+    Unsettled
+        If neither can be done; nothing was removed.
+    OSError
+        If the system refuses; the next call goes on from there.
+    """
+    states = [_State.of(file) for file in files]
+    renamed = [state for state in states if state.is_new]
+    rest = [state for state in states if not state.is_new]
+    done = NOTHING
+    if rest and (forward and all(state.is_ready and state.is_old for state in rest)):
+        _complete([state.file for state in rest], system)
+        done = COMPLETED
+    elif renamed and not (forward and (not rest or _is_done(states))):
+        _take_back(renamed, rest, system)
+        done = TAKEN_BACK
+    for file in files:
+        forget(system, file.temporary)
+        forget(system, file.backup)
+    return done
+
+
+def _is_done(states: Sequence[_State]) -> bool:
+    """Whether all were renamed and some of them changed since: no temporary is left, and no old file in its place."""
+    return not any(state.is_ready or state.is_old for state in states)
+
+
+def _complete(files: Sequence[Exchange], system: FileSystem) -> None:
+    for file in files:
+        system.replace(file.temporary, file.target)
+    sync_folders([file.target.parent for file in files], system)
+
+
+def _take_back(renamed: Sequence[_State], rest: Sequence[_State], system: FileSystem) -> None:
+    if not all(state.can_go_back for state in renamed):
+        raise Unsettled(_mixed(renamed, rest))
+    for state in reversed(renamed):
+        put_back(state.file, system)
+    sync_folders([state.file.target.parent for state in renamed], system)
+
+
+def put_back(file: Exchange, system: FileSystem) -> None:
+    """Let a target be what it was before."""
+    if file.old is None:
+        system.remove(file.target)
+    else:
+        system.replace(file.backup, file.target)
+
+
+def sync_folders(folders: Sequence[Path], system: FileSystem) -> None:
+    """Wait until the names in all of them are on the disk."""
+    for folder in dict.fromkeys(folders):
+        system.sync_folder(folder)
+
+
+def _mixed(renamed: Sequence[_State], rest: Sequence[_State]) -> str:
+    new, other = (some(state.file.target.name for state in states) for states in (renamed, rest))
+    return (f"a save of {counted(len(renamed) + len(rest), 'file')} was interrupted and cannot be completed, since its "
+            f"files were changed or removed meanwhile: {new} {'is' if len(renamed) == 1 else 'are'} of the new save, "
+            f"{other} {'is' if len(rest) == 1 else 'are'} not")  # fmt: skip
