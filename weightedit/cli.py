@@ -112,7 +112,7 @@ def _open_window(options: argparse.Namespace) -> int:
 def _commands() -> argparse.ArgumentParser:
     parser = _Parser(prog="weightedit")
     commands = parser.add_subparsers(required=True)  # of the parser's own kind
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--debug", action="store_true", help="print the traceback of an error")
 
     def command(name: str, run: str, help: str) -> argparse.ArgumentParser:

@@ -16,6 +16,7 @@ from weightedit.core.region import Box, parse_region
 from weightedit.core.slots import Entry, Slot
 from weightedit.core.source import Source, SourceFile
 from weightedit.core.targets import missing
+from weightedit.core.visible import visible
 
 if TYPE_CHECKING:
     import torch
@@ -59,8 +60,8 @@ class Reader:
 
     @property
     def title(self) -> str:
-        """The file's name, or what a live object is."""
-        return self.origin.title
+        """The file's name, or what a live object is, as it can be shown."""
+        return visible(self.origin.title)
 
     @property
     def path(self) -> Path | None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QSt
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.leaving import leaves
 from weightedit.ui.pieces import label, line
+from weightedit.ui.plain import aloud, tip
 
 if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow
@@ -39,7 +40,7 @@ class AsidePage(QWidget):
         self.setObjectName("aside")
         self.setProperty("surface", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setAccessibleName(title)
+        self.setAccessibleName(aloud(title))
         self.title = title
         self.head = QHBoxLayout()
         self.head.setContentsMargins(24, 14, 18, 12)
@@ -51,8 +52,8 @@ class AsidePage(QWidget):
             words.addWidget(ElidedLabel(below, "secondary"))
         self.head.addLayout(words, 1)
         self.back = QPushButton("Close")
-        self.back.setToolTip(f"Close {title.lower()} (Esc)")
-        self.back.setAccessibleName(f"Close {title.lower()}")
+        self.back.setToolTip(tip(f"Close {title.lower()} (Esc)"))
+        self.back.setAccessibleName(aloud(f"Close {title.lower()}"))
         self.back.clicked.connect(self.left)
         self.head.addWidget(self.back)
         inner = QWidget()

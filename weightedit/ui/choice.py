@@ -7,6 +7,7 @@ from PySide6.QtGui import QEnterEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from weightedit.ui.pieces import IconLabel, label, restyle
+from weightedit.ui.plain import aloud
 
 
 class Choice(QFrame):
@@ -26,8 +27,8 @@ class Choice(QFrame):
         self.setProperty("pressable", True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setAccessibleName(title)
-        self.setAccessibleDescription(below)
+        self.setAccessibleName(aloud(title))
+        self.setAccessibleDescription(aloud(below))
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 9, 14, 9)
         row.setSpacing(12)

@@ -10,10 +10,10 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import count_text
-from weightedit.ui.actions.action import plain
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import label, line, restyle
+from weightedit.ui.plain import aloud, plain, tip
 from weightedit.ui.status_bar import Dot, modified_text
 from weightedit.ui.tensor_page.header import Segments
 from weightedit.ui.theme import ui_font
@@ -45,9 +45,9 @@ class UnsavedRow(QFrame):
         super().__init__(parent)
         self.opened = opened
         self.choice = Segments((SAVE, DISCARD))
-        self.choice.setAccessibleName(f"What becomes of the edits in {opened.title}")
+        self.choice.setAccessibleName(aloud(f"What becomes of the edits in {opened.title}"))
         for name, button in self.choice.buttons.items():
-            button.setAccessibleName(f"{name} the edits in {opened.title}")
+            button.setAccessibleName(aloud(f"{name} the edits in {opened.title}"))
         if not choice:
             self.choice.hide()
         dot = Dot()
@@ -58,7 +58,7 @@ class UnsavedRow(QFrame):
         names = QVBoxLayout()
         names.setSpacing(1)
         title = ElidedLabel(opened.title, "name")
-        title.setToolTip(str(opened.document.path))
+        title.setToolTip(tip(str(opened.document.path)))
         names.addWidget(title)
         folder = Path(str(opened.document.path)).absolute().parent
         names.addWidget(ElidedLabel(f"{modified_text(opened)} · {folder}", "caption"))

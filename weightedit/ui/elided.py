@@ -6,7 +6,10 @@ import re
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from weightedit.core.visible import LONGEST
+from weightedit.ui.plain import Label, aloud, breaking
 
 LONG = 10
 """Characters that a word may have before it is broken like a line."""
@@ -21,17 +24,19 @@ def name_that_fits(metrics: QFontMetrics, name: str, room: int) -> str:
         metrics.elidedText(shown, Qt.TextElideMode.ElideRight, room)  # fmt: skip
 
 
-class ElidedLabel(QLabel):
+class ElidedLabel(Label):
     """One line of plain text; what does not fit ends in …, and the whole is the tooltip then."""
 
     def __init__(self, text: str = "", role: str = "", parent: QWidget | None = None, *,
                  cut: Qt.TextElideMode = Qt.TextElideMode.ElideRight) -> None:  # fmt: skip
-        super().__init__(parent)
+        super().__init__(text, parent, LONGEST)
         self._cut = cut
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setText(text)
         if role:
             self.setProperty("role", role)
+
+    def setText(self, text: str) -> None:
+        """Show another text, on one line."""
+        super().setText(text.replace("\n", "\\n"))
 
     @property
     def is_cut(self) -> bool:
@@ -54,13 +59,12 @@ class ElidedLabel(QLabel):
         painter.drawText(rect, self.alignment() | Qt.TextFlag.TextSingleLine, text)
 
 
-class BreakingLabel(QLabel):
+class BreakingLabel(Label):
     """Plain text over several lines that never needs more width than there is: long numbers go on in the next line."""
 
     def __init__(self, role: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("", parent)
         self._plain = ""
-        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         if role:
@@ -69,10 +73,14 @@ class BreakingLabel(QLabel):
     def setText(self, text: str) -> None:
         """Show a text; a long word begins a line, and a zero-width space after each character lets it break there."""
         self._plain = text
-        self.setAccessibleName(text)
-        broken = re.sub(rf"\S{{{LONG + 1},}}", lambda found: "\u200b".join(found[0]), text)
-        super().setText(re.sub(r" (?=\S\u200b)", "\n", broken))
+        self.setAccessibleName(aloud(text))
+        super().setText(breaking(text, _anywhere))
 
     def text(self) -> str:
         """Return the text as it was given."""
         return self._plain
+
+
+def _anywhere(text: str) -> str:
+    broken = re.sub(rf"\S{{{LONG + 1},}}", lambda found: "\u200b".join(found[0]), text)
+    return re.sub(r" (?=\S\u200b)", "\n", broken)

@@ -6,6 +6,8 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QHelpEvent, QPaintEvent, QPalette
 from PySide6.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter, QToolTip, QWidget
 
+from weightedit.ui.plain import tip
+
 ROOM = 6
 """Pixels that the style keeps free within the field."""
 
@@ -45,6 +47,6 @@ class ElidedCombo(QComboBox):
         """Say the whole choice where a part of it is drawn."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip and self.currentIndex() >= 0 and \
                 self.shown_text != self.currentText():  # fmt: skip
-            QToolTip.showText(event.globalPos(), self.currentText(), self)
+            QToolTip.showText(event.globalPos(), tip(self.currentText()), self)
             return True
         return super().event(event)

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from weightedit.core.errors import CheckpointError, WeightEditError
 from weightedit.ui.pieces import IconLabel, icon_button, label
+from weightedit.ui.plain import plain
 from weightedit.ui.theme import mono_font, ui_font
 
 LEVELS = {"notice": ("info", "info"), "warning": ("warning", "warn"), "refusal": ("refusal", "bad"),
@@ -131,7 +132,7 @@ class ErrorCard(QFrame):
 
     def offer(self, text: str, call: Callable[[], None]) -> QPushButton:
         """Add a way on, such as doing it all the same; the card goes when it is taken."""
-        button = QPushButton(text)
+        button = QPushButton(plain(text))
         button.setProperty("kind", "warning")
         button.setProperty("small", True)
         button.clicked.connect(call)

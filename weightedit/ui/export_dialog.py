@@ -15,6 +15,7 @@ from weightedit.core.sizes import parse_size
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.export_sheet import ExportSheet, Formats, replaces
 from weightedit.ui.pieces import restyle
+from weightedit.ui.plain import row_text
 from weightedit.ui.tasks import TaskProgress, Tasks
 
 KEEP, COPY, ALIAS = (None, "Keep as in torch"), ("copy", "Write a copy of each"), ("alias", "Write one, with aliases")
@@ -43,7 +44,7 @@ class ExportDialog(ExportSheet):
         self.format.setObjectName("format")
         self.format.addItem("By the suffix", None)
         for name, suffixes in formats.suffixes:
-            self.format.addItem(f"{name}  {', '.join(suffixes)}", name)
+            self.format.addItem(row_text(f"{name}  {', '.join(suffixes)}"), name)
         self.format.currentIndexChanged.connect(self.typed)
         self.sharing.setObjectName("sharing")
         self.sharing.currentIndexChanged.connect(self.check)
@@ -85,7 +86,7 @@ class ExportDialog(ExportSheet):
         self.sharing.blockSignals(True)
         self.sharing.clear()
         for value, text in choices:
-            self.sharing.addItem(text, value)
+            self.sharing.addItem(row_text(text), value)
         self.sharing.setCurrentIndex(max(0, self.sharing.findData(chosen)))
         self.sharing.blockSignals(False)
 

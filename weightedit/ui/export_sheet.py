@@ -14,10 +14,10 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBo
 from weightedit.core.errors import EditRefused, WeightEditError
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.numbers import bytes_text, moment_text
-from weightedit.ui.actions.action import plain
 from weightedit.ui.errors_view import Notice
 from weightedit.ui.file_dialogs import ask_destination
 from weightedit.ui.pieces import label, restyle
+from weightedit.ui.plain import aloud, plain, title_text
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.theme import ui_font
 
@@ -65,7 +65,7 @@ class ExportSheet(QDialog):
 
     def __init__(self, title: str, path: str, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle(title)
+        self.setWindowTitle(title_text(title))
         self.setModal(True)
         self.setFixedWidth(WIDTH)
         self._tasks = tasks
@@ -131,7 +131,7 @@ class ExportSheet(QDialog):
         part.setSpacing(4)
         part.addWidget(label(text, "section"))
         part.addWidget(field)
-        field.setAccessibleName(text)
+        field.setAccessibleName(aloud(text))
         self._choices_row.addWidget(holder, 1)
         self._parts[field] = holder
 

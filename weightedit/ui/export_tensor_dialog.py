@@ -14,6 +14,7 @@ from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.numbers import bytes_text, count_text, shape_text
 from weightedit.core.region import parse_region
 from weightedit.ui.export_sheet import ExportSheet, Formats, replaces
+from weightedit.ui.plain import row_text
 from weightedit.ui.tasks import TaskProgress, Tasks
 
 if TYPE_CHECKING:
@@ -66,14 +67,14 @@ class ExportTensorDialog(ExportSheet):
         shape, dtype = page.slot.spec.shape, page.slot.spec.dtype
         if region is not None:
             chosen = shape_text(parse_region(region, shape).result_shape)
-            self.part.addItem(f"{region} · {chosen}", region)
+            self.part.addItem(row_text(f"{region} · {chosen}"), region)
         self.part.addItem(f"Whole tensor · {shape_text(shape)}", None)
         from weightedit.core.alone import holds
 
-        self.dtype.addItem(f"{dtype}, as it is", None)
+        self.dtype.addItem(row_text(f"{dtype}, as it is"), None)
         for name in WIDER:
             if name != dtype and holds(name, dtype):
-                self.dtype.addItem(name, name)
+                self.dtype.addItem(row_text(name), name)
         self.look.addItem("One pixel for each value", CELLS)
         self.look.addItem("As on screen, with axes and colours", SCREEN)
         for text, field in (("What", self.part), ("dtype", self.dtype), ("Picture", self.look)):

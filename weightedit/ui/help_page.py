@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QListWidget, QList
 from weightedit.core.help_chapter import HelpChapter
 from weightedit.ui.aside import AsidePage
 from weightedit.ui.pieces import label, line
+from weightedit.ui.plain import aloud, row_text
 from weightedit.ui.theme import theme, ui_font
 
 LIST_WIDTH, ROW = 196, 24
@@ -30,14 +31,14 @@ class HelpPage(AsidePage):
         self.area.hide()
         self.search = QLineEdit()
         self.search.setPlaceholderText(f"Search {what[0].lower()}")
-        self.search.setAccessibleName(f"Search {what[0].lower()}")
+        self.search.setAccessibleName(aloud(f"Search {what[0].lower()}"))
         self.search.textChanged.connect(self._fill)
         self.list = QListWidget()
-        self.list.setAccessibleName(what[0])
+        self.list.setAccessibleName(aloud(what[0]))
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.currentItemChanged.connect(lambda *_: self._show_chapter())
         self.text = QTextBrowser()
-        self.text.setAccessibleName(what[1])
+        self.text.setAccessibleName(aloud(what[1]))
         self.text.setFrameShape(QFrame.Shape.NoFrame)
         self.text.setOpenExternalLinks(True)
         self.text.document().setDocumentMargin(18)
@@ -94,13 +95,13 @@ class HelpPage(AsidePage):
                 continue
             if chapter.group != group:
                 group = chapter.group
-                heading = QListWidgetItem(group)
+                heading = QListWidgetItem(row_text(group))
                 heading.setFlags(Qt.ItemFlag.NoItemFlags)
                 heading.setSizeHint(QSize(0, ROW + 4))
                 heading.setFont(ui_font(11, QFont.Weight.DemiBold))
                 heading.setForeground(theme.color("text2"))
                 self.list.addItem(heading)
-            item = QListWidgetItem(f"  {chapter.title}")
+            item = QListWidgetItem(row_text(f"  {chapter.title}"))
             item.setData(Qt.ItemDataRole.UserRole, chapter)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{chapter.title}, {chapter.group}")
             item.setSizeHint(QSize(0, ROW))

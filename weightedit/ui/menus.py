@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QMenu, QMenuBar
 
-from weightedit.ui.actions.action import MENUS, Action, lettered, plain
+from weightedit.ui.actions.action import MENUS, Action, lettered
 from weightedit.ui.actions.bound import Bound
 
 
@@ -67,7 +67,7 @@ class Menus:
             if entry.startswith("/"):
                 made = self._make(text, menu)
                 made.menuAction().setText(text)
-                made.setObjectName(f"{path}/{plain(title)}")
+                made.setObjectName(f"{path}/{title}")
                 self.made[f"{path}/{title}"] = made
                 menu.addMenu(made)
                 self._fill(f"{path}/{title}", found)

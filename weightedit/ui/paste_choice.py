@@ -13,6 +13,7 @@ from weightedit.core.edit import Edit
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.errors_view import wrapping
 from weightedit.ui.pieces import IconLabel, icon_button
+from weightedit.ui.plain import aloud, tip
 from weightedit.ui.tensor_page.header import Segments
 
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
@@ -64,16 +65,16 @@ class PasteChoice(QFrame):
         self.title = ElidedLabel(title, "strong")
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.segments = Segments(tuple(self.ways))
-        self.segments.setAccessibleName(title)
+        self.segments.setAccessibleName(aloud(title))
         self.result = wrapping("", "secondary")
         self.close_button = icon_button("close", "Leave the paste", 22, 14)
         self.close_button.clicked.connect(leave)
         for name, button in self.segments.buttons.items():
             way = self.ways[name]
             button.setEnabled(way.edit is not None)
-            button.setToolTip(f"{way.help}  {way.key}" if way.edit is not None else way.off)
-            button.setAccessibleName(name)
-            button.setAccessibleDescription(way.help if way.edit is not None else way.off)
+            button.setToolTip(tip(f"{way.help}  {way.key}" if way.edit is not None else way.off))
+            button.setAccessibleName(aloud(name))
+            button.setAccessibleDescription(aloud(way.help if way.edit is not None else way.off))
             button.installEventFilter(self)
         self.segments.choose(chosen)
         self.segments.chosen.connect(lambda name: self._choose(self.ways[name]))
@@ -100,7 +101,7 @@ class PasteChoice(QFrame):
     def say(self, text: str) -> None:
         """Say which storage groups result."""
         self.result.setText(text)
-        self.segments.setAccessibleDescription(text)
+        self.segments.setAccessibleDescription(aloud(text))
 
     def focus(self) -> None:
         """Put the keys on the choice."""

@@ -7,6 +7,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from weightedit.ui.icons import icon, icon_pixmap, logo
+from weightedit.ui.plain import Label, aloud, tip
 from weightedit.ui.theme import theme
 
 
@@ -23,9 +24,7 @@ def line(vertical: bool = False) -> QFrame:
 
 def label(text: str, role: str = "", parent: QWidget | None = None) -> QLabel:
     """Make a label of plain text in one of the style sheet's roles."""
-    made = QLabel(parent)
-    made.setTextFormat(Qt.TextFormat.PlainText)
-    made.setText(text)
+    made = Label(text, parent)
     if role:
         made.setProperty("role", role)
     return made
@@ -37,8 +36,8 @@ def icon_button(name: str, tooltip: str, size: int = 28, icon_size: int = 16) ->
     made.setIcon(icon(name, icon_size))
     made.setIconSize(QSize(icon_size, icon_size))
     made.setFixedSize(size, size)
-    made.setToolTip(tooltip)
-    made.setAccessibleName(tooltip)
+    made.setToolTip(tip(tooltip))
+    made.setAccessibleName(aloud(tooltip))
     return made
 
 
@@ -51,7 +50,7 @@ def action_button(action: QAction, name: str, size: int = 28, icon_size: int = 1
     made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
     made.setIconSize(QSize(icon_size, icon_size))
     made.setFixedSize(size, size)
-    made.setAccessibleName(action.text())
+    made.setAccessibleName(aloud(action.text()))
     return made
 
 

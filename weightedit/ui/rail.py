@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
 
 from weightedit.ui.icons import icon
+from weightedit.ui.plain import aloud, tip
 
 WIDTH = 46
 THEMES = (("", "As the system"), ("dark", "Dark"), ("light", "Light"))
@@ -49,8 +50,8 @@ class Rail(QWidget):
         made.setIcon(icon(name, 18))
         made.setIconSize(QSize(18, 18))
         made.setFixedSize(36, 36)
-        made.setToolTip(tooltip)
-        made.setAccessibleName(tooltip)
+        made.setToolTip(tip(tooltip))
+        made.setAccessibleName(aloud(tooltip))
         return made
 
     def _edit(self) -> None:

@@ -27,7 +27,9 @@ from PySide6.QtWidgets import (
 )
 
 from weightedit.core.numbers import count_text
+from weightedit.core.visible import visible
 from weightedit.ui.icons import paint_icon
+from weightedit.ui.plain import tip
 from weightedit.ui.recent import RecentFile, Recents
 from weightedit.ui.theme import theme, ui_font
 
@@ -71,7 +73,7 @@ class RecentModel(QAbstractListModel):
             state = "not found" if missing else f"{file.size}, {file.format_name}, opened {file.when}"
             return f"{file.name}, {file.place}, {state}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{file.path}\n" + ("Not found" if missing else f"{count_text(file.nbytes)} bytes")
+            return tip(f"{visible(file.path)}\n{'Not found' if missing else f'{count_text(file.nbytes)} bytes'}")
         return None
 
     def is_missing(self, index: Index) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
+from weightedit.core.visible import visible
 from weightedit.ui.actions.action import Action
 from weightedit.ui.recent import RecentFile
 
@@ -48,5 +49,6 @@ class RecentMenu(QObject):
 
     def _action(self, file: RecentFile) -> Action:
         path = file.path
-        return Action(f"recent:{path}", f"{file.name} — {file.folder}", lambda at: at.window.open([path]),
-                      f"Open {path}, {file.size}.", (), MENU)  # fmt: skip
+        title = f"{visible(file.name)} — {visible(file.folder)}"
+        said = f"Open {visible(path)}, {file.size}."
+        return Action(f"recent:{path}", title, lambda at: at.window.open([path]), said, (), MENU)

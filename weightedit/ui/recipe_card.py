@@ -14,6 +14,7 @@ from weightedit.core.numbers import count_text
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.errors_view import LEVELS, wrapping
 from weightedit.ui.pieces import IconLabel, label
+from weightedit.ui.plain import aloud, plain
 from weightedit.ui.reload_notice import edits_text
 
 TALLEST = 210
@@ -64,7 +65,7 @@ class RecipeCard(QFrame):
         self.setProperty("surface", "card")
         self.setObjectName("recipe-card")
         self.checked = list(checked)
-        self.apply_button, self.cancel = QPushButton(self._verb()), QPushButton("Leave it as it is")
+        self.apply_button, self.cancel = QPushButton(plain(self._verb())), QPushButton("Leave it as it is")
         warned = any(one.level == "warning" for one in checked)
         self.apply_button.setProperty("kind", "warning" if warned else "primary")
         self.apply_button.setEnabled(bool(checked))
@@ -97,7 +98,7 @@ class RecipeCard(QFrame):
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setAccessibleName(title)
+        scroll.setAccessibleName(aloud(title))
         scroll.setFixedHeight(min(inner.sizeHint().height(), TALLEST))
         buttons = QHBoxLayout()
         buttons.setSpacing(8)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWi
 from weightedit.core.numbers import count_text
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.errors_view import Notice, wrapping
+from weightedit.ui.plain import plain
 
 if TYPE_CHECKING:
     from weightedit.core.reloading import FileChange, NotApplied
@@ -62,7 +63,7 @@ class ReloadNotice(Notice):
         super().__init__("warning", *what_changed(opened, changes))
         self.setObjectName("reload")
         self.opened, self.changes, self.edits = opened, list(changes), edits
-        self.replay_button = QPushButton(f"Reload and replay {edits_text(edits)}")
+        self.replay_button = QPushButton(plain(f"Reload and replay {edits_text(edits)}"))
         self.reload_button = QPushButton("Reload and drop the edits" if edits else "Reload")
         self.keep_button = QPushButton("Keep what is open")
         self.replay_button.clicked.connect(lambda: reload(True))

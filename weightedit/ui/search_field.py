@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from weightedit.ui.actions.action import key_text
 from weightedit.ui.pieces import IconLabel, label
+from weightedit.ui.plain import tip
 
 WIDTH, HEIGHT, LEAST = 360, 28, 150
 SAYS = "Search tensors and actions"
@@ -34,7 +35,7 @@ class SearchField(QFrame):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.IBeamCursor)
         self.setAccessibleName(SAYS)
-        self.setToolTip(f"{SAYS} ({key_text(keys)})")
+        self.setToolTip(tip(f"{SAYS} ({key_text(keys)})"))
         self._says = label(SAYS, "secondary")
         self._keys = label(key_text(keys), "key")
         row = QHBoxLayout(self)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QHBoxLayout, QPush
 from weightedit.core.numbers import bytes_text, count_text
 from weightedit.ui.aside import AsidePage
 from weightedit.ui.pieces import icon_button, label
+from weightedit.ui.plain import aloud, row_text
 from weightedit.ui.preferences import MEMORY_CHOICES, SETTINGS, UNDO_CHOICES, Preferences
 from weightedit.ui.rail import THEMES
 
@@ -48,7 +49,7 @@ class Menu(QComboBox):
 
     def __init__(self, name: str, choices: Sequence[tuple[object, str]], chosen: Callable[[object], None]) -> None:
         super().__init__()
-        self.setAccessibleName(name)
+        self.setAccessibleName(aloud(name))
         self.setMinimumWidth(220)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.offer(choices)
@@ -58,13 +59,13 @@ class Menu(QComboBox):
         """Offer other choices."""
         self.clear()
         for value, text in choices:
-            self.addItem(text, value)
+            self.addItem(row_text(text), value)
 
     def show_value(self, value: object, text: str = "") -> None:
         """Show what is chosen; a value that is not offered is added."""
         at = self.findData(value)
         if at < 0:
-            self.addItem(text or str(value), value)
+            self.addItem(row_text(text or str(value)), value)
             at = self.count() - 1
         self.setCurrentIndex(at)
 

@@ -10,7 +10,9 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout
 
 from weightedit.core.numbers import count_text, shape_text
+from weightedit.core.visible import visible
 from weightedit.ui.pieces import IconLabel, label
+from weightedit.ui.plain import aloud, row_text
 
 TALLEST, LOWEST = 190, 48
 MOST_LISTED = 2_000
@@ -72,7 +74,7 @@ class SourceCard(QFrame):
         self.filter.installEventFilter(self)
         self.list = QListWidget()
         self.list.setObjectName("offered")
-        self.list.setAccessibleName(title)
+        self.list.setAccessibleName(aloud(title))
         self.list.itemActivated.connect(lambda _: self._take())
         self.list.installEventFilter(self)
         self.use = QPushButton("Preview the replacement")
@@ -112,7 +114,8 @@ class SourceCard(QFrame):
         found = [one for one in self._offered if text.strip().lower() in one.name.lower()]
         for one in found[:MOST_LISTED]:
             fit = ("same shape and dtype", "same shape", "as many values", "")[one.fit(self._shape, self._dtype)]
-            item = QListWidgetItem("  ·  ".join(filter(None, (one.name, shape_text(one.shape), one.short, fit))))
+            said = "  ·  ".join(filter(None, (visible(one.name), shape_text(one.shape), one.short, fit)))
+            item = QListWidgetItem(row_text(said))
             item.setData(Qt.ItemDataRole.UserRole, one.name)
             self.list.addItem(item)
         if len(found) > MOST_LISTED:

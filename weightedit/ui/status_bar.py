@@ -7,12 +7,12 @@ from PySide6.QtGui import QActionGroup, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QProgressBar, QToolButton, QWidget
 
 from weightedit.core.numbers import bytes_text, count_text
-from weightedit.ui.actions.action import plain
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.errors_view import LEVELS
 from weightedit.ui.icons import icon
 from weightedit.ui.memory import memory_in_use, memory_there_is
 from weightedit.ui.pieces import IconLabel, icon_button, label, line
+from weightedit.ui.plain import aloud, plain, tip
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.theme import theme
 
@@ -193,7 +193,7 @@ class StatusBar(QWidget):
         self.dot.set_token("warn" if document.document.is_modified else "text3")
         self.state.setText(modified_text(document))
         self.file.setText(document.title)
-        self.file.setToolTip(str(document.document.path or ""))
+        self.file.setToolTip(tip(str(document.document.path or "")))
         self.format.setText(document.document.format_name)
 
     def say(self, text: str, level: str = "ok") -> None:
@@ -238,8 +238,8 @@ class StatusBar(QWidget):
         task = shown[0]
         more = f" and {len(shown) - 1} more" if len(shown) > 1 else ""
         self.task_name.setText(plain(f"{task.name}{more}"))
-        self.task_name.setAccessibleName(f"Running: {task.name}{more}")
-        self.task_cancel.setToolTip(f"Cancel {task.name}")
+        self.task_name.setAccessibleName(aloud(f"Running: {task.name}{more}"))
+        self.task_cancel.setToolTip(tip(f"Cancel {task.name}"))
         fraction = task.fraction
         self.task_bar.setRange(0, 0 if fraction is None else 1000)
         self.task_bar.setValue(0 if fraction is None else round(fraction * 1000))
@@ -280,7 +280,7 @@ class StatusBar(QWidget):
     def show_torch(self, version: str, devices: list[str]) -> None:
         """Show torch's version and offer the devices it has."""
         self.torch.setText(f"torch {version.split('+')[0]}")
-        self.torch.setToolTip(version)
+        self.torch.setToolTip(tip(version))
         self._set_torch_visible(True)
         self._show_memory()
         self.devices = devices

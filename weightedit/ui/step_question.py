@@ -13,6 +13,7 @@ from weightedit.core.numbers import count_text
 from weightedit.ui.errors_view import Notice
 from weightedit.ui.hazard_names import short_names
 from weightedit.ui.leaving import leaves
+from weightedit.ui.plain import aloud, plain, tip
 from weightedit.ui.reload_notice import NoticeStrip
 from weightedit.ui.tasks import TaskProgress, Tasks
 
@@ -50,10 +51,10 @@ class StepQuestion(Notice):
         detail = f"{where} changed after {asked.label}. {first.detail}" if asked.lost else first.detail
         super().__init__("warning", title, detail)
         self.setObjectName("step-question")
-        self.setAccessibleName(f"warning: {title}")
-        self.setToolTip(", ".join(first.targets))
+        self.setAccessibleName(aloud(f"warning: {title}"))
+        self.setToolTip(tip(", ".join(first.targets)))
         agreed = f"{name} and lose {_values(asked.lost)}" if asked.lost else f"{name} all the same"
-        self.agree_button = QPushButton(agreed)
+        self.agree_button = QPushButton(plain(agreed))
         self.keep_button = QPushButton("Keep")
         self.agree_button.setProperty("kind", "warning")
         self.keep_button.setProperty("kind", "quiet")

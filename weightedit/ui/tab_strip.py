@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QAbstractButton, QTabBar, QWidget
 
 from weightedit.core.labels import called
 from weightedit.ui.icons import icon, paint_icon
+from weightedit.ui.plain import plain, tip
 from weightedit.ui.theme import theme
 
 HEIGHT = 35
@@ -103,8 +104,8 @@ class TabStrip(QTabBar):
         """Show a tab's name, cut at the front where it is long, its mark, and its document where that must be said."""
         name = called(name)
         short = f"{shortened(name)} · {shortened(title)}" if title else shortened(name)
-        self.setTabText(place, short.replace("&", "&&"))
-        self.setTabToolTip(place, f"{name}\n{title}" if title else name)
+        self.setTabText(place, plain(short))
+        self.setTabToolTip(place, tip(f"{name}\n{title}" if title else name))
         end = self.tabButton(place, QTabBar.ButtonPosition.RightSide)
         if isinstance(end, _TabEnd):
             end.is_modified = modified

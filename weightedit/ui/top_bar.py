@@ -12,6 +12,7 @@ from weightedit.ui.actions.bound import Bound
 from weightedit.ui.icons import icon
 from weightedit.ui.menus import Menus
 from weightedit.ui.pieces import LogoLabel, action_button, line
+from weightedit.ui.plain import aloud, tip
 from weightedit.ui.search_field import SearchField
 
 HEIGHT = 44
@@ -32,10 +33,10 @@ class TopBar(QWidget):
         self.redo = action_button(actions["redo"], "redo")
         self.inspector = action_button(actions["inspector"], "sidebar-right")
         for button in (self.undo, self.redo, self.inspector):
-            button.setAccessibleName(button.accessibleName().replace("&", ""))
+            button.setAccessibleName(aloud(button.accessibleName().replace("&", "")))
         self.export = QPushButton("Export…")
         self.export.setIcon(icon("export", 16, "text"))
-        self.export.setToolTip(actions["export"].toolTip())
+        self.export.setToolTip(tip(actions["export"].toolTip()))
         self.export.clicked.connect(actions["export"].trigger)
         self.search = SearchField(actions.declared["palette"].keys[0], self)
         self.search.pressed.connect(actions["palette"].trigger)

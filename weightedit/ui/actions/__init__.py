@@ -17,7 +17,7 @@ from weightedit.ui.actions import (
     view,
     window,
 )
-from weightedit.ui.actions.action import MENUS, Action, Reach, key_text, lettered, plain
+from weightedit.ui.actions.action import MENUS, Action, Reach, key_text, lettered
 from weightedit.ui.actions.bound import Bound
 from weightedit.ui.actions.needs import NEEDS, Need
 from weightedit.ui.actions.operations import operation_actions
@@ -39,4 +39,4 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 __all__ = ["ACTIONS", "MENUS", "NEEDS", "Action", "Bound", "Need", "Reach", "key_text", "lettered",
-           "operation_actions", "plain"]  # fmt: skip
+           "operation_actions"]  # fmt: skip

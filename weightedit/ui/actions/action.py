@@ -101,16 +101,11 @@ def lettered(titles: Iterable[str]) -> list[str]:
                         key=lambda place: place > 0 and title[place - 1] != " ")  # fmt: skip
         place = next((place for place in places if title[place].lower() not in taken), None)
         if place is None:
-            marked.append(plain(title))
+            marked.append(title.replace("&", "&&"))
             continue
         taken.add(title[place].lower())
-        marked.append(f"{plain(title[:place])}&{plain(title[place:])}")
+        marked.append("&".join(part.replace("&", "&&") for part in (title[:place], title[place:])))
     return marked
-
-
-def plain(text: str) -> str:
-    """Return a text, such as a file's name, as it must be given to a button or a menu to be read as it is."""
-    return text.replace("&", "&&")
 
 
 def key_text(keys: str) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
 
-from weightedit.ui.actions.action import Action, Reach, key_text, plain
+from weightedit.ui.actions.action import Action, Reach, key_text
 from weightedit.ui.actions.needs import NEEDS, is_there
 from weightedit.ui.actions.typing_keys import TypingKeys
+from weightedit.ui.plain import plain, tip
 
 SHOWN = ("tensor", "work", "tab")
 """Needs of actions on what stands in the middle of the window: a page over it, such as the settings, is left first."""
@@ -102,5 +103,5 @@ class Bound(QObject):
     def _tell(self, made: QAction, action: Action, on: bool) -> None:
         keys = f" ({key_text(action.keys[0])})" if action.keys else ""
         lines = [f"{action.title.removesuffix('…')}{keys}", action.help]
-        made.setToolTip("\n".join(lines if on else [*lines, NEEDS[action.needs].says]))
-        made.setStatusTip(action.help)
+        made.setToolTip(tip("\n".join(lines if on else [*lines, NEEDS[action.needs].says])))
+        made.setStatusTip(tip(action.help))

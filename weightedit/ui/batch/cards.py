@@ -20,6 +20,7 @@ from weightedit.ui.edit_panel.hazard_card import Link, places_of
 from weightedit.ui.edit_panel.hazard_words import alternatives, breakable
 from weightedit.ui.errors_view import Notice
 from weightedit.ui.hazard_names import short_names
+from weightedit.ui.plain import tip
 
 MOST, LEAST = 3, 250
 ORDER: tuple[str, ...] = LEVELS
@@ -114,7 +115,7 @@ class BatchCards(QWidget):
     def _card(self, place: int, one: Said) -> Notice:
         title = short_names(one.title)
         made = Notice(one.level, breakable(title), "" if self._is_compact else breakable(one.body))
-        made.setToolTip(one.body if self._is_compact else one.title if title != one.title else "")
+        made.setToolTip(tip(one.body if self._is_compact else one.title if title != one.title else ""))
         made.setFrameShape(QFrame.Shape.NoFrame)
         links = QHBoxLayout()
         links.setSpacing(12)

@@ -11,6 +11,7 @@ from weightedit.ui.batch.texts import Total, large_text, several
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.icons import icon
 from weightedit.ui.pieces import IconLabel, label, line, restyle
+from weightedit.ui.plain import tip
 
 HEIGHT = 52
 SAVE = " Save as recipe…"
@@ -147,4 +148,4 @@ class Footer(QFrame):
         restyle(self.apply_button, "kind", "warning" if warned and not off else "primary")
         self.apply_button.setEnabled(not off)
         self._fit()
-        self.apply_button.setToolTip(off or "Apply to all of them in one step  Ctrl+Enter")
+        self.apply_button.setToolTip(tip(off or "Apply to all of them in one step  Ctrl+Enter"))

@@ -22,6 +22,7 @@ from weightedit.ui.edit_panel.seed_field import SeedField
 from weightedit.ui.flow import FlowLayout
 from weightedit.ui.literals import FieldError
 from weightedit.ui.pieces import label
+from weightedit.ui.plain import tip
 from weightedit.ui.theme import mono_font
 from weightedit.ui.wheel import leave_wheel
 
@@ -152,7 +153,7 @@ class BatchForm(QWidget):
             old.hide()
             old.deleteLater()
         operation = self.operation
-        self.operations.setToolTip(operation.summary)
+        self.operations.setToolTip(tip(operation.summary))
         names = list(self._document.tensors) if any(one.type in NAMED for one in operation.parameters) else []
         self.fields = [field_for(one, names, operation.name) for one in operation.parameters]
         self.seed = SeedField() if operation.random else None

@@ -12,6 +12,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from weightedit.core.batch import IN, LEFT, REFUSED, TIED, BatchRow
 from weightedit.core.numbers import shape_text
 from weightedit.ui.batch.texts import Total, after_text, before_text, changes_text, chip_of
+from weightedit.ui.plain import tip
 
 ROW = Qt.ItemDataRole.UserRole
 Index = QModelIndex | QPersistentModelIndex
@@ -226,7 +227,7 @@ class BatchModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self.text(row, Column(index.column()))
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tooltip(row, Column(index.column()))
+            return tip(self._tooltip(row, Column(index.column())))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             words = self.text(row, Column(index.column())) or ""
             return f"{row.name}, {row.state}" if index.column() == Column.TICK else words

@@ -23,6 +23,7 @@ from weightedit.ui.batch.table import BatchTable
 from weightedit.ui.batch.texts import is_whole
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import label, line
+from weightedit.ui.plain import row_text
 from weightedit.ui.tab_page import TabPage
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.header import Segments
@@ -96,7 +97,7 @@ class BatchPage(TabPage):
 
     def _lay_out(self) -> None:
         for name in SORTS:
-            self.sorts.addItem(name)
+            self.sorts.addItem(row_text(name))
         self.sorts.setProperty("kind", "quiet")
         self.sorts.setAccessibleName("Sort")
         self.segments.setAccessibleName("Rows shown")

@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QCompleter, QLineEdit, QListView, QPushButton, QSt
 
 from weightedit.core.numbers import count_text
 from weightedit.core.targets import all_below
-from weightedit.ui.actions.action import plain
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import label, restyle
+from weightedit.ui.plain import plain
 from weightedit.ui.theme import mono_font
 
 WIDTH = 300

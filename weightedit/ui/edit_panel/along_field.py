@@ -11,6 +11,7 @@ from weightedit.core.numbers import count_text
 from weightedit.core.operation import Operation
 from weightedit.core.slots import Slot
 from weightedit.ui.pieces import label
+from weightedit.ui.plain import aloud, row_text
 from weightedit.ui.wheel import leave_wheel
 
 TIED = {"all": "Follow, and stay tied", "untie": "Stay; untie this one"}
@@ -50,9 +51,9 @@ class AlongField(QWidget):
 
     def _choice(self, title: str, choices: dict[str, str]) -> tuple[QLabel, QComboBox]:
         made = QComboBox()
-        made.setAccessibleName(title)
+        made.setAccessibleName(aloud(title))
         for value, words in choices.items():
-            made.addItem(words, value)
+            made.addItem(row_text(words), value)
         leave_wheel(made)
         made.activated.connect(lambda _: self.changed.emit())
         return label(title, "section"), made

@@ -13,6 +13,7 @@ from weightedit.core.ranges import limits, smallest
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import label, restyle
+from weightedit.ui.plain import aloud, tip
 from weightedit.ui.plots.magnitudes import Magnitudes
 from weightedit.ui.theme import ui_font
 
@@ -71,7 +72,7 @@ class CastPane(QWidget):
             shown.setFont(ui_font(12, QFont.Weight.DemiBold))
             shown.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             shown.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            shown.setAccessibleName(name)
+            shown.setAccessibleName(aloud(name))
             row = QHBoxLayout()  # each on its own: a long number needs the room that a short name leaves
             row.setSpacing(8)
             row.addWidget(label(name, "secondary"))
@@ -89,7 +90,7 @@ class CastPane(QWidget):
         self.magnitudes.show_statistics(shown.before_statistics, shown.after_statistics, ends_of(after.dtype))
         for name, text in numbers_of(shown.preview).items():
             self.values[name].setText(text)
-            self.values[name].setToolTip(text)
+            self.values[name].setToolTip(tip(text))
         had, needs = shown.preview.nbytes
         tone = "ok" if needs < had else "warn" if needs > had else ""
         restyle(self.values["Size"], "tone", tone)

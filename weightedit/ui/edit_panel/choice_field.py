@@ -13,6 +13,7 @@ from weightedit.core.operation import REQUIRED, Parameter
 from weightedit.ui.edit_panel.field import Field
 from weightedit.ui.edit_panel.words import choice_words
 from weightedit.ui.elided_combo import ElidedCombo
+from weightedit.ui.plain import row_text
 from weightedit.ui.wheel import leave_wheel
 
 
@@ -30,7 +31,7 @@ class ChoiceField(Field):
         elif parameter.type == "device":
             values = offered()
         for value in values:
-            self.combo.addItem(str(value), value)
+            self.combo.addItem(row_text(str(value)), value)
         self.combo.setCurrentIndex(-1)
         self.combo.setPlaceholderText("Choose…")
         leave_wheel(self.combo)
@@ -43,7 +44,7 @@ class ChoiceField(Field):
         chosen = list(chosen)
         super().call_after(chosen)
         for value, words in choice_words(self.declared, chosen).items():
-            self.combo.setItemText(self.combo.findData(value), words)
+            self.combo.setItemText(self.combo.findData(value), row_text(words))
 
     @property
     def is_empty(self) -> bool:

@@ -13,6 +13,7 @@ from weightedit.ui.edit_panel.words import words_for
 from weightedit.ui.elided import BreakingLabel, ElidedLabel
 from weightedit.ui.literals import FieldError
 from weightedit.ui.pieces import restyle
+from weightedit.ui.plain import aloud, tip
 
 
 class Field(QWidget):
@@ -36,11 +37,11 @@ class Field(QWidget):
         self.column.setSpacing(4)
         self.title = ElidedLabel(words_for(parameter, ()), "section")
         self.column.addWidget(self.title)
-        self.setToolTip(f"{parameter.name}: {parameter.help}")
+        self.setToolTip(tip(f"{parameter.name}: {parameter.help}"))
 
     def add_control(self, control: QWidget) -> None:
         """Put the control under the label."""
-        control.setAccessibleName(self.title.text())
+        control.setAccessibleName(aloud(self.title.text()))
         self.column.addWidget(control)
         self.column.addWidget(self.note)
         self.setFocusProxy(control)
@@ -50,7 +51,7 @@ class Field(QWidget):
         words, control = words_for(self.declared, chosen), self.focusProxy()
         self.title.setText(words)
         if control is not None:
-            control.setAccessibleName(words)
+            control.setAccessibleName(aloud(words))
 
     @property
     def is_empty(self) -> bool:

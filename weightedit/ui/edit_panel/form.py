@@ -27,6 +27,7 @@ from weightedit.ui.edit_panel.text_field import TextField
 from weightedit.ui.elided_combo import ElidedCombo
 from weightedit.ui.literals import FieldError
 from weightedit.ui.pieces import label
+from weightedit.ui.plain import row_text, tip
 from weightedit.ui.wheel import leave_wheel
 
 REGION, WHOLE, SEVERAL, PATTERN = "region", "whole", "several", "pattern"
@@ -199,7 +200,7 @@ class Form(QWidget):
         single = operation is not None and operation.effect == "restructure" and operation.parameter("to") is not None
         if self._count > 1 and not single:
             what = f"{self.selected[0]} " if len(self.selected) == 1 else "Selected "
-            self.target.addItem(f"{what}({count_text(self._count)})", SEVERAL)
+            self.target.addItem(row_text(f"{what}({count_text(self._count)})"), SEVERAL)
         if self.document is not None and self.name is not None:
             like = count_like(self.document, self.name)
             self.target.addItem(f"Pattern… ({count_text(like)} like this)" if like > 1 else "Pattern…", PATTERN)
@@ -260,7 +261,7 @@ class Form(QWidget):
         operation = self.operation
         if operation is None or self.document is None:
             return
-        self.operations.setToolTip(operation.summary)
+        self.operations.setToolTip(tip(operation.summary))
         names = list(self.document.tensors) if any(p.type in NAMED for p in operation.parameters) else []
         for parameter in operation.parameters:
             self.fields.append(field_for(parameter, names, operation.name))

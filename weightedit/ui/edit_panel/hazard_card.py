@@ -17,6 +17,7 @@ from weightedit.ui.errors_view import LEVELS, Notice, wrapping
 from weightedit.ui.flow import SEPARATOR, FlowLayout
 from weightedit.ui.hazard_names import short_names
 from weightedit.ui.pieces import IconLabel, icon_button, label
+from weightedit.ui.plain import aloud, tip
 
 EDGES = 6
 """Pixels of a link that are not text: 2 of padding and 1 of border at either side."""
@@ -39,7 +40,7 @@ class Link(QPushButton):
     def say(self, text: str) -> None:
         """Say something else."""
         self._whole = text
-        self.setAccessibleName(text)
+        self.setAccessibleName(aloud(text))
         self.setText(text)
         self.updateGeometry()
         self._fit()
@@ -103,7 +104,7 @@ class HazardCard(Notice):
     def __init__(self, group: HazardGroup, opened: str | None = None) -> None:
         super().__init__(group.level, breakable(short_names(group.title)),
                          breakable(without_name(group.detail, opened)))  # fmt: skip
-        self.title.setToolTip(group.title if short_names(group.title) != group.title else "")
+        self.title.setToolTip(tip(group.title if short_names(group.title) != group.title else ""))
         self.group = group
         self.line: FoldedLine | None = None
         self.hazard = group.hazards[0]
@@ -119,7 +120,7 @@ class HazardCard(Notice):
         if outer is not None:  # the column is low: what comes after is to be seen too
             outer.setContentsMargins(8, 6, 6, 6)
         self.setMinimumWidth(10)
-        self.setAccessibleName(f"{group.level}: {group.title}")
+        self.setAccessibleName(aloud(f"{group.level}: {group.title}"))
         self.listed: QWidget | None = None
         self._explain()
 
@@ -232,10 +233,10 @@ class FoldedLine(QWidget):
         row.addWidget(IconLabel(LEVELS[group.level][0], 14, LEVELS[group.level][1]))
         number = Qt.TextElideMode.ElideMiddle if group.count else Qt.TextElideMode.ElideRight
         self.title = ElidedLabel(short_title(group), cut=number)  # the number at its end is what counts
-        self.title.setToolTip(f"{group.title}. {group.detail}".strip())
+        self.title.setToolTip(tip(f"{group.title}. {group.detail}".strip()))
         row.addWidget(self.title, 1)
         self.show_link = Link("Show")
-        self.show_link.setAccessibleName(f"Show: {group.title}")
+        self.show_link.setAccessibleName(aloud(f"Show: {group.title}"))
         row.addWidget(self.show_link)
 
 
@@ -257,7 +258,7 @@ class _Line(QWidget):
         column.setSpacing(0)
         name, places = hazard.targets[0] if hazard.targets else "", places_of(hazard)
         link = Link(called(name), is_name=True)
-        link.setToolTip(hazard.message)
+        link.setToolTip(tip(hazard.message))
         link.clicked.connect(lambda: card.place.emit(*(places[0] if places else (name, ""))))
         row = QWidget()
         flow = FlowLayout(0, 0, row)

@@ -9,10 +9,12 @@ from itertools import zip_longest
 from weightedit.core.edit import Edit
 from weightedit.core.hazard_groups import HazardGroup
 from weightedit.core.hazards import Hazard
+from weightedit.core.labels import called
 from weightedit.core.labels import label as edit_label
 from weightedit.core.numbers import count_text
 from weightedit.core.operation import Operation
 from weightedit.ui.hazard_names import short_names
+from weightedit.ui.plain import Breaking, breaking
 
 LONG = 15
 """Letters that fit a line of a card in the narrowest window."""
@@ -95,13 +97,15 @@ def without_name(detail: str, name: str | None) -> str:
     """Return a detail without the name of the tensor that is open: it stands above it already."""
     if not name:
         return detail
+    name = called(name)
     text = re.sub(rf" in {re.escape(name)}(?=[,.;:])", "", detail).removeprefix(f"{name}: ")
     return text[:1].upper() + text[1:] if text != detail and text[:1].islower() else text
 
 
-def breakable(text: str) -> str:
+def breakable(text: str) -> Breaking:
     """Return text in which names too long for a line can be broken: after dots, within a part only if that is long."""
-    return " ".join(_breakable_name(word) if len(word) > LONG else word for word in text.split(" "))
+    return breaking(text, lambda shown: " ".join(_breakable_name(word) if len(word) > LONG else word
+                                                 for word in shown.split(" ")))  # fmt: skip
 
 
 def _breakable_name(word: str) -> str:

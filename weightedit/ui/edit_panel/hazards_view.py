@@ -18,6 +18,7 @@ from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.errors_view import wrapping
 from weightedit.ui.flow import FlowLayout
 from weightedit.ui.pieces import IconLabel, label, restyle
+from weightedit.ui.plain import plain
 
 __all__ = ["HazardsView", "alternative_text", "breakable", "cost_text"]
 
@@ -179,7 +180,7 @@ class HazardsView(QWidget):
         flow = FlowLayout(6, 4, row)
         flow.setContentsMargins(0, 0, 0, 0)
         for said, edit in offered:
-            button = QPushButton(said)
+            button = QPushButton(plain(said))
             button.setProperty("small", True)
             button.setAutoDefault(True)
             button.clicked.connect(lambda _=False, edit=edit: self.alternative.emit(edit))

@@ -14,6 +14,7 @@ from weightedit.core.leaving import Left
 from weightedit.ui.flow import FlowLayout
 from weightedit.ui.icons import icon
 from weightedit.ui.pieces import label, restyle
+from weightedit.ui.plain import aloud, plain, tip
 from weightedit.ui.theme import mono_font
 
 READY = {"*norm*": "*norm*", "dtype:integer": "integer buffers", "dtype:bool": "bool buffers"}
@@ -76,8 +77,8 @@ class LeaveField(QWidget):
             chip.setText(words)
             chip.setCheckable(True)
             chip.setProperty("kind", "chip")
-            chip.setToolTip(f"Leave {pattern} as it is")
-            chip.setAccessibleName(f"Keep {words}")
+            chip.setToolTip(tip(f"Leave {pattern} as it is"))
+            chip.setAccessibleName(aloud(f"Keep {words}"))
             chip.toggled.connect(lambda _: self.changed.emit())
             self.ready[pattern] = chip
             self._flow.addWidget(chip)
@@ -131,8 +132,8 @@ class LeaveField(QWidget):
             missing |= dict.fromkeys(found, hazard.title)
         for pattern, chip in self.typed.items():
             restyle(chip, "wrong", "true" if pattern in missing else "false")
-            chip.setToolTip(missing.get(pattern) or STAYS.format(pattern))
-            chip.setAccessibleDescription(missing.get(pattern, ""))
+            chip.setToolTip(tip(missing.get(pattern) or STAYS.format(pattern)))
+            chip.setAccessibleDescription(aloud(missing.get(pattern, "")))
         quiet = [title for pattern, title in missing.items() if pattern in self.ready and pattern.startswith("dtype:")]
         return [hazard for hazard in hazards if hazard.title not in quiet]
 
@@ -185,13 +186,13 @@ class LeaveField(QWidget):
         self.note.setVisible(bool(problem))
 
     def _add(self, pattern: str) -> None:
-        chip = QPushButton(pattern)
+        chip = QPushButton(plain(pattern))
         chip.setProperty("kind", "chip")
         chip.setIcon(icon("close", 12))
         chip.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         chip.setAutoDefault(False)
-        chip.setToolTip(STAYS.format(pattern))
-        chip.setAccessibleName(f"Do not keep {pattern}")
+        chip.setToolTip(tip(STAYS.format(pattern)))
+        chip.setAccessibleName(aloud(f"Do not keep {pattern}"))
         chip.clicked.connect(lambda _=False: self._take_out(pattern))
         self.typed[pattern] = chip
         self._flow.addWidget(chip)

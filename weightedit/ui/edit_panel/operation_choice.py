@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from weightedit.core.operation import Operation
 from weightedit.ui.elided_combo import ElidedCombo
+from weightedit.ui.plain import row_text, tip
 
 SHOWN = 18
 """Rows the open list has at most; the rest is scrolled to."""
@@ -32,7 +33,7 @@ class OperationChoice(ElidedCombo):
         for operation in operations:
             groups.setdefault(operation.group, []).append(operation)
         for group, members in groups.items():
-            heading = QStandardItem(group)
+            heading = QStandardItem(row_text(group))
             heading.setFlags(Qt.ItemFlag.NoItemFlags)
             font = heading.font()
             font.setPixelSize(11)
@@ -40,8 +41,8 @@ class OperationChoice(ElidedCombo):
             heading.setFont(font)
             self._items.appendRow(heading)
             for operation in members:
-                item = QStandardItem(operation.name)
+                item = QStandardItem(row_text(operation.name))
                 item.setData(operation.name, Qt.ItemDataRole.UserRole)
-                item.setData(operation.summary, Qt.ItemDataRole.ToolTipRole)
+                item.setData(tip(operation.summary), Qt.ItemDataRole.ToolTipRole)
                 item.setData(f"{operation.title}, {group}", Qt.ItemDataRole.AccessibleTextRole)
                 self._items.appendRow(item)

@@ -26,6 +26,7 @@ from weightedit.ui.edit_panel.summary import summary
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.icons import icon
 from weightedit.ui.pieces import IconLabel, label, line, restyle
+from weightedit.ui.plain import tip
 from weightedit.ui.plots.levels import Levels
 from weightedit.ui.tab_order import LAST
 from weightedit.ui.tasks import TaskProgress, Tasks
@@ -237,7 +238,7 @@ class EditPanel(QFrame):
         self.shown, self._is_current = shown, True
         operation = self.form.operation
         self.counts.setText(summary(shown.preview, "" if operation is None else operation.effect))
-        self.counts.setToolTip(self.counts.text())
+        self.counts.setToolTip(tip(self.counts.text()))
         self.preview.show_preview(shown, self._levels, self._map)
         self._show_hazards(shown.preview.hazards, shown.preview.edit)
         self._refresh_buttons()
@@ -296,7 +297,7 @@ class EditPanel(QFrame):
         self.apply_button.setText(cost_text(hazards) if warned and not off else "Apply")
         restyle(self.apply_button, "kind", "warning" if warned and not off else "primary")
         self.apply_button.setEnabled(not off)
-        self.apply_button.setToolTip(off or "Apply the edit  Ctrl+Enter")
+        self.apply_button.setToolTip(tip(off or "Apply the edit  Ctrl+Enter"))
         self.copy_button.setEnabled(request is not None)
         self.reset_button.setEnabled(self.form.is_complete and not self._is_left)
 

@@ -11,6 +11,7 @@ from weightedit.ui.edit_panel.cast_pane import CastPane
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import IconLabel, label
+from weightedit.ui.plain import tip
 from weightedit.ui.plots.levels import Levels
 from weightedit.ui.plots.small import BeforeAfter, Thumbnail
 
@@ -78,7 +79,7 @@ class PreviewPane(QWidget):
             self.clear("\n".join(preview.lines))
             return
         self.about.setText(f"{shown.scope}: {shown.name}")
-        self.about.setToolTip(self.about.text())
+        self.about.setToolTip(tip(self.about.text()))
         self.about.setVisible(bool(shown.scope))
         if shown.is_cast:
             self.cast.show_preview(shown)

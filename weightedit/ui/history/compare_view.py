@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QListWidget, QListWidgetItem,
 from weightedit.core.numbers import count_text, statistic_text
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import icon_button, label
+from weightedit.ui.plain import row_text, tip
 
 if TYPE_CHECKING:
     from weightedit.core.history_compare import Difference
@@ -87,10 +88,10 @@ class CompareView(QWidget):
         self.list.setVisible(bool(found))
         self.list.clear()
         for one in found:
-            item = QListWidgetItem(f"{one.name}\n{detail(one)}")
+            item = QListWidgetItem(row_text(f"{one.name}\n{detail(one)}"))
             item.setData(Qt.ItemDataRole.UserRole, one)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{one.name}, {detail(one)}")
-            item.setToolTip(f"{one.name}\n{detail(one)}, {count_text(one.changed)} changed")
+            item.setToolTip(tip(f"{one.name}\n{detail(one)}, {count_text(one.changed)} changed"))
             item.setSizeHint(QSize(0, ROW))
             self.list.addItem(item)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from weightedit.core.numbers import count_text, moment_text
+from weightedit.ui.plain import tip
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -134,7 +135,7 @@ class HistoryModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return row.label
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{row.label}\n{row.where}"
+            return tip(f"{row.label}\n{row.where}")
         if role == Qt.ItemDataRole.AccessibleTextRole:
             group = "" if not row.count else ", group, unfolded" if row.is_open else ", group, folded"
             return f"{row.label}, {row.where}, {row.state}{group}"

@@ -23,6 +23,7 @@ from weightedit.core.numbers import bytes_text, count_text, moment_text
 from weightedit.core.paths import counted
 from weightedit.ui.history.snapshot_delegate import ROW, SnapshotDelegate
 from weightedit.ui.pieces import icon_button, label, line, restyle
+from weightedit.ui.plain import plain, row_text, tip
 from weightedit.ui.theme import theme
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class SnapshotsView(QWidget):
         self.list.itemDoubleClicked.connect(self._compare)
         self.list.currentRowChanged.connect(lambda _: self.forget_questions())
         self.compare_button, self.restore_button, self.delete_button = (
-            QPushButton(text) for text in ("Compare", "Restore", "Delete"))  # fmt: skip
+            QPushButton(plain(text)) for text in ("Compare", "Restore", "Delete"))  # fmt: skip
         for button, help_, call in (
             (self.compare_button, "List the tensors that differ from the snapshot", self._compare),
             (self.restore_button, "Put the tensors that differ back to the snapshot, as one step",
@@ -135,7 +136,7 @@ class SnapshotsView(QWidget):
             (self.delete_button, "Delete the snapshot; pressed twice, since undo does not bring it back", self.drop),
         ):
             button.setProperty("small", "true")
-            button.setToolTip(help_)
+            button.setToolTip(tip(help_))
             button.clicked.connect(call)
         self.says = label("", "caption")
         self.says.setWordWrap(True)
@@ -182,11 +183,11 @@ class SnapshotsView(QWidget):
         self.list.blockSignals(True)
         self.list.clear()
         for snapshot in snapshots:
-            item = QListWidgetItem(f"{snapshot.name}\n{facts(snapshot)}")
+            item = QListWidgetItem(row_text(f"{snapshot.name}\n{facts(snapshot)}"))
             item.setData(Qt.ItemDataRole.UserRole, snapshot.name)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{snapshot.name}, {facts(snapshot)}")
             kept = f"{count_text(snapshot.nbytes)} bytes of the undo budget"
-            item.setToolTip(f"{snapshot.name}\n{facts(snapshot)}\n{kept}")
+            item.setToolTip(tip(f"{snapshot.name}\n{facts(snapshot)}\n{kept}"))
             self.list.addItem(item)
         names = [snapshot.name for snapshot in snapshots]
         self.list.setCurrentRow(names.index(chosen) if chosen in names else 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
@@ -12,11 +14,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from weightedit.core.contents import brief
 from weightedit.core.document import Document
 from weightedit.core.numbers import bytes_text, count_text, shape_text, statistic_text
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.slots import Slot
 from weightedit.core.statistics import Statistics
+from weightedit.core.visible import visible
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.inspector.live_section import LiveSection
 from weightedit.ui.inspector.quantiles import QuantilesSection
@@ -30,6 +34,8 @@ from weightedit.ui.tensor_page.header import Segments
 
 TENSOR = ("Kind", "Shape", "dtype", "Size", "Device", "Stride", "requires_grad")
 PAIRS = (("min", "max"), ("mean", "std"), ("zeros", "NaN"), ("+Inf", "−Inf"), ("L2 norm", "99.9 % |x|"))
+MOST_METADATA = 200
+"""Entries of the file's metadata that are listed."""
 PREVIEW = ("dtype", "Shape", "Size", "Device", "min", "max", "mean", "std", "zeros", "NaN", "Inf", "L2 norm")
 
 
@@ -114,16 +120,17 @@ class Inspector(QWidget):
         self._show_place(document, slot)
 
     def _show_place(self, document: Document, slot: Slot) -> None:
-        self.path.show_text(" › ".join(repr(key) if not isinstance(key, str) else key for key in slot.path))
-        self.place.show_value("File", document.title, tooltip=str(document.path or ""))
+        self.path.show_text(" › ".join(visible(key) if isinstance(key, str) else brief(key) for key in slot.path))
+        self.place.show_value("File", document.title, tooltip=visible(str(document.path or "")))
         self.place.show_value("Format", document.format_name)
         self.place.show_value("State", "modified" if slot.is_modified else slot.storage.state)
         # where a record of a zip begins is read from the file
         self._tasks.start("Place", lambda _: document.place(slot), on_result=self.bytes_.show_text,
                           on_error=lambda error: self.bytes_.show_text(str(error)), group=f"place {id(self)}",
                           quiet=True)  # fmt: skip
-        lines = [f"{key}: {value if len(value) < 400 else value[:400] + '…'}" for key, value in
-                 document.metadata.items()]  # fmt: skip
+        found = document.metadata
+        lines = [f"{visible(key)}: {visible(value)}" for key, value in islice(found.items(), MOST_METADATA)]
+        lines += [f"and {count_text(len(found) - MOST_METADATA)} more"] if len(found) > MOST_METADATA else []
         self.metadata.show_text("\n".join(lines) or "The file carries none.")
 
     def show_statistics(self, found: Statistics | None, pinned: PinnedTensor | None = None) -> None:

@@ -12,6 +12,7 @@ from weightedit.core.statistics import Statistics
 from weightedit.ui.icons import icon
 from weightedit.ui.inspector.rows import Pairs
 from weightedit.ui.pieces import icon_button
+from weightedit.ui.plain import aloud, tip
 from weightedit.ui.settings import Settings
 from weightedit.ui.tasks import TaskProgress, Tasks
 
@@ -41,8 +42,8 @@ class QuantilesSection(Pairs):
         self.is_open = on
         self.fold.setIcon(icon("chevron-down" if on else "chevron-right", 12))
         said = "Fold quantiles" if on else "Show quantiles"
-        self.fold.setToolTip(said)
-        self.fold.setAccessibleName(said)
+        self.fold.setToolTip(tip(said))
+        self.fold.setAccessibleName(aloud(said))
         for shown in (*self._names.values(), *self.values.values(), self.copy_button, self.note):
             shown.setVisible(on)
         if self._settings.flag(KEY, False) != on:
@@ -72,7 +73,7 @@ class QuantilesSection(Pairs):
             return quantiles(pinned, found, progress=progress)
 
         self._tasks.start("Quantiles", work, on_result=lambda exact: self._show(exact, True),
-                          on_error=lambda error: self.note.setToolTip(str(error)), group=self._group)  # fmt: skip
+                          on_error=lambda error: self.note.setToolTip(tip(str(error))), group=self._group)  # fmt: skip
 
     @property
     def _group(self) -> str:

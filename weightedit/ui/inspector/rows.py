@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
@@ -9,6 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVB
 from weightedit.core.numbers import plain
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import icon_button, label, line, restyle
+from weightedit.ui.plain import breaking, tip
 from weightedit.ui.theme import ui_font
 
 GAP, LEAST_GAP = 10, 6
@@ -60,7 +63,7 @@ class Section(QWidget):
     def name_tensor(self, name: str) -> None:
         """Name the tensor this is about, where it is not the one that is open."""
         self.about.setText(name)
-        self.about.setToolTip(name)
+        self.about.setToolTip(tip(name))
         self.about.setVisible(bool(name))
 
     def text(self) -> str:
@@ -101,7 +104,7 @@ class Facts(Section):
     def show_value(self, name: str, value: str, remark: str = "", tooltip: str = "") -> None:
         """Show one row."""
         self.values[name].setText(value)
-        self.values[name].setToolTip(tooltip)
+        self.values[name].setToolTip(tip(tooltip))
         self.remarks[name].setText(remark)
 
     def text(self) -> str:
@@ -158,7 +161,7 @@ class Pairs(Section):
         """Show one value; `tone` colours what needs attention."""
         shown = self.values[name]
         shown.setText(value)
-        shown.setToolTip(tooltip)
+        shown.setToolTip(tip(tooltip))
         restyle(shown, "tone", tone)
         self._make_room()
 
@@ -222,7 +225,7 @@ class Wrapped(Section):
     def show_text(self, text: str) -> None:
         """Show lines; a zero-width space lets long names break."""
         self._plain = text
-        self.lines.setText(text.replace("/", "/\u200b").replace("_", "_\u200b").replace(".", ".\u200b"))
+        self.lines.setText(breaking(text, lambda shown: re.sub("([/_.])", "\\1\u200b", shown)))
 
     def text(self) -> str:
         """Return the lines."""

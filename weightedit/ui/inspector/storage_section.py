@@ -17,6 +17,7 @@ from weightedit.ui.elided import name_that_fits
 from weightedit.ui.inspector.rows import Section, value_label
 from weightedit.ui.inspector.storage_strip import Members, StorageStrip
 from weightedit.ui.pieces import label
+from weightedit.ui.plain import aloud, plain, tip
 from weightedit.ui.tensor_page.header import StorageChip
 from weightedit.ui.theme import ui_font
 
@@ -27,10 +28,10 @@ class NameButton(QPushButton):
     """A name that opens its tensor; where there is little room, its last parts."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(name, parent)
+        super().__init__(plain(name), parent)
         self.name = name
         self.setProperty("kind", "name")
-        self.setAccessibleName(name)
+        self.setAccessibleName(aloud(name))
 
     def minimumSizeHint(self) -> QSize:
         """Leave the width to the layout."""
@@ -40,7 +41,7 @@ class NameButton(QPushButton):
         """Show as much of the name as fits."""
         super().resizeEvent(event)
         weight = QFont.Weight.Normal if self.isEnabled() else QFont.Weight.DemiBold
-        self.setText(name_that_fits(QFontMetrics(ui_font(12, weight)), self.name, self.width() - 6))
+        self.setText(plain(name_that_fits(QFontMetrics(ui_font(12, weight)), self.name, self.width() - 6)))
 
 
 class StorageSection(Section):
@@ -132,8 +133,8 @@ class StorageSection(Section):
         where = f"offset {slot.spec.offset}, stride {tuple_text(slot.spec.stride)}"
         note = ", this tensor" if is_shown else ", tied: the same tensor under another name" if is_tied else ""
         for part in (name, offset):
-            part.setToolTip(f"{called(slot.name)}\n{where}{note}")
-        name.setAccessibleDescription(f"{where}{note}")
+            part.setToolTip(tip(f"{called(slot.name)}\n{where}{note}"))
+        name.setAccessibleDescription(aloud(f"{where}{note}"))
         self.rows.append((slot.name, where))
         return made
 

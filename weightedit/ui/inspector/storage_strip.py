@@ -27,6 +27,7 @@ from weightedit.core.labels import called
 from weightedit.core.numbers import bytes_text, count_text
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage_strip import LAYOUTS, Bar, Span, Strip
+from weightedit.ui.plain import aloud, tip
 from weightedit.ui.theme import theme, ui_font
 
 LANE, BETWEEN, EDGE = 18, 3, 1
@@ -166,7 +167,7 @@ class StorageStrip(QWidget):
             marked = f"; selected cells lie in {len(self.marks)} of them" if self.marks else ""
             text = f"{members.label} {len(members.specs)} slots over {bytes_text(members.strip.nbytes)}{marked}".strip()
         if text != self.accessibleDescription():
-            self.setAccessibleDescription(text)
+            self.setAccessibleDescription(aloud(text))
             QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.DescriptionChanged))
 
     # ---- mouse and keys
@@ -202,7 +203,7 @@ class StorageStrip(QWidget):
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent) and self.members is not None:
             at = self.bar_at(QPointF(event.pos()))
             if at >= 0:
-                QToolTip.showText(event.globalPos(), self.text_of(self.members.strip.bars[at]), self)
+                QToolTip.showText(event.globalPos(), tip(self.text_of(self.members.strip.bars[at])), self)
             else:
                 QToolTip.hideText()
             return True
@@ -228,7 +229,7 @@ class StorageStrip(QWidget):
         assert self.members is not None
         bar = self.members.strip.bars[at]
         corner = self.mapToGlobal(self.rect_of(bar).bottomLeft().toPoint() + QPoint(0, 2))
-        QToolTip.showText(corner, self.text_of(bar), self)
+        QToolTip.showText(corner, tip(self.text_of(bar)), self)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Begin at the tensor that is looked at."""

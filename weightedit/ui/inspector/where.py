@@ -23,6 +23,7 @@ from weightedit.core.losses import Cell, Losses
 from weightedit.core.numbers import count_text
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.inspector.rows import Section
+from weightedit.ui.plain import row_text, tip
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.theme import mono_font, theme
 
@@ -164,9 +165,9 @@ class Where(Section):
 
     def _add(self, cells: list[Cell]) -> None:
         for cell in cells:
-            item = QListWidgetItem(f"{cell.place} {cell.exact} → {cell.stored}")
+            item = QListWidgetItem(row_text(f"{cell.place} {cell.exact} → {cell.stored}"))
             item.setData(_CELL, cell)
-            item.setToolTip(item.text())
+            item.setToolTip(tip(item.text()))
             self.list.addItem(item)
         self.cells += cells
         left = self._count - len(self.cells)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from weightedit.core.visible import visible
 from weightedit.ui.actions.action import key_text
 from weightedit.ui.actions.needs import NEEDS
 from weightedit.ui.palette.fuzzy import match
@@ -114,7 +115,7 @@ def document_items(window: MainWindow) -> list[Item]:
         name = opened.first_tensor()
         if name is not None:
             made.append(Item(f"document:{opened.title if path is None else path}", opened.title,
-                             "" if path is None else str(path.parent), "Open files", "file",
+                             "" if path is None else visible(str(path.parent)), "Open files", "file",
                              lambda opened=opened, name=name: window.show_tensor(opened, name)))  # type: ignore[misc]  # fmt: skip
     return made
 

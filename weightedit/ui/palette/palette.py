@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QLineEdit, QListView, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import count_text
+from weightedit.core.visible import visible_places
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.palette.items import (
     Item,
@@ -25,6 +26,7 @@ from weightedit.ui.palette.names import FoundName, FoundNames, Names
 from weightedit.ui.palette.results import HEADING, ROW, Line, ResultDelegate, Results, spoken
 from weightedit.ui.palette.scopes import SCOPES, Scopes
 from weightedit.ui.pieces import IconLabel, label, line
+from weightedit.ui.plain import aloud
 from weightedit.ui.tasks import TaskProgress
 from weightedit.ui.theme import theme
 
@@ -257,8 +259,9 @@ class Palette(QWidget):
         return f"Nothing matches {self.query}."
 
     def _tensor_item(self, found: FoundName) -> Item:
-        return Item(f"tensor:{found.name}", found.name, found.detail, "Tensors", "tensor",
-                    lambda: self._go_to(found), places=found.places)  # fmt: skip
+        title, places = visible_places(found.name, found.places)
+        return Item(f"tensor:{title}", title, found.detail, "Tensors", "tensor", lambda: self._go_to(found),
+                    places=places)  # fmt: skip
 
     def _go_to(self, found: FoundName) -> None:
         self._window.show_tensor(found.opened, found.name)
@@ -274,7 +277,7 @@ class Palette(QWidget):
         if row <= 1:
             self.list.scrollToTop()
         picked = index.data(Qt.ItemDataRole.UserRole)
-        self.field.setAccessibleDescription(spoken(picked) if isinstance(picked, Item) else self.nothing.text())
+        self.field.setAccessibleDescription(aloud(spoken(picked) if isinstance(picked, Item) else self.nothing.text()))
 
     def _point_at(self, index: QModelIndex) -> None:
         if isinstance(index.data(Qt.ItemDataRole.UserRole), Item):

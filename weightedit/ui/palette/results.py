@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from weightedit.ui.icons import paint_icon
 from weightedit.ui.palette.items import Item
+from weightedit.ui.plain import tip
 from weightedit.ui.theme import theme, ui_font
 
 ROW, HEADING = 34, 26
@@ -50,7 +51,7 @@ class Results(QAbstractListModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return spoken(found)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{found.title}\n{found.off or found.detail}".strip()
+            return tip(f"{found.title}\n{found.off or found.detail}".strip())
         return None
 
     def flags(self, index: _Index) -> Qt.ItemFlag:

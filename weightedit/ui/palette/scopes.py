@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QToolButton, QWidget
 
+from weightedit.ui.plain import aloud, tip
+
 SCOPES = {"all": "Search tensors, files and actions", "actions": "Search actions and operations",
           "tensors": "Go to tensor: type part of its name", "settings": "Search settings"}  # fmt: skip
 """What the field says for each choice."""
@@ -30,11 +32,11 @@ class Scopes(QFrame):
         row.setSpacing(0)
         self._group = QButtonGroup(self)
         self.buttons: dict[str, QToolButton] = {}
-        for name, tip in SCOPES.items():
+        for name, said in SCOPES.items():
             button = QToolButton()
             button.setText(name.capitalize())
-            button.setToolTip(tip)
-            button.setAccessibleName(tip)
+            button.setToolTip(tip(said))
+            button.setAccessibleName(aloud(said))
             button.setCheckable(True)
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.clicked.connect(lambda _=False, name=name: self.chosen.emit(name))

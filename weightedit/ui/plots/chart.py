@@ -21,6 +21,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from weightedit.core.codes import Array
+from weightedit.ui.plain import aloud
 from weightedit.ui.plots.layers import Layer, Mark
 from weightedit.ui.plots.scales import Scale
 from weightedit.ui.theme import theme, ui_font
@@ -90,7 +91,7 @@ class Chart(QWidget):
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(name)
+        self.setAccessibleName(aloud(name))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)

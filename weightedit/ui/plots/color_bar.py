@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from weightedit.core.numbers import count_text
 from weightedit.core.statistics import Statistics
+from weightedit.ui.plain import aloud
 from weightedit.ui.plots.colormaps import STEPS, table
 from weightedit.ui.plots.levels import CHOICES, LOSSES, SCALED, Levels, counts_along
 from weightedit.ui.plots.markers import NAMES, TOKENS, draw_marker
@@ -93,7 +94,7 @@ class ColorBar(QWidget):
         """Show levels and the map between them."""
         self.levels, self.map_name = levels, name
         self.is_signed = levels.low < 0 < levels.high
-        self.setAccessibleDescription(f"{CHOICES[levels.source]}, {levels.low:.4g} to {levels.high:.4g}")
+        self.setAccessibleDescription(aloud(f"{CHOICES[levels.source]}, {levels.low:.4g} to {levels.high:.4g}"))
         if not keep_span:
             self.span = levels
             self._measure()

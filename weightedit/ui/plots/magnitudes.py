@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from weightedit.core.magnitudes import Ends, by_magnitude, span
 from weightedit.core.statistics import Statistics
+from weightedit.ui.plain import aloud
 from weightedit.ui.plots.scales import tick_text
 from weightedit.ui.plots.steps import BASE, draw_two
 from weightedit.ui.theme import theme, ui_font
@@ -43,7 +44,7 @@ class Magnitudes(QWidget):
         self.before = by_magnitude(before, self.low, self.high)
         self.after = by_magnitude(after, self.low, self.high)
         if ends is not None:
-            self.setAccessibleDescription(f"The dtype goes from {ends.smallest:.3g} to {ends.largest:.6g}")
+            self.setAccessibleDescription(aloud(f"The dtype goes from {ends.smallest:.3g} to {ends.largest:.6g}"))
         self.update()
 
     def place(self, size: float) -> float:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from weightedit.core.numbers import statistic_text
 from weightedit.core.reduction import Reduced
 from weightedit.core.statistics import Statistics
+from weightedit.ui.plain import aloud
 from weightedit.ui.plots.colormaps import picture
 from weightedit.ui.plots.levels import Levels
 from weightedit.ui.plots.steps import BASE, draw_two
@@ -25,7 +26,7 @@ class Thumbnail(QWidget):
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(name)
+        self.setAccessibleName(aloud(name))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(70)
         self.reduced: Reduced | None = None

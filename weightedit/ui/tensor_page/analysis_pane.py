@@ -13,6 +13,7 @@ from weightedit.core.errors import CheckpointError, WeightEditError
 from weightedit.core.pinned import PinnedTensor
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.pieces import empty_state, icon_button, label, line
+from weightedit.ui.plain import aloud, plain, row_text, tip
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.selection import Selection
@@ -26,11 +27,11 @@ def quiet_combo(name: str, entries: tuple[tuple[str, object], ...]) -> QComboBox
     """Make a choice without a frame, as in the bars above a view; `entries` are (text, what it stands for)."""
     made = QComboBox()
     made.setProperty("kind", "quiet")
-    made.setAccessibleName(name)
-    made.setToolTip(name)
+    made.setAccessibleName(aloud(name))
+    made.setToolTip(tip(name))
     made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
     for text, meaning in entries:
-        made.addItem(text, meaning)
+        made.addItem(row_text(text), meaning)
     widest = max(made.fontMetrics().horizontalAdvance(text) for text, _ in entries)
     made.setMinimumWidth(widest + 40)  # the style sheet's padding is not in the size Qt works out
     return made
@@ -144,7 +145,7 @@ class AnalysisPane(QWidget):
         self.said = empty_state("info", title, body)
         self.go = None
         if button:
-            self.go = QPushButton(button)
+            self.go = QPushButton(plain(button))
             layout = self.said.layout()
             assert isinstance(layout, QVBoxLayout)
             layout.insertSpacing(layout.count() - 1, 6)

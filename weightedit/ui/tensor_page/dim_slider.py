@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QWidget
 
 from weightedit.ui.pieces import label
+from weightedit.ui.plain import aloud
 
 
 class DimSlider(QWidget):
@@ -19,7 +20,7 @@ class DimSlider(QWidget):
         self.slider.setRange(0, max(size - 1, 0))
         self.slider.setValue(at)
         self.slider.setFixedWidth(72)
-        self.slider.setAccessibleName(f"Index in dimension {dim}")
+        self.slider.setAccessibleName(aloud(f"Index in dimension {dim}"))
         self.text = label("", "")
         self.text.setMinimumWidth(self.text.fontMetrics().horizontalAdvance(f"{size} / {size}"))
         self._size = size

@@ -11,6 +11,7 @@ from weightedit.core.reduction import SliceView
 from weightedit.core.tiling import Tiling
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import icon_button, label, line
+from weightedit.ui.plain import aloud, row_text, tip
 from weightedit.ui.plots.color_bar import level_text
 from weightedit.ui.plots.colormaps import CYCLE, TWO, table
 from weightedit.ui.plots.levels import CHOICES, LOSSES, SCALED, Levels
@@ -128,8 +129,8 @@ class DimsBar(QFrame):
         made = QComboBox()
         leave_wheel(made)
         made.setProperty("kind", "quiet")
-        made.setAccessibleName(name)
-        made.setToolTip(name)
+        made.setAccessibleName(aloud(name))
+        made.setToolTip(tip(name))
         made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         return made
 
@@ -180,7 +181,7 @@ class DimsBar(QFrame):
         for combo, shown in ((self.rows, view.rows_dim), (self.columns, view.columns_dim)):
             combo.clear()
             for dim, size in enumerate(shape):
-                combo.addItem(f"{dim} · {size}", dim)
+                combo.addItem(row_text(f"{dim} · {size}"), dim)
             combo.setCurrentIndex(-1 if shown is None else shown)
             fit(combo)
         self._make_room()
@@ -252,7 +253,7 @@ class DimsBar(QFrame):
             self.maps.clear()
             for choice in choices:
                 title = {TWO: "Two colours", CYCLE: "Cycle"}.get(choice, choice)
-                self.maps.addItem(swatch(choice), title, choice)
+                self.maps.addItem(swatch(choice), row_text(title), choice)
         self.maps.setCurrentIndex(self.maps.findData(name))
         self.maps.setEnabled(len(choices) > 1)
         self._make_room()
@@ -261,7 +262,7 @@ class DimsBar(QFrame):
         """Show the levels that are on, and the ones that could be."""
         self.levels.clear()
         for source, found in offered.items():
-            self.levels.addItem(levels_text(found), source)
+            self.levels.addItem(row_text(levels_text(found)), source)
         place = self.levels.findData(levels.source)
         if place < 0:
             self.levels.insertItem(0, levels_text(levels), levels.source)

@@ -6,11 +6,14 @@ from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
+from weightedit.core.contents import key_text
 from weightedit.core.labels import called
 from weightedit.core.numbers import shape_text
 from weightedit.core.spec import TensorSpec
+from weightedit.core.visible import LONGEST, visible
 from weightedit.ui.icons import icon
 from weightedit.ui.pieces import icon_button, label
+from weightedit.ui.plain import aloud, tip
 from weightedit.ui.theme import theme, ui_font
 
 HEIGHT = 40
@@ -35,10 +38,14 @@ class PathLabel(QWidget):
 
     def show_name(self, name: str, path: tuple[object, ...]) -> None:
         """Show a tensor's name."""
-        parts = [part for key in path for part in (key.split(".") if isinstance(key, str) else [str(key)])]
-        self.parts = tuple(parts) or (called(name),)
-        self.setToolTip(called(name))
-        self.setAccessibleName(called(name))
+        shown = called(name)
+        if len(name) > LONGEST:
+            self.parts = tuple(shown.split("."))
+        else:
+            keys = (key if isinstance(key, str) else key_text(key) for key in path)
+            self.parts = tuple(visible(part) for key in keys for part in key.split(".")) or (shown,)
+        self.setToolTip(tip(called(name)))
+        self.setAccessibleName(aloud(called(name)))
         self.updateGeometry()
         self.update()
 
@@ -101,7 +108,7 @@ class StorageChip(QWidget):
         """Show a group's label; a tensor alone in its storage has no chip."""
         self.group = group or ""
         self.setVisible(bool(group))
-        self.setToolTip(f"Storage {group} is shared" if group else "")
+        self.setToolTip(tip(f"Storage {group} is shared" if group else ""))
         self.setFixedWidth(max(24, 10 + 7 * len(self.group)))
         self.update()
 
@@ -181,8 +188,8 @@ class ViewSwitch(Segments):
             button = self.buttons[title]
             button.setIcon(icon(ICONS[name], 14))
             button.setIconSize(QSize(14, 14))
-            button.setAccessibleName(title)
-            button.setToolTip(f"{title}  Ctrl+{number}")
+            button.setAccessibleName(aloud(title))
+            button.setToolTip(tip(f"{title}  Ctrl+{number}"))
             button.toggled.connect(self._restyle)
         self._restyle()
 
@@ -291,6 +298,6 @@ class Header(QFrame):
         """Show what the tensor is."""
         self.path.show_name(name, path)
         self.chip.setText(f"{shape_text(spec.shape)} · {spec.type.short}")
-        self.chip.setToolTip(f"{spec.dtype}, {spec.numel:,} values")
+        self.chip.setToolTip(tip(f"{spec.dtype}, {spec.numel:,} values"))
         self.storage.show_group(group)
         self._make_room()

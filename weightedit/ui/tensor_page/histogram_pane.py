@@ -15,6 +15,7 @@ from weightedit.core.selecting import disjoint
 from weightedit.core.statistics import Pinned, Statistics
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.elided import ElidedLabel
+from weightedit.ui.plain import aloud
 from weightedit.ui.plots.chart import Chart, Content
 from weightedit.ui.plots.layers import Mark, Steps
 from weightedit.ui.plots.scales import Scale
@@ -173,7 +174,7 @@ class HistogramPane(AnalysisPane):
     def _read_bin(self, place: int) -> None:
         text = bin_text(self.found[1], place) if self.found[1] and 0 <= place < self.found[1][0].bins.count else ""
         self.bin.setText(text or "Point at a bin, or move with the arrow keys; press or drag to select its values.")
-        self.chart.setAccessibleDescription(text or self.totals.text())
+        self.chart.setAccessibleDescription(aloud(text or self.totals.text()))
 
     def _pick(self, first: int, last: int) -> None:
         """Select the values of bins."""

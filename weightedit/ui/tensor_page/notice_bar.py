@@ -6,6 +6,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from weightedit.ui.errors_view import Notice
+from weightedit.ui.plain import plain
 
 
 class NoticeBar(QWidget):
@@ -51,7 +52,7 @@ class NoticeBar(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(Notice(level, title, body), 1)
         if confirm:
-            self.confirm = QPushButton(confirm)
+            self.confirm = QPushButton(plain(confirm))
             self.confirm.setProperty("kind", "warning")
             row.addWidget(self.confirm)
         leave = QPushButton("Leave as it is" if confirm else "Dismiss")

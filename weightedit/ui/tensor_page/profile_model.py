@@ -10,6 +10,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from weightedit.core.codes import Array
 from weightedit.core.numbers import count_text, statistic_text
 from weightedit.core.profiles import Profile, ordered
+from weightedit.ui.plain import tip
 from weightedit.ui.theme import theme
 
 COLUMNS = (("l2", "L2 norm"), ("l1", "L1 norm"), ("mean", "Mean"), ("std", "Std"), ("absmax", "max |w|"),
@@ -87,7 +88,7 @@ class ProfileModel(QAbstractTableModel):
             if index.column() == 0:
                 return "Dead: no norm to speak of" if line in self._dead else \
                     "Stands far from the others" if line in self._outliers else None  # fmt: skip
-            return repr(self.measures[COLUMNS[index.column() - 1][0]][line].item())
+            return tip(repr(self.measures[COLUMNS[index.column() - 1][0]][line].item()))
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

@@ -17,6 +17,7 @@ from weightedit.core.region import Axis, Box
 from weightedit.core.selecting import Picks
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import label, line
+from weightedit.ui.plain import aloud, tip
 from weightedit.ui.plots.chart import Chart, Content
 from weightedit.ui.plots.layers import Along, Layer, Spots
 from weightedit.ui.plots.scales import Scale
@@ -190,7 +191,7 @@ class ProfilesPane(AnalysisPane):
             many = "s" if name == "outlier" and len(indices) != 1 else ""
             button.setText(f"{sign} {count_text(len(indices))} {name}{many}")
             button.setVisible(len(indices) > 0)
-            button.setToolTip(f"Select them: {_what(name)}")
+            button.setToolTip(tip(f"Select them: {_what(name)}"))
         self._draw()
         self.show_body()
 
@@ -231,7 +232,7 @@ class ProfilesPane(AnalysisPane):
                      (found.measure, *(name for name in shown if name != found.measure))]  # fmt: skip
             text = f"{'Row' if self.axis.current == ROWS else 'Column'} {at}: {' · '.join(parts)}"
         self.line_text.setText(text or "Point at a line, or move with the arrow keys; press or drag to select.")
-        self.chart.setAccessibleDescription(text or self.count.text())
+        self.chart.setAccessibleDescription(aloud(text or self.count.text()))
 
     # ---- the table
 

@@ -11,6 +11,7 @@ from weightedit.core.numbers import count_text, shape_text
 from weightedit.core.selecting import Picks
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import IconLabel, icon_button, label, restyle
+from weightedit.ui.plain import tip
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.selection import Selection
 from weightedit.ui.theme import mono_font
@@ -102,7 +103,7 @@ class ReadOut(QFrame):
     def _show_count(self) -> None:
         said = self._count()
         self.size_text.setText(said)
-        self.size_text.setToolTip(said)
+        self.size_text.setToolTip(tip(said))
         if not self.field.isModified():
             self._say_problem(self._lookup.problem)
 
@@ -151,7 +152,7 @@ class ReadOut(QFrame):
     def _say_problem(self, sentence: str) -> None:
         restyle(self.field, "wrong", "true" if sentence else "false")
         self.problem.setText(sentence)
-        self.problem.setToolTip(sentence)
+        self.problem.setToolTip(tip(sentence))
         self.problem.setVisible(bool(sentence))
         self.size_text.setVisible(not sentence)
 

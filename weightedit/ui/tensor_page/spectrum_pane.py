@@ -14,6 +14,7 @@ from weightedit.core.spectrum import ENERGIES, Matrix, Spectrum, spectrum
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.inspector.rows import Facts
 from weightedit.ui.pieces import line
+from weightedit.ui.plain import aloud
 from weightedit.ui.plots.chart import Chart, Content
 from weightedit.ui.plots.layers import Along, Mark
 from weightedit.ui.plots.scales import Scale
@@ -198,7 +199,7 @@ class SpectrumPane(AnalysisPane):
             text = f"σ {place + 1} = {statistic_text(float(found.values[place]))} · the first {place + 1} hold " \
                    f"{percent_text(float(found.energy[place]), 1.0)} of the energy"  # fmt: skip
         self.value_text.setText(text)
-        self.chart.setAccessibleDescription(text)
+        self.chart.setAccessibleDescription(aloud(text))
         if found is not None:
             self.propose.setText(f"Propose rank {self._rank_at_cursor()}")
 

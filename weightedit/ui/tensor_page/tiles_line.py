@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QWidget
 from weightedit.core.tile_layout import head_tiling
 from weightedit.core.tiling import Tiling
 from weightedit.ui.pieces import label, restyle
+from weightedit.ui.plain import row_text, tip
 from weightedit.ui.tensor_page.tiles import with_dims
 from weightedit.ui.wheel import leave_wheel
 
@@ -71,7 +72,7 @@ class TilesLine(QWidget):
             if role != "down":
                 combo.addItem(NONE, None)
             for dim, size in enumerate(tiling.shape):
-                combo.addItem(f"{dim} · {size}", dim)
+                combo.addItem(row_text(f"{dim} · {size}"), dim)
             combo.setCurrentIndex(combo.findData(getattr(tiling, role)))
             shown = not tiling.heads or role == "down"
             combo.setVisible(shown)
@@ -83,7 +84,7 @@ class TilesLine(QWidget):
             self.heads.setText(str(tiling.heads))
             self._say("")
         size = tiling.shape[tiling.down]
-        self.heads.setToolTip(f"How many equal parts dimension {tiling.down} of {size} is split into")
+        self.heads.setToolTip(tip(f"How many equal parts dimension {tiling.down} of {size} is split into"))
 
     def _choose(self, role: str) -> None:
         tiling, dim = self._tiling, self.combos[role].currentData()

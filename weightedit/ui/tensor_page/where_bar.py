@@ -22,6 +22,7 @@ from weightedit.core.selecting import Picks, region_text
 from weightedit.search.condition import parse_condition
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import IconLabel, icon_button, label, restyle
+from weightedit.ui.plain import tip
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.selection import Selection
 from weightedit.ui.theme import mono_font
@@ -209,7 +210,7 @@ class WhereBar(QFrame):
         restyle(self.field, "wrong", "true" if problem else "false")
         self.said.setText(said)
         self.problem.setText(problem)
-        self.problem.setToolTip(problem)
+        self.problem.setToolTip(tip(problem))
         self.problem.setVisible(bool(problem))
 
 

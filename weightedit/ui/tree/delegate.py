@@ -10,6 +10,7 @@ from weightedit.core.contents import kind_of
 from weightedit.core.outline import Node, Outline
 from weightedit.ui.icons import paint_icon
 from weightedit.ui.literals import FieldError, plain
+from weightedit.ui.plain import Label, tip
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.devices_beside import DevicesBeside
 from weightedit.ui.tree.model import Column, Index, TreeModel
@@ -68,7 +69,7 @@ def _say_kind(editor: QLineEdit, note: QLabel, text: str) -> None:
     except FieldError:
         kind = "does not read"
     note.setText(kind)
-    editor.setToolTip(f"Becomes {kind}" if kind != "does not read" else kind)
+    editor.setToolTip(tip(f"Becomes {kind}" if kind != "does not read" else kind))
     note.adjustSize()
     note.move(editor.width() - note.width() - 6, (editor.height() - note.height()) // 2)
     editor.setTextMargins(0, 0, note.width() + 8, 0)
@@ -208,7 +209,7 @@ class TreeDelegate(QStyledItemDelegate):
         editor.setObjectName("rename")
         editor.setProperty("inline", True)
         if self._model.edits_values:
-            note = QLabel(editor)
+            note = Label("", editor)
             note.setProperty("role", "secondary")
             note.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
             editor.textChanged.connect(lambda text: _say_kind(editor, note, text))

@@ -11,6 +11,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistent
 from weightedit.core.numbers import bytes_text, count_text, shape_text
 from weightedit.core.outline import Node, Outline
 from weightedit.ui.literals import FieldError, plain, plain_text
+from weightedit.ui.plain import tip
 from weightedit.ui.tree.row_texts import printable, slot_of, tooltip
 
 if TYPE_CHECKING:
@@ -307,7 +308,7 @@ class TreeModel(QAbstractItemModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             slot = slot_of(node)
             group = "" if slot is None else self._documents[self.root_of(node)].storage_group(slot) or ""
-            return tooltip(node, group)
+            return tip(tooltip(node, group))
         if role == Qt.ItemDataRole.AccessibleTextRole and index.column() == Column.NAME:
             return f"{self.text(node, Column.NAME)}, modified" if self.is_modified(node) else None
         return None

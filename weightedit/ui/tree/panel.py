@@ -8,7 +8,6 @@ from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QKeyEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QStackedWidget,
@@ -19,9 +18,9 @@ from PySide6.QtWidgets import (
 
 from weightedit.core.numbers import count_text
 from weightedit.core.outline import Node, Outline, matching, suggestion
-from weightedit.ui.actions.action import plain
 from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.icons import icon, icon_pixmap
+from weightedit.ui.plain import Label, plain
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.delegate import TreeDelegate
@@ -89,10 +88,10 @@ class TreePanel(QWidget):
         self.head = head = QHBoxLayout()
         head.setContentsMargins(12, 6, 10, 0)
         head.setSpacing(8)
-        title = QLabel("Tensors")
+        title = Label("Tensors")
         title.setFont(ui_font(12, QFont.Weight.DemiBold))
         title.setProperty("role", "strong")
-        self.count = QLabel()
+        self.count = Label()
         self.count.setProperty("role", "secondary")
         self.collapse = QToolButton()
         self.collapse.setIcon(icon("collapse"))
@@ -136,12 +135,11 @@ class TreePanel(QWidget):
         column = QVBoxLayout(page)
         column.setContentsMargins(24, 40, 24, 24)
         column.setSpacing(8)
-        self._nothing_icon = QLabel()
+        self._nothing_icon = Label()
         self._nothing_icon.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self.nothing = QLabel()
+        self.nothing = Label()
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.nothing.setWordWrap(True)
-        self.nothing.setTextFormat(Qt.TextFormat.PlainText)
         self.meant = QPushButton()
         self.meant.setProperty("kind", "link")
         self.meant.clicked.connect(lambda: self.filter.setText(self._suggested))

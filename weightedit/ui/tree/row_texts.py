@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from weightedit.core.live.facts import registration
 from weightedit.core.numbers import count_text, shape_text
 from weightedit.core.outline import Node
+from weightedit.core.visible import visible
 
 if TYPE_CHECKING:
     from weightedit.core.slots import Slot
@@ -26,10 +27,8 @@ def slot_of(node: Node) -> Slot | None:
 
 
 def printable(label: str) -> str:
-    """Return a label on one line: an empty name as quotes, control characters as escapes."""
-    if label.isprintable():
-        return label or "''"
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in label)
+    """Return a label as it can be shown: an empty name as quotes."""
+    return visible(label) or "''"
 
 
 def detail(node: Node) -> str:
@@ -43,8 +42,7 @@ def detail(node: Node) -> str:
 
 def tooltip(node: Node, group: str) -> str:
     """Return the full name of a row and what its columns shorten, as plain text; `group` is its storage's label."""
-    name = printable(node.entry.name if node.entry is not None else node.label)
-    lines = [name if len(name) <= 400 else f"{name[:200]} … {name[-200:]}"]
+    lines = [printable(node.entry.name if node.entry is not None else node.label)]
     slot = slot_of(node)
     if slot is not None:
         spec = slot.spec

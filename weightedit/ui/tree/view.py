@@ -31,9 +31,9 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyleOptio
 from weightedit.core.outline import Node
 from weightedit.core.slots import Entry
 from weightedit.core.targets import all_below
-from weightedit.ui.actions.action import plain
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.literals import can_be_typed
+from weightedit.ui.plain import plain
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.delegate import CHEVRON, TreeDelegate
 from weightedit.ui.tree.expansion import Expansion

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractItemModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, Qt
 from PySide6.QtGui import QKeyEvent, QPainter
-from PySide6.QtWidgets import QLabel, QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
+from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
 from weightedit.core.typed import typed_note
 from weightedit.ui.pieces import restyle
+from weightedit.ui.plain import Label, aloud
 from weightedit.ui.theme import mono_font, ui_font
 from weightedit.ui.values.model import PICKED
 
@@ -36,7 +37,7 @@ class CellEditor(QLineEdit):
         self.setFont(mono_font(12))
         self.setProperty("cell", True)
         self.setAccessibleName("Cell")
-        self.problem = QLabel(viewport)
+        self.problem = Label("", viewport)
         self.problem.setObjectName("cellProblem")
         self.problem.setFont(ui_font(11))
         self.problem.setWordWrap(True)
@@ -81,7 +82,7 @@ class CellEditor(QLineEdit):
         restyle(self.problem, "kind", kind)
         self.problem.setText(text)
         self.problem.show()
-        self.setAccessibleDescription(text)
+        self.setAccessibleDescription(aloud(text))
         needed = self.problem.fontMetrics().horizontalAdvance(text) + 22
         width = min(460 if kind == "problem" else needed, viewport.width() - 16)
         self.problem.setFixedWidth(width)

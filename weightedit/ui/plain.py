@@ -1,0 +1,90 @@
+"""Texts as Qt has to be given them so that names out of files stand there as text: never markup, never mnemonics.
+
+Qt reads labels and tooltips as rich text where they look like it, `&` in buttons, menus and tabs as the mark of a key,
+and `[*]` in a window's title as the place of the modified mark. Whatever is no literal goes through here, which a lint
+test watches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from textwrap import wrap
+
+from PySide6.QtGui import Qt
+from PySide6.QtWidgets import QLabel, QWidget
+
+from weightedit.core.visible import LONGEST, LONGEST_MESSAGE, visible, visible_lines
+
+LONGEST_ON_A_BUTTON = 120
+WIDEST_TIP = 140
+"""Characters after which a line of a tooltip is broken: Qt draws it as wide as it is, past the screen's end."""
+
+
+def plain(text: str) -> str:
+    """Return a text, such as a file's name, as it must be given to a button, menu or tab to be read as it is."""
+    return visible(text, LONGEST_ON_A_BUTTON).replace("&", "&&")
+
+
+def tip(text: str) -> str:
+    """Return a text of one or more lines as it must be given to a tooltip or status tip to be read as it is."""
+    lines = (part for line in visible_lines(text).split("\n") for part in _broken(line))
+    shown = "\n".join(lines)
+    if not Qt.mightBeRichText(shown):
+        return shown
+    return f"<span>{escape(shown, quote=False).replace(chr(10), '<br>')}</span>"
+
+
+def aloud(text: str) -> str:
+    """Return a text as a screen reader is given it."""
+    return visible_lines(text)
+
+
+def row_text(text: str) -> str:
+    """Return the text of a row in a list or of a choice, of one or more lines."""
+    return visible_lines(text, LONGEST)
+
+
+def title_text(text: str) -> str:
+    """Return a part of a window's title as it must be given to be read as it is."""
+    return visible(text, LONGEST_ON_A_BUTTON).replace("[*]", "[*][*]")
+
+
+class Breaking(str):
+    """A text that was made visible already, with zero-width spaces of ours where its lines may break."""
+
+    __slots__ = ()
+
+
+def breaking(text: str, broken: Callable[[str], str]) -> Breaking:
+    """Return a text that a label shows as it is; `broken` puts the zero-width spaces into the visible text."""
+    return Breaking(broken(visible_lines(text)))
+
+
+class Label(QLabel):
+    """A label of plain text: each line of it is what it looks like, and there is never more of it than can be laid out.
+
+    Parameters
+    ----------
+    text
+        What it shows.
+    parent
+        The widget it is in.
+    most
+        Characters it shows at most.
+    """
+
+    def __init__(self, text: str = "", parent: QWidget | None = None, most: int = LONGEST_MESSAGE) -> None:
+        super().__init__(parent)
+        self._most = most
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        if text:
+            self.setText(text)
+
+    def setText(self, text: str) -> None:
+        """Show another text."""
+        super().setText(text if isinstance(text, Breaking) else visible_lines(text, self._most))
+
+
+def _broken(line: str) -> list[str]:
+    return [line] if len(line) <= WIDEST_TIP else wrap(line, WIDEST_TIP, drop_whitespace=False)
