@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.faults.warm import BEGIN, READY, settle
 
 MIB = 1 << 20
 Report = Callable[[str], None]
@@ -127,10 +130,11 @@ def once(folder: Path) -> None:
 # ---------------------------------------------------------------- jobs
 
 
-def save(arguments: dict[str, Any], report: Report, *, patch: bool = True) -> None:
-    """Open a file, edit it and write it; the arguments are `source`, `target`, `kind`, and `slow` for `watch`.
+def save(arguments: dict[str, Any], report: Report, *, patch: bool = True) -> list[str]:
+    """Open a file, edit it and write it; return which operations of `FileSystem` that took.
 
-    A target of None is a save over the opened file.
+    `source`, `target` and `kind` say what; a target of None is a save over the opened file. `slow` is for `watch`,
+    `end_at` for `count`, and with `traced` it waits for a tracer after it said "ready".
     """
     import weightedit
 
@@ -139,14 +143,18 @@ def save(arguments: dict[str, Any], report: Report, *, patch: bool = True) -> No
     edit(document)
     if patch:
         watch(report, arguments.get("slow") or {})
-    settle(arguments)
-    report("begin")
+    counted = count(arguments.get("end_at")) if patch else []
+    if arguments.get("traced"):
+        report(READY)
+        settle()
+    report(BEGIN)
     if arguments["target"] is None:
         document.save()
     else:
         shard_size = document_bytes(document) // kind.shards + 1 if kind.shards else None
         document.export(arguments["target"], kind.format, shard_size=shard_size)
     report("saved")
+    return counted
 
 
 def edit(document: Any) -> None:
@@ -159,12 +167,6 @@ def edit(document: Any) -> None:
 def document_bytes(document: Any) -> int:
     """Return the bytes of all tensors."""
     return sum(document.tensors[name].nbytes for name in document.tensors)
-
-
-def settle(arguments: dict[str, Any]) -> None:
-    """Wait until a tracer has come, where one is to come."""
-    while arguments.get("traced") and "TracerPid:\t0\n" in Path("/proc/self/status").read_text():
-        time.sleep(0.001)
 
 
 def watch(report: Report, slow: dict[str, float]) -> None:
@@ -210,3 +212,42 @@ def watch(report: Report, slow: dict[str, float]) -> None:
     FileSystem.write = slowed_write  # type: ignore[method-assign]
     FileSystem.sync = slowed_sync  # type: ignore[method-assign]
     FileSystem.replace = slowed_replace  # type: ignore[method-assign]
+
+
+def count(end_at: tuple[int, str] | None = None) -> list[str]:
+    """Note what a save asks of the system from now on, and end this process at one of these operations.
+
+    Parameters
+    ----------
+    end_at
+        Which operation, from 1, and whether "before", "after", or "within" it: a write that took half its bytes.
+
+    Returns
+    -------
+    list of str
+        Their names, which grow in number.
+    """
+    from weightedit.core.transaction import FileSystem
+
+    number, side = end_at or (0, "")
+    counted: list[str] = []
+
+    def wrap(name: str, does: Callable[..., Any]) -> Callable[..., Any]:
+        def operation(self: Any, *given: Any) -> Any:
+            counted.append(name)
+            is_it = len(counted) == number
+            if is_it and side == "within" and name == "write":
+                does(self, given[0], given[1][: len(given[1]) // 2])
+            if is_it and side != "after":
+                os.kill(os.getpid(), signal.SIGKILL)
+            found = does(self, *given)
+            if is_it:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return found
+
+        return operation
+
+    for name, does in list(vars(FileSystem).items()):
+        if callable(does) and not name.startswith("_"):
+            setattr(FileSystem, name, wrap(name, does))
+    return counted

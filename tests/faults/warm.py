@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-BEGIN = "begin"
+BEGIN, READY = "begin", "ready"
 Job = Callable[[dict[str, Any], Callable[[str], None]], Any]
 
 
@@ -71,7 +71,7 @@ class Warm:
         atexit.register(self.close)
 
     def run(self, job: str, arguments: dict[str, Any], *, kill_after: float | None = None,
-            limit: float = 300.0) -> Ended:  # fmt: skip
+            trace: list[str] | None = None, limit: float = 300.0) -> Ended:  # fmt: skip
         """Do one job in a child of its own.
 
         Parameters
@@ -82,10 +82,13 @@ class Warm:
             Handed over as JSON.
         kill_after
             Seconds after "begin" at which SIGKILL is sent; None to let it end.
+        trace
+            Arguments of strace, which follows the child from when it says "ready" until it ends; a job that is traced
+            says so and then waits with `settle`.
         limit
             Seconds after which it is killed anyway, which `Ended.phases` then ends with: "too long".
         """
-        ask = {"job": job, "arguments": arguments, "kill_after": kill_after, "limit": limit,
+        ask = {"job": job, "arguments": arguments, "kill_after": kill_after, "trace": trace, "limit": limit,
                "state": os.environ.get("WEIGHTEDIT_STATE", "")}  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -144,9 +147,12 @@ def _forked(ask: dict[str, Any]) -> dict[str, Any]:
     os.close(writing)
     with contextlib.suppress(OSError):
         os.setpgid(child, child)
-    lines = _watched(child, reading, ask["kill_after"], ask["limit"])
+    lines = _watched(child, reading, ask)
     os.close(reading)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    for tracer in _TRACERS:
+        tracer.communicate(timeout=30)
+    _TRACERS.clear()
     begin = next((at for line, at in lines if line == BEGIN), lines[0][1] if lines else 0.0)
     last = json.loads(lines.pop()[0][1:]) if lines and lines[-1][0].startswith("=") else {}
     return {"status": status, "phases": [(line, at - begin) for line, at in lines],
@@ -157,6 +163,7 @@ def _child(ask: dict[str, Any], writing: int) -> None:
     """Do the job and leave without returning."""
     os.environ["WEIGHTEDIT_STATE"] = ask["state"]
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
 
     def report(word: str) -> None:
         os.write(writing, word.encode() + b"\n")
@@ -173,10 +180,30 @@ def _child(ask: dict[str, Any], writing: int) -> None:
     os._exit(status)
 
 
-def _watched(child: int, reading: int, kill_after: float | None, limit: float) -> list[tuple[str, float]]:
+_TRACERS: list[subprocess.Popen[str]] = []
+
+
+def _follow(child: int, arguments: list[str]) -> None:
+    """Attach strace to a child and let it go on."""
+    tracer = subprocess.Popen(["strace", "-f", "-p", str(child), *arguments], text=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
+    _TRACERS.append(tracer)
+    assert tracer.stderr is not None
+    said = tracer.stderr.readline()
+    if "attached" not in said:
+        os.killpg(child, signal.SIGKILL)
+        raise RuntimeError(f"strace did not attach: {said}")
+    os.kill(child, signal.SIGUSR1)
+
+
+def settle() -> None:
+    """In a child that was told to be traced: wait until the tracer is there; SIGUSR1 is blocked."""
+    signal.sigwait({signal.SIGUSR1})
+
+
+def _watched(child: int, reading: int, ask: dict[str, Any]) -> list[tuple[str, float]]:
     """Read what the child reports until it ends; kill it in time."""
-    begun = time.monotonic()
-    end, lines, rest = begun + limit, [], b""
+    end, lines, rest = time.monotonic() + ask["limit"], [], b""
     kill_at = float("inf")
     while True:
         now = time.monotonic()
@@ -196,8 +223,10 @@ def _watched(child: int, reading: int, kill_after: float | None, limit: float) -
         now = time.monotonic()
         for line in whole:
             lines.append((line.decode(), now))
-            if line.decode() == BEGIN and kill_after is not None:
-                kill_at = now + kill_after
+            if line.decode() == BEGIN and ask["kill_after"] is not None:
+                kill_at = now + ask["kill_after"]
+            if line.decode() == READY and ask["trace"]:
+                _follow(child, ask["trace"])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,86 @@
+"""F2: a save is killed at each thing it asks of the system, one after the other."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.faults.saves import KINDS, MIB
+from tests.faults.scenes import DESTINATIONS, Scene, scene
+from tests.faults.trials import Note, NotRun, Outcome, Trial
+
+FAMILY = "F2"
+TITLE = "SIGKILL at each system call of a save or export"
+GROUPS = tuple(KINDS)
+QUICK = ("safetensors in shards",)
+CALLS = (
+    "?openat,?creat,?write,?writev,?pwrite64,?pwritev,?pwritev2,?copy_file_range,?sendfile,?ftruncate,?fallocate,"
+    "?fsync,?fdatasync,?sync_file_range,?close,?rename,?renameat,?renameat2,?link,?linkat,?symlink,?symlinkat,"
+    "?unlink,?unlinkat,?chmod,?fchmod,?fchmodat,?fchmodat2,?chown,?fchown,?lchown,?fchownat,?setxattr,?fsetxattr,"
+    "?lsetxattr,?removexattr,?utimensat,?flock,?fcntl,?mkdir,?mkdirat,?rmdir"
+)
+"""All that could change a file or a folder; between two of them nothing on the disk does."""
+
+
+def trials(group: str, quick: bool, folder: Path) -> Iterator[Outcome]:
+    """Kill saves of one format at each operation; by strace in a full run, where it may trace."""
+    if quick:
+        one = scene(KINDS[group], DESTINATIONS[3 if group in QUICK else 1], folder, 40_000, {})
+        yield from _operations(one, () if group in QUICK else ("replace",))
+        return
+    refused = strace_refused()
+    nbytes = 2 * MIB if group == "csv" else 8 * MIB
+    for destination in DESTINATIONS:
+        one = scene(KINDS[group], destination, folder, nbytes, {})
+        yield from _operations(one, ())
+        if refused:
+            yield NotRun(FAMILY, f"{group}, {destination}: system calls", refused)
+        else:
+            yield from _calls(one, folder / "calls.log")
+
+
+def strace_refused() -> str:
+    """Say why strace cannot trace here; empty if it can."""
+    if not shutil.which("strace"):
+        return "no strace here"
+    tried = subprocess.run(["strace", "-o", "/dev/null", "-e", "inject=fsync:signal=KILL:when=1", "true"],
+                           capture_output=True, text=True, check=False)  # fmt: skip
+    return "" if tried.returncode == 0 else f"strace may not trace here: {tried.stderr.strip().splitlines()[-1:]}"
+
+
+def _operations(one: Scene, only: tuple[str, ...]) -> Iterator[Outcome]:
+    """Kill before, after and, of a write, within each operation of our own I/O layer."""
+    ended, _ = one.run()
+    names = ended.answer
+    for number, name in enumerate(names, 1):
+        if only and name not in only:
+            continue
+        for side in ("before", "within", "after") if name == "write" else ("before", "after"):
+            yield _judged(one, f"{side} operation {number} of {len(names)}, {name}", end_at=(number, side))
+
+
+def _calls(one: Scene, log: Path) -> Iterator[Outcome]:
+    """Kill at each system call that an undisturbed run made."""
+    watched = ["-o", str(log), "-e", f"trace={CALLS}"]
+    one.run(traced=True, trace=watched)
+    made = [found[1] for line in log.read_text(errors="replace").splitlines()
+            if (found := re.match(r"(?:\d+ +)?(\w+)\(", line))]  # fmt: skip
+    seen: Counter[str] = Counter()
+    for call in made:
+        seen[call] += 1
+        inject = ["-e", f"inject={call}:signal=KILL:when={seen[call]}"]
+        yield _judged(one, f"{call} {seen[call]}, of {len(made)} calls", traced=True, trace=[*watched, *inject])
+    yield Note(FAMILY, f"{one.kind.name}, {one.destination}", f"{len(made)} system calls: " + ", ".join(
+        f"{times} {call}" for call, times in seen.most_common()))  # fmt: skip
+
+
+def _judged(one: Scene, what: str, **more: object) -> Trial:
+    ended, oracle = one.run(**more)
+    faults = oracle.faults(True if ended.phase == "saved" else None)
+    if ended.error:
+        faults.append(f"the save ended with {ended.error}")
+    return Trial(FAMILY, f"{one.kind.name}, {one.destination}: killed at {what}", not faults, "; ".join(faults))
