@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from tests.corpus import files_that_are_none, safetensors_header, safetensors_odd, safetensors_offsets
+from tests.corpus import (
+    files_that_are_none,
+    npy,
+    npz,
+    safetensors_header,
+    safetensors_odd,
+    safetensors_offsets,
+    shards,
+    tables,
+)
 from tests.corpus.case import Case, Family
 
 FAMILIES: tuple[Family, ...] = (
-    safetensors_header.FAMILY, safetensors_offsets.FAMILY, safetensors_odd.FAMILY, files_that_are_none.FAMILY,
+    safetensors_header.FAMILY, safetensors_offsets.FAMILY, safetensors_odd.FAMILY, shards.FAMILY, npy.FAMILY,
+    npz.FAMILY, tables.FAMILY, files_that_are_none.FAMILY,
 )  # fmt: skip
 
 

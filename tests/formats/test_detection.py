@@ -25,7 +25,7 @@ SENTENCES = {
     checkpoints.truncated_zip: "is cut short",
     checkpoints.truncated_safetensors: "is cut short. The header promises",
     checkpoints.truncated_header: "is cut short. Its header alone",
-    checkpoints.missing_shard: "names the shard model-00002-of-00003.safetensors, which is not in the folder",
+    checkpoints.missing_shard: 'names the shard "model-00002-of-00003.safetensors", which is not in the folder',
     checkpoints.empty_folder: "holds no checkpoint",
     checkpoints.folder_without_weights: "holds no checkpoint",
     checkpoints.unreadable: "cannot be read",

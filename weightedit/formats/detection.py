@@ -122,7 +122,7 @@ def within(folder: Path, name: str) -> Path | None:
 
     Absolute names, `..`, drive letters and links that point out of the folder all leave it.
     """
-    if not name or "\0" in name or "\\" in name or ":" in name or name.startswith("/"):
+    if not name or "\0" in name or "\\" in name or ":" in name or name.startswith("/") or name.endswith("/"):
         return None
     if ".." in name.split("/"):
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 from weightedit.core.errors import CheckpointError
 from weightedit.core.spec import TensorSpec, contiguous_stride
@@ -16,6 +17,7 @@ MAGIC = b"\x93NUMPY"
 MOST_HEADER = 1 << 16
 """Bytes; numpy itself trusts no more than 10,000."""
 MOST_DIMS = 64
+_MOST_BYTES = (1 << 63) - 1
 _ALIGNMENT = 64
 _TO_TORCH = {
     "f8": "float64", "f4": "float32", "f2": "float16", "c16": "complex128", "c8": "complex64", "i8": "int64",
@@ -25,8 +27,9 @@ _TO_TORCH = {
 FROM_TORCH = {name: code for code, name in _TO_TORCH.items()}
 """numpy's code of a dtype; dtypes that are not in here have none."""
 _FIELD = re.compile(r"""\s*(['"])(descr|fortran_order|shape)\1\s*:\s*(?:(['"])([^'"]*)\3|(True|False)|"""
-                    r"""\(([\d,\sL]*)\)|(\[).*)\s*(?:,|$)""")  # fmt: skip
-_CODE = re.compile(r"([<>=|]?)([a-zA-Z])(\d*)(?:\[\w+\])?")
+                    r"""\(([\d,\sL]*)\)|(\[).*)\s*(?:,|$)""", re.ASCII)  # fmt: skip
+_CODE = re.compile(r"([<>=|]?)([a-zA-Z])(\d*)(?:\[\w+\])?", re.ASCII)
+_SIZES = re.compile(r"\s*(?:\d{1,19}L?\s*(?:,\s*\d{1,19}L?\s*)*,?\s*)?", re.ASCII)  # 3L: Python 2
 _NO_NUMBERS = {
     "O": "holds Python objects, which only running the pickle in it could give back",
     "V": "holds raw items, the form numpy gives to dtypes it does not know, such as bfloat16: which one is not in it",
@@ -64,8 +67,10 @@ def header_bytes(head: bytes, fail: Fail) -> int:
     CheckpointError
         If it is none, or of a version numpy never wrote.
     """
-    if head[:6] != MAGIC or len(head) < 12:
+    if head[:6] != MAGIC:
         raise fail("is no numpy array: it does not begin as one")
+    if len(head) < 12:  # no header is shorter
+        raise fail(f"is cut short: a numpy array has a header, and this has {len(head)} bytes")
     version = head[6]
     if version not in (1, 2, 3):
         raise fail(f"is a numpy array of version {version}.{head[7]}, which weightedit does not know")
@@ -100,6 +105,8 @@ def parse_header(raw: bytes, nbytes: int, fail: Fail) -> NpyHeader:
     fortran = fields["fortran_order"] == "True"
     stride = tuple(reversed(contiguous_stride(tuple(reversed(shape))))) if fortran else contiguous_stride(shape)
     spec = TensorSpec(dtype, shape, stride)
+    if prod(max(size, 1) for size in shape) * spec.type.itemsize > _MOST_BYTES:  # as strides of empty ones need it
+        raise fail(f"is damaged: the shape ({fields['shape'][:80]}) of {dtype} needs more bytes than 63 bits count")
     if spec.nbytes > nbytes - len(raw):
         raise fail(f"is cut short: its header promises {spec.nbytes:,} bytes of {dtype}, and "
                    f"{nbytes - len(raw):,} follow")  # fmt: skip
@@ -114,6 +121,8 @@ def _fields(text: str, fail: Fail) -> dict[str, str]:
         while at < len(inside) and (match := _FIELD.match(inside, at)) is not None:
             if match[7]:
                 raise fail("holds records of several fields, not numbers")
+            if match[2] in found:
+                raise fail(f"is damaged: its header says its {match[2]} twice")
             found[match[2]] = next(part for part in (match[4], match[5], match[6]) if part is not None)
             at = match.end()
         if at == len(inside) and len(found) == 3 and found["fortran_order"] in ("True", "False"):
@@ -137,8 +146,8 @@ def _dtype(descr: str, fail: Fail) -> tuple[str, int]:
 
 
 def _shape(text: str, fail: Fail) -> tuple[int, ...]:
-    sizes = [part.strip().removesuffix("L") for part in text.split(",") if part.strip()]  # 3L: Python 2
-    if len(sizes) > MOST_DIMS or any(not size.isdigit() or len(size) > 19 for size in sizes):
+    sizes = [part.strip().removesuffix("L") for part in text.split(",") if part.strip()]
+    if len(sizes) > MOST_DIMS or _SIZES.fullmatch(text) is None:
         raise fail(f"is damaged: its shape is ({text[:40]})")
     return tuple(map(int, sizes))
 

@@ -21,12 +21,12 @@ from weightedit.core.source import Source, SourceFile
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
 from weightedit.core.transaction import Transaction
-from weightedit.formats.detection import INDEX_SUFFIX, locate, within
+from weightedit.core.visible import visible
+from weightedit.formats.detection import INDEX_SUFFIX, locate
 from weightedit.formats.protocol import Contents, Opened
 from weightedit.formats.safetensors_aliases import aliases_in, with_aliases
 from weightedit.formats.safetensors_header import TO_TORCH, Header, Record, looks_like_header, read_header
-
-MOST_INDEX = 100_000_000
+from weightedit.formats.safetensors_index import read_index, shard_paths
 
 
 @dataclass
@@ -136,20 +136,13 @@ def spec_of(record: Record) -> TensorSpec:
 
 def _open_index(path: Path, progress: Progress) -> Opened:
     _settle([path], path)
-    index, raw = _read_index(path)
+    index, raw = read_index(path)
     shard_of: dict[str, str] = index["weight_map"]
-    names = list(dict.fromkeys(shard_of.values()))
+    paths = shard_paths(path, shard_of)
+    _settle(paths.values(), path)
     origin = SafetensorsOrigin(path, index=index, index_raw=raw)
-    _settle([path.parent / name for name in names if within(path.parent, name) is not None], path)
-    progress.begin("Opening shards", len(names))
-    for name in names:
-        shard = within(path.parent, name)
-        if shard is None:
-            raise CheckpointError(f"{shown(path)} names the shard {json.dumps(name)}, which lies outside its folder.",
-                                  file=path, place=name)  # fmt: skip
-        if not shard.exists():
-            raise CheckpointError(f"{shown(path)} names the shard {name}, which is not in the folder.",
-                                  file=path, place=name)  # fmt: skip
+    progress.begin("Opening shards", len(paths))
+    for name, shard in paths.items():
         origin.shards[name] = open_shard(shard)
         progress.advance(1)
     files = [shard.file for shard in origin.shards.values()]
@@ -167,36 +160,20 @@ def _settle(files: Iterable[Path], opening: Path) -> None:
         settle_folder(folder, opening)
 
 
-def _read_index(path: Path) -> tuple[dict[str, Any], bytes]:
-    try:
-        if path.stat().st_size > MOST_INDEX:
-            raise CheckpointError(f"{shown(path)} is too long for an index.", file=path)
-        raw = path.read_bytes()
-        index = json.loads(raw.decode("utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"{shown(path)} cannot be read: {error.strerror}.", file=path) from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{shown(path)} is not valid JSON.", file=path) from error
-    weight_map = index.get("weight_map") if isinstance(index, dict) else None
-    if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
-        raise CheckpointError(f"{shown(path)} has no weight_map that names the shard of each tensor.", file=path)
-    if not weight_map:
-        raise CheckpointError(f"{shown(path)} names no shard.", file=path)
-    assert isinstance(index, dict)
-    return index, raw
-
-
 def _joined(path: Path, shard_of: dict[str, str], origin: SafetensorsOrigin) -> dict[str, HeldTensor]:
     """Return the tensors of all shards, shard by shard in file order; those the index leaves out are in too."""
     root: dict[str, HeldTensor] = {}
+    home: dict[str, str] = {}
     for name, file_name in shard_of.items():
         if name not in origin.shards[file_name].held:
-            raise CheckpointError(f"{shown(path)} says that {file_name} holds {json.dumps(name)}, which it does not.",
-                                  file=path, place=name)  # fmt: skip
+            raise CheckpointError(f'{shown(path)} says that {file_name} holds "{visible(name, 100)}", which it does '
+                                  "not.", file=path, place=name)  # fmt: skip
     for file_name, shard in origin.shards.items():
         for name, held in shard.held.items():
-            if shard_of.get(name, file_name) == file_name and name not in root:
-                root[name] = held
+            if name in root:  # programs differ in which of the two they would take
+                raise CheckpointError(f'{shown(path)} names {home[name]} and {file_name}, and both hold a tensor '
+                                      f'"{visible(name, 100)}".', file=path, place=name)  # fmt: skip
+            root[name], home[name] = held, file_name
     return root
 
 

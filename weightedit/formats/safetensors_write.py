@@ -293,7 +293,8 @@ def _new_index(index: dict[str, Any], parts: dict[str, Table]) -> dict[str, Any]
     old: Iterable[str] = index["weight_map"]
     kept = {name: file_of[name] for name in old if name in file_of}
     weight_map = kept if len(kept) == len(file_of) else file_of
-    metadata = dict(index.get("metadata") or {})
-    if "total_size" in metadata:
+    metadata = index.get("metadata")
+    if isinstance(metadata, dict) and "total_size" in metadata:
+        metadata = dict(metadata)
         metadata["total_size"] = sum(written.spec.nbytes for part in parts.values() for written in part.values())
     return index | {"weight_map": weight_map} | ({"metadata": metadata} if "metadata" in index else {})

@@ -1,0 +1,104 @@
+"""The index of a sharded safetensors checkpoint: a table that says in which file each tensor lies.
+
+Format: https://huggingface.co/docs/huggingface_hub/package_reference/serialization, `weight_map`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from weightedit.core.errors import CheckpointError
+from weightedit.core.paths import reason, shown
+from weightedit.core.visible import visible
+from weightedit.formats.detection import within
+
+MOST_INDEX = 100_000_000
+"""Bytes."""
+MOST_SHARDS = 10_000
+"""Files; each is held open, and systems allow fewer."""
+
+
+def read_index(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Return the content of an index and its bytes.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be read, or is no table that names the shard of each tensor once.
+    """
+    try:
+        if path.stat().st_size > MOST_INDEX:
+            raise CheckpointError(f"{shown(path)} is too long for an index.", file=path)
+        raw = path.read_bytes()
+        index = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number)
+    except OSError as error:
+        raise CheckpointError(f"{shown(path)} cannot be read: {reason(error)}.", file=path) from error
+    except RecursionError as error:
+        raise CheckpointError(f"{shown(path)} has tables or lists that are nested too deep.", file=path) from error
+    except _Twice as error:
+        raise CheckpointError(f'{shown(path)} names "{visible(error.key, 100)}" twice.', file=path,
+                              place=error.key) from error  # fmt: skip
+    except ValueError as error:
+        where = f" at byte {error.pos:,}" if isinstance(error, json.JSONDecodeError) else ""
+        raise CheckpointError(f"{shown(path)} is not valid JSON{where}.", file=path) from error
+    weight_map = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
+        raise CheckpointError(f"{shown(path)} has no weight_map that names the shard of each tensor.", file=path)
+    if not weight_map:
+        raise CheckpointError(f"{shown(path)} names no shard.", file=path)
+    assert isinstance(index, dict)
+    return index, raw
+
+
+class _Twice(Exception):  # it stands for a key, and never leaves this module
+    """A key that stands twice in one table: JSON readers silently keep the last."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        raise _Twice(next(key for key, count in counts.items() if count > 1))
+    return table
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(text)
+
+
+def shard_paths(path: Path, weight_map: dict[str, str]) -> dict[str, Path]:
+    """Return the file of each shard by the name an index gives it, in the order it first names them.
+
+    Raises
+    ------
+    CheckpointError
+        If one lies outside the folder, or is not there, or there are too many.
+    """
+    found: dict[str, Path] = {}
+    for name in dict.fromkeys(weight_map.values()):
+        try:
+            name.encode("utf-8")
+            shard = within(path.parent, name)
+            is_there = shard is not None and shard.exists()
+        except UnicodeEncodeError:
+            raise _wrong(path, name, "which is no Unicode: it has half a surrogate pair") from None
+        except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, to Python before 3.13
+            raise _wrong(path, name, f"which cannot be read: {reason(error)}") from error
+        if shard is None:
+            raise _wrong(path, name, "which lies outside its folder")
+        if not is_there:
+            raise _wrong(path, name, "which is not in the folder")
+        found[name] = shard
+        if len(found) > MOST_SHARDS:
+            raise CheckpointError(f"{shown(path)} names more than {MOST_SHARDS:,} shards.", file=path)
+    return found
+
+
+def _wrong(path: Path, name: str, what: str) -> CheckpointError:
+    return CheckpointError(f'{shown(path)} names the shard "{visible(name, 100)}", {what}.', file=path, place=name)
