@@ -52,7 +52,7 @@ def __dir__() -> list[str]:
 
 
 def open(source: str | Path | Any, *, optimizer: Any = None, progress: Report | None = None,
-         cancel: CancelFlag | None = None) -> Document:  # fmt: skip
+         cancel: CancelFlag | None = None, journal: bool = False) -> Document:  # fmt: skip
     """Open a checkpoint or a live object; runs no code from a file.
 
     Parameters
@@ -63,6 +63,9 @@ def open(source: str | Path | Any, *, optimizer: Any = None, progress: Report | 
         Of a live module, to be kept in step with edits.
     progress, cancel
         Called with (label, done, total); checked between steps.
+    journal
+        Whether every edit of a file is written down before it is applied. After a crash, `weightedit recover` lists
+        and gives back what was not saved; closing the document, or a clean end of the program, leaves nothing.
 
     Raises
     ------
@@ -72,7 +75,7 @@ def open(source: str | Path | Any, *, optimizer: Any = None, progress: Report | 
     from weightedit.assembly import open_document
     from weightedit.core.progress import Progress
 
-    return open_document(source, optimizer=optimizer, progress=Progress(progress, cancel))
+    return open_document(source, optimizer=optimizer, progress=Progress(progress, cancel), journal=journal)
 
 
 def edit(module: Any, optimizer: Any = None) -> None:

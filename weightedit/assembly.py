@@ -18,9 +18,12 @@ from weightedit.core.operation import Operation
 from weightedit.core.progress import Progress
 from weightedit.core.readable import Remains, check_read_files, refuse_over_changed, what_remains
 from weightedit.core.reader import Origin
+from weightedit.core.recorded import announce_save, keep_journal, saved
+from weightedit.core.recovery import Unfinished
+from weightedit.core.same_file import check_ours, commit_beside, same_file
 from weightedit.core.saving import Rebase, Saved, mark_saved
 from weightedit.core.slots import Slot
-from weightedit.core.source import Source, through_handles
+from weightedit.core.source import Source, SourceFile, through_handles
 from weightedit.core.spill import Spill
 from weightedit.core.storage import Storage
 from weightedit.core.transaction import Transaction
@@ -37,7 +40,7 @@ def declared_operations() -> tuple[Operation, ...]:
 
 def open_document(source: Any, *, optimizer: Any = None, progress: Progress | None = None,
                   spill: Spill | None = None, memory: int = DEFAULT_MEMORY, history_budget: int = DEFAULT_BUDGET,
-                  remembers: bool = False) -> Document:  # fmt: skip
+                  remembers: bool = False, journal: bool = False) -> Document:  # fmt: skip
     """Open a file, a folder of shards, or a live object.
 
     Parameters
@@ -57,6 +60,9 @@ def open_document(source: Any, *, optimizer: Any = None, progress: Progress | No
     remembers
         Whether to look for other optimizers of live tensors at once: for the window, which hides from Python's
         collector what is there when a document is shown. Looking takes a tenth of a second in a large process.
+    journal
+        Whether every edit of a file is written down before it is applied, so that `recover` has it after a crash.
+        Live objects have no journal: what they were is gone with the process.
 
     Raises
     ------
@@ -72,7 +78,47 @@ def open_document(source: Any, *, optimizer: Any = None, progress: Progress | No
     else:
         document = _open_live(source, optimizer, spill, remembers)
     document.memory, document.history.budget = memory, history_budget
+    if journal:
+        keep_journal(document)
     return document
+
+
+def recover(unfinished: Unfinished | str, *, progress: Progress | None = None, spill: Spill | None = None,
+            memory: int = DEFAULT_MEMORY, history_budget: int = DEFAULT_BUDGET,
+            journal: bool = True) -> Document:  # fmt: skip
+    """Open the file of a document that ended without closing, and apply its unsaved edits again.
+
+    Edits come back in order, undone ones, groups and snapshots too, as far as they touch the same bytes and give the
+    same bytes as before; `Document.recovered` says what was left out and why. The file is not written.
+
+    Parameters
+    ----------
+    unfinished
+        One of `weightedit.core.recovery.unfinished()`, or its key.
+    progress
+        Told how many edits are done, and asked whether to stop; then the journal is as it was.
+    spill, memory, history_budget
+        As for `open_document`.
+    journal
+        Whether the document has a journal of its own; once that has every edit, the old one is removed. Without, the
+        old one stays until it is discarded.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is not the one that was edited, or the journal cannot be read; both stay as they are.
+    EditRefused
+        If there is no room for the new journal.
+    WeightEditError
+        If there is no such journal, or another process has it.
+    """
+    from weightedit.core.recovering import recovered
+
+    def open_file(path: str) -> Document:
+        return open_document(path, progress=progress, spill=spill, memory=memory, history_budget=history_budget)
+
+    key = unfinished if isinstance(unfinished, str) else unfinished.key
+    return recovered(key, open_file, progress or Progress(), journal=journal)
 
 
 def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
@@ -159,8 +205,8 @@ class FileWriter:
     def _destination(self, document: Document, path: Path, format: str | None,
                      shard_size: int | None) -> tuple[Format, Path, bool]:  # fmt: skip
         """Return the format, the path, and whether that is the document's own file, which keeps its format."""
-        own = document.path is not None and _same_file(path, [document.path])
-        if not own and _same_file(path, [file.path for file in document.files]):
+        own = document.path is not None and same_file(path, [document.path])
+        if not own and same_file(path, [file.path for file in document.files]):
             raise EditRefused([refusal("unsupported", f"{path.name} is one of the files {document.title} is read from",
                                        "Save, or export to another name.")])  # fmt: skip
         kind = self._format(document, path, document.format_name if own and format is None else format)
@@ -179,7 +225,7 @@ class FileWriter:
                       dtype: object, progress: Progress) -> Saved:  # fmt: skip
         """Write one tensor, or a region of it, to a file of its own; the document may be edited meanwhile."""
         kind, contents = self._alone(document, name, path, region, format, dtype)
-        return self._committed(kind, contents, path, progress)
+        return self._committed(kind, contents, path, progress, document.files)
 
     def tensor_hazards(self, document: Document, name: object, path: Path, region: str | None, format: str | None,
                        dtype: object) -> list[Hazard]:  # fmt: skip
@@ -192,7 +238,7 @@ class FileWriter:
         from weightedit.core.alone import alone
 
         pinned = document.pin(name)
-        if _same_file(path, [file.path for file in document.files]):
+        if same_file(path, [file.path for file in document.files]):
             raise EditRefused([refusal("unsupported", f"{path.name} is one of the files {document.title} is read from",
                                        "Export the tensor to another name.")])  # fmt: skip
         kind = format_for(path, format)
@@ -202,7 +248,8 @@ class FileWriter:
         inventory = file_inventory(root)
         return kind, Contents(root, inventory.slots, inventory.entries)
 
-    def _committed(self, kind: Format, contents: Contents, path: Path, progress: Progress) -> Saved:
+    def _committed(self, kind: Format, contents: Contents, path: Path, progress: Progress,
+                   files: Sequence[SourceFile]) -> Saved:  # fmt: skip
         """Write contents that belong to no document, read them back, and put them in their place."""
         from weightedit.formats.verify import verify
 
@@ -212,7 +259,7 @@ class FileWriter:
         with Transaction() as transaction:
             written = kind.write(contents, path, transaction, progress=progress)
             verify(kind, transaction, contents, progress)
-            transaction.commit()
+            commit_beside(transaction, files)
         nbytes = sum(file.stat().st_size for file in written)
         return Saved(path, tuple(written), kind.name, transaction.tensors, nbytes, tuple(hazards))
 
@@ -264,9 +311,13 @@ class FileWriter:
             rebase = Rebase(document, _placed(kind, transaction, document)) if own else None
             if rebase is not None:
                 rebase.keep_old_bytes()
-            transaction.commit()
+                announce_save(document, {str(pending.target): pending.temporary for pending in transaction.pending})
+            made = commit_beside(transaction, document.files)
         if rebase is not None:
-            _move_onto(kind, kind.open(path, Progress()), document, rebase)
+            opened = kind.open(path, Progress())
+            check_ours(opened.files, made, document.files)
+            _move_onto(kind, opened, document, rebase)
+            saved(document)
         nbytes = sum(file.stat().st_size for file in written)
         return Saved(path, tuple(written), kind.name, transaction.tensors, nbytes, tuple(hazards))
 
@@ -334,13 +385,6 @@ def _move_onto(kind: Format, opened: Opened, document: Document, rebase: Rebase)
 def _contents(document: Document, kind: Format) -> Contents:
     state = document.origin.state if kind.name == document.format_name else None
     return Contents(document.origin.root, document.slots, document.entries, document.metadata, state)
-
-
-def _same_file(path: Path, others: Sequence[Path]) -> bool:
-    try:
-        return path.exists() and any(other.exists() and path.samefile(other) for other in others)
-    except OSError:
-        return False
 
 
 __all__ = ["FORMATS", "FileWriter", "open_document"]

@@ -8,13 +8,8 @@ import zlib
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import save_file
 
-import weightedit
-from weightedit.core.edit import Edit
-from weightedit.core.journal import LONGEST, decode, edit_record, encode, header
-from weightedit.core.source import SourceFile
+from weightedit.core.journal import LONGEST, FileMark, TooLong, check_of, decode, encode, read
 
 PAYLOADS = [
     {"weightedit_journal": 1, "file": "größe.重み.safetensors", "size": 10},
@@ -26,9 +21,10 @@ PAYLOADS = [
 
 def whole(payloads: list[dict]) -> tuple[bytes, list[int]]:
     """Give the journal of some payloads, and the byte each record ends at."""
-    data, ends = b"", []
+    data, ends, check = b"", [], 0
     for payload in payloads:
-        data += encode(payload)
+        record = encode(payload, check)
+        data, check = data + record, check_of(record)
         ends.append(len(data))
     return data, ends
 
@@ -76,8 +72,9 @@ def test_zeros_at_the_end_are_no_record(count):
 def test_a_framed_payload_that_is_no_record_stops_it(payload):
     """The frame being right says nothing of who wrote it."""
     data, _ = whole(PAYLOADS)
-    framed = struct.pack("<II", len(payload), zlib.crc32(payload)) + payload
-    assert list(decode(data + framed + encode({"after": 1}))) == PAYLOADS
+    check = check_of(encode(PAYLOADS[-1], check_of(whole(PAYLOADS[:-1])[0][whole(PAYLOADS[:-2])[1][-1] :])))
+    framed = struct.pack("<II", len(payload), zlib.crc32(payload, check)) + payload
+    assert list(decode(data + framed + encode({"after": 1}, check_of(framed)))) == PAYLOADS
 
 
 def test_a_length_past_all_reason_is_not_believed():
@@ -86,41 +83,63 @@ def test_a_length_past_all_reason_is_not_believed():
     assert list(decode(data + struct.pack("<II", LONGEST + 1, 0) + bytes(64))) == PAYLOADS
 
 
-def test_the_header_says_which_file_it_belongs_to(tmp_path: Path):
-    """A journal replayed on another file would be damage."""
-    path = tmp_path / "model.bin"
-    path.write_bytes(b"weights")
-    status = path.stat()
-    found = next(decode(encode(header(SourceFile(path)))))
-    assert found["file"] == str(path)
-    assert [found[key] for key in ("size", "inode", "mtime_ns", "ctime_ns")] == [
-        status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]  # fmt: skip
-
-
-def test_an_applied_edit_comes_back_as_it_was(tmp_path: Path):
-    """An edit out of the journal gives the same bits on the same file; NaN and infinities are JSON too."""
-    path = tmp_path / "model.safetensors"
-    save_file({"a": torch.arange(6.0).view(2, 3), "b": torch.ones(4)}, path)
-    with weightedit.open(path) as document:
-        document.apply("fill", "a", region=["[0, 0]", "[1, 1:]"], value=float("-inf"))
-        document.apply("fill", "a", region="[0, 1]", value=float("nan"))
-        document.apply("scale", ["a", "b"], factor=0.1)
-        document.apply("set", "b", values=torch.arange(4.0))
-        steps = document.history.steps
-        data = b"".join(encode(edit_record(step.edit, i, sorted(step.names))) for i, step in enumerate(steps))
-        expected = [document.read(name, raw=True) for name in "ab"]
-        tensors = {value.digest: value.data for step in steps for value in step.edit.tensor_values()}
-    records = list(decode(data))
-    assert [record["position"] for record in records] == [0, 1, 2, 3]
-    assert [record["names"] for record in records] == [["a"], ["a"], ["a", "b"], ["b"]]
-    edits = [Edit.from_json(record["edit"], tensors) for record in records]
-    assert [edit.to_json() for edit in edits] == [step.edit.to_json() for step in steps]
-    with weightedit.open(path) as again:
-        weightedit.Recipe(tuple(edits)).apply(again)
-        assert all(torch.equal(again.read(name, raw=True), bits) for name, bits in zip("ab", expected, strict=True))
-
-
 def test_a_name_that_is_no_unicode_is_kept():
     """A pickle may name a tensor by half a surrogate pair."""
     payload = {"names": ["\ud800"]}
     assert list(decode(encode(payload))) == [payload]
+
+
+def test_records_that_change_places_are_told():
+    """Each goes on from the one before it, so edits cannot come back in another order, twice, or with one missing."""
+    data, ends = whole(PAYLOADS)
+    first, second, third = data[: ends[0]], data[ends[0] : ends[1]], data[ends[1] : ends[2]]
+    assert list(decode(first + third + second)) == PAYLOADS[:1]
+    assert list(decode(first + second + second)) == PAYLOADS[:2]
+    assert list(decode(first + third)) == PAYLOADS[:1]
+
+
+def test_a_record_of_another_journal_is_told():
+    """Two journals that differ in the first record only have no other record in common."""
+    mine, ends = whole(PAYLOADS)
+    other, other_ends = whole([{**PAYLOADS[0], "lot": "b"}, *PAYLOADS[1:]])
+    assert list(decode(mine[: ends[0]] + other[other_ends[0] :])) == PAYLOADS[:1]
+
+
+def test_a_file_is_read_as_its_bytes_are(tmp_path: Path):
+    """Listing journals reads them record by record; it must find what decoding the whole finds."""
+    data, ends = whole(PAYLOADS)
+    for cut in (0, 1, 7, 8, ends[0] - 1, ends[0], ends[1] + 3, len(data)):
+        path = tmp_path / f"{cut}"
+        path.write_bytes(data[:cut])
+        with path.open("rb") as file:
+            assert list(read(file)) == list(decode(data[:cut]))
+
+
+def test_a_record_longer_than_readers_take_is_not_written():
+    """Recovery would stop at it, and lose what comes after."""
+    with pytest.raises(TooLong):
+        encode({"names": "x" * (LONGEST + 1)})
+
+
+def test_a_mark_tells_a_copy_from_another_file(tmp_path: Path):
+    """Recovery may go on with a file that was copied or touched, and never with one of other bytes at its ends."""
+    path = tmp_path / "model.bin"
+    path.write_bytes(bytes(range(256)) * 4096)
+    mark = FileMark.of(path)
+    assert FileMark.from_json(json.loads(json.dumps(mark.to_json()))) == mark
+    assert mark.compare(path) == "same"
+    assert mark.is_at(path)
+    copy = tmp_path / "copy.bin"
+    copy.write_bytes(path.read_bytes())
+    assert mark.compare(copy) == "alike"
+    for at in (0, -1):
+        data = bytearray(path.read_bytes())
+        data[at] ^= 1
+        copy.write_bytes(data)
+        assert mark.compare(copy) == "other"
+    copy.write_bytes(path.read_bytes()[:-1])
+    assert mark.compare(copy) == "other"
+    copy.unlink()
+    assert mark.compare(copy) == "other"
+    copy.mkdir()
+    assert mark.compare(copy) == "other"

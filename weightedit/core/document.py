@@ -21,6 +21,7 @@ from weightedit.core.pinned import PinnedTensor
 from weightedit.core.preview import Preview
 from weightedit.core.progress import CancelFlag, Progress, Report
 from weightedit.core.reader import Origin
+from weightedit.core.recorded import recorded_batch, recorded_edit, recorded_move
 from weightedit.core.snapshotting import Snapshotting
 from weightedit.core.spill import Spill
 from weightedit.core.stepping import joined, move, names_of, with_layout
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from weightedit.core.conditions import Conditions
     from weightedit.core.contents import Inventory
     from weightedit.core.history_compare import State
+    from weightedit.core.journaling import Journal
     from weightedit.core.recipe import Recipe
+    from weightedit.core.recovery import Recovered
     from weightedit.core.saving import Writer
 
 DEFAULT_MEMORY = 64 << 20
@@ -42,6 +45,13 @@ class Document(Snapshotting, Announcing):
     """Slots, history and version of one checkpoint or live object; made by `assembly`.
 
     Methods are thread-safe: one apply at a time, while readers work on pinned states.
+
+    Attributes
+    ----------
+    journal
+        Where every edit is written down before it is applied, so that a crash loses none; None where there is none.
+    recovered
+        What recovering it from a journal came to; None where it was opened.
     """
 
     def __init__(self, origin: Origin, inventory: Inventory, *, operations: Sequence[Operation], writer: Writer,
@@ -52,6 +62,8 @@ class Document(Snapshotting, Announcing):
         self.spill = spill or Spill()
         self.memory = memory
         self.history = History(history_budget)
+        self.journal: Journal | None = None
+        self.recovered: Recovered | None = None
         self.version = 0
         self._writer = writer
         self.conditions = conditions
@@ -192,7 +204,8 @@ class Document(Snapshotting, Announcing):
     def commit(self, step: Step) -> None:
         """Do a step that was worked out, put it into history and tell subscribers."""
         before = names_of(self) if step.structure else {}
-        do_all(step.commands)
+        with recorded_edit(self, step):
+            do_all(step.commands)
         self.settle(step)
         self.history.push(with_layout(step, before, names_of(self)) if step.structure else step)
         self._tell([step])
@@ -270,7 +283,10 @@ class Document(Snapshotting, Announcing):
     def go_to(self, position: int, accept: Collection[str] | str = ()) -> None:
         """Undo or redo until `position` steps are applied; all of it or nothing."""
         with self._lock:
-            self._tell(move(self, self.history.place(position), accept))
+            place = self.history.place(position)
+            with recorded_move(self, place):
+                steps = move(self, place, accept)
+            self._tell(steps)
 
     @contextmanager
     def grouped(self, label: str, key: Hashable = None, within: float = 0.0) -> Iterator[None]:
@@ -308,7 +324,7 @@ class Document(Snapshotting, Announcing):
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """Take back every edit made inside if one raises, and leave the history as it was before."""
-        with self._lock, self.history.kept_whole() as before:
+        with self._lock, self.history.kept_whole() as before, recorded_batch(self):
             start = self.history.position
             try:
                 yield
@@ -325,7 +341,9 @@ class Document(Snapshotting, Announcing):
         return Recipe(tuple(step.edit for step in self.history.steps[: self.history.position]))
 
     def close(self) -> None:
-        """Close the files and remove the spill; unsaved edits are gone."""
+        """Close the files and remove spill and journal; unsaved edits are gone."""
+        if self.journal is not None:
+            self.journal.discard()
         for other in self._others.values():
             other.close()
         for file in self.files:

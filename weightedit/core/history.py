@@ -116,6 +116,11 @@ class History:
         return len(self._steps)
 
     @property
+    def group(self) -> Group | None:
+        """The group that the next step goes into."""
+        return self._group
+
+    @property
     def steps(self) -> Sequence[Step]:
         """All steps, the undone ones too."""
         return tuple(self._steps)
@@ -176,6 +181,15 @@ class History:
         """
         outer = self._group
         self._group = outer or self._going_on(key, within) or Group(label, key)
+        try:
+            yield
+        finally:
+            self._group = outer
+
+    @contextmanager
+    def going_on(self, group: Group | None) -> Iterator[None]:
+        """Put the steps pushed inside into a group that is there, or into none."""
+        outer, self._group = self._group, group
         try:
             yield
         finally:

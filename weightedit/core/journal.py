@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal
 
 VERSION = 1
 _FRAME = struct.Struct("<II")
@@ -33,7 +33,7 @@ def opened(path: Path, buffering: int = -1) -> BinaryIO:
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(errno.EINVAL, "it is not a file", str(path))
-        return cast("BinaryIO", os.fdopen(handle, "rb", buffering))
+        return os.fdopen(handle, "rb", buffering)
     except BaseException:
         os.close(handle)
         raise
@@ -188,7 +188,8 @@ class FileMark:
     def from_json(cls, data: Mapping[str, Any]) -> FileMark:
         """Read what `to_json` wrote; KeyError, TypeError or ValueError if it is none."""
         path, digest = data["path"], data["digest"]
-        numbers = [data[name] for name in ("size", "inode", "mtime_ns", "edge")]
+        size, inode, mtime_ns, edge = (data[name] for name in ("size", "inode", "mtime_ns", "edge"))
+        numbers = (size, inode, mtime_ns, edge)
         if not isinstance(path, str) or not isinstance(digest, str) or any(type(one) is not int for one in numbers):
             raise TypeError("a file's mark is of the wrong kind")
-        return cls(path, *numbers, digest)
+        return cls(path, size, inode, mtime_ns, edge, digest)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weightedit.core.sealed import Kept, Window, seal
 from weightedit.core.source import ByteSource
 from weightedit.core.spill import Spill
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patches:
-    """Segments `[starts, stops)` in bytes; segment i holds `buffers[which[i]][at[i] :]`.
+    """Segments `[starts, stops)` in bytes; segment i holds the bytes of `buffers[which[i]]` from `at[i]` on.
 
     States made from one another share their buffers, so keeping a state costs its segments, not its bytes.
     """
@@ -22,7 +23,7 @@ class Patches:
     stops: np.ndarray
     which: np.ndarray
     at: np.ndarray
-    buffers: tuple[memoryview, ...]
+    buffers: tuple[Kept, ...]
 
     @classmethod
     def none(cls) -> Patches:
@@ -41,8 +42,17 @@ class Patches:
     def ranges(self) -> Iterator[tuple[int, memoryview]]:
         """Yield (start, bytes) of each segment in order."""
         columns = (self.starts.tolist(), self.stops.tolist(), self.which.tolist(), self.at.tolist())
+        windows: dict[int, Window] = {}
         for start, stop, which, at in zip(*columns, strict=True):
-            yield start, self.buffers[which][at : at + stop - start]
+            window = windows.get(which)
+            if window is None:
+                window = windows[which] = Window(self.buffers[which])
+            yield start, window.piece(at, stop - start)
+
+    def newest(self) -> Patches:
+        """Return the segments that were laid over the others last, as `with_ranges` made these of those before."""
+        pick = self.which == len(self.buffers) - 1
+        return Patches(self.starts[pick], self.stops[pick], self.which[pick], self.at[pick], self.buffers)
 
     def within(self, start: int, stop: int) -> Patches:
         """Return the segments that touch `[start, stop)`, uncut."""
@@ -68,7 +78,8 @@ class Patches:
                     at: np.ndarray | None = None) -> Patches:  # fmt: skip
         """Return these patches with `data` laid over them at sorted disjoint ranges (neighbours are joined).
 
-        `at` says where in `data` the bytes of each range begin; without it they follow one another.
+        `at` says where in `data` the bytes of each range begin; without it they follow one another. `data` is final
+        from here on.
         """
         at = np.cumsum(lengths) - lengths if at is None else at
         starts, stops, at = _joined(starts.astype(np.int64), lengths.astype(np.int64), at)
@@ -81,7 +92,7 @@ class Patches:
             np.concatenate([kept.stops, stops])[order],
             np.concatenate([kept.which, new])[order],
             np.concatenate([kept.at, at])[order],
-            (*kept.buffers, data),
+            (*kept.buffers, seal(data)),
         )
 
     def over(self, under: Patches) -> Patches:

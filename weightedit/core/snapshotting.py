@@ -69,6 +69,8 @@ class Snapshotting(Exporting):
             whole = cast("Document", self)
             made = take(whole, name, targets, self._snapshots, Progress(progress, cancel))
             self._snapshots[name] = made
+            if whole.journal is not None:
+                whole.journal.snapshot(name, "*" if targets == "*" else [kept.name for kept in made.tensors])
             return made
 
     def drop_snapshot(self, name: str) -> None:
@@ -168,6 +170,9 @@ class Snapshotting(Exporting):
         with self._lock:
             moved, lost = carried(snapshots, names, cast("Document", self), progress)
             self._snapshots.update((snapshot.name, snapshot) for snapshot in moved)
+            if (journal := cast("Document", self).journal) is not None:
+                for snapshot in moved:
+                    journal.snapshot(snapshot.name, [], older=True)
             return tuple(lost)
 
     def _snapshot_named(self, name: object) -> Snapshot:

@@ -53,6 +53,8 @@ OWN = (
                "Asks before the last row, or every value, of a tensor goes.", ("warning",)),
     HazardKind("unsupported", _OWN, "What cannot be done here", "",
                "Refuses what a tensor, a document or a file format cannot do, and says why.", ("refusal",)),
+    HazardKind("unrecordable", _OWN, "An edit that cannot be recorded", "",
+               "Refuses an edit that cannot be written to the journal first, which a crash would lose.", ("refusal",)),
     HazardKind("type-changes", _OWN, "A value of another kind", "",
                "Asks before a number becomes a text or the like; code that loads the file may not expect it.",
                ("warning", "notice")),
