@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, load_model, save_file
 
 import weightedit
-from weightedit.core.errors import CheckpointError, EditRefused
+from weightedit.core.errors import CheckpointError, EditRefused, SourceChanged
+from weightedit.core.transaction import Transaction
 
 
 def bits(tensor: torch.Tensor) -> bytes:
@@ -107,24 +108,78 @@ def test_export_elsewhere_is_not_a_save(tmp_path):
     assert torch.equal(load_file(report.path)["head"], torch.ones(7).bfloat16())
 
 
-@pytest.mark.parametrize("spelling", ["same", "dotted", "symlink", "hard link"])
+@pytest.mark.parametrize("spelling", ["same", "dotted", "symlink", "descriptor"])
 def test_export_to_the_opened_file_is_a_save(spelling, tmp_path):
     path = make_safetensors(tmp_path)
     (tmp_path / "sub").mkdir()
-    target = {"same": path, "dotted": tmp_path / "sub" / ".." / path.name, "symlink": tmp_path / "link.safetensors",
-              "hard link": tmp_path / "hard.safetensors"}[spelling]  # fmt: skip
-    if spelling == "symlink":
-        target.symlink_to(path)
-    if spelling == "hard link":
-        target.hardlink_to(path)
+    (tmp_path / "link.safetensors").symlink_to(path)
     document = weightedit.open(path)
     document.apply("fill", "head", value=1.0)
-    document.export(target)
+    with path.open("rb") as held:
+        if spelling == "descriptor" and not Path("/proc/self/fd").is_dir():
+            pytest.skip("no /proc here")
+        document.export({"same": path, "dotted": tmp_path / "sub" / ".." / path.name,
+                         "symlink": tmp_path / "link.safetensors",
+                         "descriptor": Path(f"/proc/self/fd/{held.fileno()}")}[spelling])  # fmt: skip
     assert not document.is_modified
     document.apply("fill", "head", value=2.0)
     document.undo()
     assert torch.equal(document.read("head"), torch.ones(7).bfloat16())
     assert torch.equal(load_file(path)["head"], torch.ones(7).bfloat16())
+
+
+def test_a_hard_link_of_the_opened_file_is_another_name(tmp_path):
+    """What is asked for is replaced, the opened file stays, and reading goes on although a link of it is gone."""
+    path = make_safetensors(tmp_path)
+    before = path.read_bytes()
+    document = weightedit.open(path)
+    other, tensor = tmp_path / "hard.safetensors", tmp_path / "hard.npy"
+    document.apply("fill", "head", value=1.0)
+    for target in (other, tensor):
+        target.hardlink_to(path)
+        for file in document.files:
+            file.reopen()  # as after opening with the link there
+        if target == other:
+            document.export(target)
+            assert torch.equal(load_file(other)["head"], torch.ones(7).bfloat16())
+        else:
+            document.export_tensor("layers.1.weight", target)
+        assert path.read_bytes() == before
+        assert document.is_modified
+        torch.testing.assert_close(document.read("layers.1.weight"), load_file(path)["layers.1.weight"])
+    document.undo()
+    assert torch.equal(document.read("head"), load_file(path)["head"])
+    document.redo()
+    document.save()
+    assert torch.equal(load_file(path)["head"], torch.ones(7).bfloat16())
+
+
+def test_a_file_that_another_program_put_there_right_after_the_save_is_not_taken_for_ours(tmp_path, monkeypatch):
+    """Between the exchange and opening the new file somebody else writes there: their values never show as ours."""
+    path = make_safetensors(tmp_path)
+    document = weightedit.open(path)
+    document.apply("fill", "head", value=1.0)
+    document.apply("fill", "layers.0.weight", value=3.0)
+    theirs = {name: torch.full_like(tensor, 7) for name, tensor in load_file(path).items()}
+    commit = Transaction.commit
+
+    def raced(transaction: Transaction) -> list[Path]:
+        done = commit(transaction)
+        save_file(theirs, tmp_path / "new.safetensors", {"note": "kept"})
+        (tmp_path / "new.safetensors").replace(path)
+        return done
+
+    monkeypatch.setattr(Transaction, "commit", raced)
+    with pytest.raises(SourceChanged, match="another program"):
+        document.save()
+    monkeypatch.undo()
+    assert torch.equal(document.read("head"), torch.ones(7).bfloat16())
+    with pytest.raises(SourceChanged):
+        document.read("layers.1.weight")
+    document.export(tmp_path / "kept.safetensors", only_readable=True)
+    kept = load_file(tmp_path / "kept.safetensors")
+    assert torch.equal(kept["head"], torch.ones(7).bfloat16())
+    assert not any(torch.equal(kept[name], theirs[name]) for name in kept)
 
 
 def test_a_source_that_changed_is_not_exported(tmp_path):
