@@ -185,7 +185,7 @@ def test_past_half_of_the_storage_it_is_written_whole(length, state):
     buffer = bytearray(SIZE)
     content.read_into(memoryview(buffer))
     assert bytes(buffer) == bytes(length) + BASE[length:]
-    assert bytes(base.buffer) == BASE
+    assert bytes(base.kept) == BASE
 
 
 def test_too_many_pieces_are_written_whole():
@@ -195,7 +195,7 @@ def test_too_many_pieces_are_written_whole():
     assert type(content) is Resident
     expected = bytearray(BASE)
     expected[0:20:4] = b"abcde"
-    assert bytes(content.buffer) == bytes(expected)
+    assert bytes(content.kept) == bytes(expected)
 
 
 def test_states_share_their_bytes():

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 import weightedit
 from tests.conftest import ROOT
 from weightedit.assembly import open_document
+from weightedit.core import sealed
 from weightedit.core.errors import WeightEditError
 from weightedit.core.spill import Spill, SpillFull
 
@@ -66,14 +67,14 @@ def test_nothing_is_a_buffer_too(spill):
 def test_every_block_is_there_before_it_is_mapped(spill, monkeypatch):
     """Invariant 3: writing to a mapped hole on a full disk kills the process with SIGBUS."""
     seen = []
-    real = mmap.mmap
+    real = sealed.Mapped
 
     def looking(handle: int, length: int) -> mmap.mmap:
         status = os.fstat(handle)
         seen.append((length, status.st_size, status.st_blocks * 512))
         return real(handle, length)
 
-    monkeypatch.setattr("weightedit.core.spill.mmap.mmap", looking)
+    monkeypatch.setattr(sealed, "Mapped", looking)
     spill.allocate(3 << 20)
     assert seen == [(3 << 20, 3 << 20, pytest.approx(3 << 20, abs=1 << 16))]
     assert seen[0][2] >= 3 << 20
@@ -83,13 +84,13 @@ def test_where_there_is_no_fallocate_zeros_are_written_first(spill, monkeypatch)
     """macOS has none; a sparse file there would crash as well."""
     monkeypatch.delattr(os, "posix_fallocate", raising=False)
     seen = []
-    real = mmap.mmap
+    real = sealed.Mapped
 
     def looking(handle: int, length: int) -> mmap.mmap:
         seen.append(os.fstat(handle).st_size)
         return real(handle, length)
 
-    monkeypatch.setattr("weightedit.core.spill.mmap.mmap", looking)
+    monkeypatch.setattr(sealed, "Mapped", looking)
     assert bytes(spill.allocate(2_500_000)) == bytes(2_500_000)
     assert seen == [2_500_000]
 

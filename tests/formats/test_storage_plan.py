@@ -77,4 +77,4 @@ def test_a_whole_storage_is_written_as_it_is():
     group = members(spec)
     raw, placed = written(group)
     assert placed[spec] == spec
-    assert raw == bytes(group[0].content.buffer)
+    assert raw == bytes(group[0].content.kept)

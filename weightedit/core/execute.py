@@ -26,7 +26,7 @@ from weightedit.core.stage import (
     bits_of,
     set_requires_grad,
 )
-from weightedit.core.storage import Resident, Storage, patched, written_out
+from weightedit.core.storage import Resident, Storage, copied_out, patched
 from weightedit.core.workshop import Workshop
 
 
@@ -85,7 +85,7 @@ class StorageWriter:
         self.at = self.count = 0
         if nbytes * 2 > content.nbytes:
             fresh = covers and nbytes >= content.nbytes
-            self.out = self.spill.allocate(content.nbytes) if fresh else written_out(content, self.spill).buffer
+            self.out = self.spill.allocate(content.nbytes) if fresh else copied_out(content, self.spill)
         else:
             self.room = self.spill.allocate(nbytes)
             # One table for all ranges: small arrays kept between the large ones of each piece fragment the heap.
@@ -96,7 +96,7 @@ class StorageWriter:
         if self.out is None:
             if self._take(*ordered_runs(spec, box, values)):
                 return
-            self.out = written_out(self._patched(), self.spill).buffer
+            self.out = copied_out(self._patched(), self.spill)
         array_over(spec, self.out)[array_index(box)] = values
 
     def put_cells(self, spec: TensorSpec, box: Box, mask: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> None:
@@ -112,7 +112,7 @@ class StorageWriter:
         if self.out is None and self._take(where[heads], lengths, packed):
             return
         if self.out is None:
-            self.out = written_out(self._patched(), self.spill).buffer
+            self.out = copied_out(self._patched(), self.spill)
         array = array_over(spec, self.out)
         now = array[array_index(box)]
         array[array_index(box)] = np.where(mask, values, now)

@@ -101,8 +101,10 @@ def _followers(target: Target, rebinds: Sequence[Rebind], states: Mapping[int, S
 def _bound(target: Target, spec: TensorSpec, buffer: memoryview, tied: str, shop: Workshop) -> list[Rebind]:
     """Return the rebinds of every tensor the target's slots hold to one new storage."""
     live = target.slots[0].held.described.live
-    tensor, storage, is_untouched = None, Storage(Resident(buffer)), None
-    if live is not None:
+    tensor, is_untouched = None, None
+    if live is None:
+        storage = Storage(Resident(buffer))
+    else:
         tensor = torch.empty(spec.shape, dtype=torch_dtype(spec.dtype), device=live.device)
         fill_live(tensor, buffer, shop.chunk)
         content = LiveBytes(tensor.untyped_storage())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import shutil
 import tempfile
@@ -10,15 +9,24 @@ import threading
 import weakref
 from pathlib import Path
 
-from weightedit.core.errors import WeightEditError
+from weightedit.core.errors import EditRefused
+from weightedit.core.hazards import refusal
+from weightedit.core.sealed import SpillFile
 
 DEFAULT_IN_MEMORY = 16 << 20
 """Buffers of up to this many bytes are small."""
 _ALIGNED = 64
 
 
-class SpillFull(WeightEditError):
+class SpillFull(EditRefused):
     """The disk that holds the spill has no room; nothing was changed."""
+
+    @classmethod
+    def of(cls, nbytes: int, place: object, reason: str) -> SpillFull:
+        """Say how much was wanted, where, and why there is no room."""
+        return cls([refusal("unsupported", f"There is no room to keep {nbytes:,} bytes for undo",
+                            f"{place} has none ({reason}); nothing was changed. Free some space, or save and open the "
+                            "file again.")])  # fmt: skip
 
 
 MOST_IN_MEMORY = 8
@@ -96,10 +104,7 @@ class Spill:
                 return self._allocate_shared(nbytes)
         except (OSError, MemoryError) as error:
             reason = getattr(error, "strerror", None) or "out of memory"
-            raise SpillFull(
-                f"There is no room to keep {nbytes:,} bytes for undo in {self._folder or 'memory'} ({reason}); "
-                "nothing was changed. Free some space, or save and open the file again."
-            ) from error
+            raise SpillFull.of(nbytes, self._folder or "Memory", reason) from error
 
     def _allocate_memory(self, nbytes: int) -> memoryview:
         buffer = _Memory(nbytes)
@@ -122,15 +127,19 @@ class Spill:
                 os.posix_fallocate(handle, 0, nbytes)
             else:
                 _write_zeros(handle, nbytes)
-            mapped = mmap.mmap(handle, nbytes)
-            with self._lock:
-                self._spilled[0] += nbytes
-            weakref.finalize(mapped, _release, self._lock, self._spilled, nbytes).atexit = False
-            return memoryview(mapped)
-        finally:
+            file = SpillFile(handle, nbytes)
+            mapped = file.map()
+        except BaseException:
             os.close(handle)
-            if os.name == "posix":  # the mapping keeps the file alive, and a crash leaves nothing behind
-                Path(name).unlink()
+            Path(name).unlink()
+            raise
+        with self._lock:
+            self._spilled[0] += nbytes
+        named = None if os.name == "posix" else name
+        weakref.finalize(file, _end, self._lock, self._spilled, nbytes, handle, named).atexit = False
+        if named is None:  # the handle keeps the file alive, and a crash leaves nothing behind
+            Path(name).unlink()
+        return memoryview(mapped)
 
     def close(self) -> None:
         """Remove the folder; buffers given out stay valid where the system allows it."""
@@ -144,6 +153,14 @@ class Spill:
 def _release(lock: threading.RLock, held: list[int], nbytes: int) -> None:
     with lock:
         held[0] -= nbytes
+
+
+def _end(lock: threading.RLock, held: list[int], nbytes: int, handle: int, name: str | None) -> None:
+    """Give the disk back what a file had."""
+    os.close(handle)
+    if name is not None:
+        Path(name).unlink(missing_ok=True)
+    _release(lock, held, nbytes)
 
 
 def _write_zeros(handle: int, nbytes: int) -> None:

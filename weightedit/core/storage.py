@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weightedit.core.sealed import Kept, seal, verify
 from weightedit.core.source import ByteSource, Source, SourceFile
 
 if TYPE_CHECKING:
@@ -22,18 +23,37 @@ COPY_CHUNK = 4 << 20
 
 
 class Resident:
-    """Bytes of our own, in memory or in a mapped spill file."""
+    """Bytes of our own, final: in memory, or sealed in a file of the spill.
 
-    __slots__ = ("buffer", "nbytes")
+    Parameters
+    ----------
+    buffer
+        As the spill gave it, filled. What lies in a file is checksummed now and compared whenever it is read.
+    """
+
+    __slots__ = ("kept", "nbytes")
 
     def __init__(self, buffer: memoryview) -> None:
-        self.buffer = buffer.cast("B") if buffer.nbytes else memoryview(b"")
-        self.nbytes = self.buffer.nbytes
+        self.nbytes = buffer.nbytes
+        self.kept: Kept = seal(buffer.cast("B")) if buffer.nbytes else memoryview(b"")
 
     def read_into(self, buffer: memoryview, offset: int = 0) -> None:
-        """Fill `buffer` with the bytes from `offset` on."""
+        """Fill `buffer` with the bytes from `offset` on.
+
+        Raises
+        ------
+        SpillDamaged
+            If they are not what was put there.
+        """
         view = buffer.cast("B")
-        view[:] = self.buffer[offset : offset + view.nbytes]
+        if isinstance(self.kept, memoryview):
+            view[:] = self.kept[offset : offset + view.nbytes]
+        else:
+            self.kept.read_into(view, offset)
+
+    def verify(self) -> None:
+        """Compare everything that is in a file with its checksums; raises `SpillDamaged`."""
+        verify(self.kept)
 
     def reads(self, start: int, stop: int) -> SourceFile | None:
         """No file is read: the bytes are our own."""
@@ -57,6 +77,12 @@ class Patched:
             self.base.read_into(view, offset)
         self.patches.overlay_onto(view, offset)
 
+    def verify(self) -> None:
+        """Compare everything that is in a file of our own with its checksums; raises `SpillDamaged`."""
+        for kept in self.patches.buffers:
+            verify(kept)
+        verify_content(self.base)
+
     def reads(self, start: int, stop: int) -> SourceFile | None:
         """Return the file that the base reads for bytes `[start, stop)`, unless patches cover them."""
         return None if self.patches.cover(start, stop) else file_under(self.base, start, stop)
@@ -67,6 +93,12 @@ def file_under(content: ByteSource, start: int, stop: int) -> SourceFile | None:
     reads = getattr(content, "reads", None)
     found: SourceFile | None = reads(start, stop) if reads is not None else None
     return found
+
+
+def verify_content(content: ByteSource) -> None:
+    """Compare what a content keeps in files of our own with its checksums; raises `SpillDamaged`."""
+    if isinstance(content, Resident | Patched):
+        content.verify()
 
 
 class Storage:
@@ -132,7 +164,12 @@ def patched(content: ByteSource, starts: np.ndarray, lengths: np.ndarray, data: 
 
 def written_out(content: ByteSource, spill: Spill) -> Resident:
     """Return an independent copy of `content`, made chunk by chunk."""
+    return Resident(copied_out(content, spill))
+
+
+def copied_out(content: ByteSource, spill: Spill) -> memoryview:
+    """Return a writable copy of the bytes of `content`, made chunk by chunk."""
     buffer = spill.allocate(content.nbytes)
     for start in range(0, content.nbytes, COPY_CHUNK):
         content.read_into(buffer[start : start + COPY_CHUNK], start)
-    return Resident(buffer)
+    return buffer

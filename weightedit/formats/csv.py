@@ -161,7 +161,8 @@ def _check(written: Written, temporary: Path, path: Path) -> None:
     at = 0
     for chunk in logical_bytes(written.spec, written.content, _BLOCK):
         wanted = np.frombuffer(chunk, dtype)
-        raw = content.buffer[at : at + _WIDTH * wanted.size]
+        raw = memoryview(bytearray(_WIDTH * wanted.size))
+        content.read_into(raw, at)
         with np.errstate(all="ignore"):
             found = np.frombuffer(raw, spec.dtype).astype(dtype)
         at += _WIDTH * wanted.size

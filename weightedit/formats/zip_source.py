@@ -8,6 +8,7 @@ import zlib
 from weightedit.core.errors import CheckpointError
 from weightedit.core.source import ByteSource, Source, SourceFile
 from weightedit.core.spill import Spill
+from weightedit.core.storage import Resident
 from weightedit.formats.zip_directory import DEFLATED, STORED, ZipDirectory, ZipRecord, check_readable, wrong
 
 _CHUNK = 1 << 20
@@ -40,13 +41,13 @@ class RecordSource(Source):
 class InflatedSource:
     """A deflated record, inflated whole at the first read, counted while it grows."""
 
-    __slots__ = ("_buffer", "_directory", "_lock", "nbytes", "record")
+    __slots__ = ("_directory", "_inflated", "_lock", "nbytes", "record")
 
     def __init__(self, directory: ZipDirectory, record: ZipRecord) -> None:
         self.nbytes = record.size
         self.record = record
         self._directory = directory
-        self._buffer: memoryview | None = None
+        self._inflated: Resident | None = None
         self._lock = threading.Lock()
 
     def read_into(self, buffer: memoryview, offset: int = 0) -> None:
@@ -56,11 +57,10 @@ class InflatedSource:
         what another program did to it is noticed here as anywhere else.
         """
         with self._lock:
-            if self._buffer is None:
-                self._buffer = inflate(self._directory, self.record, _SPILL.allocate(self.nbytes))
+            if self._inflated is None:
+                self._inflated = Resident(inflate(self._directory, self.record, _SPILL.allocate(self.nbytes)))
         self._directory.file.check()
-        view = buffer.cast("B")
-        view[:] = self._buffer[offset : offset + view.nbytes]
+        self._inflated.read_into(buffer, offset)
 
     def reads(self, start: int, stop: int) -> SourceFile | None:
         """Return the archive."""

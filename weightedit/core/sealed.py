@@ -1,0 +1,185 @@
+"""Files of our own that hold large results: mapped while they are filled, then checksummed and read at a place.
+
+A mapping of a disk that breaks kills the process where it is read; a read at a place gives an error. So bytes that
+nothing changes any more are *sealed*: each block gets a CRC-32 while it is at hand, and from then on they are read
+through the file's handle, block by block, and compared. What is left to the mapping is filling it: its pages were
+allocated before and are written, hardly ever read back from the disk. On POSIX the files have no name, so that nobody
+can cut one short under its mapping but through this process's own entry in /proc; on Windows they have one, and
+another program that changes them there is found out by the checksums.
+"""
+
+from __future__ import annotations
+
+import mmap
+import threading
+import zlib
+from array import array
+
+from weightedit.core.errors import WeightEditError
+from weightedit.core.positioned import read_whole
+
+BLOCK = 64 << 10
+"""Bytes that one checksum is of."""
+_WINDOW = 1 << 20
+"""Bytes read at once where only their checksums are wanted."""
+
+
+class SpillDamaged(WeightEditError):
+    """Bytes kept for undo are not what was put there; nothing was changed."""
+
+
+class SpillFile:
+    """An open file of the spill; what is over it keeps it alive, and it ends with the last of these.
+
+    Parameters
+    ----------
+    handle
+        Of the file; whoever made it closes it.
+    nbytes
+        How long it is.
+    """
+
+    __slots__ = ("__weakref__", "handle", "lock", "nbytes", "sums")
+
+    def __init__(self, handle: int, nbytes: int) -> None:
+        self.handle = handle
+        self.nbytes = nbytes
+        self.lock = threading.Lock()
+        self.sums: dict[int, tuple[int, array[int]]] = {}
+
+    def map(self) -> Mapped:
+        """Map the file, to fill it."""
+        mapped = Mapped(self.handle, self.nbytes)
+        mapped.file = self
+        mapped.address = _address(memoryview(mapped))
+        return mapped
+
+
+class Mapped(mmap.mmap):
+    """The memory of a spill file while it is filled."""
+
+    file: SpillFile
+    address: int
+
+
+def _address(view: memoryview) -> int:
+    import ctypes
+
+    return ctypes.addressof(ctypes.c_char.from_buffer(view))
+
+
+class Sealed:
+    """Bytes of a spill file that are final, with the checksum of each block of them."""
+
+    __slots__ = ("_sums", "file", "nbytes", "start")
+
+    def __init__(self, file: SpillFile, start: int, nbytes: int, sums: array[int]) -> None:
+        self.file = file
+        self.start = start
+        self.nbytes = nbytes
+        self._sums = sums
+
+    def read_into(self, view: memoryview, offset: int = 0) -> None:
+        """Fill `view` with the bytes from `offset` on, every block that is touched compared with its checksum.
+
+        Raises
+        ------
+        SpillDamaged
+            If one is not what was written, is not there any more, or cannot be read.
+        """
+        done = 0
+        while done < view.nbytes:
+            at = offset + done
+            skip, left = at % BLOCK, view.nbytes - done
+            if skip or (left < BLOCK and at + left < self.nbytes):
+                block = memoryview(bytearray(min(BLOCK, self.nbytes - (at - skip))))
+                self._checked(block, at - skip)
+                piece = block[skip : skip + left]
+                view[done : done + piece.nbytes] = piece
+            else:
+                piece = view[done : done + (left if at + left == self.nbytes else left // BLOCK * BLOCK)]
+                self._checked(piece, at)
+            done += piece.nbytes
+
+    def _checked(self, view: memoryview, offset: int) -> None:
+        """Read whole blocks from a multiple of `BLOCK` on; the last of the bytes may be shorter."""
+        try:
+            got = read_whole(self.file.handle, view, self.start + offset, self.file.lock)
+        except OSError as error:
+            raise SpillDamaged(f"Bytes kept for undo cannot be read back: {error.strerror}. {_KEPT}") from error
+        if got < view.nbytes:
+            raise SpillDamaged(f"Bytes kept for undo are gone: their file was cut short. {_KEPT}")
+        first = offset // BLOCK
+        for number, at in enumerate(range(0, view.nbytes, BLOCK), first):
+            if zlib.crc32(view[at : at + BLOCK]) != self._sums[number]:
+                raise SpillDamaged("Bytes kept for undo are not what was written: the checksum of those from "
+                                   f"{offset + at:,} on differs. {_KEPT}")  # fmt: skip
+
+    def verify(self) -> None:
+        """Read everything and compare it with its checksums; raises `SpillDamaged`."""
+        window = memoryview(bytearray(min(_WINDOW, self.nbytes)))
+        for start in range(0, self.nbytes, _WINDOW):
+            self._checked(window[: min(_WINDOW, self.nbytes - start)], start)
+
+
+_KEPT = "The disk or the memory of this machine lost them; nothing was changed."
+Kept = memoryview | Sealed
+"""Final bytes: in memory, or sealed in a file."""
+
+
+def _place(buffer: memoryview) -> tuple[SpillFile, int] | None:
+    """Return the file that a buffer maps and where in it the buffer begins; None for memory."""
+    mapped = buffer.obj
+    if not isinstance(mapped, Mapped) or not buffer.nbytes:
+        return None
+    return mapped.file, _address(buffer) - mapped.address
+
+
+def seal(buffer: memoryview) -> Kept:
+    """Take the checksums of bytes that are final and return what reads them; memory is returned as it is.
+
+    A buffer that was sealed before keeps the checksums it has: sealing it again must not bless what became of it.
+    """
+    place = _place(buffer)
+    if place is None:
+        return buffer
+    file, start = place
+    known = file.sums.get(start)
+    if known is None or known[0] < buffer.nbytes:
+        flat = buffer.cast("B")
+        sums = array("L", (zlib.crc32(flat[at : at + BLOCK]) for at in range(0, flat.nbytes, BLOCK)))
+        known = file.sums[start] = (flat.nbytes, sums)
+    return Sealed(file, start, *known)
+
+
+def verify(kept: Kept) -> None:
+    """Compare bytes with their checksums, where they are in a file; raises `SpillDamaged`.
+
+    A buffer over a file is looked up by where it begins; one that was never sealed is still being filled.
+    """
+    if isinstance(kept, memoryview):
+        place = _place(kept)
+        found = None if place is None else place[0].sums.get(place[1])
+        if place is None or found is None:
+            return
+        kept = Sealed(*place, *found)
+    kept.verify()
+
+
+class Window:
+    """Reads pieces of final bytes that lie near each other: a block that several of them are in is compared once."""
+
+    __slots__ = ("_kept", "_low", "_window")
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+        self._window, self._low = (kept, 0) if isinstance(kept, memoryview) else (memoryview(b""), 0)
+
+    def piece(self, at: int, nbytes: int) -> memoryview:
+        """Return bytes `[at, at + nbytes)`."""
+        if isinstance(self._kept, Sealed) and not self._low <= at <= at + nbytes <= self._low + self._window.nbytes:
+            self._low = at // BLOCK * BLOCK
+            high = min(self._kept.nbytes, -(-(at + nbytes) // BLOCK) * BLOCK)
+            self._window = memoryview(bytearray(max(0, high - self._low)))
+            self._kept.read_into(self._window, self._low)
+        return self._window[at - self._low : at - self._low + nbytes]
