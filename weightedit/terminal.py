@@ -1,4 +1,4 @@
-"""The commands that need no window: inspect, diff, find, apply, convert and extract."""
+"""The commands that need no window: inspect, diff, find, apply, convert, extract and recover."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from weightedit import assembly
 from weightedit.assembly import FORMATS, open_document
 from weightedit.core.compare import compare
 from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
+from weightedit.core.paths import counted, some
 from weightedit.core.progress import Progress
 from weightedit.core.recipe import Recipe
+from weightedit.core.recovery import Unfinished, discard, unfinished
 from weightedit.core.saving import Saved
 from weightedit.core.slots import Entry
 from weightedit.core.visible import columns, message, visible
@@ -147,6 +150,7 @@ def find(options: argparse.Namespace) -> int:
 def apply(options: argparse.Namespace) -> int:
     """Replay a recipe."""
     recipe = Recipe.load(options.recipe)
+    _clean()
     with open_document(options.source) as document:
         _check_destination(document, options)
         recipe.apply(document, progress=_on_stderr)
@@ -159,9 +163,27 @@ def convert(options: argparse.Namespace) -> int:
     known = tuple(dict.fromkeys(suffix for kind in FORMATS if kind.writes for suffix in kind.suffixes))
     if destination.suffix and not destination.is_dir() and not destination.name.lower().endswith(known):
         raise WeightEditError(f"The suffix of {destination.name} names no format; take one of {', '.join(known)}.")
+    _clean()
     with open_document(options.source) as document:
         _check_destination(document, options)
         return _report(document.export(options.destination, shared=options.shared, progress=_on_stderr))
+
+
+def _clean() -> None:
+    """Put right what saves left behind that were killed, before something is written; say it in one line each."""
+    from weightedit.core.leftovers import clean
+    from weightedit.core.numbers import bytes_text
+
+    done = clean()
+    if done.removed:
+        count = counted(len(done.removed), "file")
+        print(f"weightedit: removed {count} that interrupted saves had left, {bytes_text(done.nbytes)}.",
+              file=sys.stderr)  # fmt: skip
+    for word, files in (("completed", done.completed), ("took back", done.taken_back)):
+        if files:
+            print(f"weightedit: {word} an interrupted save of {some(file.name for file in files)}.", file=sys.stderr)
+    for one in done.kept:
+        print(f"weightedit: {visible(str(one.path))} was left: {visible(one.why)}.", file=sys.stderr)
 
 
 def _check_destination(document: Document, options: argparse.Namespace) -> None:
@@ -179,9 +201,87 @@ def _check_destination(document: Document, options: argparse.Namespace) -> None:
 
 def extract(options: argparse.Namespace) -> int:
     """Write one tensor, or a region of it, to a file of its own."""
+    _clean()
     with open_document(options.file, progress=Progress(_on_stderr)) as document:
         return _report(document.export_tensor(options.tensor, options.out, options.region, dtype=options.dtype,
                                               progress=_on_stderr))  # fmt: skip
+
+
+def recover(options: argparse.Namespace) -> int:
+    """List what a crash left unsaved, or write a file with it, or throw it away."""
+    if options.discard is not None:
+        if options.key is not None:
+            raise WeightEditError("--discard throws one journal away; give it alone.")
+        discard(options.discard)
+        print(f"Discarded: {visible(options.discard)}")
+        return 0
+    found = unfinished()
+    if options.key is None:
+        _print_unfinished(found, options.json)
+        return 0
+    one = next((one for one in found if one.key == options.key), None)
+    if one is None:
+        raise WeightEditError(f"There is nothing to recover under {options.key!r}; weightedit recover lists what there "
+                              "is.")  # fmt: skip
+    if options.destination is None:
+        _print_edits(one, options.json)
+        return 0
+    return _recovered(one, options)
+
+
+def _recovered(one: Unfinished, options: argparse.Namespace) -> int:
+    """Write a file with the edits of a journal; the journal stays, unless it is of the file that was written."""
+    with assembly.recover(one, progress=Progress(_on_stderr), journal=False) as document:
+        _check_destination(document, options)
+        own = document.path is not None and Path(options.destination).exists() \
+            and Path(options.destination).samefile(document.path)  # fmt: skip
+        status = _report(document.export(options.destination, shared=options.shared, progress=_on_stderr))
+        recovered = document.recovered
+    if recovered is not None and recovered.reason:
+        print(f"weightedit: warning: {message(recovered.reason)}", file=sys.stderr)
+    left = recovered is not None and bool(recovered.left_out)
+    if own and not left:
+        discard(one.key)
+    else:
+        print(f"The journal stays; weightedit recover --discard {one.key} throws it away.", file=sys.stderr)
+    return 1 if left else status
+
+
+def _print_unfinished(found: list[Unfinished], json_wanted: bool) -> None:
+    from weightedit.core.numbers import bytes_text
+
+    if json_wanted:
+        print(json.dumps([_unfinished_json(one) for one in found], indent=1))
+        return
+    if not found:
+        print("Nothing to recover.")
+        return
+    lines = [["key", "last edit", "edits", "size", "file"]]
+    lines += [[one.key, f"{one.last:%Y-%m-%d %H:%M:%S}", f"{len(one.edits):,}", bytes_text(one.nbytes),
+               visible(str(one.path)) if one.problem is None else one.problem] for one in found]  # fmt: skip
+    widths = [max(len(line[column]) for line in lines) for column in range(5)]
+    for line in lines:
+        key, last, count, size, file = line
+        print(f"{key:{widths[0]}}  {last:{widths[1]}}  {count:>{widths[2]}}  {size:>{widths[3]}}  {file}")
+
+
+def _print_edits(one: Unfinished, json_wanted: bool) -> None:
+    if json_wanted:
+        print(json.dumps(_unfinished_json(one), indent=1))
+        return
+    if one.problem is not None:
+        raise WeightEditError(one.problem)
+    print(f"{visible(str(one.path))}, {len(one.edits):,} edits not saved:")
+    for edit in one.edits:
+        undone = "  (undone)" if edit.undone else ""
+        print(f"{edit.time:%H:%M:%S}  {visible(edit.label)}, {visible(edit.where)}{undone}")
+
+
+def _unfinished_json(one: Unfinished) -> dict[str, Any]:
+    edits = [{"label": edit.label, "where": edit.where, "time": edit.time.isoformat(), "undone": edit.undone,
+              "group": edit.group} for edit in one.edits]  # fmt: skip
+    return {"key": one.key, "path": str(one.path), "title": one.title, "begun": one.begun.isoformat(),
+            "last": one.last.isoformat(), "problem": one.problem, "nbytes": one.nbytes, "edits": edits}  # fmt: skip
 
 
 def _report(saved: Saved) -> int:

@@ -53,12 +53,12 @@ class Scene:
 
     def prepare(self) -> None:
         """Put the folder back, and open the document again where its file was replaced."""
-        from tests.faults.oracle import digest, document_state
+        from tests.faults.oracle import document_state
 
         import weightedit
 
         opened = self.home / "opened"
-        if self.document is None or any(digest(opened / file.name) != digest(file) for file in self.pristine):
+        if self.document is None or not self._goes_on():
             if self.document is not None:
                 self.document.close()
             put(self.pristine, opened)
@@ -78,6 +78,17 @@ class Scene:
                 shutil.copyfile(file, out / file.name)
                 (out / file.name).chmod(0o640)
         (out / "notes.txt").write_text("of somebody else")
+
+    def _goes_on(self) -> bool:
+        """Whether the document can still be used: not where its file was saved, or a backup of it cleaned away."""
+        from weightedit.core.errors import SourceChanged
+
+        try:
+            for file in self.document.files:
+                file.check()
+        except SourceChanged:
+            return False
+        return self.document.is_modified
 
     def save(self) -> None:
         """Do what is disturbed."""
@@ -152,6 +163,8 @@ def _try(one: Scene, fault: Any, *, thorough: bool, comes: bool) -> Trial:
     reported: bool | None = not said
     if said and any(words in said for words in SAYS_SO):
         reported = None
+    if said and thorough and reported is not None:
+        found += edits_kept(one.document, one.states, one.folder / f"elsewhere-{one.kind.file}")
     found += oracle.faults(reported, reopen=thorough)
     if system.came != comes:
         found.append("the fault came though it was past the last" if system.came else "the fault did not come")
@@ -159,8 +172,6 @@ def _try(one: Scene, fault: Any, *, thorough: bool, comes: bool) -> Trial:
         found.append(f"{_handles() - handles} handles stay open")
     if said and one.destination == "new" and reported is not None and _room(one.home) != before:
         found.append("space was not given back")
-    if said and thorough and reported is not None:
-        found += edits_kept(one.document, one.states, one.folder / f"elsewhere-{one.kind.file}")
     case = f"{one.kind.name}, {one.destination}: {fault}"
     return Trial(FAMILY, case, not found, "; ".join(found) or ("said: " + said if reported is None else ""))
 

@@ -48,6 +48,9 @@ def _is_taken(file: Exchange) -> bool:
 def settle(files: Sequence[Exchange], *, forward: bool, system: FileSystem) -> str:
     """Complete an exchange, or take it back; call it with the folders locked and the one who began it dead.
 
+    Where no file was renamed yet all of them are old, and stay so: the save may even have been reported as failed, on a
+    disk that let nothing be removed any more.
+
     Parameters
     ----------
     files
@@ -73,7 +76,7 @@ def settle(files: Sequence[Exchange], *, forward: bool, system: FileSystem) -> s
     renamed = [state for state in states if state.is_new]
     rest = [state for state in states if not state.is_new]
     done = NOTHING
-    if rest and (forward and all(state.is_ready and state.is_old for state in rest)):
+    if renamed and rest and forward and all(state.is_ready and state.is_old for state in rest):
         _complete([state.file for state in rest], system)
         done = COMPLETED
     elif renamed and not (forward and (not rest or _is_done(states))):

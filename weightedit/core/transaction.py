@@ -13,8 +13,8 @@ What is done, in this order, and why. `TMP` is `.STEM.weightedit-XXXXXXXX.tmp` b
 5.  The folders are locked against other saves, and files that were opened are checked to be what was opened.
 6.  Only for several files: RECORD, which names them all with marks of old and new, is written, fsync(RECORD), then
     fsync(folder). From here on all new bytes, their names and the record are on the disk, and nothing was renamed: if
-    the process or the power goes now, or at any moment until 9, whoever cleans up (`settling.py`) finds in RECORD what
-    is missing and completes it. One file needs none: its rename is the exchange.
+    the process or the power goes between two renames, whoever cleans up (`settling.py`) finds in RECORD what is missing
+    and completes it. One file needs none: its rename is the exchange.
 7.  OLD becomes a second name of each old file, to take back the exchange if a later step fails while we live.
 8.  Each TMP is renamed to its target in the order of creation, the index of shards last; then fsync(folder). Without
     it a rename reported as done could be gone after a power loss.
@@ -39,7 +39,7 @@ from pathlib import Path
 from types import TracebackType
 
 from weightedit.core.commit_record import MARK
-from weightedit.core.errors import CheckpointError, SourceChanged
+from weightedit.core.errors import CheckpointError
 from weightedit.core.file_limits import largest_file
 from weightedit.core.file_lock import FolderBusy, FolderLocks
 from weightedit.core.file_system import FileSystem
@@ -248,7 +248,8 @@ class Transaction:
         except BaseException:
             _reopen(replaced)  # the same files as before, but the system counts a second name as a change
             raise
-        _reopen(held_open)
+        for source in held_open:
+            source.reopen()
 
     def _is_target(self, source: SourceFile) -> bool:
         real = os.path.realpath(source.path)
@@ -274,12 +275,16 @@ class Transaction:
 
 
 def _reopen(sources: Iterable[SourceFile]) -> None:
-    """Open files again; one that is gone says so when it is read."""
+    """Open files again; one that is gone, or is another by now, says so when it is read."""
     for source in sources:
+        was = source.fingerprint
         try:
             source.reopen()
-        except (CheckpointError, SourceChanged):
+        except CheckpointError:
             continue
+        now = source.fingerprint
+        if (now.inode, now.size, now.mtime_ns) != (was.inode, was.size, was.mtime_ns):
+            source.fingerprint = was
 
 
 def _is_held_by_sticky(target: Path, status: os.stat_result) -> bool:
