@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBo
 from weightedit.core.errors import EditRefused, WeightEditError
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.numbers import bytes_text, moment_text
+from weightedit.core.same_file import same_file
 from weightedit.ui.errors_view import Notice
 from weightedit.ui.file_dialogs import ask_destination
 from weightedit.ui.pieces import label, restyle
@@ -258,7 +259,7 @@ def replaces(target: Path, own: Path | None) -> list[Hazard]:
     """Say what file is there already, as a fact: how large, and from when."""
     if not target.exists():
         return []
-    if own is not None and own.exists() and target.samefile(own):
+    if own is not None and same_file(target, [own]):
         return [Hazard("saves", "notice", f"{target.name} is the file that is open", "This saves it.")]
     status = target.stat()
     when = moment_text(datetime.fromtimestamp(status.st_mtime))

@@ -13,6 +13,7 @@ from weightedit.core.errors import RegionError
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.numbers import bytes_text, count_text, shape_text
 from weightedit.core.region import parse_region
+from weightedit.core.same_file import same_file
 from weightedit.ui.export_sheet import ExportSheet, Formats, replaces
 from weightedit.ui.plain import row_text
 from weightedit.ui.tasks import TaskProgress, Tasks
@@ -103,7 +104,7 @@ class ExportTensorDialog(ExportSheet):
         picture = self._picture_problem() if self.is_picture else None
 
         def ask(progress: TaskProgress) -> list[Hazard]:
-            if any(_same(path, file.path) for file in document.files):
+            if same_file(path, [file.path for file in document.files]):
                 return [refusal("argument", f"{path.name} is the file that is open", "Export to another name.")]
             found = replaces(path, None)
             if picture is not None:
@@ -171,7 +172,3 @@ def plain_region(page: TensorPage) -> str | None:
     except RegionError:
         return None
     return None if box.is_whole(page.slot.spec.shape) else region
-
-
-def _same(path: Path, other: Path) -> bool:
-    return path.exists() and other.exists() and path.samefile(other)
