@@ -17,7 +17,7 @@ from weightedit.core.visible import LONGEST_MESSAGE, message, visible, visible_l
 
 LONGEST_TRACE = 100_000
 Command = Callable[[argparse.Namespace], int]
-COMMANDS = ("inspect", "diff", "apply", "convert", "extract", "find")
+COMMANDS = ("inspect", "diff", "apply", "convert", "extract", "find", "recover")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,6 +143,14 @@ def _commands() -> argparse.ArgumentParser:
     one.add_argument("out", metavar="OUT", help=".npy, .csv, .tsv, .npz, .pt or .safetensors")
     one.add_argument("--region", metavar="R", help="such as '[3, 10:20, :]'; the whole tensor without it")
     one.add_argument("--dtype", metavar="D", help="another one that holds every value, such as float32 for bfloat16")
+    one = command("recover", "recover", "List edits that a crash left unsaved, write a file with them, or discard "
+                                        "them; exit 0, 1 where some did not fit, 2 on an error.")  # fmt: skip
+    one.add_argument("key", metavar="KEY", nargs="?", help="which, as the list has it; alone, its edits are listed")
+    one.add_argument("destination", metavar="DST", nargs="?", help="the file to write, with the edits applied")
+    one.add_argument("--overwrite", action="store_true", help="replace DST where it exists, also the file itself")
+    one.add_argument("--shared", choices=("copy", "alias"), help="what safetensors does with shared tensors")
+    one.add_argument("--discard", metavar="KEY", help="throw these edits away")
+    one.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser
 
 

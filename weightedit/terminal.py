@@ -215,6 +215,8 @@ def recover(options: argparse.Namespace) -> int:
         discard(options.discard)
         print(f"Discarded: {visible(options.discard)}")
         return 0
+    if options.destination is not None:
+        _clean()
     found = unfinished()
     if options.key is None:
         _print_unfinished(found, options.json)
