@@ -18,6 +18,7 @@ WRAPPED = {
     "setWindowTitle": ("title_text", 0), "QListWidgetItem": ("row_text", 0), "QStandardItem": ("row_text", 0),
     "setItemText": ("row_text", 1), "QPushButton": ("plain", 0), "QCheckBox": ("plain", 0),
     "QRadioButton": ("plain", 0), "setTabText": ("plain", 1), "QGroupBox": ("plain", 0),
+    "QPlainTextEdit": ("lines_text", 0), "setPlainText": ("lines_text", 0),
 }  # fmt: skip
 """What shows a text, the function of ui/plain.py that the text goes through, and where it stands among arguments."""
 MENUS = {"addAction", "addMenu"}
@@ -30,7 +31,8 @@ PICTURES = {"IconLabel", "LogoLabel"}
 """Labels that show a picture and no text."""
 DECLARED = {"ui/menus.py", "ui/actions/bound.py"}
 """Menus made of declared actions, whose letters `lettered` marks; actions of files escape their names themselves."""
-OURS = {"tip", "aloud", "row_text", "plain", "title_text", "count_text", "shape_text", "bytes_text", "icon"}
+OURS = {"tip", "lines_text", "aloud", "row_text", "plain", "title_text", "count_text", "shape_text", "bytes_text",
+        "icon"}  # fmt: skip
 
 
 def called(node: ast.Call) -> str:

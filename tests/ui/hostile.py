@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from PySide6.QtCore import QAbstractItemModel, QAbstractListModel, QModelIndex
+from PySide6.QtCore import QAbstractItemModel, QAbstractListModel, QModelIndex, QTimer
 from PySide6.QtGui import QAction, QFontMetrics, QPainter, QStandardItem, Qt
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -33,11 +34,12 @@ NAMES = (
     "html.<b>bold</b><img src=file:///etc/passwd><a href='x'>y</a>", "table." + "<table><tr><td>" * 200,
     "script.</script><style>*{color:red}</style>", "amp.A&Bcd&&e", "line.new\nline\r\ttab", f"bidi.{BIDI}txt.exe",
     "term.\x1b[31mred\x1b]0;title\x07", "percent.%s{}{0.x}%n$(id)`id`", "zero.\u200b\u200d\ufeff\u00adwidth",
-    "nul.\x00end", "zalgo.e" + "\u0301" * 400, "blank.\u3164\u2800", "  edges  ", "\u2028sep\u2029",
+    "nul.\x00end", "zalgo.e" + "\u0301" * 400, "blank.\u3164\u2800", "  edges  ",
+    "\u2028sep\u2029", "lone.\ud800half\udc80",
 )  # fmt: skip
 MOST = 4_400
 """Characters of the longest text that is handed to Qt: the longest message, and how long it was."""
-RAW = ("new\nline", "\x1b", "\u202e", "\u2066", "\u200d", "\ufeff", "\x00", "\x07", "\u3164", "\u2028", "\r",
+RAW = ("new\nline", "\x1b", "\u202e", "\u2066", "\u200d", "\ufeff", "\x00", "\x07", "\u3164", "\u2028", "\r", "\ud800",
        "\u0301" * 5)  # fmt: skip
 
 
@@ -154,3 +156,29 @@ def look_at(found: Watch, where: str, model: QAbstractItemModel, parent: QModelI
             found.check(f"{where} row, aloud", index.data(roles.AccessibleTextRole))
         if not isinstance(model, QAbstractListModel) and model.hasChildren(model.index(row, 0, parent)):
             look_at(found, where, model, model.index(row, 0, parent))
+
+
+class Stalls:
+    """The longest time that the window's thread spent of its own, in seconds of its processor time, between two beats.
+
+    Processor time of the thread and not the clock: a busy machine holds a test up, which is no fault of the window.
+    """
+
+    def __init__(self, window: QWidget) -> None:
+        self.longest = 0.0
+        self._last = 0.0
+        self._timer = QTimer(window)
+        self._timer.setInterval(1)
+        self._timer.timeout.connect(self._beat)
+
+    def _beat(self) -> None:
+        now = time.thread_time()
+        self.longest, self._last = max(self.longest, now - self._last), now
+
+    def __enter__(self) -> Stalls:
+        self._last = time.thread_time()
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.stop()

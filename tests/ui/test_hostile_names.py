@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication, QHelpEvent
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QHelpEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit, QTreeView
+from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QTreeView
 
-from tests.ui.hostile import NAMES, checkpoint, look_around, watched
+from tests.ui.hostile import HUGE, NAMES, RAW, Stalls, checkpoint, look_around, watched
+from weightedit.core.errors import CheckpointError
+from weightedit.ui.close_dialog import CloseDialog
+from weightedit.ui.export_dialog import ExportDialog
+from weightedit.ui.export_tensor_dialog import ExportTensorDialog
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
@@ -61,6 +65,7 @@ def test_tooltips_of_rows(qtbot, window, found):
     shown = set()
     for row in range(tree.model().rowCount()):
         index = tree.model().index(row, 0)
+        tree.scrollTo(index)
         place = tree.visualRect(index).center()
         if not tree.viewport().rect().contains(place):
             continue
@@ -122,4 +127,119 @@ def test_edits_hazards_history_and_batch(qtbot, window, found):
     document.undo(accept="all")
     rest(qtbot, window)
     look_around(found, window)
+    assert not found.faults, said(found)
+
+
+def test_dialogs_and_notices(qtbot, window, found, tmp_path):
+    """Export, one tensor's export, the question of closing, snapshots, recent files, an error, a drop, a menu."""
+    window.show_tensor(window.current, NAMES[3])
+    rest(qtbot, window)
+    window.current.document.apply("fill", NAMES[3], value=2.0)
+    for action, kind in (("export", ExportDialog), ("export-tensor", ExportTensorDialog)):
+        window.actions_of.run(action)
+        rest(qtbot, window)
+        (dialog,) = window.findChildren(kind)
+        look_around(found, dialog)
+        dialog.reject()
+        rest(qtbot, window)
+    window.workbench.history.snapshots.taken.emit("A&B <b>snap</b> \u202e\x1b")
+    rest(qtbot, window)
+    look_around(found, window)
+    said_by_file = f"{NAMES[5]} of {NAMES[1]} is <b>bad</b>\n\x1b[31m. Then {NAMES[3]}."
+    window.show_error(CheckpointError(said_by_file, file="a\nb"))
+    rest(qtbot, window)
+    look_around(found, window)
+    for card in window.errors.cards:
+        card.unfold.click()
+        assert not [one for one in RAW if one in card.text.toPlainText()]
+    window.close_document(window.current)
+    rest(qtbot, window)
+    for box in window.findChildren(CloseDialog):
+        look_around(found, box)
+        box.reject()
+    window.current.document.undo()
+    window.close_document(window.current)
+    rest(qtbot, window)
+    assert window.current is None
+    look_around(found, window)
+    assert not found.faults, said(found)
+
+
+def test_the_menu_of_a_row_copies_the_name_itself(qtbot, window, found):
+    """What is copied is the name, every character of it, and not the way it is shown."""
+    tree = window.findChild(QTreeView, "tree")
+    for name in (NAMES[0], NAMES[4], NAMES[5], NAMES[8], NAMES[14]):
+        assert window.tree.tree.select(window.current, name)
+        tree.setFocus()
+        at = QPoint(5, 5)
+        QApplication.sendEvent(tree.viewport(), QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, at, at))
+        (menu,) = [one for one in tree.findChildren(QMenu) if one.isVisible()]
+        for action in menu.actions():
+            found.check("menu", action.text(), keys=True)
+        next(action for action in menu.actions() if "Copy name" in action.text()).trigger()
+        menu.close()
+        QApplication.processEvents()
+        # A clipboard holds text, which half a surrogate pair is not.
+        assert QGuiApplication.clipboard().text() == name.encode("utf-8", "ignore").decode()
+    assert not found.faults, said(found)
+    QGuiApplication.clipboard().clear()
+
+
+def test_renaming_begins_with_what_can_be_shown_and_changes_nothing_by_itself(qtbot, window, found):
+    """A field cannot show a line break; to leave it as it was must not write the escape into the name."""
+    tree = window.findChild(QTreeView, "tree")
+    document = window.current.document
+    for name, typed in ((NAMES[4], None), (NAMES[8], None), (NAMES[6], "plain.name")):
+        assert window.tree.tree.select(window.current, name)
+        tree.setFocus()
+        QTest.keyClick(tree, Qt.Key.Key_F2)
+        (field,) = [one for one in tree.findChildren(QLineEdit, "rename") if one.isVisible()]
+        found.check("the field", field.text())
+        if typed is not None:
+            field.selectAll()
+            QTest.keyClicks(field, typed)
+        QTest.keyClick(field, Qt.Key.Key_Return)
+        rest(qtbot, window)
+        assert (name in document.tensors) == (typed is None)
+    assert "plain.name" in document.tensors
+    assert not found.faults, said(found)
+
+
+def test_names_and_texts_of_10_mb_hold_nothing_up(qtbot, open_window, found, tmp_path):
+    """The longest stall of the window while a name of 10 MB is opened, shown, filtered, searched and copied."""
+    window = open_window(checkpoint(tmp_path), real=True)
+    window.activateWindow()
+    tree = window.findChild(QTreeView, "tree")
+    with Stalls(window) as stalls:
+        tree.expandAll()
+        rest(qtbot, window)
+        window.tree.tree.select(window.current, HUGE)
+        window.show_tensor(window.current, HUGE)
+        rest(qtbot, window)
+        for typed in ("wwwx", "hw", "*ww*wz*"):
+            QTest.keyClicks(window.findChild(QLineEdit, "filter"), typed)
+            rest(qtbot, window)
+            window.findChild(QLineEdit, "filter").setText("")
+            QTest.keyClick(window, Qt.Key.Key_P, CTRL)
+            QTest.keyClicks(window.search.field, typed)
+            qtbot.waitUntil(lambda: not window.search._is_searching, timeout=20_000)
+            QTest.keyClick(window.search.field, Qt.Key.Key_Escape)
+        window.workbench.choose_operation("fill")
+        rest(qtbot, window)
+        QTest.keyClick(window, Qt.Key.Key_Return, CTRL)
+        rest(qtbot, window)
+    look_around(found, window)
+    assert not found.faults, said(found)
+    assert stalls.longest < 0.3
+
+
+def test_a_tensor_is_opened_by_its_row_whatever_it_is_called(qtbot, window, found):
+    """Enter on each row opens its tensor: no name is changed on its way through Qt, half a surrogate pair neither."""
+    tree = window.findChild(QTreeView, "tree")
+    for name in (NAMES[4], NAMES[9], NAMES[14]):
+        assert window.tree.tree.select(window.current, name)
+        tree.setFocus()
+        QTest.keyClick(tree, Qt.Key.Key_Return)
+        rest(qtbot, window)
+        assert window.workbench.current()[1] == name
     assert not found.faults, said(found)

@@ -9,6 +9,8 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QUrl
 from PySide6.QtGui import QDragMoveEvent, QDropEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
+from weightedit.core.labels import called
+from weightedit.core.visible import visible
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.tensor_mime import Carried, carried_by
@@ -79,8 +81,8 @@ class Dropping(QObject):
         if place is None:
             self.mark.hide()
         else:
-            what = Path(paths[0]).name if tensor is None else tensor.name
-            self.mark.show_at(place[2], f"Paste {what} into {place[1]}")
+            what = visible(Path(paths[0]).name) if tensor is None else called(tensor.name)
+            self.mark.show_at(place[2], f"Paste {what} into {called(place[1])}")
         if paths:
             self._window.start.mark_drop(True)
         if paths or place is not None:

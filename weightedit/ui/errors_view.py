@@ -21,8 +21,9 @@ from PySide6.QtWidgets import (
 )
 
 from weightedit.core.errors import CheckpointError, WeightEditError
+from weightedit.core.visible import visible
 from weightedit.ui.pieces import IconLabel, icon_button, label
-from weightedit.ui.plain import plain
+from weightedit.ui.plain import lines_text, plain
 from weightedit.ui.theme import mono_font, ui_font
 
 LEVELS = {"notice": ("info", "info"), "warning": ("warning", "warn"), "refusal": ("refusal", "bad"),
@@ -59,8 +60,8 @@ def details(error: BaseException) -> str:
     """Return what belongs into a report: file, place, and the trace of what led to it."""
     lines = []
     if isinstance(error, CheckpointError):
-        lines += [f"file: {error.file}"] if error.file else []
-        lines += [f"place: {error.place}"] if error.place else []
+        lines += [f"file: {visible(error.file)}"] if error.file else []
+        lines += [f"place: {visible(error.place)}"] if error.place else []
     lines.append("".join(traceback.format_exception(error)).rstrip())
     return "\n".join(lines)
 
@@ -95,7 +96,7 @@ class ErrorCard(QFrame):
             self.body.hide()
         if not doing or isinstance(error, WeightEditError):
             self.doing.hide()
-        self.text = QPlainTextEdit(details(error))
+        self.text = QPlainTextEdit(lines_text(details(error)))
         self.text.setReadOnly(True)
         self.text.setFont(mono_font(11))
         self.text.setProperty("mono", True)

@@ -15,6 +15,7 @@ from weightedit.ui.about import facts
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.errors_view import wrapping
 from weightedit.ui.pieces import IconLabel, icon_button, label
+from weightedit.ui.plain import lines_text
 from weightedit.ui.theme import mono_font, ui_font
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class FaultDialog(QDialog):
         known = next((one for one in self.faults if one.key == fault.key), None)
         if known is None:
             self.faults.insert(0, fault)
-            self.text.setPlainText("\n\n".join(one.trace for one in self.faults))
+            self.text.setPlainText(lines_text("\n\n".join(one.trace for one in self.faults)))
         self.sentence.setText(self.faults[0].sentence)
         where = self.faults[0].where
         self.where.setText(f"It happened {where}." if where else "")

@@ -81,7 +81,7 @@ class HistoryPanel(QWidget):
     undo = Signal()
     redo = Signal()
     compare = Signal(int, int, str, str)
-    chosen = Signal(str)
+    chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -68,14 +68,14 @@ def plain(text: str) -> Any:
 
 
 def plain_text(value: Any) -> str:
-    """Return what to type to get a value: a text as it is where it reads back so, in quotes where it does not."""
+    """Return what to type to get a value: a text as it is where it reads back and shows so, in quotes where not."""
     if not isinstance(value, str):
         return repr(value)
     try:
         same = plain(value) == value and isinstance(plain(value), str)
     except FieldError:
         same = False
-    return value if same and value else repr(value)
+    return value if same and value.isprintable() and value else repr(value)
 
 
 def can_be_typed(value: Any) -> bool:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 from weightedit.core.visible import LONGEST, LONGEST_MESSAGE, visible, visible_lines
 
 LONGEST_ON_A_BUTTON = 120
+LONGEST_DETAILS = 50_000
 WIDEST_TIP = 140
 """Characters after which a line of a tooltip is broken: Qt draws it as wide as it is, past the screen's end."""
 
@@ -43,6 +44,11 @@ def aloud(text: str) -> str:
 def row_text(text: str) -> str:
     """Return the text of a row in a list or of a choice, of one or more lines."""
     return visible_lines(text, LONGEST)
+
+
+def lines_text(text: str) -> str:
+    """Return a long text of many lines, such as the details of an error, as it can be shown and copied."""
+    return visible_lines(text, LONGEST_DETAILS)
 
 
 def title_text(text: str) -> str:

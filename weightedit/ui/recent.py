@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 
 from weightedit.core.numbers import bytes_text, count_text, moment_text
+from weightedit.core.visible import visible
 from weightedit.ui.settings import Settings
 from weightedit.ui.tasks import TaskProgress, Tasks
 
@@ -50,8 +51,8 @@ class RecentFile:
 
     @property
     def name(self) -> str:
-        """The file's name without its folder."""
-        return Path(self.path).name or self.path
+        """The file's name without its folder, as it can be shown."""
+        return visible(Path(self.path).name or self.path)
 
     @property
     def folder(self) -> str:
@@ -60,8 +61,8 @@ class RecentFile:
         try:
             inside = folder.relative_to(Path.home())
         except (ValueError, RuntimeError):
-            return str(folder)
-        return "~" if not inside.parts else str(Path("~", inside))
+            return visible(str(folder))
+        return "~" if not inside.parts else visible(str(Path("~", inside)))
 
     @property
     def place(self) -> str:

@@ -171,8 +171,8 @@ class RecentList(QListView):
         (path)
     """
 
-    opened = Signal(str)
-    removed = Signal(str)
+    opened = Signal(object)
+    removed = Signal(object)
 
     def __init__(self, recents: Recents, parent: QWidget | None = None) -> None:
         super().__init__(parent)

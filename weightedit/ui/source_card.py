@@ -116,7 +116,7 @@ class SourceCard(QFrame):
             fit = ("same shape and dtype", "same shape", "as many values", "")[one.fit(self._shape, self._dtype)]
             said = "  ·  ".join(filter(None, (visible(one.name), shape_text(one.shape), one.short, fit)))
             item = QListWidgetItem(row_text(said))
-            item.setData(Qt.ItemDataRole.UserRole, one.name)
+            item.setData(Qt.ItemDataRole.UserRole, one)  # not its name: Qt's texts lose what is no text
             self.list.addItem(item)
         if len(found) > MOST_LISTED:
             more = QListWidgetItem(f"and {count_text(len(found) - MOST_LISTED)} more: type a part of the name")
@@ -129,9 +129,9 @@ class SourceCard(QFrame):
 
     def _take(self) -> None:
         item = self.list.currentItem()
-        name = "" if self.list.currentRow() < 0 else str(item.data(Qt.ItemDataRole.UserRole) or "")
-        if name:
-            self._choose(name)
+        found = None if self.list.currentRow() < 0 else item.data(Qt.ItemDataRole.UserRole)
+        if found is not None:
+            self._choose(found.name)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Choose with Enter, leave with Esc, go from the field to the list with Down."""

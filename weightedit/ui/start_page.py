@@ -35,7 +35,7 @@ class StartPage(QWidget):
     open_folder = Signal()
     open_demo = Signal()
     run_recipe = Signal()
-    open_path = Signal(str)
+    open_path = Signal(object)
 
     def __init__(self, recents: Recents, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from weightedit.core.errors import Cancelled
 from weightedit.core.progress import Progress
 from weightedit.core.shortages import is_fault, shortage
+from weightedit.core.visible import visible
 
 T = TypeVar("T")
 WORKERS = 4
@@ -56,7 +57,7 @@ class Task(Generic[T]):
 
     def __init__(self, name: str, work: Callable[[TaskProgress], T], group: str | None, generation: int,
                  quiet: bool) -> None:  # fmt: skip
-        self.name = name
+        self.name = visible(name)  # which a person sees, and may hold a tensor's name
         self.work = work
         self.group = group
         self.generation = generation

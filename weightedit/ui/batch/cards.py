@@ -65,7 +65,7 @@ class BatchCards(QWidget):
     include = Signal(object)
     alternative = Signal(object)
     elsewhere = Signal(object)
-    place = Signal(str, str)
+    place = Signal(object, str)
     leave = Signal(object)
     show_all = Signal()
 

@@ -63,9 +63,9 @@ class BatchPage(TabPage):
         A sentence for the status bar.
     """
 
-    opened = Signal(str)
+    opened = Signal(object)
     elsewhere = Signal(object)
-    place = Signal(str, str)
+    place = Signal(object, str)
     retitled = Signal()
     recipe_wanted = Signal(object)
     undo_wanted = Signal()

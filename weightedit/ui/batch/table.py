@@ -41,7 +41,7 @@ class BatchTable(QTableView):
         Other rows are selected, or none.
     """
 
-    opened = Signal(str)
+    opened = Signal(object)
     moved = Signal()
 
     def __init__(self, model: BatchModel, parent: QWidget | None = None) -> None:

@@ -98,7 +98,7 @@ class HazardCard(Notice):
         (kind) whose paragraph of *What PyTorch does silently* is asked for.
     """
 
-    place = Signal(str, str)
+    place = Signal(object, str)
     explained = Signal(str)
 
     def __init__(self, group: HazardGroup, opened: str | None = None) -> None:

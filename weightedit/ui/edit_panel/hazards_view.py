@@ -52,7 +52,7 @@ class HazardsView(QWidget):
     """
 
     alternative = Signal(object)
-    place = Signal(str, str)
+    place = Signal(object, str)
     explained = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:

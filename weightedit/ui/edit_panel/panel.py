@@ -55,8 +55,8 @@ class EditPanel(QFrame):
 
     previewed = Signal(object)
     applied = Signal(object)
-    place = Signal(str, str)
-    revealed = Signal(str, str)
+    place = Signal(object, str)
+    revealed = Signal(object, str)
     status = Signal(str)
 
     def __init__(self, tasks: Tasks, parent: QWidget | None = None) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import count_text, statistic_text
+from weightedit.core.visible import visible
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import icon_button, label
 from weightedit.ui.plain import row_text, tip
@@ -42,7 +43,7 @@ class CompareView(QWidget):
         Back to the steps.
     """
 
-    chosen = Signal(str)
+    chosen = Signal(object)
     left = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -88,10 +89,10 @@ class CompareView(QWidget):
         self.list.setVisible(bool(found))
         self.list.clear()
         for one in found:
-            item = QListWidgetItem(row_text(f"{one.name}\n{detail(one)}"))
+            item = QListWidgetItem(row_text(f"{visible(one.name)}\n{detail(one)}"))
             item.setData(Qt.ItemDataRole.UserRole, one)
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{one.name}, {detail(one)}")
-            item.setToolTip(tip(f"{one.name}\n{detail(one)}, {count_text(one.changed)} changed"))
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{visible(one.name)}, {detail(one)}")
+            item.setToolTip(tip(f"{visible(one.name)}\n{detail(one)}, {count_text(one.changed)} changed"))
             item.setSizeHint(QSize(0, ROW))
             self.list.addItem(item)
 

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from weightedit.core.numbers import bytes_text, count_text, moment_text
 from weightedit.core.paths import counted
+from weightedit.core.visible import visible
 from weightedit.ui.history.snapshot_delegate import ROW, SnapshotDelegate
 from weightedit.ui.pieces import icon_button, label, line, restyle
 from weightedit.ui.plain import plain, row_text, tip
@@ -183,11 +184,11 @@ class SnapshotsView(QWidget):
         self.list.blockSignals(True)
         self.list.clear()
         for snapshot in snapshots:
-            item = QListWidgetItem(row_text(f"{snapshot.name}\n{facts(snapshot)}"))
+            item = QListWidgetItem(row_text(f"{visible(snapshot.name)}\n{facts(snapshot)}"))
             item.setData(Qt.ItemDataRole.UserRole, snapshot.name)
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{snapshot.name}, {facts(snapshot)}")
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{visible(snapshot.name)}, {facts(snapshot)}")
             kept = f"{count_text(snapshot.nbytes)} bytes of the undo budget"
-            item.setToolTip(tip(f"{snapshot.name}\n{facts(snapshot)}\n{kept}"))
+            item.setToolTip(tip(f"{visible(snapshot.name)}\n{facts(snapshot)}\n{kept}"))
             self.list.addItem(item)
         names = [snapshot.name for snapshot in snapshots]
         self.list.setCurrentRow(names.index(chosen) if chosen in names else 0)

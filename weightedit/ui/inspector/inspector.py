@@ -48,7 +48,7 @@ class Inspector(QWidget):
         The name of another slot to show.
     """
 
-    chosen = Signal(str)
+    chosen = Signal(object)
 
     def __init__(self, tasks: Tasks, settings: Settings | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)

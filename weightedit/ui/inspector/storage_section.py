@@ -53,7 +53,7 @@ class StorageSection(Section):
         The name of a slot to show.
     """
 
-    chosen = Signal(str)
+    chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Storage", parent)

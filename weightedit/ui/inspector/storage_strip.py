@@ -71,7 +71,7 @@ class StorageStrip(QWidget):
         The name of a slot to show.
     """
 
-    chosen = Signal(str)
+    chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -10,9 +10,9 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistent
 
 from weightedit.core.numbers import bytes_text, count_text, shape_text
 from weightedit.core.outline import Node, Outline
-from weightedit.ui.literals import FieldError, plain, plain_text
+from weightedit.ui.literals import FieldError, plain
 from weightedit.ui.plain import tip
-from weightedit.ui.tree.row_texts import printable, slot_of, tooltip
+from weightedit.ui.tree.row_texts import field_text, printable, slot_of, tooltip
 
 if TYPE_CHECKING:
     from weightedit.core.slots import Entry
@@ -52,8 +52,8 @@ class TreeModel(QAbstractItemModel):
         (Outline, Node) of a large group whose size somebody sees and nobody has measured.
     """
 
-    rename_requested = Signal(object, str, str)
-    group_rename_requested = Signal(object, str, str)
+    rename_requested = Signal(object, object, object)
+    group_rename_requested = Signal(object, object, object)
     value_requested = Signal(object, object, object)
     sizes_wanted = Signal(object, object)
 
@@ -302,9 +302,7 @@ class TreeModel(QAbstractItemModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self.text(node, Column(index.column()))
         if role == Qt.ItemDataRole.EditRole and index.column() == Column.NAME:
-            if node.entry is None:
-                return self.prefix(node) or node.label
-            return plain_text(node.entry.value) if self.edits_values else node.entry.name
+            return field_text(node, self.prefix(node), self.edits_values)
         if role == Qt.ItemDataRole.ToolTipRole:
             slot = slot_of(node)
             group = "" if slot is None else self._documents[self.root_of(node)].storage_group(slot) or ""
@@ -316,15 +314,16 @@ class TreeModel(QAbstractItemModel):
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         """Ask for a rename or another value; the row changes once the document says so."""
         node, document = self.node(index), self.document(index)
-        if role != Qt.ItemDataRole.EditRole or node is None or document is None:
+        if role != Qt.ItemDataRole.EditRole or node is None or document is None or \
+                value == field_text(node, self.prefix(node), self.edits_values):  # fmt: skip
             return False
         if node.entry is None:
-            if (prefix := self.prefix(node)) and str(value) != prefix:
+            if prefix := self.prefix(node):
                 self.group_rename_requested.emit(document, prefix, str(value))
             return False
         if self.edits_values:
             self._ask_for_value(document, node.entry, str(value))
-        elif str(value) != node.entry.name:
+        else:
             self.rename_requested.emit(document, node.entry.name, str(value))
         return False
 

@@ -47,9 +47,9 @@ class TreePanel(QWidget):
         (OpenDocument)
     """
 
-    chosen = Signal(object, str)
-    opened = Signal(object, str)
-    rename_requested = Signal(object, str, str)
+    chosen = Signal(object, object)
+    opened = Signal(object, object)
+    rename_requested = Signal(object, object, object)
     close_requested = Signal(object)
 
     def __init__(self, documents: Documents, tasks: Tasks, parent: QWidget | None = None) -> None:

@@ -8,11 +8,14 @@ from weightedit.core.live.facts import registration
 from weightedit.core.numbers import count_text, shape_text
 from weightedit.core.outline import Node
 from weightedit.core.visible import visible
+from weightedit.ui.literals import plain_text
 
 if TYPE_CHECKING:
     from weightedit.core.slots import Slot
 
 
+LONGEST_TYPED = 10_000
+"""Characters of a name that a field holds."""
 UNUSUAL = {"not registered": "unregistered", "buffer, not persistent": "not persistent",
            "computed by a hook": "computed"}  # fmt: skip
 """What stands beside the names of live tensors that a state_dict leaves out."""
@@ -38,6 +41,13 @@ def detail(node: Node) -> str:
     if node.entry.slot is not None:
         return UNUSUAL.get(registration(node.entry.slot), "")
     return printable(node.entry.text)
+
+
+def field_text(node: Node, prefix: str, edits_value: bool) -> str:
+    """Return what the field of a row begins with; a name that no field can show stands there as it can be shown."""
+    if node.entry is None:
+        return visible(prefix or node.label, LONGEST_TYPED)
+    return plain_text(node.entry.value) if edits_value else visible(node.entry.name, LONGEST_TYPED)
 
 
 def tooltip(node: Node, group: str) -> str:

@@ -62,8 +62,8 @@ class TreeView(QTreeView):
         (OpenDocument) from a document's context menu.
     """
 
-    chosen = Signal(object, str)
-    opened = Signal(object, str)
+    chosen = Signal(object, object)
+    opened = Signal(object, object)
     close_requested = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
