@@ -11,6 +11,7 @@ from pathlib import Path
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
 from weightedit.core.numbers import bytes_text
+from weightedit.core.shortages import is_lost_device, is_out_of_memory
 
 TAG = re.compile(r"(cpu|cuda|mps|xpu|xla|hpu|npu)(:\d+)?")
 """A device as a checkpoint may name it."""
@@ -96,29 +97,33 @@ def _windows_free() -> int | None:
 
 @contextmanager
 def refused_for_memory(what: str) -> Iterator[None]:
-    """Make a refusal of an allocation that a device had no room for; nothing of the document has changed then.
+    """Make a refusal of an allocation that there was no room for, and of a device that stopped working.
+
+    Nothing of the document has changed then.
 
     Raises
     ------
     EditRefused
-        In place of what torch or the system raises.
+        In place of what torch, numpy or the system raises.
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+    except (MemoryError, RuntimeError, OSError) as error:
+        if is_out_of_memory(error):
+            title, detail = f"There is no memory left for {what}", f"{_free_text(str(error))}{_LESS}"
+        elif is_lost_device(error):
+            title, detail = f"The CUDA device stopped working at {what}", f"{_first_line(error)}. {_ELSEWHERE}"
+        else:
             raise
-        free = _free_text(str(error))
-        raise EditRefused([refusal("unsupported", f"There is no memory left for {what}",
-                                   f"{free}Nothing was changed. Edit fewer tensors at once, or free some memory.")
-                          ]) from error  # fmt: skip
+        raise EditRefused([refusal("unsupported", title, detail)]) from error
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    import torch
+_LESS = "Nothing was changed. Edit fewer tensors at once, or free some memory."
+_ELSEWHERE = "Nothing was changed. Edit on the CPU, and start weightedit again to use the device."
 
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or "DefaultCPUAllocator" in str(error)  # which is a plain RuntimeError
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
 
 
 def _free_text(error: str) -> str:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from weightedit.core.announcing import Announcing
 from weightedit.core.announcing import Change as Change  # whoever subscribes to a document has it from here
 from weightedit.core.arrange import Arrange, walk_again
-from weightedit.core.commands import LiveWrite, do_all
+from weightedit.core.commands import LiveWrite, do_all, undo_all
 from weightedit.core.edit import Edit, TensorName
 from weightedit.core.errors import EditRefused
+from weightedit.core.guarding import guarded, guarding
 from weightedit.core.hazards import Hazard
 from weightedit.core.history import DEFAULT_BUDGET, History, Step
 from weightedit.core.live.attributes import SetAttributes
@@ -24,8 +25,9 @@ from weightedit.core.reader import Origin
 from weightedit.core.recorded import recorded_batch, recorded_edit, recorded_move
 from weightedit.core.snapshotting import Snapshotting
 from weightedit.core.spill import Spill
-from weightedit.core.stepping import joined, move, names_of, with_layout
+from weightedit.core.stepping import between, joined, move, names_of, settled_or_back, with_layout
 from weightedit.core.targets import only_name
+from weightedit.core.verifying import verify_steps
 
 if TYPE_CHECKING:
     from weightedit.core.batch import Batch
@@ -98,10 +100,12 @@ class Document(Snapshotting, Announcing):
         try:
             declared, edit = make_edit(self, operation, targets, arguments, region=region, device=device, tied=tied,
                                        moments=moments, leave=leave, seed=seed)  # fmt: skip
-            return preflight_of(self, declared, edit, Progress(progress, cancel))
+            with guarding(declared.title, self):
+                return preflight_of(self, declared, edit, Progress(progress, cancel))
         except EditRefused as error:
             return list(error.hazards)
 
+    @guarded("a preview")
     def preview(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu",
                 tied: str = "all", moments: str = "follow", leave: Any = (), seed: int | None = None,
                 look_at: str | None = None, progress: Report | None = None, cancel: CancelFlag | None = None,
@@ -121,6 +125,7 @@ class Document(Snapshotting, Announcing):
                                    moments=moments, leave=leave, seed=seed)  # fmt: skip
         return preview_of(self, declared, edit, Progress(progress, cancel), look_at)
 
+    @guarded("a preview")
     def preview_batch(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu",
                       tied: str = "all", moments: str = "follow", leave: Any = (), seed: int | None = None,
                       progress: Report | None = None, cancel: CancelFlag | None = None,
@@ -142,6 +147,7 @@ class Document(Snapshotting, Announcing):
                                    moments=moments, leave=leave, seed=seed)  # fmt: skip
         return batch_of(self, declared, edit, Progress(progress, cancel))
 
+    @guarded("the edit")
     def apply(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu",
               tied: str = "all", moments: str = "follow", leave: Any = (), seed: int | None = None,
               accept: Collection[str] | str = (), progress: Report | None = None,
@@ -192,6 +198,7 @@ class Document(Snapshotting, Announcing):
                                    moments=moments, leave=leave, seed=seed)  # fmt: skip
         return self.apply_edit(declared, edit, accept, Progress(progress, cancel))
 
+    @guarded("the edit")
     def apply_edit(self, declared: Operation, edit: Edit, accept: Collection[str] | str, progress: Progress) -> Edit:
         """Apply a record; what `apply` and a recipe's replay share."""
         from weightedit.core.editing import carry_out
@@ -206,8 +213,10 @@ class Document(Snapshotting, Announcing):
         before = names_of(self) if step.structure else {}
         with recorded_edit(self, step):
             do_all(step.commands)
-        self.settle(step)
-        self.history.push(with_layout(step, before, names_of(self)) if step.structure else step)
+            with settled_or_back(self, step, undo_all):
+                self.settle(step)
+                made = with_layout(step, before, names_of(self)) if step.structure else step
+                self.history.push(made)
         self._tell([step])
 
     def settle(self, step: Step) -> None:
@@ -280,10 +289,13 @@ class Document(Snapshotting, Announcing):
             if position < len(self.history):
                 self.go_to(self.history.end_of(position) if whole else position + 1, accept)
 
+    @guarded("undo")
     def go_to(self, position: int, accept: Collection[str] | str = ()) -> None:
         """Undo or redo until `position` steps are applied; all of it or nothing."""
         with self._lock:
             place = self.history.place(position)
+            steps, back = between(self.history, place)
+            verify_steps(steps, back)
             with recorded_move(self, place):
                 steps = move(self, place, accept)
             self._tell(steps)
@@ -303,6 +315,7 @@ class Document(Snapshotting, Announcing):
         with self._lock, self.history.grouping(label, key, within):
             yield
 
+    @guarded("an earlier state")
     def state_at(self, position: int) -> State:
         """Return every tensor as it is after `position` steps, without going there.
 

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from weightedit.core.guarding import guarded
 from weightedit.core.progress import CancelFlag, Progress, Report
 from weightedit.core.reader import Reader
 
@@ -21,6 +22,7 @@ class Exporting(Reader):
     _lock: threading.RLock
     _writer: Writer
 
+    @guarded("saving")
     def save(self, shared: str | None = None, *, progress: Report | None = None,
              cancel: CancelFlag | None = None) -> Saved:  # fmt: skip
         """Replace the document's own file by its present state, atomically, and make this the saved point.
@@ -40,6 +42,7 @@ class Exporting(Reader):
         with self._lock:
             return self._writer.save(cast("Document", self), shared, Progress(progress, cancel))
 
+    @guarded("the export")
     def export(self, path: str | Path, format: str | None = None, shared: str | None = None,
                shard_size: int | None = None, *, only_readable: bool = False, progress: Report | None = None,
                cancel: CancelFlag | None = None) -> Saved:  # fmt: skip
@@ -84,6 +87,7 @@ class Exporting(Reader):
         with self._lock:
             return tuple(slot.name for slot in what_remains(self).slots)
 
+    @guarded("the export")
     def export_tensor(self, name: object, path: str | Path, region: str | None = None, format: str | None = None, *,
                       dtype: object = None, progress: Report | None = None,
                       cancel: CancelFlag | None = None) -> Saved:  # fmt: skip
@@ -114,11 +118,13 @@ class Exporting(Reader):
         whole = cast("Document", self)
         return self._writer.export_tensor(whole, name, Path(path), region, format, dtype, Progress(progress, cancel))
 
+    @guarded("the export")
     def export_tensor_hazards(self, name: object, path: str | Path, region: str | None = None,
                               format: str | None = None, *, dtype: object = None) -> list[Hazard]:  # fmt: skip
         """Return what `export_tensor` would leave behind; raises EditRefused where it does."""
         return self._writer.tensor_hazards(cast("Document", self), name, Path(path), region, format, dtype)
 
+    @guarded("the export")
     def export_hazards(self, path: str | Path, format: str | None = None, shared: str | None = None,
                        shard_size: int | None = None, *, only_readable: bool = False) -> list[Hazard]:  # fmt: skip
         """Return what an export would leave behind; raises EditRefused where there is no such destination."""

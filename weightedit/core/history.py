@@ -155,10 +155,10 @@ class History:
 
     def push(self, step: Step) -> None:
         """Add a step that was just applied; undone steps are dropped, and the oldest while over budget."""
-        del self._steps[self.position :]
+        steps = [*self._steps[: self.position], step if self._group is None else replace(step, group=self._group)]
         if self.saved_position is not None and self.saved_position > self.position:
             self.saved_position = None
-        self._steps.append(step if self._group is None else replace(step, group=self._group))
+        self._steps = steps
         self.position += 1
         self._trim()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightedit.core.errors import EditRefused, RegionError
 from weightedit.core.groups import StorageGroups, total_nbytes
+from weightedit.core.guarding import guarded
 from weightedit.core.hazards import refusal
 from weightedit.core.info import TensorsView
 from weightedit.core.pinned import PinnedTensor
@@ -167,6 +168,7 @@ class Reader:
         """Return the present state of a tensor, which later edits leave alone."""
         return PinnedTensor.of(self._slot_for_reading(key))
 
+    @guarded("reading values")
     def read(self, name: object, region: str | None = None, *, raw: bool = False) -> torch.Tensor:
         """Return an independent tensor on CPU with the values of a region.
 

@@ -17,6 +17,7 @@ from array import array
 
 from weightedit.core.errors import WeightEditError
 from weightedit.core.positioned import read_whole
+from weightedit.core.visible import visible
 
 BLOCK = 64 << 10
 """Bytes that one checksum is of."""
@@ -25,7 +26,26 @@ _WINDOW = 1 << 20
 
 
 class SpillDamaged(WeightEditError):
-    """Bytes kept for undo are not what was put there; nothing was changed."""
+    """Bytes that the spill keeps are not what was put there; nothing was changed.
+
+    Parameters
+    ----------
+    cause
+        What was seen: a checksum that differs, a file that ends too early, an error of the disk.
+    tensor, step
+        Whose bytes they are, and the step of the history that needs them, where that is known.
+    """
+
+    def __init__(self, cause: str, *, tensor: str = "", step: str = "") -> None:
+        self.cause, self.tensor, self.step = cause, tensor, step
+        of = f" of {visible(tensor)}" if tensor else ""
+        doing = f" for {visible(step)}" if step else ""
+        super().__init__(f"The edited values{of} that are kept on disk{doing} are damaged: {cause}. The disk or the "
+                         "memory of this machine lost them; nothing was changed.")  # fmt: skip
+
+    def named(self, tensor: str, step: str = "") -> SpillDamaged:
+        """Return the same, of this tensor and step."""
+        return SpillDamaged(self.cause, tensor=self.tensor or tensor, step=self.step or step)
 
 
 class SpillFile:
@@ -106,14 +126,14 @@ class Sealed:
         try:
             got = read_whole(self.file.handle, view, self.start + offset, self.file.lock)
         except OSError as error:
-            raise SpillDamaged(f"Bytes kept for undo cannot be read back: {error.strerror}. {_KEPT}") from error
+            raise SpillDamaged(f"they cannot be read, {error.strerror}") from error
         if got < view.nbytes:
-            raise SpillDamaged(f"Bytes kept for undo are gone: their file was cut short. {_KEPT}")
+            raise SpillDamaged("their file was cut short")
         first = offset // BLOCK
         for number, at in enumerate(range(0, view.nbytes, BLOCK), first):
             if zlib.crc32(view[at : at + BLOCK]) != self._sums[number]:
-                raise SpillDamaged("Bytes kept for undo are not what was written: the checksum of those from "
-                                   f"{offset + at:,} on differs. {_KEPT}")  # fmt: skip
+                raise SpillDamaged(f"the checksum of bytes {offset + at:,}–{offset + min(at + BLOCK, view.nbytes):,} "
+                                   "differs")  # fmt: skip
 
     def verify(self) -> None:
         """Read everything and compare it with its checksums; raises `SpillDamaged`."""
@@ -122,7 +142,6 @@ class Sealed:
             self._checked(window[: min(_WINDOW, self.nbytes - start)], start)
 
 
-_KEPT = "The disk or the memory of this machine lost them; nothing was changed."
 Kept = memoryview | Sealed
 """Final bytes: in memory, or sealed in a file."""
 

@@ -43,7 +43,7 @@ def _words(error: BaseException) -> str | None:
         return None
     if is_out_of_memory(error):
         return f"Memory ran out{_tried(str(error))}. {FREE_MEMORY}"
-    if isinstance(error, RuntimeError) and any(sign in str(error) for sign in LOST):
+    if is_lost_device(error):
         return (f"The CUDA device stopped working ({visible(_first_line(error), 200)}). {KEPT} Edit on the CPU, and "
                 "start weightedit again to use the device.")  # fmt: skip
     if isinstance(error, OSError) and error.strerror:
@@ -54,6 +54,11 @@ def _words(error: BaseException) -> str | None:
 def is_fault(error: BaseException) -> bool:
     """Whether an error is a fault of the program: neither said for a person, nor of a machine that gave out."""
     return isinstance(error, Exception) and not isinstance(error, WeightEditError) and _words(error) is None
+
+
+def is_lost_device(error: BaseException) -> bool:
+    """Whether a CUDA device stopped working, which it does for the whole process."""
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in LOST) and not is_out_of_memory(error)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

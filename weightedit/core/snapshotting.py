@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from weightedit.core.errors import EditRefused
 from weightedit.core.exporting import Exporting
+from weightedit.core.guarding import guarded, guarding
 from weightedit.core.hazards import refusal
 from weightedit.core.progress import CancelFlag, Progress, Report
 
@@ -42,6 +43,7 @@ class Snapshotting(Exporting):
         """The snapshots that were taken, by name, the oldest first."""
         return MappingProxyType(self._snapshots)
 
+    @guarded("a snapshot")
     def snapshot(self, name: str, targets: Any = "*", *, progress: Report | None = None,
                  cancel: CancelFlag | None = None) -> Snapshot:  # fmt: skip
         """Keep tensors as they are now, under a name: detached, and independent of every later change.
@@ -78,6 +80,7 @@ class Snapshotting(Exporting):
         with self._lock:
             del self._snapshots[self._snapshot_named(name).name]
 
+    @guarded("the comparison")
     def compare_snapshot(self, name: str, *, progress: Report | None = None,
                          cancel: CancelFlag | None = None) -> list[Difference]:  # fmt: skip
         """Return the tensors that are not what a snapshot holds, in file order; values are read piece by piece."""
@@ -92,7 +95,8 @@ class Snapshotting(Exporting):
 
         try:
             snapshot = self._snapshot_named(name)
-            found = plan_restore(cast("Document", self), snapshot, targets, Progress(progress, cancel))
+            with guarding("restoring", self):
+                found = plan_restore(cast("Document", self), snapshot, targets, Progress(progress, cancel))
         except EditRefused as error:
             return list(error.hazards)
         return list(found.hazards)
@@ -121,6 +125,7 @@ class Snapshotting(Exporting):
         """
         return self._restore(name, targets, accept, Progress(progress, cancel))
 
+    @guarded("restoring")
     def _restore(self, name: str, targets: Any, accept: Collection[str] | str, progress: Progress) -> Edit:
         from weightedit.core.restoring import restored
 

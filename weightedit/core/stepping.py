@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightedit.core.commands import LiveWrite, Rebind, changed_since_undo, do_all, undo_all
+from weightedit.core.commands import Command, LiveWrite, Rebind, changed_since_undo, do_all, undo_all
 from weightedit.core.consent import changed_elsewhere, check_hazards
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
-from weightedit.core.history import Layout, Step
+from weightedit.core.history import History, Layout, Step
 from weightedit.core.slots import Slot, at
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ def move(document: Document, to: int, accept: Collection[str] | str) -> list[Ste
         it was.
     """
     history = document.history
-    back = to < history.position
-    steps = list(history.steps[to : history.position])[::-1] if back else list(history.steps[history.position : to])
+    steps, back = between(history, to)
     moved: list[Step] = []
     try:
         for step in steps:
@@ -42,17 +42,38 @@ def move(document: Document, to: int, accept: Collection[str] | str) -> list[Ste
     return steps
 
 
+def between(history: History, to: int) -> tuple[list[Step], bool]:
+    """Return the steps from the present to a place in the order in which they are moved over, and whether backwards."""
+    back = to < history.position
+    steps = history.steps
+    return (list(steps[to : history.position])[::-1] if back else list(steps[history.position : to])), back
+
+
 def _over(document: Document, step: Step, back: bool, accept: Collection[str] | str) -> None:
     _check_live_tensors(document, step, back, accept)
     if back:
         if any(command.was_changed_elsewhere() for command in step.commands):
             check_hazards([changed_elsewhere(step, "Undo puts the values before the edit back")], accept)
         undo_all(step.commands)
+        turn = do_all
     else:
         if any(changed_since_undo(command) for command in step.commands):
             check_hazards([changed_elsewhere(step, "Redo writes over it")], accept)
         do_all(step.commands)
-    document.settle(step)
+        turn = undo_all
+    with settled_or_back(document, step, turn):
+        document.settle(step)
+
+
+@contextmanager
+def settled_or_back(document: Document, step: Step, turn: Callable[[Sequence[Command]], None]) -> Iterator[None]:
+    """Turn a step that was just made back if looking at the document again raises, as it may for want of memory."""
+    try:
+        yield
+    except BaseException:
+        turn(step.commands)
+        document.settle(step)
+        raise
 
 
 def _check_live_tensors(document: Document, step: Step, back: bool, accept: Collection[str] | str) -> None:

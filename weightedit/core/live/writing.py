@@ -14,6 +14,7 @@ from weightedit.core.live.objects import LiveBytes
 from weightedit.core.plan import Plan, Target
 from weightedit.core.reading import array_index, gather
 from weightedit.core.region import Box
+from weightedit.core.sealed import seal
 from weightedit.core.slots import Described
 from weightedit.core.stage import bits_of, bytes_of, copy_out, selected, tensor_over, write_live
 from weightedit.core.storage import Storage
@@ -38,8 +39,8 @@ def live_write(plan: Plan, target: Target, described: Described, shop: Workshop)
             rooms = [room[now.nbytes :] for room in rooms]
             before[:] = now.reshape(-1).view(np.uint8).data
             after[:] = np.ascontiguousarray(new).reshape(-1).view(np.uint8).data
+            seal(before), seal(after)
             kept.append((written, before, after))
-
     return _command(described.live, described.storage, kept)
 
 
@@ -49,6 +50,7 @@ def whole_write(live: torch.Tensor, storage: Storage, values: torch.Tensor, shop
     before, after = (shop.spill.allocate(live.numel() * live.element_size()) for _ in range(2))
     copy_out(live, before)
     copy_out(values, after)
+    seal(before), seal(after)
     return replace(_command(live, storage, [(Box.whole(tuple(live.shape)), before, after)]), beside=beside)
 
 
