@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ CODES = {"write": errno.ENOSPC, "create": errno.EACCES, "replace": errno.EXDEV, 
          "close": errno.EDQUOT, "remove": errno.EBUSY}  # fmt: skip
 """What else than EIO an operation is likely to say."""
 SAYS_SO = ("could not be put back",)
-"""In the message of a failure that left files new: the oracle then wants them whole, and of one save after the start."""
+"""In the message of a failure that left files new: they are to be whole, and of one save after the next start."""
 NBYTES = 16 << 10
 
 
@@ -53,9 +52,8 @@ class Scene:
 
     def prepare(self) -> None:
         """Put the folder back, and open the document again where its file was replaced."""
-        from tests.faults.oracle import document_state
-
         import weightedit
+        from tests.faults.oracle import document_state
 
         opened = self.home / "opened"
         if self.document is None or not self._goes_on():
@@ -95,9 +93,8 @@ class Scene:
         if self.destination == "the opened file":
             self.document.save()
         else:
-            shards = self.kind.shards
-            self.document.export(self.target, self.kind.format,
-                                 shard_size=document_bytes(self.document) // shards + 1 if shards else None)  # fmt: skip
+            size = document_bytes(self.document) // self.kind.shards + 1 if self.kind.shards else None
+            self.document.export(self.target, self.kind.format, shard_size=size)
 
 
 def scene(kind: Kind, destination: str, folder: Path) -> tuple[Scene, Counter[str]]:
@@ -138,14 +135,13 @@ def trials(group: str, quick: bool, folder: Path) -> Iterator[Outcome]:
             yield trial
         one.document.close()
         if told:
-            yield Note(FAMILY, f"{kind.name}, {destination}",
-                       f"{told} said which files could not be put back, and the next start made them of one save")  # fmt: skip
+            yield Note(FAMILY, f"{kind.name}, {destination}", f"{told} failures said that files could not be put back; "
+                                                              "the next start made them of one save")  # fmt: skip
 
 
 def _try(one: Scene, fault: Any, *, thorough: bool, comes: bool) -> Trial:
     from tests.faults.failing import Failing, under
     from tests.faults.oracle import Oracle, edits_kept
-
     from weightedit.core.errors import CheckpointError
 
     one.prepare()
@@ -185,7 +181,8 @@ def _message(said: str, one: Scene) -> list[str]:
 
 
 def _handles() -> int:
-    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    there = Path("/proc/self/fd")
+    return len(list(there.iterdir())) if there.is_dir() else 0
 
 
 def _room(folder: Path) -> int:

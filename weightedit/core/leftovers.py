@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -24,10 +25,12 @@ from weightedit.core.commit_record import (
 from weightedit.core.errors import Cancelled, CheckpointError
 from weightedit.core.file_lock import FolderBusy, FolderLocks
 from weightedit.core.file_system import FileSystem
+from weightedit.core.folders import cache_folder
 from weightedit.core.paths import shown
 from weightedit.core.progress import Progress
 from weightedit.core.registration import DeadList, lists
 from weightedit.core.settling import COMPLETED, TAKEN_BACK, Unsettled, settle
+from weightedit.core.spill_folder import clean_spills
 
 DAY = 86_400.0
 _COMMIT_LASTS = 600.0
@@ -51,7 +54,7 @@ class Cleaned:
     Attributes
     ----------
     removed
-        Temporary files and second names of replaced files that are gone.
+        Temporary files, second names of replaced files, and folders of results that are gone.
     completed
         The files of saves that had been interrupted between two files, and are complete now.
     kept
@@ -108,6 +111,7 @@ def clean(progress: Progress | None = None, *, system: FileSystem | None = None)
             with suppress(OSError, ValueError, FolderBusy):  # somebody is at it: the next start tries again
                 _clean_list(DeadList(path), doing)
             progress.advance(1)
+        doing.removed += clean_spills((cache_folder() / "spill", Path(tempfile.gettempdir())))
     except Cancelled:
         pass
     except Exception as error:  # a cleaning must not keep anybody from starting
@@ -123,12 +127,15 @@ def _clean_list(one: DeadList, doing: _Doing) -> None:
                  if isinstance(line.get("temporary"), str) and isinstance(line.get("target"), str)}  # fmt: skip
         records = [Path(line["record"]) for line in one.lines if isinstance(line.get("record"), str)]
         busy: set[Path] = set()
+        before = len(doing.removed)
         for record in dict.fromkeys(records):
             busy |= _clean_record(record, pairs, doing)
         left = [path for path, target in pairs.items() if path not in busy and not _clean_pair(path, target, doing)]
         away = [path for path in (*pairs, *records) if not path.parent.exists()]
         old = time.time() - one.path.stat().st_mtime > _LIST_LASTS
         if not busy and not left and (not away or old):
+            for folder in {path.parent for path in doing.removed[before:]}:
+                doing.system.sync_folder(folder)  # else a power loss could bring back what no list names any more
             one.remove()
 
 

@@ -75,7 +75,8 @@ class Replacing:
             if (told := self._undone(at, error)) is not None:
                 raise told from error
             raise
-        self.clear()
+        if self.clear():
+            self._try_to_sync()
 
     def _write_records(self) -> None:
         stem = self._pending[-1].temporary.name.rpartition(MARK)[0]
@@ -103,7 +104,8 @@ class Replacing:
         if not stuck:
             if self._done:
                 self._try_to_sync()
-            self.clear()
+            if self.clear():
+                self._try_to_sync()
             return None
         self.leaves = len(self._files) > 1
         why = cause(error.__cause__ if isinstance(error.__cause__, OSError) else OSError(str(error)), at)
@@ -140,10 +142,12 @@ class Replacing:
         with suppress(OSError):  # a power loss may bring back names from before: the record tells what to do then
             sync_folders(self._folders, self._system)
 
-    def clear(self) -> None:
-        """Remove records and backups; what cannot be is named in the list."""
+    def clear(self) -> bool:
+        """Remove records and backups; what cannot be is named in the list. Returns whether there were any."""
+        had = not self.is_clear
         self._records = [record for record in self._records if not forget(self._system, record)]
         self._backed = {backup for backup in self._backed if not forget(self._system, backup)}
+        return had
 
     @property
     def is_clear(self) -> bool:

@@ -56,7 +56,7 @@ def settle(files: Sequence[Exchange], *, forward: bool, system: FileSystem) -> s
     files
         In the order in which they were to appear.
     forward
-        Whether to complete it where that can be done; else it is taken back.
+        Whether to rather complete it; else it is rather taken back. Where the one cannot be done the other is.
     system
         What is asked of the system.
 
@@ -75,13 +75,18 @@ def settle(files: Sequence[Exchange], *, forward: bool, system: FileSystem) -> s
     states = [_State.of(file) for file in files]
     renamed = [state for state in states if state.is_new]
     rest = [state for state in states if not state.is_new]
-    done = NOTHING
-    if renamed and rest and forward and all(state.is_ready and state.is_old for state in rest):
+    can_complete = all(state.is_ready and state.is_old for state in rest)
+    can_go_back = all(state.can_go_back for state in renamed)
+    if not renamed or (forward and (not rest or _is_done(states))):
+        done = NOTHING
+    elif can_complete and (forward or not can_go_back):
         _complete([state.file for state in rest], system)
-        done = COMPLETED
-    elif renamed and not (forward and (not rest or _is_done(states))):
-        _take_back(renamed, rest, system)
+        done = COMPLETED if rest else NOTHING
+    elif can_go_back:
+        _take_back([state.file for state in renamed], system)
         done = TAKEN_BACK
+    else:
+        raise Unsettled(_mixed(renamed, rest))
     for file in files:
         forget(system, file.temporary)
         forget(system, file.backup)
@@ -99,12 +104,10 @@ def _complete(files: Sequence[Exchange], system: FileSystem) -> None:
     sync_folders([file.target.parent for file in files], system)
 
 
-def _take_back(renamed: Sequence[_State], rest: Sequence[_State], system: FileSystem) -> None:
-    if not all(state.can_go_back for state in renamed):
-        raise Unsettled(_mixed(renamed, rest))
-    for state in reversed(renamed):
-        put_back(state.file, system)
-    sync_folders([state.file.target.parent for state in renamed], system)
+def _take_back(files: Sequence[Exchange], system: FileSystem) -> None:
+    for file in reversed(files):
+        put_back(file, system)
+    sync_folders([file.target.parent for file in files], system)
 
 
 def put_back(file: Exchange, system: FileSystem) -> None:

@@ -18,7 +18,8 @@ What is done, in this order, and why. `TMP` is `.STEM.weightedit-XXXXXXXX.tmp` b
 7.  OLD becomes a second name of each old file, to take back the exchange if a later step fails while we live.
 8.  Each TMP is renamed to its target in the order of creation, the index of shards last; then fsync(folder). Without
     it a rename reported as done could be gone after a power loss.
-9.  RECORD and OLD are removed, then the list. What of that is lost is found and removed by the next start.
+9.  RECORD and OLD are removed, fsync(folder), then the list: the other way round a power loss could bring back files
+    that no list names any more.
 
 If 6 fails, nothing was renamed. If 8 fails, RECORD is renamed to `.back`, which tells that the exchange is not to be
 completed any more, and each OLD goes back. Where even that fails every file is whole still, the error says which is
@@ -35,6 +36,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -48,6 +50,7 @@ from weightedit.core.paths import counted, shown
 from weightedit.core.pending import BUFFER, UNTOUCHED, Pending, failing
 from weightedit.core.registration import Registration
 from weightedit.core.replacing import Replacing
+from weightedit.core.settling import sync_folders
 from weightedit.core.source import SourceFile
 
 
@@ -265,6 +268,8 @@ class Transaction:
                     self._system.remove_folder(folder)
                 except OSError:
                     continue  # somebody put something there
+            with suppress(OSError):  # as in 9
+                sync_folders([pending.target.parent for pending in self.pending], self._system)
             self._end(keep=not all(gone))
         else:
             self._end(keep=True)
