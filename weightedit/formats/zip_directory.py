@@ -181,6 +181,8 @@ def _read_rows(file: SourceFile, raw: bytes, count: int, start: int) -> dict[str
             raise wrong(file, f"holds the record {name} twice.", name)
         rows[name] = (offset, stored, size, method, flags, crc, start + at, name_bytes)
         at = after + extra + comment
+    if at != len(raw):
+        raise wrong(file, f"is damaged: its directory holds more than the {count:,} records it counts.")
     return rows
 
 
