@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from weightedit.core.file_limits import check_file_size
 from weightedit.core.journal import check_of, encode
 from weightedit.core.locking import hold
 from weightedit.core.recovery import JOURNAL, LOCK, NEW
@@ -21,6 +22,7 @@ _CHUNK = 4 << 20
 
 def write(handle: int, data: memoryview) -> int:
     """Ask the system to write; tests make it fail."""
+    check_file_size(os.lseek(handle, 0, os.SEEK_CUR) + len(data))  # past the limit the system ends the process
     return os.write(handle, data)
 
 
