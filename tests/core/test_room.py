@@ -59,3 +59,44 @@ def test_emptying_a_tensor_is_asked_about(operation: str, arguments: dict[str, A
             doc.apply(operation, "w", **arguments)
         doc.apply(operation, "w", accept={"emptied"}, **arguments)
         assert doc.read("w").numel() == 0
+
+
+def disk_of(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+
+
+@pytest.mark.parametrize(("operation", "arguments", "needs"), [
+    ("scale", {"factor": 2.0}, 40_000), ("scale", {"factor": 2.0, "region": "[:2, :]"}, 800),
+    ("cast", {"dtype": "float64"}, 80_000), ("transpose", {}, 40_000), ("requires_grad", {"value": True}, 0),
+], ids=["whole", "part", "cast", "transpose", "flag"])  # fmt: skip
+def test_an_edit_that_cannot_be_recorded_is_refused_before_it_is_computed(operation: str, arguments: dict[str, Any],
+                                                                          needs: int, tmp_path: Path,
+                                                                          monkeypatch: pytest.MonkeyPatch):  # fmt: skip
+    """What undo keeps must have a place first: preflight says so, and apply refuses with the document as it was."""
+    torch.save({"w": torch.ones(100, 100)}, tmp_path / "w.pt")
+    with weightedit.open(tmp_path / "w.pt") as doc:
+        doc.spill.in_memory = 0
+        doc.apply("fill", "w", value=3.0, region="[0, 0]")
+        if needs:
+            disk_of(monkeypatch, needs - 1)
+            refused = doc.preflight(operation, "w", **arguments)
+            assert [hazard.kind for hazard in refused if hazard.level == "refusal"] in (["unrecordable"], ["unsupported"])
+            assert "Nothing was changed" in refused[0].detail
+            with pytest.raises(EditRefused, match="There is no room"):
+                doc.apply(operation, "w", **arguments)
+            assert len(doc.history) == 1
+            assert doc.read("w")[0, 0] == 3.0
+        disk_of(monkeypatch, needs)
+        doc.apply(operation, "w", **arguments)
+        assert len(doc.history) == 2
+        doc.go_to(0)
+        assert torch.equal(doc.read("w"), torch.ones(100, 100))
+
+
+def test_what_fits_into_memory_needs_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A full disk keeps nobody from typing a value."""
+    torch.save({"w": torch.ones(100, 100)}, tmp_path / "w.pt")
+    with weightedit.open(tmp_path / "w.pt") as doc:
+        disk_of(monkeypatch, 0)
+        doc.apply("scale", "w", factor=2.0)
+        doc.undo()

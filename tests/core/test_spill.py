@@ -23,6 +23,7 @@ from weightedit.assembly import open_document
 from weightedit.core import sealed
 from weightedit.core.errors import WeightEditError
 from weightedit.core.spill import Spill, SpillFull
+from weightedit.core.spill_folder import PREFIX, clean_spills
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
 FALLOCATE = pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="needs posix_fallocate")
@@ -219,14 +220,15 @@ LIMITED = """
     import torch
     from pathlib import Path
     from weightedit.assembly import open_document
-    from weightedit.core.spill import Spill, SpillFull
+    from weightedit.core.errors import EditRefused
+    from weightedit.core.spill import Spill
 
     {limit}
     document = open_document(sys.argv[1], spill=Spill(Path(sys.argv[2]), in_memory=1024))
     before = document.read("a", raw=True)
     try:
         document.apply("scale", "a", factor=0.5)
-    except SpillFull as error:
+    except EditRefused as error:
         assert "\\n" not in str(error)
     else:
         sys.exit("no error")
@@ -319,3 +321,58 @@ def test_the_spill_says_what_it_keeps_where(tmp_path):
     spill.close()
     gc.collect()
     assert spill.disk_nbytes == 0
+
+
+# ---------------------------------------------------------------- what dead processes left
+
+
+@POSIX
+def test_folders_of_dead_processes_are_removed_and_those_of_living_ones_are_not(tmp_path):
+    """A kill leaves a folder, or a file in it that had not lost its name yet; the next start takes both away."""
+    alive = Spill(tmp_path, in_memory=0)
+    buffer = alive.allocate(5000)
+    dead = tmp_path / f"{PREFIX}dead"
+    dead.mkdir()
+    (dead / "tmp123").write_bytes(b"x" * 100)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / f"{PREFIX}file").write_bytes(b"somebody's")
+    (tmp_path / f"{PREFIX}link").symlink_to(tmp_path / "notes")
+    assert clean_spills([tmp_path, tmp_path / "missing"]) == [dead]
+    assert not dead.exists()
+    assert alive.folder.exists()
+    buffer[:3] = b"abc"
+    assert sorted(found.name for found in tmp_path.iterdir()) == sorted(
+        [alive.folder.name, "notes", f"{PREFIX}file", f"{PREFIX}link"])  # fmt: skip
+    alive.close()
+    assert not clean_spills([tmp_path])
+
+
+@POSIX
+def test_what_is_not_ours_in_such_a_folder_stays(tmp_path):
+    """Only plain files are removed, never a folder somebody put there."""
+    dead = tmp_path / f"{PREFIX}dead"
+    (dead / "kept").mkdir(parents=True)
+    (dead / "kept" / "thesis").write_bytes(b"years")
+    assert not clean_spills([tmp_path])
+    assert (dead / "kept" / "thesis").read_bytes() == b"years"
+
+
+@POSIX
+def test_a_nearly_full_disk_takes_what_still_fits(tmp_path, monkeypatch):
+    """Small buffers share a file of 16 MB, which must not keep a few bytes from being kept where there are fewer."""
+    spill = Spill(tmp_path, in_memory=1 << 20)
+    real = os.posix_fallocate
+
+    def limited(handle: int, offset: int, length: int) -> None:
+        if length > 100_000:
+            full()
+        real(handle, offset, length)
+
+    held = [spill.allocate(1 << 20) for _ in range(8)]
+    monkeypatch.setattr(os, "posix_fallocate", limited)
+    small = spill.allocate(1000)
+    small[:] = b"y" * 1000
+    with pytest.raises(SpillFull):
+        spill.allocate(1 << 20)
+    assert bytes(small) == b"y" * 1000
+    del held

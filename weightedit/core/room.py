@@ -21,10 +21,45 @@ MOST_CELLS = 2**63 - 1
 
 
 def refuse_without_room(document: Document, plan: Plan) -> None:
-    """Refuse a plan whose larger results neither memory nor the disk of the spill can hold."""
+    """Refuse a plan whose results, or whose values kept for undo, neither memory nor the disk of the spill can hold.
+
+    Raises
+    ------
+    EditRefused
+        Before anything is computed; what another program takes of the disk meanwhile is met when it is asked for.
+    """
     larger = [target for target in plan.targets if target.result.nbytes > target.spec.nbytes]
     if larger and plan.operation.effect == "rebind":
         refuse_bytes(document, sum(target.result.nbytes for target in larger), [target.name for target in larger])
+    needed = document.spill.needed(kept_for_undo(plan))
+    there = _free_disk(document.spill.place) if needed else None
+    if there is not None and needed > there:
+        names = [target.name for target in plan.targets]
+        raise EditRefused([refusal(
+            "unrecordable", f"There is no room to keep {bytes_text(needed)} for undo",
+            f"The disk of {document.spill.place} has {bytes_text(there)} free. Nothing was changed, and every earlier "
+            "edit can be undone; free some space, edit less at once, or save and open the file again.",
+            targets=names[:8], count=len(names))])  # fmt: skip
+
+
+def kept_for_undo(plan: Plan) -> list[int]:
+    """Return the sizes of the buffers that carrying a plan out asks the spill for."""
+    effect, sizes = plan.operation.effect, []
+    if effect not in ("write", "rebind") or plan.operation.relocates:
+        return []
+    by_storage: dict[int, tuple[int, int]] = {}
+    for target in plan.targets:
+        described = target.slots[0].held.described
+        if effect == "rebind" or target.clones_first:
+            sizes.append(target.result.nbytes)
+        if effect == "rebind":
+            continue
+        if described.live is not None:
+            sizes += [target.nbytes, target.nbytes]  # what it was, and what it becomes
+        else:
+            whole, some = by_storage.get(id(described.storage), (described.storage.nbytes, 0))
+            by_storage[id(described.storage)] = whole, some + target.nbytes
+    return sizes + [whole if some * 2 > whole else some for whole, some in by_storage.values()]
 
 
 def refuse_bytes(document: Document, needed: int, names: Sequence[str]) -> None:

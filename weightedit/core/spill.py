@@ -7,15 +7,20 @@ import shutil
 import tempfile
 import threading
 import weakref
+from collections.abc import Iterable
 from pathlib import Path
 
 from weightedit.core.errors import EditRefused
+from weightedit.core.file_limits import check_file_size
 from weightedit.core.hazards import refusal
 from weightedit.core.sealed import SpillFile
+from weightedit.core.spill_folder import make_folder
 
 DEFAULT_IN_MEMORY = 16 << 20
 """Buffers of up to this many bytes are small."""
 _ALIGNED = 64
+_ROUND = 64 << 10
+"""Bytes that are taken at least of a disk that is nearly full."""
 
 
 class SpillFull(EditRefused):
@@ -66,10 +71,8 @@ class Spill:
     def folder(self) -> Path:
         """The folder of the spill files, made when first needed and removed at the end."""
         if self._folder is None:
-            if self._parent is not None:
-                self._parent.mkdir(parents=True, exist_ok=True)
-            self._folder = Path(tempfile.mkdtemp(prefix="weightedit-spill-", dir=self._parent))
-            self._finalizer = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            self._folder, lock = make_folder(self._parent)
+            self._finalizer = weakref.finalize(self, _remove, self._folder, lock)
         return self._folder
 
     @property
@@ -106,6 +109,20 @@ class Spill:
             reason = getattr(error, "strerror", None) or "out of memory"
             raise SpillFull.of(nbytes, self._folder or "Memory", reason) from error
 
+    def needed(self, sizes: Iterable[int]) -> int:
+        """Return how many bytes of disk buffers of these sizes would take, after what there is in memory."""
+        held, shared, disk = self._held[0], self._shared.nbytes, 0
+        for nbytes in sizes:
+            if nbytes > self.in_memory:
+                disk += nbytes
+            elif held + nbytes <= MOST_IN_MEMORY * self.in_memory:
+                held += nbytes
+            elif shared >= nbytes:
+                shared -= -(-nbytes // _ALIGNED) * _ALIGNED
+            else:
+                disk, shared = disk + nbytes, 0
+        return disk
+
     def _allocate_memory(self, nbytes: int) -> memoryview:
         buffer = _Memory(nbytes)
         self._held[0] += nbytes
@@ -115,12 +132,16 @@ class Spill:
     def _allocate_shared(self, nbytes: int) -> memoryview:
         """Return a part of a file that small buffers share; it goes when the last of them does."""
         if self._shared.nbytes < nbytes:
-            self._shared = self._allocate_file(max(nbytes, self.in_memory))
+            try:
+                self._shared = self._allocate_file(max(nbytes, self.in_memory))
+            except OSError:  # a disk that is nearly full may still have room for this one
+                self._shared = self._allocate_file(max(nbytes, min(_ROUND, self.in_memory)))
         buffer = self._shared[:nbytes]
         self._shared = self._shared[-(-nbytes // _ALIGNED) * _ALIGNED :]
         return buffer
 
     def _allocate_file(self, nbytes: int) -> memoryview:
+        check_file_size(nbytes)  # past the limit the system ends the process
         handle, name = tempfile.mkstemp(dir=self.folder)
         try:
             if hasattr(os, "posix_fallocate"):
@@ -153,6 +174,15 @@ class Spill:
 def _release(lock: threading.RLock, held: list[int], nbytes: int) -> None:
     with lock:
         held[0] -= nbytes
+
+
+def _remove(folder: Path, lock: int) -> None:
+    """Remove the folder and give up its lock; Windows has to do so the other way round."""
+    if os.name != "posix":
+        os.close(lock)
+    shutil.rmtree(folder, ignore_errors=True)
+    if os.name == "posix":
+        os.close(lock)
 
 
 def _end(lock: threading.RLock, held: list[int], nbytes: int, handle: int, name: str | None) -> None:
