@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from weightedit.core.errors import CheckpointError, WeightEditError
 from weightedit.core.visible import visible
 from weightedit.ui.pieces import IconLabel, icon_button, label
-from weightedit.ui.plain import lines_text, plain
+from weightedit.ui.plain import Breaking, breaking, lines_text, plain
 from weightedit.ui.theme import mono_font, ui_font
 
 LEVELS = {"notice": ("info", "info"), "warning": ("warning", "warn"), "refusal": ("refusal", "bad"),
@@ -68,11 +68,16 @@ def details(error: BaseException) -> str:
 
 def wrapping(text: str, role: str = "") -> QLabel:
     """Make a label that breaks its text into lines and can be copied from."""
-    made = label(text, role)
+    made = label(text if isinstance(text, Breaking) else breaking(text, _broken), role)
     made.setWordWrap(True)
     made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     return made
+
+
+def _broken(text: str) -> str:
+    """Let words that no card has room for go on in the next line."""
+    return re.sub(r"\S{81,}", lambda word: re.sub(".{20}", "\\g<0>\u200b", word[0]), text)
 
 
 class ErrorCard(QFrame):

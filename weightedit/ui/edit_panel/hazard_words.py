@@ -110,4 +110,5 @@ def breakable(text: str) -> Breaking:
 
 def _breakable_name(word: str) -> str:
     parts = re.split(r"(?<=\w\.)(?=[A-Za-z_])|(?<=[A-Za-z_]\.)(?=\w)", word)
-    return "\u200b".join(re.sub(r"_(?=\w)", "_\u200b", part) if len(part) > LONG else part for part in parts)
+    parts = [re.sub(r"_(?=\w)", "_\u200b", part) if len(part) > LONG else part for part in parts]
+    return re.sub(rf"[^\u200b]{{{LONG}}}(?=[^\u200b]{{{LONG}}})", "\\g<0>\u200b", "\u200b".join(parts))
