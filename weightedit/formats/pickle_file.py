@@ -8,6 +8,8 @@ from typing import Any
 
 from weightedit.core.errors import CheckpointError
 from weightedit.core.source import ByteSource, SourceFile
+from weightedit.core.visible import visible
+from weightedit.formats.pickle_budget import Unreadable
 from weightedit.formats.pickle_reader import PickleReader
 from weightedit.formats.pickle_scan import end_of_pickle
 from weightedit.formats.pickle_settle import path_to
@@ -80,8 +82,27 @@ class PickleStream:
         raise AssertionError("no storage was described")
 
 
-def read_checked(reader: PickleReader, data: bytes, file: SourceFile, place: str) -> Any:
-    """Read a pickle as inert data.
+def _cause(error: Exception) -> str:
+    """Return in a few words what the unpickler met: its own speak of itself."""
+    if isinstance(error, Unreadable):
+        return visible(str(error), 300).rstrip(".")
+    if isinstance(error, RecursionError):
+        return "it nests deeper than it can be read"
+    if isinstance(error, MemoryError):
+        return "it asks for more memory than there is"
+    if isinstance(error, UnicodeError):
+        return "a text in it is not UTF-8"
+    if isinstance(error, EOFError) or "truncated" in str(error) or "exhausted" in str(error):
+        return "it is cut short"
+    if "extension code" in str(error):
+        return "it uses an extension code, whose meaning only the program that wrote it knows"
+    if isinstance(error, KeyError | IndexError | pickle.UnpicklingError):
+        return "its opcodes do not fit together"
+    return "it does with an object what cannot be done with it"
+
+
+def read_checked(reader: PickleReader, data: bytes, file: SourceFile, place: str, nbytes: int | None = None) -> Any:
+    """Read a pickle as inert data; `nbytes` is what it takes in the file, where that is less.
 
     Raises
     ------
@@ -89,12 +110,11 @@ def read_checked(reader: PickleReader, data: bytes, file: SourceFile, place: str
         If it is malformed, or a tensor in it leaves its storage.
     """
     try:
-        root = reader.read(data)
+        root = reader.read(data, nbytes)
     except CheckpointError:
         raise
     except Exception as error:  # the unpickler meets arbitrary bytes: whatever it raises is about the file
-        cause = str(error) or type(error).__name__
-        raise wrong(file, f"has a pickle that cannot be read: {cause[:200]}.", place) from error
+        raise wrong(file, f"has a pickle that cannot be read: {_cause(error)}.", place) from error
     for held, fault in reader.faults[:1]:
         where = json.dumps(path_to(root, held), ensure_ascii=False)[:200]
         raise wrong(file, f"is damaged: tensor {where} {fault}.", where)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weightedit.core.dtypes import DTYPES
+from weightedit.formats.pickle_budget import Budget, Unreadable
 from weightedit.formats.pickle_values import Known, OrderedState, SizeValue, StorageType, constructed
 
 _STORAGE_TYPES = {
@@ -20,8 +21,11 @@ STORAGE_OF: dict[str, str] = {dtype: name for name, dtype in _STORAGE_TYPES.item
 _LONGEST_RANGE = 1 << 62
 
 
-def known_globals() -> dict[tuple[str, str], Known]:
-    """Return a fresh table of everything but the tensors: storage types, dtypes, containers, plain values."""
+def known_globals(budget: Budget) -> dict[tuple[str, str], Known]:
+    """Return a fresh table of everything but the tensors: storage types, dtypes, containers, plain values.
+
+    What copies its argument takes steps of the budget: a pickle can hand over one long list again and again.
+    """
     table: dict[tuple[str, str], Known] = {}
 
     def know(module: str, name: str, call: Callable[..., Any] | None = None) -> None:
@@ -35,17 +39,42 @@ def known_globals() -> dict[tuple[str, str], Known]:
         table[module, name] = StorageType(module, name, None)
     for dtype in DTYPES:
         know("torch", dtype)
-    know("torch", "Size", _size)
-    know("collections", "OrderedDict", _ordered)
+
+    def items_of(items: Any, *kinds: type) -> Any:
+        if type(items) not in kinds:
+            raise Unreadable("a set, an OrderedDict or a torch.Size is made of something that is no list")
+        budget.spend(len(items))
+        return items
+
+    def keys_of(items: Any) -> Any:
+        budget.admit([*items_of(items, list, tuple, set)], items)
+        return items
+
+    def ordered(items: Any = ()) -> OrderedState:
+        pairs = items_of(items, list, tuple, dict)
+        pairs = [*pairs.items()] if type(pairs) is dict else pairs
+        if any(type(pair) not in (list, tuple) or len(pair) != 2 for pair in pairs):
+            raise Unreadable("an OrderedDict is made of something that is no list of pairs")
+        made = OrderedState()
+        budget.admit([key for key, _ in pairs], made)
+        made.update(pairs)
+        return made
+
+    def text_of(data: Any) -> Any:
+        budget.spend(len(data) >> 3 if type(data) in (str, bytes, bytearray) else 0)
+        return data
+
+    know("torch", "Size", lambda sizes=(): SizeValue(items_of(sizes, list, tuple)))
+    know("collections", "OrderedDict", ordered)
     for module in ("builtins", "__builtin__"):
-        know(module, "set", lambda items=(): set(_listed(items)))
-        know(module, "frozenset", lambda items=(): frozenset(_listed(items)))
-        know(module, "bytearray", _bytearray)
+        know(module, "set", lambda items=(): set(keys_of(items)))
+        know(module, "frozenset", lambda items=(): frozenset(keys_of(items)))
+        know(module, "bytearray", lambda data=b"", *how: _bytearray(text_of(data), *how))
         know(module, "complex", _complex)
-        know(module, "slice", slice)
+        know(module, "slice", _slice)
     know("builtins", "range", _range)
     know("__builtin__", "xrange", _range)
-    know("_codecs", "encode", _encode)
+    know("_codecs", "encode", lambda text, *how: _encode(text_of(text), *how))
     for module in ("copyreg", "copy_reg"):
         know(module, "_reconstructor", _reconstructor)
         know(module, "__newobj__", lambda type_, *args: constructed(type_, args, None, "newobj"))
@@ -53,48 +82,38 @@ def known_globals() -> dict[tuple[str, str], Known]:
     return table
 
 
-def _listed(items: object) -> list[Any] | tuple[Any, ...] | set[Any]:
-    if type(items) not in (list, tuple, set):
-        raise TypeError("a set is made of something that is no list")
-    return items  # type: ignore[return-value]  # just checked
-
-
-def _ordered(items: object = ()) -> OrderedState:
-    if type(items) not in (list, tuple, dict):
-        raise TypeError("an OrderedDict is made of something that is no list of pairs")
-    return OrderedState(items)  # type: ignore[call-overload,no-any-return]  # just checked
-
-
-def _size(sizes: object = ()) -> SizeValue:
-    if type(sizes) not in (list, tuple):
-        raise TypeError("a torch.Size is made of something that is no list")
-    return SizeValue(sizes)  # type: ignore[arg-type]  # just checked
-
-
 def _bytearray(data: object = b"", encoding: object = None) -> bytearray:
     if isinstance(data, str) and encoding in ("latin-1", "latin1"):
         return bytearray(data, "latin-1")
     if type(data) is bytes or type(data) is bytearray:  # a number would allocate as many bytes as it says
         return bytearray(data)
-    raise TypeError("a bytearray is made of something that is no bytes")
+    raise Unreadable("a bytearray is made of something that is no bytes")
 
 
 def _complex(real: object, imaginary: object = 0.0) -> complex:
     if isinstance(real, int | float) and isinstance(imaginary, int | float):
         return complex(real, imaginary)
-    raise TypeError("a complex number is made of something that is no number")
+    raise Unreadable("a complex number is made of something that is no number")
+
+
+def _slice(*bounds: Any) -> slice:
+    if not 1 <= len(bounds) <= 3 or any(isinstance(bound, tuple | frozenset | slice) for bound in bounds):
+        raise Unreadable("a slice is made of something that is no number")  # and hashed with it, since Python 3.12
+    return slice(*bounds)
 
 
 def _range(*bounds: int) -> range:
     if any(type(bound) is not int or abs(bound) > _LONGEST_RANGE for bound in bounds):
-        raise TypeError("a range is made of something that is no number")
+        raise Unreadable("a range is made of something that is no number")
+    if not 1 <= len(bounds) <= 3 or bounds[2:] == (0,):
+        raise Unreadable("a range has no end or no step")
     return range(*bounds)
 
 
 def _encode(text: object, encoding: object = "latin1") -> bytes:
-    if isinstance(text, str) and encoding in ("latin1", "latin-1"):  # how protocol 2 spells bytes
+    if type(text) is str and encoding in ("latin1", "latin-1"):  # how protocol 2 spells bytes
         return text.encode("latin1")
-    raise TypeError("text is encoded by something else than latin1")
+    raise Unreadable("text is encoded by something else than latin1")
 
 
 def _reconstructor(type_: Any, base: Any, state: Any) -> Any:

@@ -17,8 +17,9 @@ from weightedit.core.collector import collector_paused
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.source import ByteSource
+from weightedit.formats.pickle_budget import Budget, Putting, Unreadable
 from weightedit.formats.pickle_globals import known_globals
-from weightedit.formats.pickle_scan import check_sizes
+from weightedit.formats.pickle_scan import guarded
 from weightedit.formats.pickle_settle import settle
 from weightedit.formats.pickle_values import (
     Extras,
@@ -34,6 +35,11 @@ from weightedit.formats.pickle_values import (
 )
 
 MOST_GLOBALS = 20_000
+MOST_DIMS = 64
+"""torch makes no tensor of more dimensions."""
+_ENDLESS = 1 << 63
+_AHEAD = 1 << 17
+"""Bytes that are read ahead; the unpickler looks into them without a call for each opcode."""
 FROM_TYPE = ("torch._tensor", "_rebuild_from_type_v2")
 _PACKED = ("quint4x2", "quint2x4")
 _ITEMSIZE = {name: dtype.itemsize for name, dtype in DTYPES.items()}
@@ -62,7 +68,9 @@ class PickleReader:
         self._source_of = source_of
         self.stored: dict[str, Stored] = {}
         self.faults: list[tuple[PickledTensor, str]] = []
-        self._globals: dict[tuple[str, str], Any] = dict(known_globals())
+        self._budget = Budget()
+        self._put = Putting(self._budget).put
+        self._globals: dict[tuple[str, str], Any] = dict(known_globals(self._budget))
         self._stand_ins = 0  # how many placeholders there may be, so whether there is anything to settle
         builders: dict[str, Callable[..., Any]] = {
             "_rebuild_tensor": self._tensor_v1, "_rebuild_tensor_v2": self._tensor,
@@ -76,19 +84,28 @@ class PickleReader:
             self._globals[module, name] = Known(module, name, partial(self._old, GlobalName(module, name)))
         self._globals[FROM_TYPE] = Known(*FROM_TYPE, self._from_type)
 
-    def read(self, data: bytes) -> Any:
+    def read(self, data: bytes, nbytes: int | None = None) -> Any:
         """Return what the pickle describes.
+
+        Parameters
+        ----------
+        data
+            The pickle.
+        nbytes
+            What it takes in its file, where that is less.
 
         Raises
         ------
         Exception
             Whatever a malformed pickle makes the unpickler raise; the caller says which file it was.
         """
-        check_sizes(data)
+        self._budget.begin(len(data))
+        data = guarded(data, nbytes)
         with collector_paused():
             registered = copyreg._inverted_registry or copyreg._extension_cache  # type: ignore[attr-defined]
-            reader = (_careful if registered else _fast)(self)(io.BytesIO(data), encoding="utf-8",
-                                                               errors="surrogateescape")  # fmt: skip
+            file = io.BufferedReader(io.BytesIO(data), _AHEAD)
+            unpickler = (_careful if registered else _fast)(self)
+            reader = unpickler(file, encoding="utf-8", errors="surrogateescape")
             root = reader.load()
         if self._stand_ins:
             root = settle(root)
@@ -104,17 +121,17 @@ class PickleReader:
         if found is None:
             self._stand_ins += 1
             if self._stand_ins > MOST_GLOBALS:
-                raise pickle.UnpicklingError(f"it names more than {MOST_GLOBALS:,} classes and functions")
+                raise Unreadable(f"it names more than {MOST_GLOBALS:,} classes and functions")
             found = self._globals[module, name] = stand_in(module, name)
         return found
 
     def persistent_load(self, pid: Any) -> StorageRef:
         """Return the storage that a persistent id names."""
         if type(pid) is not tuple or len(pid) != 5 or pid[0] != "storage" or not isinstance(pid[1], StorageType):
-            raise pickle.UnpicklingError("a persistent id is not one of torch's storages")
+            raise Unreadable("a persistent id is not one of torch's storages")
         _, kind, key, location, numel = pid
         if type(key) is not str or type(location) is not str or type(numel) is not int or numel < 0:
-            raise pickle.UnpicklingError("a storage has a key, device or size of the wrong type")
+            raise Unreadable("a storage has a key, device or size of the wrong type")
         stored = self.stored.get(key)
         if stored is None:
             stored = self.stored[key] = Stored(key, self._nbytes_of(key), self._source_of)
@@ -123,7 +140,7 @@ class PickleReader:
             return ref
         wanted = numel * (1 if kind.dtype is None else _ITEMSIZE[kind.dtype])
         if wanted > stored.nbytes:
-            raise pickle.UnpicklingError(f"storage {key} should have {wanted:,} bytes and has {stored.nbytes:,}")
+            raise Unreadable(f"storage {key} should have {wanted:,} bytes and has {stored.nbytes:,}")
         stored.ref = StorageRef(stored, kind, location, numel)
         return stored.ref
 
@@ -147,20 +164,24 @@ class PickleReader:
         if isinstance(size, Placeholder | SizeValue | list):
             size = tuple(size.args[0] if isinstance(size, Placeholder) else size)
         if type(ref) is not StorageRef or type(size) is not tuple or type(stride) is not tuple:
-            raise pickle.UnpicklingError("a tensor is described by something that is no storage, size and stride")
+            raise Unreadable("a tensor is described by something that is no storage, size and stride")
         held = PickledTensor(ref, dtype, offset, size, stride, requires_grad is True)
         ref.stored.tensors.append(held)
         if hooks or metadata:
             held.extras = Extras(hooks or None, metadata or None)
+        if len(size) != len(stride) or len(size) > MOST_DIMS:
+            raise Unreadable(f"a tensor has {len(size):,} sizes and {len(stride):,} strides")
         last, empty = offset, False
         for length, step in zip(size, stride, strict=True):
+            if type(length) is not int or type(step) is not int or length > _ENDLESS or step > _ENDLESS:
+                raise Unreadable("a tensor has sizes that are no whole numbers, or beyond all files")
             if length < 1 or step < 0:
                 if length < 0 or step < 0:
                     self.faults.append((held, f"has the shape {list(size)} and stride {list(stride)}"))
                 empty = True
             last += (length - 1) * step
-        if type(last) is not int or offset < 0:
-            raise pickle.UnpicklingError("a tensor has sizes that are no whole numbers")
+        if type(offset) is not int or not 0 <= offset <= _ENDLESS:
+            raise Unreadable("a tensor has an offset that is no whole number, or beyond all files")
         end = (offset if empty else last + 1) * _ITEMSIZE[dtype]
         if end > ref.stored.nbytes and not empty:
             self.faults.append((held, f"reaches byte {end:,} of its storage, which has {ref.stored.nbytes:,}"))
@@ -209,12 +230,16 @@ class PickleReader:
 
 
 def _fast(owner: PickleReader) -> type[pickle.Unpickler]:
+    put, load = owner._put, owner.persistent_load
+
     class Fast(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:
             return owner.find_class(module, name)
 
         def persistent_load(self, pid: Any) -> Any:
-            return owner.persistent_load(pid)
+            if type(pid) is tuple and len(pid) == 2:  # what stands in place of an opcode that hashes
+                return put(*pid)
+            return load(pid)
 
     return Fast
 
@@ -228,9 +253,9 @@ def _careful(owner: PickleReader) -> Any:
             return owner.find_class(module, name)
 
         def persistent_load(self, pid: Any) -> Any:
-            return owner.persistent_load(pid)
+            return owner._put(*pid) if type(pid) is tuple and len(pid) == 2 else owner.persistent_load(pid)
 
         def get_extension(self, code: int) -> None:
-            raise pickle.UnpicklingError(f"unregistered extension code {code}")
+            raise Unreadable(f"unregistered extension code {code}")
 
     return Careful

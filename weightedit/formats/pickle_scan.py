@@ -1,35 +1,68 @@
-"""Looks through a pickle's opcodes before it is read, for numbers that would make the reader take memory for nothing.
+"""Looks through a pickle's opcodes before it is read, for what would make the reader take memory or time for nothing.
 
 Python's unpickler keeps its memo in an array as long as the largest index that is put into it, so five bytes of a
-file can ask for 64 GB. Runs of opcodes of known length are skipped by one regular expression, texts one by one.
+file can ask for 64 GB. It hashes what is put into dicts and sets without asking: those opcodes are replaced by others
+that hand it to us. Runs of opcodes of known length are skipped by one regular expression, texts one by one.
 Meaning of the opcodes: https://github.com/python/cpython/blob/main/Lib/pickletools.py
 """
 
 from __future__ import annotations
 
-import pickle
 import re
 
-_PLAIN = rb"[()012NQR\]abdelostu}\x81\x85-\x89\x8f-\x94\x97\x98]"
-_FIXED = rb"[Kqh\x80\x82].|[M\x83]..|[Jj\x84]....|r..[\x00-\x1f]\x00|[G\x95].{8}"
+from weightedit.formats.pickle_budget import Unreadable
+
+_PLAIN = rb"[()012NQR\]abelot}\x81\x85-\x89\x8f\x92-\x94]"
+_FIXED = rb"[Kqh\x80\x82].|[M\x83]..|[Jj\x84]....|r..[\x00-\x1f]\x00|G.{8}"
 _LINES = rb"[ci][^\n]*\n[^\n]*\n|[ILFSVPg][^\n]*\n|p\d{1,6}\n"
 _RUN = re.compile(rb"(?:" + _PLAIN + rb"|" + _FIXED + rb"|" + _LINES + rb")*+", re.DOTALL)
+_ONE = re.compile(rb"[XTBUC\x8c\x8d\x8e\x96\x8a\x8b]|[usd\x90\x91\x97\x98]|\x95.{8}|r....|p[^\n]*\n|" + _PLAIN + rb"|"
+                  + _FIXED + rb"|" + _LINES, re.DOTALL)  # fmt: skip
 _SIZED = {b"X": 4, b"T": 4, b"B": 4, b"U": 1, b"C": 1, b"\x8c": 1, b"\x8d": 8, b"\x8e": 8, b"\x96": 8, b"\x8a": 1,
           b"\x8b": 4}  # fmt: skip
 """Opcodes followed by a length of so many bytes, and then by as many bytes."""
+PUTTING = {b"u": b"t\x86K\x01\x86Q", b"s": b"\x87K\x02\x86Q", b"d": b"tK\x03\x86Q", b"\x90": b"t\x86K\x04\x86Q",
+           b"\x91": b"tK\x05\x86Q"}  # fmt: skip
+"""Opcodes that hash, and what takes their place: the same objects as a persistent id `(payload, how)`.
+
+SETITEMS gives `((into, (key, value, …)), 1)`, SETITEM `((into, key, value), 2)`, DICT `((key, value, …), 3)`, ADDITEMS
+`((into, (item, …)), 4)`, FROZENSET `((item, …), 5)`.
+"""
+_FRAME = 9
+"""Bytes of the opcode that says how many bytes to read ahead; it changes nothing, and would no longer be right."""
+MOST_MEMORY = 256 << 20
+"""Bytes of memory that the objects of any pickle may take, by an estimate."""
+MEMORY_PER_BYTE = 32
+"""And for each byte of it: two bytes make an empty list of 64, as Python writes them."""
+_MEMORY = {b"]": 64, b"}": 64, b"\x8f": 216, b"R": 128, b"\x81": 128, b"\x92": 128, b"o": 128, b"i": 128}
+"""What these opcodes make takes about so many bytes."""
 _LONG = b"Kqh\x80\x82M\x83Jj\x84G\x95ciILFSVPg"
 """Opcodes with a number or lines after them, which the end of the data may cut off."""
 
 
-def check_sizes(data: bytes) -> None:
-    """Check that no opcode asks for more memory than a pickle of this length can need.
+def guarded(data: bytes, nbytes: int | None = None) -> bytes:
+    """Check that no opcode asks for more than a pickle of this length can need, and return what is safe to read.
+
+    Parameters
+    ----------
+    data
+        The pickle.
+    nbytes
+        What it takes in its file, where that is less.
+
+    Returns
+    -------
+    bytes
+        The same pickle with the opcodes of `PUTTING` replaced, and without frames.
 
     Raises
     ------
-    pickle.UnpicklingError
-        If one does. Whatever else is wrong with the pickle is left to its reader to say.
+    Unreadable
+        If it asks for too much. Whatever else is wrong with the pickle is left to its reader to say.
     """
-    at = 0
+    _check_memory(data, len(data) if nbytes is None else nbytes)
+    pieces: list[bytes] = []
+    at = copied = 0
     while True:
         match = _RUN.match(data, at)
         assert match is not None  # it may be empty
@@ -40,7 +73,10 @@ def check_sizes(data: bytes) -> None:
             length = int.from_bytes(data[at + 1 : at + 1 + width], "little")
             at += 1 + width + length
             if at > len(data):
-                raise pickle.UnpicklingError(f"it ends within {length:,} bytes of text")
+                raise Unreadable(f"it ends within {length:,} bytes of text")
+        elif (instead := PUTTING.get(op)) is not None or op == b"\x95":
+            pieces += data[copied:at], instead or b""
+            copied = at = at + (1 if instead else _FRAME)
         elif op == b"r":
             _check_index(int.from_bytes(data[at + 1 : at + 5], "little"), data)
             at += 5
@@ -48,11 +84,33 @@ def check_sizes(data: bytes) -> None:
             end = data.find(b"\n", at)
             text = data[at + 1 : end].strip()
             if not text.isdigit() or len(text) > 20:  # the reader would take `4_294_967_280` too
-                raise pickle.UnpicklingError("it numbers an object by something that is no number")
+                raise Unreadable("it numbers an object by something that is no number")
             _check_index(int(text), data)
             at = end + 1
+        elif op in (b"\x97", b"\x98"):
+            raise Unreadable("it refers to buffers that are not in it")
         else:
-            return
+            break
+    return b"".join((*pieces, data[copied:])) if pieces else data
+
+
+def _check_memory(data: bytes, nbytes: int) -> None:
+    """Refuse a pickle of so many containers that they alone would take far more memory than the file has bytes."""
+    most = MOST_MEMORY + MEMORY_PER_BYTE * nbytes
+    if len(data) * max(_MEMORY.values()) <= most or sum(data.count(op) * each for op, each in _MEMORY.items()) <= most:
+        return  # more than these opcodes were counted: numbers and texts may hold the same bytes
+    taken = at = 0
+    while at < len(data):
+        match = _ONE.match(data, at)
+        if match is None:
+            break
+        op = data[at : at + 1]
+        at = match.end()
+        taken += _MEMORY.get(op, 0)
+        if (width := _SIZED.get(op)) is not None:
+            at += width + int.from_bytes(data[at : at + width], "little")
+    if taken > most:
+        raise Unreadable(f"what it describes in {nbytes:,} bytes would take about {taken >> 20:,} MiB of memory")
 
 
 def end_of_pickle(data: bytes, at: int) -> tuple[int, bool]:
@@ -72,7 +130,7 @@ def end_of_pickle(data: bytes, at: int) -> tuple[int, bool]:
 
     Raises
     ------
-    pickle.UnpicklingError
+    Unreadable
         If a byte is no opcode.
     """
     while True:
@@ -85,12 +143,16 @@ def end_of_pickle(data: bytes, at: int) -> tuple[int, bool]:
         width = _SIZED.get(op)
         if width is not None:
             end = at + 1 + width + int.from_bytes(data[at + 1 : at + 1 + width], "little")
+        elif op in PUTTING or op in (b"\x97", b"\x98"):
+            end = at + 1
+        elif op == b"\x95":
+            end = at + _FRAME
         elif op == b"r":
             end = at + 5
         elif op == b"p":
             end = data.find(b"\n", at) + 1 or len(data) + 1
         elif op and op not in _LONG:
-            raise pickle.UnpicklingError(f"byte {at:,} of it, {op[0]:#04x}, is no opcode")
+            raise Unreadable(f"byte {at:,} of it, {op[0]:#04x}, is no opcode")
         else:
             end = len(data) + 1
         if end > len(data):
@@ -100,4 +162,4 @@ def end_of_pickle(data: bytes, at: int) -> tuple[int, bool]:
 
 def _check_index(index: int, data: bytes) -> None:
     if index > len(data):  # each object takes at least one byte
-        raise pickle.UnpicklingError(f"it numbers an object {index:,} and can hold {len(data):,} at most")
+        raise Unreadable(f"it numbers an object {index:,} and can hold {len(data):,} at most")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator
 from typing import Any
 
 from weightedit.core.placeholder import Placeholder
+from weightedit.formats.pickle_budget import Unreadable
 from weightedit.formats.pickle_values import Made, OrderedState, PickledTensor, SizeValue
 
 DEEPEST_TUPLE = 500
@@ -46,7 +46,7 @@ class _Settling:
 
     def _tuple(self, value: tuple[Any, ...], depth: int) -> tuple[Any, ...]:
         if depth > DEEPEST_TUPLE:
-            raise pickle.UnpicklingError(f"it nests tuples more than {DEEPEST_TUPLE} deep")
+            raise Unreadable(f"it nests tuples more than {DEEPEST_TUPLE} deep")
         known = self._tuples.get(id(value))
         if known is None:
             items = [self._value(item, depth + 1) for item in value]

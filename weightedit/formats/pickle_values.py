@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +12,13 @@ from weightedit.core.slots import HeldTensor
 from weightedit.core.source import ByteSource
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
+from weightedit.formats.pickle_budget import Unreadable
 
 if TYPE_CHECKING:
     from weightedit.core.quantized import Quantizer
 
 
-class Unchangeable(pickle.UnpicklingError):
+class Unchangeable(Unreadable):
     """A pickle tried to change something that is not its own."""
 
 
@@ -43,7 +43,7 @@ class Known(Guarded, GlobalName):
     def __call__(self, *args: Any) -> Any:
         """Do what our implementation does, if there is one."""
         if self._call is None:
-            raise TypeError(f"{self!r} cannot be called")
+            raise Unreadable(f"{self!r} cannot be called")
         return self._call(*args)
 
 
@@ -252,18 +252,21 @@ class Growing(Placeholder, metaclass=Made):
         self.state = state
         self.has_state = True
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.pairs.append((key, value))
+    def put_pairs(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        """Record what is set in it."""
+        self.pairs += pairs
 
     def append(self, item: Any) -> None:
         """Record an item."""
         self.items.append(item)
 
-    add = append
-
     def extend(self, items: list[Any]) -> None:
         """Record several items."""
         self.items.extend(items)
+
+    def put_items(self, items: Iterable[Any]) -> None:
+        """Record what is added to it as to a set."""
+        self.items += items
 
 
 def stand_in(module: str, name: str) -> type:
@@ -278,4 +281,4 @@ def constructed(type_: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None
         made: Any = object.__new__(stand_in(name.module, name.name))
         Placeholder.__init__(made, name, args, kwargs, how)
         return made
-    raise TypeError("an object is made of something that is no class")
+    raise Unreadable("an object is made of something that is no class")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from typing import Any
 
 from weightedit.core.source import ByteSource, SourceFile
+from weightedit.formats.pickle_budget import Unreadable
 from weightedit.formats.pickle_reader import PickleReader
 from weightedit.formats.pickle_values import PickledTensor, StorageRef
 from weightedit.formats.pickle_walk import leaves
@@ -44,10 +44,10 @@ class ViewReader(PickleReader):
     def view(self, whole: StorageRef, view: Any) -> StorageView:
         """Return the part of a storage that `(key, offset, numel)` means."""
         if type(view) is not tuple or len(view) != 3 or type(view[1]) is not int or type(view[2]) is not int:
-            raise pickle.UnpicklingError("a view of a storage has no key, offset and size")
+            raise Unreadable("a view of a storage has no key, offset and size")
         _, offset, numel = view
         if offset < 0 or numel < 0 or offset + numel > whole.numel:
-            raise pickle.UnpicklingError(f"a view of elements {offset:,} to {offset + numel:,} lies over a storage of "
+            raise Unreadable(f"a view of elements {offset:,} to {offset + numel:,} lies over a storage of "
                                          f"{whole.numel:,}")  # fmt: skip
         self._has_views = True
         if isinstance(whole, StorageView):
@@ -58,7 +58,7 @@ class ViewReader(PickleReader):
         if not isinstance(ref, StorageView):
             return super()._described(ref, dtype, offset, *more)
         if type(offset) is not int or offset < 0:
-            raise pickle.UnpicklingError("a tensor has an offset that is no whole number")
+            raise Unreadable("a tensor has an offset that is no whole number")
         held = super()._described(ref.ref, dtype, offset + ref.offset, *more)
         end = held.first_spec.extent[1] // held.first_spec.type.itemsize
         if end > ref.offset + ref.numel and held.first_spec.numel:
