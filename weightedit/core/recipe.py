@@ -14,6 +14,7 @@ from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import refusal
 from weightedit.core.progress import CancelFlag, Progress, Report
 from weightedit.core.snapshotting import RESTORE
+from weightedit.core.visible import visible
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -59,7 +60,7 @@ class Recipe:
         except OSError as error:
             raise CheckpointError(f"{path.name} cannot be read: {error.strerror}.", file=path) from error
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise CheckpointError(f"{path.name} is no recipe of weightedit ({error}).", file=path) from error
+            raise CheckpointError(f"{path.name} is no recipe of weightedit: {_cause(error)}.", file=path) from error
 
     def apply(self, document: Document, *, accept: Collection[str] | str = (), progress: Report | None = None,
               cancel: CancelFlag | None = None) -> list[Edit]:  # fmt: skip
@@ -82,6 +83,20 @@ class Recipe:
                     raise EditRefused([refusal("argument", f"There is no operation {edit.operation!r}")])
                 applied.append(document.apply_edit(declared, edit, kinds, Progress(progress, cancel)))
         return applied
+
+
+def _cause(error: Exception) -> str:
+    """Return what is wrong in a few words; Python's own speak of its parts."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start:,} of it is no text"
+    if isinstance(error, json.JSONDecodeError):
+        return f"it stops being JSON in line {error.lineno:,}, column {error.colno:,}"
+    if isinstance(error, RecursionError):
+        return "it nests too deeply"
+    if isinstance(error, KeyError):
+        return f"it lacks {visible(str(error), 100)}"
+    own = str(error).startswith(("a tensor's ", "the tensor ", "a list of texts ", "a region is "))
+    return visible(str(error), 200) if own else "its parts are not those of a recipe"
 
 
 def _tensors(edit: dict[str, Any], folder: Path) -> dict[str, memoryview]:

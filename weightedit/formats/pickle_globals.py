@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weightedit.core.dtypes import DTYPES
+from weightedit.core.placeholder import Placeholder
 from weightedit.formats.pickle_budget import Budget, Unreadable
 from weightedit.formats.pickle_values import Known, OrderedState, SizeValue, StorageType, constructed
 
@@ -97,7 +98,7 @@ def _complex(real: object, imaginary: object = 0.0) -> complex:
 
 
 def _slice(*bounds: Any) -> slice:
-    if not 1 <= len(bounds) <= 3 or any(isinstance(bound, tuple | frozenset | slice) for bound in bounds):
+    if not 1 <= len(bounds) <= 3 or not all(bound is None or isinstance(bound, int | float | str | Placeholder) for bound in bounds):
         raise Unreadable("a slice is made of something that is no number")  # and hashed with it, since Python 3.12
     return slice(*bounds)
 

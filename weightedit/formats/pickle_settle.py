@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+from weightedit.core.contents import key_text
 from weightedit.core.placeholder import Placeholder
 from weightedit.formats.pickle_budget import Unreadable
 from weightedit.formats.pickle_values import Made, OrderedState, PickledTensor, SizeValue
@@ -96,22 +97,36 @@ class _Settling:
 
 def path_to(root: Any, target: Any) -> str:
     """Return the dotted name of `target` inside `root`, for messages; empty where it is the root itself."""
-    stack: list[tuple[Any, tuple[str, ...]]] = [(root, ())]
+    stack: list[_Step] = [_Step(root, "", None)]
     seen: set[int] = set()
     while stack:
-        value, path = stack.pop()
-        if value is target:
-            return ".".join(path)
-        if id(value) not in seen:
-            seen.add(id(value))
-            stack += [(item, (*path, key)) for key, item in _children(value)]
+        step = stack.pop()
+        if step.value is target:
+            return ".".join(reversed([*step.names()]))
+        if id(step.value) not in seen:
+            seen.add(id(step.value))
+            stack += [_Step(item, key, step) for key, item in _children(step.value)]
     return ""
 
 
-def _children(value: Any) -> Iterator[tuple[str, Any]]:
+class _Step(NamedTuple):
+    """One thing on the way, and where it was found: a list of all names at each would be as long as all is deep."""
+
+    value: Any
+    key: Any
+    before: _Step | None
+
+    def names(self) -> Iterator[str]:
+        step: _Step | None = self
+        while step is not None and step.before is not None:
+            yield key_text(step.key)
+            step = step.before
+
+
+def _children(value: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(value, dict):
-        yield from ((str(key), item) for key, item in value.items())
+        yield from value.items()
     elif isinstance(value, list | tuple):
-        yield from ((str(index), item) for index, item in enumerate(value))
+        yield from enumerate(value)
     elif isinstance(value, Placeholder):
         yield from ((key, getattr(value, key)) for key in ("args", "state", "items", "pairs"))

@@ -7,15 +7,26 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.contents import kind_of
 from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import ByteSource
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
+from weightedit.core.visible import visible
 from weightedit.formats.pickle_budget import Unreadable
 
 if TYPE_CHECKING:
     from weightedit.core.quantized import Quantizer
+
+
+def said(value: Any) -> str:
+    """Return a value as messages show it; what is inside a container is not looked at, which could take without end."""
+    if type(value) is str:
+        return visible(repr(value[:40]))
+    if value is None or type(value) in (bool, float) or (type(value) is int and value.bit_length() < 130):
+        return repr(value)
+    return kind_of(value)
 
 
 class Unchangeable(Unreadable):

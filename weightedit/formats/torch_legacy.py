@@ -21,6 +21,7 @@ from weightedit.core.source import Source, SourceFile
 from weightedit.core.transaction import Transaction
 from weightedit.formats.detection import is_torch_legacy, locate
 from weightedit.formats.pickle_file import PickleStream, read_checked
+from weightedit.formats.pickle_values import said
 from weightedit.formats.protocol import Contents, Opened, shared_refusals
 from weightedit.formats.torch_views import ViewReader
 from weightedit.formats.zip_directory import wrong
@@ -107,7 +108,7 @@ def read_legacy(file: SourceFile) -> tuple[Any, TorchLegacyOrigin]:
         raise wrong(file, "does not begin with torch's magic number, so torch did not save it.")
     version = stream.value("the protocol version")
     if version != PROTOCOL:
-        raise wrong(file, f"has the protocol version {version!r:.80}; torch before 1.6 wrote {PROTOCOL}.")
+        raise wrong(file, f"has the protocol version {said(version)}; torch before 1.6 wrote {PROTOCOL}.")
     if not isinstance(stream.value("the system information"), dict):
         raise wrong(file, "is damaged: its system information is no dict.")
     start = stream.at

@@ -21,7 +21,7 @@ from weightedit.core.source import Source, SourceFile
 from weightedit.core.transaction import Transaction
 from weightedit.formats.detection import locate
 from weightedit.formats.pickle_file import PickleStream, read_checked
-from weightedit.formats.pickle_values import StorageRef, StorageType
+from weightedit.formats.pickle_values import StorageRef, StorageType, said
 from weightedit.formats.protocol import Contents, Opened
 from weightedit.formats.tar_members import is_tar, read_members
 from weightedit.formats.torch_views import ViewReader
@@ -103,10 +103,11 @@ class TarReader(ViewReader):
             if type(described) is not tuple or len(described) != 3 or not isinstance(described[2], StorageType):
                 raise wrong(self.file, "is damaged: a storage has no key, device and class.", "storages")
             key, location, kind = described
-            numel = int.from_bytes(stream.take(8, f"storage {key!r:.40}"), "little", signed=True)
+            _check_key(self.file, key)
+            numel = int.from_bytes(stream.take(8, f"storage {said(key)}"), "little", signed=True)
             nbytes = numel * (DTYPES[kind.dtype].itemsize if kind.dtype else 1)
             if numel < 0 or stream.at + nbytes > stream.stop:
-                raise wrong(self.file, f"is cut short: storage {key!r:.40} should have {numel:,} elements from byte "
+                raise wrong(self.file, f"is cut short: storage {said(key)} should have {numel:,} elements from byte "
                                        f"{stream.at:,}, and its member ends at byte {stream.stop:,}.", "storages")
             self._sources[str(key)] = Source(self.file, stream.at, nbytes)
             stream.at += nbytes
@@ -131,17 +132,17 @@ class TarReader(ViewReader):
             if type(described) is not tuple or len(described) != 3:
                 raise wrong(self.file, "is damaged: a tensor has no key, storage and class.", "tensors")
             key, storage, _ = described
-            dims, _ = struct.unpack("<ii", stream.take(8, f"tensor {key!r:.40}"))  # 8 bytes in the oldest files
+            _check_key(self.file, key)
+            dims, _ = struct.unpack("<ii", stream.take(8, f"tensor {said(key)}"))  # 8 bytes in the oldest files
             if not 0 <= dims <= MOST_DIMS:
-                raise wrong(self.file, f"is damaged: tensor {key!r:.40} has {dims:,} dimensions.", "tensors")
-            numbers = struct.unpack(f"<{2 * dims + 1}q", stream.take(16 * dims + 8, f"tensor {key!r:.40}"))
+                raise wrong(self.file, f"is damaged: tensor {said(key)} has {dims:,} dimensions.", "tensors")
+            numbers = struct.unpack(f"<{2 * dims + 1}q", stream.take(16 * dims + 8, f"tensor {said(key)}"))
             ref = self._storage(storage)
             size, stride, offset = numbers[:dims], numbers[dims:-1], numbers[-1]
             self._add(key, self._described(ref, ref.type.dtype or "uint8", offset, size, stride, False, None, None))
 
     def _add(self, key: Any, value: Any) -> None:
-        if type(key) is not int:
-            raise wrong(self.file, f"is damaged: the key {key!r:.40} is no number.")
+        _check_key(self.file, key)
         if key in self._objects:
             raise wrong(self.file, f"is damaged: it holds the key {key} twice.")
         self._objects[key] = value
@@ -149,7 +150,7 @@ class TarReader(ViewReader):
     def _storage(self, key: Any) -> StorageRef:
         found = self._objects.get(key) if type(key) is int else None
         if not isinstance(found, StorageRef):
-            raise wrong(self.file, f"is damaged: it lacks storage {key!r:.40}, which a tensor or view lies in.")
+            raise wrong(self.file, f"is damaged: it lacks storage {said(key)}, which a tensor or view lies in.")
         return found
 
     def persistent_load(self, pid: Any) -> Any:
@@ -159,11 +160,16 @@ class TarReader(ViewReader):
         text = str(pid) if type(pid) in (int, str) else ""
         found = self._objects.get(int(text)) if text.isascii() and text.isdigit() and len(text) < 21 else None
         if found is None:
-            raise wrong(self.file, f"is damaged: its pickle refers to {pid!r:.40}, which it does not hold.", "pickle")
+            raise wrong(self.file, f"is damaged: its pickle refers to {said(pid)}, which it does not hold.", "pickle")
         return found
+
+
+def _check_key(file: SourceFile, key: Any) -> None:
+    if type(key) is not int or key.bit_length() > 64:
+        raise wrong(file, f"is damaged: the key {said(key)} is no number of an object in memory.")
 
 
 def _count(file: SourceFile, value: Any) -> int:
     if type(value) is not int or value < 0:
-        raise wrong(file, f"is damaged: {value!r:.40} is no number of storages or tensors.")
+        raise wrong(file, f"is damaged: {said(value)} is no number of storages or tensors.")
     return value
