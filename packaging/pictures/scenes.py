@@ -12,7 +12,9 @@ import scenes_cast
 import scenes_edit
 import scenes_hazards
 import scenes_live
+import scenes_names
 import scenes_sharing
+import scenes_trust
 import scenes_view
 import scenes_window
 from shooting import SIZE, Shooting
@@ -21,9 +23,11 @@ from small_set import DEMO
 Scene = Callable[[Shooting, Path], None]
 SMALL = (1024, 640)
 SCENES: dict[str, Scene] = {**scenes_view.SCENES, **scenes_edit.SCENES, **scenes_batch.SCENES, **scenes_cast.SCENES,
-                            **scenes_sharing.SCENES,
-                            **scenes_hazards.SCENES, **scenes_live.SCENES, **scenes_window.SCENES}
-AT_SMALL_SIZE = ("batch", "casts", "hazard-cards", "live", "snapshots", "heatmap", "tiles", "forms", "pages", "start")
+                            **scenes_sharing.SCENES, **scenes_hazards.SCENES, **scenes_live.SCENES,
+                            **scenes_window.SCENES, **scenes_trust.SCENES,
+                            **scenes_names.SCENES}
+AT_SMALL_SIZE = ("batch", "casts", "hazard-cards", "live", "snapshots", "heatmap", "tiles", "forms", "pages", "start",
+                 "recovery", "unexpected", "leftovers")
 """Scenes that are taken at the smallest size of the window too."""
 
 

@@ -40,6 +40,7 @@ class Shooting:
     """
 
     def __init__(self, theme: str, settings: Path, folder: Path, size: tuple[int, int] = SIZE) -> None:
+        os.environ["WEIGHTEDIT_STATE"] = str(settings.parent / "state")  # not the person's journals
         self.app, _ = application()
         self.theme, self.folder, self.taken = theme, folder, 0
         self.window = make_window(Settings(settings), size, theme)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 import torch
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
 from tests.ui.palette_rows import Desk, row
+from weightedit.core import recovery
 from weightedit.core.recipe import Recipe
+from weightedit.core.recovery import KeptEdit, Unfinished
 from weightedit.ui.export_tensor_dialog import ExportTensorDialog
 from weightedit.ui.tensor_mime import carried_by
 
@@ -113,3 +117,19 @@ def _apply_recipe(desk: Desk) -> None:
     QTest.keyClick(desk.window.files.recipes._card.apply_button, " ")
     desk.wait()
     assert torch.equal(desk.values("enc.bias"), before * 3)
+
+
+@row("recover")
+def _recover(desk: Desk) -> None:
+    edit = KeptEdit("Scale × 2", "enc.bias", datetime(2026, 5, 1, 10, 0))
+    left = Unfinished("key", desk.path.with_name("old.pt"), "old.pt", edit.time, edit.time, (edit,), None, 800)
+    desk.monkeypatch.setattr(recovery, "unfinished", lambda: [left])
+    desk.window.files.recovering.look()
+    desk.wait()
+    (notice,) = desk.window.files.recovering.notices
+    notice.later_button.click()
+    assert not desk.window.files.recovering.notices
+    desk.do()
+    desk.wait()
+    (notice,) = desk.window.files.recovering.notices
+    assert notice.recover_button.hasFocus()

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.ui.palette_rows import Desk, row
+from weightedit.ui.faults import Fault
 
 
 def shown(desk: Desk, name: str):
@@ -40,3 +41,17 @@ def _(desk: Desk) -> None:
     desk.apply("fill", "enc.weight", region="[4:6, :]", value=0.5)
     pane = shown(desk, "spectrum")
     assert pane.found.values == pytest.approx(torch.linalg.svdvals(desk.values().double()).numpy())
+
+
+@row("faults")
+def _faults(desk: Desk) -> None:
+    desk.window.faults.take(Fault("ValueError: meant", "in the task Counting", "Traceback\n  in work"))
+    desk.qtbot.waitUntil(lambda: desk.window.faults.dialog is not None)
+    desk.window.faults.dialog.accept()
+    assert desk.window.faults.dialog is None
+    desk.do()
+    dialog = desk.window.faults.dialog
+    assert dialog is not None
+    assert dialog.sentence.text() == "ValueError: meant"
+    dialog.accept()
+    desk.window.faults.all.clear()

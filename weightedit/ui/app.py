@@ -170,6 +170,7 @@ def run(paths: Sequence[str], *, smoke: bool = False, shot: Path | None = None, 
     errors: list[BaseException] = []
     window.failed.connect(errors.append)
     process.enter(window)
+    window.files.looks_back = not passing
     status = 0
 
     def finish(settled: bool) -> None:

@@ -41,6 +41,8 @@ class OpenDocument:
         Its file without links, by which a file opened twice is known; empty for a live object.
     """
 
+    document: Document
+
     def __init__(self, document: Document, outline: Outline) -> None:
         self.document = document
         self.outline = outline
@@ -116,6 +118,11 @@ def opened(document: Document, progress: TaskProgress) -> OpenDocument:
 class Documents(QObject):
     """Every open document.
 
+    Attributes
+    ----------
+    keeps_journal
+        Whether edits of files opened from now on are written down before they are applied.
+
     Signals
     -------
     opening
@@ -150,6 +157,7 @@ class Documents(QObject):
         self._open: list[OpenDocument] = []
         self._waiting: list[Task[Any]] = []
         self._times_asked = 0
+        self.keeps_journal = True
         self._announced.connect(self._change, Qt.ConnectionType.QueuedConnection)
 
     def __len__(self) -> int:
@@ -192,8 +200,7 @@ class Documents(QObject):
         self._start(value, title, 0, optimizer)
 
     def _start(self, target: Any, name: str, number: int, optimizer: Any = None) -> None:
-        place = (self._times_asked, number)
-        before = self.all
+        place, before, journal = (self._times_asked, number), self.all, self.keeps_journal
 
         def work(progress: TaskProgress) -> OpenDocument:
             from weightedit.assembly import open_document
@@ -201,7 +208,9 @@ class Documents(QObject):
             if isinstance(target, str) and (known := open_already(target, before)) is not None:
                 return known
             with paused():
-                return opened(open_document(target, optimizer=optimizer, progress=progress, remembers=True), progress)
+                document = open_document(target, optimizer=optimizer, progress=progress, remembers=True,
+                                         journal=journal)  # fmt: skip
+                return opened(document, progress)
 
         def done(result: OpenDocument) -> None:
             self._finished(task)
@@ -231,6 +240,12 @@ class Documents(QObject):
         if known is not result:
             result.document.close()
         self.already_open.emit(known)
+
+    def take(self, result: OpenDocument) -> None:
+        """Take in a document that was made elsewhere, after those that are open."""
+        self._times_asked += 1
+        result.place = (self._times_asked, 0)
+        self.add(result)
 
     def replace(self, old: OpenDocument, new: OpenDocument) -> None:
         """Put another state of the same file where a document stood; the old one is closed."""

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QVBoxLayout
 
+from weightedit.core.errors import EditRefused
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.importing import Importing
 from weightedit.ui.recent_menu import RecentMenu
 from weightedit.ui.recipes import Recipes
+from weightedit.ui.recovering import Recovering
 from weightedit.ui.reload_notice import NoticeStrip
 from weightedit.ui.reloading import Reloading
 from weightedit.ui.tensor_exporting import TensorExporting
+from weightedit.ui.tidying import tidy
 from weightedit.ui.tree.dragging import Dragging
 from weightedit.ui.watching import Watching
 
@@ -37,11 +40,16 @@ class FileWork(QObject):
         Tensors out of files and into them.
     recipes
         Edits out of files and into them.
+    recovering
+        Edits that a crash left unsaved.
+    looks_back
+        Whether the window looks, once it is there, for what earlier runs left behind.
     """
 
     importing: Importing
     exporting: TensorExporting
     recipes: Recipes
+    recovering: Recovering
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
@@ -54,6 +62,8 @@ class FileWork(QObject):
         self.watching = Watching(window.documents, window.tasks, window.filing.is_writing, window)
         self.recipes = Recipes(window, self.strip)
         self.importing, self.exporting = Importing(window, self.strip), TensorExporting(window)
+        self.recovering = Recovering(window, self.strip)
+        self.looks_back = True
         self.reloading = Reloading(window.documents, window.tasks, self.strip, self.recipes.save, self)
         RecentMenu(window)
         Dragging(window.tree.tree)
@@ -70,7 +80,22 @@ class FileWork(QObject):
         self.reloading.said.connect(window.status.say_filed)
         self.reloading.replacing.connect(self._note_tabs)
         self.reloading.replaced.connect(self._open_tabs)
+        self.recovering.replacing.connect(self._note_tabs)
+        self.recovering.replaced.connect(self._open_tabs)
         window.filing.saved.connect(self._remember)
+        window.tasks.raised.connect(self._unrecorded)
+
+    def look_back(self) -> None:
+        """Look for what earlier runs left behind: unsaved edits, and saves that were cut short."""
+        if self.looks_back:
+            tidy(self._window, self.strip)
+            self.recovering.look()
+
+    def _unrecorded(self, error: object) -> None:
+        """Say beside an edit that the journal could not take how to go on without one."""
+        if isinstance(error, EditRefused) and any(one.kind == "unrecordable" for one in error.hazards):
+            card = self._window.errors.add(error)
+            card.offer("Go on without a journal", lambda: self._window.preferences.set_journal(False))
 
     def _remember(self, found: OpenDocument) -> None:
         """Put a document's file on top of the recent ones."""

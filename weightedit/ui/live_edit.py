@@ -83,6 +83,7 @@ def _check_thread() -> None:
 def _opened(module: Any, optimizer: Any) -> MainWindow:
     """Make a window that opens an object as soon as it is painted."""
     window = make_window(Settings.of_this_person())
+    window.files.looks_back = False  # it is there for this object
     window.setAttribute(Qt.WidgetAttribute.WA_QuitOnClose, False)  # the application may be somebody else's
     process.enter(window, own=False)
     if not _open:

@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow
 
 UNDO, MEMORY, DEVICE, NUMBERS = "undo/budget-mb", "memory/budget-mb", "edit/device", "values/format"
+JOURNAL = "edit/journal"
 UNDO_MB, MEMORY_MB = 64 << 10, 64
 """What documents begin with, in MiB."""
 UNDO_CHOICES = (256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10)
 MEMORY_CHOICES = (16, 64, 256, 1 << 10)
 SETTINGS = (
     ("theme", "Theme"), ("maps", "Colour maps"), ("numbers", "Number format"), ("device", "Default device"),
-    ("memory", "Memory for one pass"), ("undo", "Undo budget"), ("spill", "What undo keeps"), ("reset", "Reset"),
+    ("memory", "Memory for one pass"), ("undo", "Undo budget"),
+    ("journal", "Journal of edits"), ("spill", "What undo keeps"), ("reset", "Reset"),
 )  # fmt: skip
 """Every row of the settings page: its name, and its title there and in the palette."""
 
@@ -38,6 +40,7 @@ class Preferences(QObject):
         super().__init__(window)
         self._window = window
         self._settings = window.settings
+        window.documents.keeps_journal = self.journal
         window.documents.added.connect(self._give)
         window.ready.connect(self._ready)
 
@@ -74,6 +77,24 @@ class Preferences(QObject):
         document.memory = self.memory_mb << 20
         if document.history.budget != self.undo_mb << 20:
             document.set_undo_budget(self.undo_mb << 20)
+
+    # ---- journal
+
+    @property
+    def journal(self) -> bool:
+        """Whether edits of files are written down, to be offered after a crash."""
+        return self._settings.flag(JOURNAL, True)
+
+    def set_journal(self, on: bool | None) -> None:
+        """Write edits down or not; off ends the journals of open documents too, on counts for files opened later."""
+        self._settings.set(JOURNAL, on)
+        self._window.documents.keeps_journal = self.journal
+        if not self.journal:
+            for opened in self._window.documents.all:
+                journal, opened.document.journal = opened.document.journal, None
+                if journal is not None:
+                    journal.discard()
+        self.changed.emit("journal")
 
     # ---- device
 
@@ -130,6 +151,7 @@ class Preferences(QObject):
         self._window.choose_theme("")
         self.set_undo(None)
         self.set_memory(None)
+        self.set_journal(None)
         self.set_device(None)
         self.set_number_format(None)
         for kind, name in DEFAULT_MAPS.items():

@@ -73,13 +73,14 @@ class Reloading(QObject):
 
     def reload(self, found: OpenDocument, replay: bool) -> None:
         """Open a document's file again."""
+        journal = self._documents.keeps_journal
 
         def work(progress: TaskProgress) -> tuple[Reloaded, OpenDocument]:
             from weightedit.assembly import open_document
             from weightedit.core.reloading import reload
 
             def open_file(path: str) -> object:
-                return open_document(path, progress=progress)
+                return open_document(path, progress=progress, journal=journal)
 
             with paused():
                 result = reload(found.document, open_file, replay=replay, progress=progress)  # type: ignore[arg-type]

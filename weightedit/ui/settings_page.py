@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QShowEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import bytes_text, count_text
 from weightedit.ui.aside import AsidePage
@@ -29,6 +29,8 @@ SAYS = {
     "device": "Where previews and edits are computed when the window opens.",
     "memory": "What one pass over a tensor may hold at once. More is faster on large tensors.",
     "undo": "For each document. When more is needed, the oldest steps go first.",
+    "journal": "Every edit of a file is written down before it is applied, and offered back after a crash. Off ends it "
+               "at once; on counts for files opened from then on.",
     "spill": "Small pieces stay in memory, the rest lies in files of our own that go when the window closes.",
     "reset": "Every choice on this page, and the places of the panels.",
 }
@@ -96,11 +98,14 @@ class SettingsPage(AsidePage):
                            lambda mb: choose.set_memory(int(str(mb))))  # fmt: skip
         self.undo = Menu("Undo budget", [(mb, _size(mb)) for mb in UNDO_CHOICES],
                          lambda mb: choose.set_undo(int(str(mb))))  # fmt: skip
+        self.journal = QCheckBox("Keep a journal of edits")
+        self.journal.toggled.connect(self._choose_journal)
         self.reset = QPushButton("Reset settings")
         self.reset.clicked.connect(choose.reset)
         controls: dict[str, QWidget] = {
             "theme": self.theme, "maps": self._maps_list(), "numbers": self.numbers, "device": self.device,
-            "memory": self.memory, "undo": self.undo, "spill": self._spill_list(), "reset": self.reset,
+            "memory": self.memory, "undo": self.undo, "journal": self.journal, "spill": self._spill_list(),
+            "reset": self.reset,
         }  # fmt: skip
         for name, title in SETTINGS:
             self._add(name, title, controls[name])
@@ -136,6 +141,10 @@ class SettingsPage(AsidePage):
             grid.addWidget(menu, 3 * at + 1, 0)
             grid.setRowMinimumHeight(3 * at + 2, 2)
         return holder
+
+    def _choose_journal(self, on: bool) -> None:
+        if on is not self._preferences.journal:
+            self._preferences.set_journal(on)
 
     def _choose_map(self, kind: str, name: str) -> None:
         from weightedit.ui.plots.colormaps import DEFAULT_MAPS
@@ -189,6 +198,7 @@ class SettingsPage(AsidePage):
         self.theme.show_value(self._window.settings.text("theme"))
         self.memory.show_value(choose.memory_mb, _size(choose.memory_mb))
         self.undo.show_value(choose.undo_mb, _size(choose.undo_mb))
+        self.journal.setChecked(choose.journal)
         if self._window.workbench is not None:
             from weightedit.ui.plots.colormaps import DEFAULT_MAPS
 

@@ -79,6 +79,7 @@ class MainWindow(QMainWindow):
     ready = Signal()
     failed = Signal(object)
     closed = Signal()
+    faults: Faults
     filing: Filing
     steps: Steps
     files: FileWork
@@ -188,6 +189,7 @@ class MainWindow(QMainWindow):
 
     def _after_first_paint(self) -> None:
         self.tasks.start("Starting torch", warm_up, on_result=self._warm, quiet=True)
+        self.files.look_back()
 
     def _warm(self, found: tuple[str, list[str]]) -> None:
         self.status.show_torch(*found)

@@ -40,6 +40,8 @@ ACTIONS = (
            "Forget which files were opened.", (), "File/Open recent", "recent", rule=True),
     Action("open-demo", "Open the demo checkpoint", lambda at: at.window.open([str(resource("demo", "digits.pt"))]),
            "Open the small network that comes with weightedit.", (), "File"),
+    Action("recover", "Recover unsaved edits…", lambda at: at.window.files.recovering.show_all(),
+           "Show the edits that a crash left unsaved, to recover or discard them.", (), "File", "unsaved"),
     Action("save", "Save", lambda at: at.window.filing.save(at.document),
            "Replace the document's own file and read it back.", ("Ctrl+S",), "File", "saveable", rule=True),
     Action("export", "Export…", lambda at: at.window.filing.export(at.document),

@@ -93,6 +93,9 @@ NEEDS = {
                        _has_any_tensor),
     "gpu": Need("Needs a GPU that torch can use, and a tensor that is shown or selected in the tree",
                 lambda at: _has_any_tensor(at) and _has_gpu()),
+    "unsaved": Need("Needs unsaved edits of a run that ended without closing",
+                    lambda at: bool(at.window.files.recovering.offers)),
+    "faults": Need("Needs an unexpected error in this run", lambda at: bool(at.window.faults.all)),
     "recent": Need("Needs a recent file", lambda at: bool(at.window.recents.files)),
     "closed": Need("Needs a recent file that is not open", _has_closed),
 }

@@ -63,6 +63,7 @@ class HeatmapPane(QWidget):
     look_changed = Signal()
     failed = Signal(object)
     shown = Signal(object)
+    heatmap: Heatmap
 
     def __init__(self, tasks: Tasks, facts: Facts, selection: Selection, maps: dict[str, str],
                  parent: QWidget | None = None) -> None:  # fmt: skip

@@ -57,6 +57,15 @@ class TensorPage(TabPage):
     status = Signal(str)
     proposed = Signal(str, object)
 
+    document: Document
+    selection: Selection
+    dims: DimsBar
+    heatmap_pane: HeatmapPane
+    go_to: GoTo
+    read_out: ReadOut
+    where: WhereBar
+    blocks: BlockWork
+
     def __init__(self, document: Document, slot: Slot, tasks: Tasks, facts: Facts, maps: dict[str, str],
                  parent: QWidget | None = None) -> None:  # fmt: skip
         super().__init__(parent)

@@ -1,0 +1,202 @@
+"""The notices of recovery: edits that a crash left unsaved, with their choices, and what recovering could not do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+
+from weightedit.core.numbers import bytes_text, count_text, moment_text
+from weightedit.core.visible import visible
+from weightedit.ui.errors_view import Notice, wrapping
+from weightedit.ui.kept_list import KeptList
+from weightedit.ui.leaving import leaves
+from weightedit.ui.plain import plain
+from weightedit.ui.reload_notice import edits_text
+
+if TYPE_CHECKING:
+    from weightedit.core.recovery import Recovered, Unfinished
+
+MOST_LINES = 4
+"""Files of an interrupted save that are named; the rest is counted."""
+KEPT = "Nothing was changed: the file is as it is on the disk, and the edits are kept until they are discarded by name."
+
+
+def when_text(begun: datetime, last: datetime, now: datetime | None = None) -> str:
+    """Return from when until when edits were made, with the time of day where that is told apart by it."""
+    first, until = (_moment(one, now) for one in (begun, last))
+    return f"at {until}" if first == until else f"from {first} until {until}"
+
+
+def _moment(moment: datetime, now: datetime | None) -> str:
+    text = moment_text(moment, now)
+    return text if ":" in text else f"{text}, {moment:%H:%M}"
+
+
+def row_of(*buttons: QPushButton) -> QHBoxLayout:
+    """Lay small buttons out beside each other."""
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(8)
+    for button in buttons:
+        button.setProperty("small", True)
+        row.addWidget(button)
+    row.addStretch(1)
+    return row
+
+
+class _Question(QWidget):
+    """A question that Esc takes back."""
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        super().__init__()
+        self._leave = leave
+
+    def event(self, event: QEvent) -> bool:
+        """Take Esc."""
+        return leaves(event, self._leave) or super().event(event)
+
+
+class RecoveryNotice(Notice):
+    """One document that ended without closing.
+
+    Parameters
+    ----------
+    unfinished
+        What there is of it.
+    recover, later, discard
+        Called when the person recovers the edits, leaves them for another time, or throws them away.
+    """
+
+    def __init__(self, unfinished: Unfinished, recover: Callable[[], None], later: Callable[[], None],
+                 discard: Callable[[], None]) -> None:  # fmt: skip
+        self.unfinished = unfinished
+        self.title_of_file = visible(unfinished.title, 120)
+        super().__init__("notice" if unfinished.problem is None else "refusal", *self._says())
+        self.setObjectName("recovery")
+        self.count = len(unfinished.edits)
+        what = edits_text(self.count) if self.count else "them"
+        self.recover_button = QPushButton(f"Recover {what}")
+        self.recover_button.setProperty("kind", "primary")
+        self.show_button = QPushButton("Show the edits")
+        self.later_button, self.discard_button = QPushButton("Not now"), QPushButton("Discard…")
+        for button in (self.later_button, self.discard_button):
+            button.setProperty("kind", "quiet")
+        self.later_button.setToolTip("Leave them as they are; they are offered at the next start, and by the palette.")
+        self.recover_button.clicked.connect(recover)
+        self.show_button.clicked.connect(self._show_edits)
+        self.later_button.clicked.connect(later)
+        self.discard_button.clicked.connect(lambda: self._ask(True))
+        self.list: KeptList | None = None
+        self._buttons, self.question = QWidget(), self._question(discard)
+        self._buttons.setLayout(row_of(self.recover_button, self.show_button, self.later_button, self.discard_button))
+        self.column.addSpacing(4)
+        self.column.addWidget(self._buttons)
+        self.column.addWidget(self.question)
+        self.question.hide()
+        self.show_button.setVisible(bool(self.count))
+        self.recover_button.setVisible(unfinished.problem is None)
+        for button in (self.recover_button, self.show_button, self.later_button, self.discard_button):
+            button.setAccessibleName(f"{button.text()}: {self.title_of_file}")
+
+    def _says(self) -> tuple[str, str]:
+        found = self.unfinished
+        count, undone = len(found.edits), sum(edit.undone for edit in found.edits)
+        where = visible(str(found.path), 200) if found.path.name else ""
+        back = f" {count_text(undone)} of them {'was' if undone == 1 else 'were'} undone." if undone else ""
+        if found.problem is not None:
+            what = f"{edits_text(count)} of {self.title_of_file}" if count else f"The journal {self.title_of_file}"
+            kept = f"{bytes_text(found.nbytes)}, last written {when_text(found.last, found.last)}"
+            return f"{what} cannot be recovered", " ".join(filter(None, (
+                found.problem, f"({where}; {kept})" if where else f"({kept})", KEPT)))  # fmt: skip
+        title = f"{self.title_of_file} has {edits_text(count)} that a crash left unsaved"
+        return title, f"{where}. Made {when_text(found.begun, found.last)}.{back}"
+
+    def _question(self, discard: Callable[[], None]) -> QWidget:
+        what = f"{edits_text(self.count)} of {self.title_of_file}" if self.count else self.title_of_file
+        self.asks = wrapping(f"Discard {what}? They cannot be had back.")
+        self.discard_for_good = QPushButton(plain(f"Discard {what}"))
+        self.discard_for_good.setProperty("kind", "warning")
+        self.discard_for_good.clicked.connect(discard)
+        self.keep_button = QPushButton("Keep them")
+        self.keep_button.setProperty("kind", "quiet")
+        self.keep_button.clicked.connect(lambda: self._ask(False))
+        row = row_of(self.discard_for_good, self.keep_button)
+        row.insertWidget(0, self.asks, 1)
+        row.takeAt(row.count() - 1)
+        holder = _Question(lambda: self._ask(False))
+        holder.setLayout(row)
+        return holder
+
+    def _ask(self, on: bool) -> None:
+        """Put the question where the buttons are, or take it back."""
+        self._buttons.setVisible(not on)
+        self.question.setVisible(on)
+        (self.keep_button if on else self.discard_button).setFocus()
+
+    def _show_edits(self) -> None:
+        if self.list is None:
+            self.list = KeptList(self.unfinished.edits, f"Edits of {self.title_of_file}")
+            self.column.insertWidget(self.column.indexOf(self._buttons), self.list)
+            self.list.show()
+        else:
+            self.list.setVisible(self.list.isHidden())
+        self.show_button.setText("Show the edits" if self.list.isHidden() else "Hide the edits")
+
+    def set_busy(self, busy: bool) -> None:
+        """Keep the choices off while something is done with the edits."""
+        for widget in (self._buttons, self.question):
+            widget.setEnabled(not busy)
+
+    def refuse(self, reason: str) -> None:
+        """Say why the edits could not be recovered; they can be tried again, or discarded."""
+        self.title.setText(f"{edits_text(self.count)} of {self.title_of_file} could not be recovered")
+        self.body.setText(f"{reason} {KEPT}")
+        self.body.show()
+        self.recover_button.setText("Try again")
+        self.set_busy(False)
+
+
+class RecoveredNotice(Notice):
+    """What recovering could not do: which edits were left out, and why."""
+
+    def __init__(self, title: str, recovered: Recovered, dismiss: Callable[[], None]) -> None:
+        left = recovered.left_out
+        some = f"{edits_text(recovered.applied)} of {visible(title, 120)} were recovered" if recovered.applied else \
+            f"No edit of {visible(title, 120)} could be recovered"  # fmt: skip
+        out = f"{edits_text(len(left))} {'was' if len(left) == 1 else 'were'} left out"
+        super().__init__("warning", f"{some}; {out}" if left else some, recovered.reason or "")
+        self.setObjectName("recovered")
+        if left:
+            self.column.addWidget(KeptList(left, "Edits that were left out"))
+        lines = [f"{edit.time:%Y-%m-%d %H:%M:%S} {visible(edit.label)}: {visible(edit.where)}" for edit in left]
+        self.copy_button, self.dismiss_button = QPushButton("Copy the list"), QPushButton("Dismiss")
+        self.copy_button.clicked.connect(lambda: QGuiApplication.clipboard().setText("\n".join(lines)))
+        self.copy_button.setVisible(bool(left))
+        self.dismiss_button.clicked.connect(dismiss)
+        for button in (self.copy_button, self.dismiss_button):
+            button.setProperty("kind", "quiet")
+        self.column.addSpacing(4)
+        self.column.addLayout(row_of(self.copy_button, self.dismiss_button))
+
+
+class LeftoversNotice(Notice):
+    """What was removed and completed of saves that never came to their end."""
+
+    def __init__(self, title: str, lines: Sequence[str], dismiss: Callable[[], None], level: str = "notice") -> None:
+        super().__init__(level, title, "\n".join(lines[:MOST_LINES]))
+        self.setObjectName("leftovers")
+        if len(lines) > MOST_LINES:
+            self.column.addWidget(wrapping(f"and {count_text(len(lines) - MOST_LINES)} more", "secondary"))
+        self.copy_button, self.dismiss_button = QPushButton("Copy the list"), QPushButton("Dismiss")
+        self.copy_button.clicked.connect(lambda: QGuiApplication.clipboard().setText("\n".join(lines)))
+        self.dismiss_button.clicked.connect(dismiss)
+        for button in (self.copy_button, self.dismiss_button):
+            button.setProperty("kind", "quiet")
+        self.column.addSpacing(4)
+        self.column.addLayout(row_of(self.copy_button, self.dismiss_button))
+
