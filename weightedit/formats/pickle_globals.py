@@ -98,8 +98,9 @@ def _complex(real: object, imaginary: object = 0.0) -> complex:
 
 
 def _slice(*bounds: Any) -> slice:
-    if not 1 <= len(bounds) <= 3 or not all(bound is None or isinstance(bound, int | float | str | Placeholder) for bound in bounds):
-        raise Unreadable("a slice is made of something that is no number")  # and hashed with it, since Python 3.12
+    plain = all(bound is None or isinstance(bound, int | float | str | Placeholder) for bound in bounds)
+    if not plain or not 1 <= len(bounds) <= 3:  # what is inside would be printed, and since Python 3.12 hashed, with it
+        raise Unreadable("a slice is made of something that is no number")
     return slice(*bounds)
 
 
