@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from weightedit.core.errors import WeightEditError
+from weightedit.core.recovery import tidy
 
 if TYPE_CHECKING:
     from weightedit.core.touched import Piece
@@ -81,6 +82,7 @@ class Keeper:
         self._changed.notify_all()
 
     def _run(self) -> None:
+        tidy()
         while True:
             with self._changed:
                 while not self._jobs and self._wait_for() > 0:

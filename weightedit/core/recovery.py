@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ JOURNAL = "journal"
 LOCK = "lock"
 NEW = ".new"
 """What the name of a file ends with that is not whole yet."""
-_OWN_FILES = re.compile(rf"({JOURNAL}|{LOCK}|[0-9a-f]{{64}})({re.escape(NEW)})?")
+_TIME_TO_BEGIN = 60.0
 _PATIENCE = 1.0
 
 
@@ -232,13 +233,32 @@ def remove_incomplete(key: str) -> None:
 def remove(folder: Path) -> None:
     """Remove a journal's folder; the journal goes first, in one step, and without it the rest is nothing."""
     try:
-        (folder / JOURNAL).unlink(missing_ok=True)
-        for path in sorted(folder.iterdir(), key=lambda path: path.name == LOCK):
-            if _OWN_FILES.fullmatch(path.name):
-                path.unlink(missing_ok=True)
-        folder.rmdir()
+        with suppress(IsADirectoryError, PermissionError):  # the latter is what macOS says of a folder
+            (folder / JOURNAL).unlink(missing_ok=True)
+        shutil.rmtree(folder)
     except OSError as error:
         raise WeightEditError(f"The journal {folder.name} cannot be removed: {error.strerror or error}.") from error
+
+
+def tidy() -> None:
+    """Remove what stands for nothing: journals that were taken over or whose edits were all saved, and torn-off ends.
+
+    Nothing that `unfinished` lists is touched.
+    """
+    found = [one for folder in _folders() if (one := _dead(folder)) is not None]
+    known = {one.folder.name: one for one in found}
+    useless = [one.folder for one in found if _is_ignored(one, known) or _listed(one) is None]
+    for folder in (*useless, *(folder for folder in _folders() if _is_debris(folder))):
+        with suppress(WeightEditError), taken(folder.name):
+            remove(folder)
+
+
+def _is_debris(folder: Path) -> bool:
+    """Whether a folder has no journal, and has had time to get one."""
+    try:
+        return not (folder / JOURNAL).exists() and time.time() - folder.stat().st_mtime > _TIME_TO_BEGIN
+    except OSError:
+        return False
 
 
 def _folders() -> list[Path]:
