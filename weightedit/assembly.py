@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from weightedit.core.collector import collector_paused
-from weightedit.core.contents import Inventory, file_inventory
+from weightedit.core.contents import Inventory, TooMuch, file_inventory
 from weightedit.core.document import DEFAULT_MEMORY, Document
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.folders import cache_folder
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import DEFAULT_BUDGET
 from weightedit.core.operation import Operation
+from weightedit.core.paths import shown
 from weightedit.core.progress import Progress
 from weightedit.core.readable import Remains, check_read_files, refuse_over_changed, what_remains
 from weightedit.core.reader import Origin
@@ -125,7 +126,10 @@ def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
     kind = detect(path)
     opened = kind.open(path, progress)
     with collector_paused():
-        inventory = file_inventory(opened.root)
+        try:
+            inventory = file_inventory(opened.root)
+        except TooMuch as error:
+            raise CheckpointError(f"{shown(opened.path)} {error}.", file=opened.path) from error
         origin = Origin(opened.path.name, opened.root, kind.name, opened.path, opened.metadata, opened.files,
                         opened.origin)  # fmt: skip
         return _document(origin, inventory, spill)
@@ -147,7 +151,10 @@ def _walked(source: Any, optimizer: Any) -> Inventory:
         raise CheckpointError(
             f"{_one(source)} cannot be opened; give a path, a module, or a dict or list of tensors."
         )
-    inventory = LiveObjects().walk(source)
+    try:
+        inventory = LiveObjects().walk(source)
+    except TooMuch as error:
+        raise CheckpointError(f"{_one(source)} cannot be opened: it {error}.") from error
     if optimizer is not None:
         check_optimizer(optimizer, inventory.slots, type(source).__name__)
     return inventory

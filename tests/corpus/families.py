@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tests.corpus import (
+    bad_pickles,
+    evil_pickles,
     files_that_are_none,
     npy,
     npz,
@@ -11,12 +13,14 @@ from tests.corpus import (
     safetensors_offsets,
     shards,
     tables,
+    zip_structure,
 )
 from tests.corpus.case import Case, Family
 
 FAMILIES: tuple[Family, ...] = (
     safetensors_header.FAMILY, safetensors_offsets.FAMILY, safetensors_odd.FAMILY, shards.FAMILY, npy.FAMILY,
-    npz.FAMILY, tables.FAMILY, files_that_are_none.FAMILY,
+    npz.FAMILY, tables.FAMILY, zip_structure.FAMILY, bad_pickles.FAMILY,
+    evil_pickles.FAMILY, files_that_are_none.FAMILY,
 )  # fmt: skip
 
 

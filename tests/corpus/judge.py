@@ -17,8 +17,12 @@ LONGEST = 1500
 """Characters a message may have before escapes."""
 
 
-def examine(path: Path, expect: Expect, out: Path, open_file: Callable[[Path], Any]) -> list[Fault]:
-    """Open a file, look at everything in it, and export what opens; return what is not as it must be."""
+def examine(path: Path, expect: Expect, out: Path, open_file: Callable[[Path], Any],
+            begin: Callable[[], object] = lambda: None) -> list[Fault]:  # fmt: skip
+    """Open a file, look at everything in it, and export what opens; return what is not as it must be.
+
+    `begin` is called before each of these, so that somebody can time them one by one.
+    """
     from weightedit.core.errors import CheckpointError
 
     try:
@@ -29,9 +33,10 @@ def examine(path: Path, expect: Expect, out: Path, open_file: Callable[[Path], A
         return _message(error, path, expect if expect.when == "open" else None) + _memory(error)
     except Exception as error:
         return [("raw exception", f"{type(error).__name__} at open: {error!s:.300}"), *_memory(error)]
+    begin()
     with document:
         if isinstance(expect, Opens):
-            return _content(document, expect) + again(document, path, out, expect)
+            return _content(document, expect) + again(document, path, out, expect, begin)
         if expect.when == "open":
             return [("wrong content", f"opened, with {len(document.tensors)} tensors")]
         return _unreadable(document, path, expect)
@@ -109,12 +114,14 @@ def _differences(found: dict[str, Seen], wanted: dict[str, Seen]) -> list[str]:
     return [f"{name} is {found[name]}, not {one}" for name, one in wanted.items() if found[name] != one]
 
 
-def again(document: Any, path: Path, out: Path, expect: Opens) -> list[Fault]:
+def again(document: Any, path: Path, out: Path, expect: Opens,
+          begin: Callable[[], object] = lambda: None) -> list[Fault]:  # fmt: skip
     """Export with no edit in its own format and open the result: it must hold the same."""
     import weightedit
     from weightedit.core.errors import WeightEditError
 
     target = out / path.name if path.is_file() else out / document.path.name
+    begin()
     try:
         document.export(target, format=document.format_name)
     except WeightEditError as error:
@@ -125,6 +132,7 @@ def again(document: Any, path: Path, out: Path, expect: Opens) -> list[Fault]:
         return [("raw exception", f"{type(error).__name__} at export: {error}")]
     if expect.unwritable:
         return [("wrong content", f"exported as {document.format_name}")]
+    begin()
     try:
         with weightedit.open(target) as second:
             faults = [f"after export {text}" for text in _differences(_described(second), _described(document))]

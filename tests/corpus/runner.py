@@ -24,8 +24,8 @@ from tests.corpus.judge import Fault, examine
 SECONDS = 5.0
 PATIENCE = 60.0
 """A process that still computes after so many seconds of a busy machine is ended whatever its CPU time."""
-CANARY = "tripped"
-"""What hostile files try to make, beside themselves and in the current folder."""
+_STEP = b"\n"
+"""What a child tells at the beginning of each step."""
 
 
 @dataclass
@@ -164,7 +164,7 @@ def _child(path: Path, expect: Expect, rooms: dict[str, Path], open_file: Callab
     limit_room()
     guards = Guards([rooms["state"], rooms["out"], Path("/dev/null")])
     try:
-        faults = examine(path, expect, rooms["out"], open_file)
+        faults = examine(path, expect, rooms["out"], open_file, lambda: os.write(to, _STEP))
     except BaseException:
         faults = [("raw exception", traceback.format_exc()[-400:])]
     trips = list(guards.trips)
@@ -177,17 +177,19 @@ def _child(path: Path, expect: Expect, rooms: dict[str, Path], open_file: Callab
 
 
 def _collect(pid: int, reading: int) -> tuple[bytes, bool]:
-    """Read what the child tells; False where it took more time than it may."""
-    data, started, idle, before = b"", time.monotonic(), 0.0, -1.0
+    """Read what the child tells; False where one step of it took more time than it may."""
+    data, started, idle, before, since = b"", time.monotonic(), 0.0, -1.0, 0.0
     while True:
         ready, _, _ = select.select([reading], [], [], 0.5)
         if ready:
             piece = os.read(reading, 1 << 16)
             if not piece:
                 return data, True
+            if piece.strip(_STEP) != piece:
+                started, since = time.monotonic(), cpu_seconds(pid)
             data += piece
             continue
-        now, used = time.monotonic() - started, cpu_seconds(pid)
+        now, used = time.monotonic() - started, cpu_seconds(pid) - since
         idle = idle + 0.5 if used == before else 0.0
         before = used
         # Waiting for a busy machine or disk is no hang: computing for 5 s is, and so is waiting for nothing.

@@ -6,12 +6,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from weightedit.core.errors import WeightEditError
 from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.slots import Entry, HeldTensor, Slot
 from weightedit.core.visible import visible
 
-MOST_ENTRIES = 200_000
+MOST_AGAIN = 50_000
 """A container met again is shown again only while fewer entries than this were made."""
+MOST_VALUES = 200_000
+"""Plain values are shown one by one only up to this many entries."""
+MOST_CONTAINERS = 300_000
+"""Containers a document may hold; each takes memory and time of its own."""
+DEEPEST = 2_000
+"""Containers in one another; a name at such a depth has as many parts."""
 LONGEST_TEXT = 200
 LONGEST_REPR = 4_000
 """Characters of a text whose characters are all escapes."""
@@ -21,6 +28,13 @@ Item = tuple[Any, Any, Any, tuple[Any, ...]]
 Expanded = tuple[str, str, Iterable[Item]]
 Expand = Callable[[Any, tuple[Any, ...]], Expanded | None]
 """Returns (kind, text, items) of a container, or None for anything else."""
+
+
+_PLAIN = {type(None), bool, int, float, complex, str, bytes}
+
+
+class TooMuch(WeightEditError):
+    """A file or object holds more than can be listed; the message goes on after its name."""
 
 
 class Inventory:
@@ -34,6 +48,11 @@ class Inventory:
         Says what is inside a container.
     held_by
         Returns the tensor a leaf is, or None for a value.
+
+    Raises
+    ------
+    TooMuch
+        If containers are nested too deep, or too many.
     """
 
     def __init__(self, root: Any, expand: Expand, held_by: Callable[[Any], HeldTensor | None]) -> None:
@@ -43,6 +62,7 @@ class Inventory:
         self._held_by = held_by
         self._names: dict[str, int] = {}
         self._open: set[int] = set()
+        self._met: set[int] = set()
         self._walk(root)
 
     def _walk(self, root: Any) -> None:
@@ -62,6 +82,8 @@ class Inventory:
             inside = self._visit(item)
             if inside is not None:
                 stack.append((inside, id(item[2])))
+                if len(stack) > DEEPEST:
+                    raise TooMuch(f"nests lists, dicts or objects more than {DEEPEST:,} deep")
 
     def _visit(self, item: Item) -> Iterator[Item] | None:
         owner, key, value, path = item
@@ -78,10 +100,16 @@ class Inventory:
             self.entries.append(Entry(path, name, "value", owner=owner, key=key, value=value, text=brief(value)))
             return None
         kind, text, items = expanded
-        if id(value) in self._open or len(self.entries) > MOST_ENTRIES:
+        if id(value) in self._open or (len(self.entries) > MOST_AGAIN and id(value) in self._met):
             text = f"the same {kind} as above"
             self.entries.append(Entry(path, name, "value", owner=owner, key=key, value=value, text=text))
             return None
+        self._met.add(id(value))
+        if len(self._met) > MOST_CONTAINERS:
+            raise TooMuch(f"holds more than {MOST_CONTAINERS:,} lists, dicts or objects")
+        if _is_long(value, MOST_VALUES - len(self.entries)) and _is_plain(value):
+            text = f"{text}, not shown one by one"
+            items = ()
         self.entries.append(Entry(path, name, kind, owner=owner, key=key, value=value, text=text))
         self._open.add(id(value))
         return iter(items)
@@ -99,6 +127,17 @@ class Inventory:
             candidate = f"{name} #{count}"
         self._names.setdefault(candidate, 1)
         return candidate
+
+
+def _is_long(value: Any, room: int) -> bool:
+    return isinstance(value, list | tuple | dict) and len(value) > room
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a container holds nothing but values, found without a step of ours for each."""
+    if isinstance(value, dict):
+        return set(map(type, value.values())) <= _PLAIN
+    return isinstance(value, list | tuple) and set(map(type, value)) <= _PLAIN
 
 
 def file_inventory(root: Any) -> Inventory:

@@ -1,0 +1,51 @@
+"""What a walk over a checkpoint lists: every tensor however many containers there are, and no endless lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from weightedit.core.contents import DEEPEST, MOST_AGAIN, MOST_CONTAINERS, MOST_VALUES, TooMuch, file_inventory
+from weightedit.core.slots import HeldTensor
+from weightedit.core.spec import TensorSpec
+from weightedit.core.storage import Resident, Storage
+
+
+def held() -> HeldTensor:
+    return HeldTensor((TensorSpec.contiguous("float32", (0,)), Storage(Resident(memoryview(b"")))))
+
+
+def test_every_tensor_of_many_containers_is_listed():
+    """An optimizer keeps a dict for each of its parameters; none of them is taken for one that was there before."""
+    count = MOST_AGAIN // 2 + 10_000
+    slots = file_inventory({i: {"step": held()} for i in range(count)}).slots
+    assert len(slots) == count
+    assert slots[-1].name == f"{count - 1}.step"
+
+
+def test_a_laugh_ends():
+    root: Any = [held()]
+    for _ in range(100):
+        root = [root] * 10
+    found = file_inventory(root)
+    assert MOST_AGAIN < len(found.entries) < MOST_AGAIN + 2_000
+    assert found.entries[-1].text == "the same list as above"
+
+
+def test_plain_values_past_a_limit_are_not_shown_one_by_one():
+    found = file_inventory({"few": [1, 2], "many": [None] * (MOST_VALUES + 1), "after": held()})
+    assert [entry.name for entry in found.entries] == ["few", "few.0", "few.1", "many", "after"]
+    assert found.entries[3].text == f"list of {MOST_VALUES + 1:,}, not shown one by one"
+    assert file_inventory([[held(), *[None] * MOST_VALUES]]).slots
+
+
+def test_more_containers_or_depth_than_can_be_listed_are_refused():
+    with pytest.raises(TooMuch, match="more than 300,000 lists"):
+        file_inventory([{} for _ in range(MOST_CONTAINERS)])
+    deep: Any = held()
+    for _ in range(DEEPEST - 1):
+        deep = [deep]
+    assert file_inventory(deep).slots
+    with pytest.raises(TooMuch, match="more than 2,000 deep"):
+        file_inventory([[deep]])
