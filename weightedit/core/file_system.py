@@ -90,6 +90,14 @@ class FileSystem:
         return shutil.disk_usage(folder).free
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder; one that cannot be looked at, such as a name that is too long, is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def write_all(system: FileSystem, handle: int, data: bytes | memoryview) -> None:
     """Write all of it, in as many pieces as the system takes."""
     view = memoryview(data)

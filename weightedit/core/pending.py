@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from weightedit.core.commit_record import MARK
 from weightedit.core.errors import CheckpointError
-from weightedit.core.file_system import FileSystem, write_all
+from weightedit.core.file_system import FileSystem, is_folder, write_all
 from weightedit.core.keeping import keep
 from weightedit.core.paths import reason, shown
 
@@ -103,6 +104,18 @@ class Pending:
             finally:
                 self._close()
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Say of what goes wrong in reading the new file back what it means for the destination."""
+        try:
+            yield
+        except CheckpointError as error:
+            if error.file != os.fspath(self.temporary):
+                raise  # it is a source that cannot be read
+            why = f"its folder {self.target.parent} is not there" if not self.target.parent.exists() else str(error)
+            raise CheckpointError(f"{shown(self.path)} was not written: reading the new file back failed, "
+                                  f"{why.rstrip('.')}; {UNTOUCHED}.", file=self.path) from error  # fmt: skip
+
     def _step(self) -> failing:
         return failing(self.path, self)
 
@@ -151,7 +164,7 @@ class failing:  # noqa: N801  # reads as a word in `with`
 def cause(error: Exception, path: Path) -> str:
     """Return what the system says is wrong with a destination, to stand after a colon."""
     code = error.errno if isinstance(error, OSError) else None
-    if code == errno.ENOENT and not path.parent.exists():
+    if (code == errno.ENOENT or isinstance(error, ValueError)) and not is_folder(path.parent):
         return f"its folder {path.parent} is not there"
     if code == errno.EBUSY:
         return "something is mounted there, or another program holds it"

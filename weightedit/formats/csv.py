@@ -104,7 +104,8 @@ class Csv:
         for text in _texts(written, columns, separator, progress):
             pending.write(text)
         pending.finish()
-        _check(written, pending.temporary, path)
+        with pending.reading():
+            _check(written, pending.temporary, path)
         transaction.tensors = 1
         return [path]
 

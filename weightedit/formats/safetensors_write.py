@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from weightedit.core.errors import CheckpointError, EditRefused
+from weightedit.core.file_system import is_folder
 from weightedit.core.paths import shown, some
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
@@ -43,7 +44,7 @@ def write(contents: Contents, path: Path, transaction: Transaction, *, shared: s
     if origin is not None:
         transaction.guard(shard.file for shard in origin.shards.values())
     progress.begin("Writing", _data_nbytes(table))
-    sharded = path.is_dir() or path.name.endswith(INDEX_SUFFIX)
+    sharded = is_folder(path) or path.name.endswith(INDEX_SUFFIX)
     if shard_size is not None:
         return _write_split(table, kept_metadata(contents, aliases), path, transaction, shard_size, progress)
     if sharded and origin is not None and origin.index is not None:
@@ -210,8 +211,11 @@ def _write_split(table: Table, metadata: dict[str, str], path: Path, transaction
             size = 0
         parts[-1][name] = written
         size += written.spec.nbytes
-    folder = path if path.is_dir() else path.parent
-    stem = "model" if path.is_dir() else path.name.removesuffix(INDEX_SUFFIX).removesuffix(".safetensors")
+    folder = path if is_folder(path) else path.parent
+    stem = "model" if is_folder(path) else path.name.removesuffix(INDEX_SUFFIX).removesuffix(".safetensors")
+    if not stem.isascii() and any("\ud800" <= char <= "\udfff" for char in stem):
+        raise CheckpointError(f"{shown(path)} is no text, and an index is: it could not name the shards. Nothing was "
+                              "written; choose another name.", file=path)  # fmt: skip
     names = [f"{stem}-{number:05}-of-{len(parts):05}.safetensors" for number in range(1, len(parts) + 1)]
     weight_map = {name: file for file, part in zip(names, parts, strict=True) for name in part}
     total = _data_nbytes(table)
@@ -235,7 +239,7 @@ def _write_shards(table: Table, aliases: dict[str, str], origin: SafetensorsOrig
                   transaction: Transaction, progress: Progress) -> list[Path]:  # fmt: skip
     """Write the shards there were: all of them elsewhere, only those that changed in their own folder."""
     assert origin.index is not None
-    index_path = path / origin.path.name if path.is_dir() else path
+    index_path = path / origin.path.name if is_folder(path) else path
     own = index_path.resolve() == origin.path.resolve()
     parts = _parts(table, origin)
     jobs = []

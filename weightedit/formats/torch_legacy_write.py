@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from weightedit.core.errors import EditRefused
+from weightedit.core.file_system import is_folder
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.paths import counted, some
 from weightedit.core.progress import Progress
@@ -67,7 +68,7 @@ def write(contents: Contents, path: Path, transaction: Transaction, *, progress:
     if refused:
         raise EditRefused(refused)
     origin = contents.origin if isinstance(contents.origin, TorchLegacyOrigin) else None
-    if path.is_dir() and origin is not None:
+    if is_folder(path) and origin is not None:
         path = path / origin.file.path.name
     job = Job(plain.contents, path)
     changes = None

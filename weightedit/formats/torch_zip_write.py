@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from weightedit.core.errors import CheckpointError, EditRefused
+from weightedit.core.file_system import is_folder
 from weightedit.core.hazards import Hazard
 from weightedit.core.paths import shown
 from weightedit.core.progress import Progress
@@ -39,7 +40,7 @@ def write(contents: Contents, path: Path, transaction: Transaction, *, progress:
     if refused:
         raise EditRefused(refused)
     origin = contents.origin if isinstance(contents.origin, TorchZipOrigin) else None
-    if path.is_dir() and origin is not None:
+    if is_folder(path) and origin is not None:
         path = path / origin.file.path.name
     job = Job(plain.contents, path)
     if origin is None:

@@ -36,15 +36,13 @@ def verify(kind: Format, transaction: Transaction, contents: Contents, progress:
 
 
 def _verify_file(kind: Format, pending: Pending, progress: Progress) -> None:
-    try:
+    with pending.reading():
         opened = kind.open(pending.temporary, Progress())
-    except CheckpointError as error:
-        raise _failed(pending.path, str(error)) from error
-    try:
-        _compare(pending.path, pending.expected or {}, opened, progress)
-    finally:
-        for file in opened.files:
-            file.close()
+        try:
+            _compare(pending.path, pending.expected or {}, opened, progress)
+        finally:
+            for file in opened.files:
+                file.close()
 
 
 def _compare(path: Path, expected: dict[str, Expected], opened: Opened, progress: Progress) -> None:
