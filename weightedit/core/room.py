@@ -36,7 +36,7 @@ def refuse_without_room(document: Document, plan: Plan) -> None:
     if there is not None and needed > there:
         names = [target.name for target in plan.targets]
         raise EditRefused([refusal(
-            "unrecordable", f"There is no room to keep {bytes_text(needed)} for undo",
+            "unsupported", f"There is no room to keep {bytes_text(needed)} for undo",
             f"The disk of {document.spill.place} has {bytes_text(there)} free. Nothing was changed, and every earlier "
             "edit can be undone; free some space, edit less at once, or save and open the file again.",
             targets=names[:8], count=len(names))])  # fmt: skip
