@@ -182,7 +182,7 @@ def _same(mine: dict[tuple[Any, ...], Any], theirs: dict[tuple[Any, ...], Any]) 
 
 def _pickle(path: Path, verdict: Verdict) -> dict[tuple[Any, ...], Any] | None:
     """Read bare pickles as the readers of torch files do: the whole file, and each pickle of a row by itself."""
-    from weightedit.core.contents import file_inventory
+    from weightedit.core.contents import TooMuch, file_inventory
     from weightedit.core.source import SourceFile
     from weightedit.formats.pickle_file import PickleStream, read_checked
     from weightedit.formats.pickle_writer import PickleWriter
@@ -201,8 +201,11 @@ def _pickle(path: Path, verdict: Verdict) -> dict[tuple[Any, ...], Any] | None:
     finally:
         file.close()
     verdict.opened = True
-    for entry in file_inventory(root).entries:
-        assert isinstance(entry.text, str)
+    try:
+        for entry in file_inventory(root).entries:
+            assert isinstance(entry.text, str)
+    except TooMuch:  # which opening a file makes a sentence of
+        return None
     try:
         again = PickleWriter(_unplaced, _unplaced).write(root)
     except CheckpointError:

@@ -55,6 +55,8 @@ class Npz:
         directory = read_directory(file)
         names = [name for name in directory.rows if name.endswith(SUFFIX)]
         others = [name for name in directory.rows if not name.endswith(SUFFIX)]
+        for name in others:
+            directory.data_offset(directory.record(name))  # they come along when it is written
         progress.begin("Opening", len(names))
         root: dict[str, HeldTensor] = {}
         for name in names:

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from weightedit.core.contents import kind_of
+
 FREE_STEPS = 2_000_000
 """Steps any pickle may take: about a second."""
 STEPS_PER_BYTE = 8
@@ -132,7 +134,7 @@ class Putting:
         if len(keys) != len(values):
             raise Unreadable("it has a dict with a key and no value")
         if not isinstance(into, dict) and not hasattr(type(into), "put_pairs"):
-            raise Unreadable(f"it sets an item of a {type(into).__name__}, which has none")
+            raise Unreadable(f"it sets an item of {kind_of(into)}, which has none")
         if keys:
             self._budget.admit(keys, into)
         pairs = zip(keys, values, strict=True)
@@ -151,7 +153,7 @@ class Putting:
         elif hasattr(type(into), "put_items"):
             into.put_items(items)
         else:
-            raise Unreadable(f"it adds to a {type(into).__name__}, which is no set")
+            raise Unreadable(f"it adds to {kind_of(into)}, which is no set")
         return into
 
 

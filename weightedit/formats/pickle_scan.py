@@ -16,8 +16,8 @@ _PLAIN = rb"[()012NQR\]abelot}\x81\x85-\x89\x8f\x92-\x94]"
 _FIXED = rb"[Kqh\x80\x82].|[M\x83]..|[Jj\x84]....|r..[\x00-\x1f]\x00|G.{8}"
 _LINES = rb"[ci][^\n]*\n[^\n]*\n|[ILFSVPg][^\n]*\n|p\d{1,6}\n"
 _RUN = re.compile(rb"(?:" + _PLAIN + rb"|" + _FIXED + rb"|" + _LINES + rb")*+", re.DOTALL)
-_ONE = re.compile(rb"[XTBUC\x8c\x8d\x8e\x96\x8a\x8b]|[usd\x90\x91\x97\x98]|\x95.{8}|r....|p[^\n]*\n|" + _PLAIN + rb"|"
-                  + _FIXED + rb"|" + _LINES, re.DOTALL)  # fmt: skip
+_PLAINS = re.compile(rb"(?:" + _PLAIN + rb"|[usd\x90\x91])*+")
+_WITH_ARGUMENT = re.compile(rb"(?:" + _FIXED + rb"|" + _LINES + rb"|\x95.{8}|r....|p[^\n]*\n)*+", re.DOTALL)
 _SIZED = {b"X": 4, b"T": 4, b"B": 4, b"U": 1, b"C": 1, b"\x8c": 1, b"\x8d": 8, b"\x8e": 8, b"\x96": 8, b"\x8a": 1,
           b"\x8b": 4}  # fmt: skip
 """Opcodes followed by a length of so many bytes, and then by as many bytes."""
@@ -36,6 +36,8 @@ MEMORY_PER_BYTE = 32
 """And for each byte of it: two bytes make an empty list of 64, as Python writes them."""
 _MEMORY = {b"]": 64, b"}": 64, b"\x8f": 216, b"R": 128, b"\x81": 128, b"\x92": 128, b"o": 128, b"i": 128}
 """What these opcodes make takes about so many bytes."""
+_MOST_RUNS = 4_000_000
+"""Turns of a few seconds in all. They are taken only where most bytes look like containers and few are."""
 _LONG = b"Kqh\x80\x82M\x83Jj\x84G\x95ciILFSVPg"
 """Opcodes with a number or lines after them, which the end of the data may cut off."""
 
@@ -100,17 +102,21 @@ def _check_memory(data: bytes, nbytes: int) -> None:
     if len(data) * max(_MEMORY.values()) <= most or sum(data.count(op) * each for op, each in _MEMORY.items()) <= most:
         return  # more than these opcodes were counted: numbers and texts may hold the same bytes
     taken = at = 0
-    while at < len(data):
-        match = _ONE.match(data, at)
-        if match is None:
+    for _ in range(_MOST_RUNS):
+        end = _PLAINS.match(data, at).end()  # type: ignore[union-attr]  # it may be empty
+        taken += sum(data.count(op, at, end) * each for op, each in _MEMORY.items())
+        at = _WITH_ARGUMENT.match(data, end).end()  # type: ignore[union-attr]
+        width = _SIZED.get(data[at : at + 1])
+        if width is not None:
+            at += 1 + width + int.from_bytes(data[at + 1 : at + 1 + width], "little")
+        elif at == end and not _PLAINS.match(data, at).group():  # type: ignore[union-attr]
+            break  # the end, or what the reader will refuse
+        if taken > most:
             break
-        op = data[at : at + 1]
-        at = match.end()
-        taken += _MEMORY.get(op, 0)
-        if (width := _SIZED.get(op)) is not None:
-            at += width + int.from_bytes(data[at : at + width], "little")
+    else:
+        taken = len(data) * max(_MEMORY.values())
     if taken > most:
-        raise Unreadable(f"what it describes in {nbytes:,} bytes would take about {taken >> 20:,} MiB of memory")
+        raise Unreadable(f"what it describes in {nbytes:,} bytes would take {taken >> 20:,} MiB of memory or more")
 
 
 def end_of_pickle(data: bytes, at: int) -> tuple[int, bool]:

@@ -181,6 +181,9 @@ def _read_rows(file: SourceFile, raw: bytes, count: int, start: int) -> dict[str
             raise wrong(file, f"holds the record {name} twice.", name)
         rows[name] = (offset, stored, size, method, flags, crc, start + at, name_bytes)
         at = after + extra + comment
+    if "\0" in "".join(rows):
+        name = next(name for name in rows if "\0" in name)
+        raise wrong(file, f"is damaged: the name of record {name} has a zero byte in it, where others would end it.", name)
     if at != len(raw):
         raise wrong(file, f"is damaged: its directory holds more than the {count:,} records it counts.")
     return rows
