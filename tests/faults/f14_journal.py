@@ -149,7 +149,7 @@ def trials(group: str, quick: bool, folder: Path) -> Iterator[Outcome]:
         if group == "no journal":
             yield from _nothing(folder, quick)
             return
-        left = Left(folder, 20 if quick else 140)
+        left = Left(folder, 20 if quick else 100)
         yield from {"cut": _cut, "flipped": _flipped, "another file": _another_file,
                     "another program": _another_program}[group](left, quick)  # fmt: skip
 
