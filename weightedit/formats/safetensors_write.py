@@ -214,8 +214,8 @@ def _write_split(table: Table, metadata: dict[str, str], path: Path, transaction
     folder = path if is_folder(path) else path.parent
     stem = "model" if is_folder(path) else path.name.removesuffix(INDEX_SUFFIX).removesuffix(".safetensors")
     if not stem.isascii() and any("\ud800" <= char <= "\udfff" for char in stem):
-        raise CheckpointError(f"{shown(path)} is no text, and an index is: it could not name the shards. Nothing was "
-                              "written; choose another name.", file=path)  # fmt: skip
+        raise CheckpointError(f"{shown(path)} is no text, and an index is: it could not name the shards; nothing was "
+                              "written, choose another name.", file=path)  # fmt: skip
     names = [f"{stem}-{number:05}-of-{len(parts):05}.safetensors" for number in range(1, len(parts) + 1)]
     weight_map = {name: file for file, part in zip(names, parts, strict=True) for name in part}
     total = _data_nbytes(table)
