@@ -17,7 +17,7 @@ from weightedit.core.visible import LONGEST_MESSAGE, message, visible, visible_l
 
 LONGEST_TRACE = 100_000
 Command = Callable[[argparse.Namespace], int]
-COMMANDS = ("inspect", "diff", "apply", "convert", "extract", "find", "recover")
+COMMANDS = ("inspect", "diff", "apply", "convert", "extract", "find", "recover", "module")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,6 +143,15 @@ def _commands() -> argparse.ArgumentParser:
     one.add_argument("out", metavar="OUT", help=".npy, .csv, .tsv, .npz, .pt or .safetensors")
     one.add_argument("--region", metavar="R", help="such as '[3, 10:20, :]'; the whole tensor without it")
     one.add_argument("--dtype", metavar="D", help="another one that holds every value, such as float32 for bfloat16")
+    one = command("module", "module", "Run one trusted file as a module in a process of its own; exit 0, 1 where "
+                                      "it is not trusted, 2 on an error.")  # fmt: skip
+    one.add_argument("file", metavar="FILE", nargs="?")
+    one.add_argument("--trust", metavar="SHA256", help="trust content of this hash, which module FILE prints")
+    one.add_argument("--import-from", metavar="FOLDER", action="append", default=[],
+                     help="where classes may be imported from, beside what is installed; more than once")  # fmt: skip
+    one.add_argument("--trusted", action="store_true", help="list what is trusted")
+    one.add_argument("--revoke", metavar="SHA256", help="trust content of this hash no longer")
+    one.add_argument("--json", action="store_true", help="print JSON instead of lines")
     one = command("recover", "recover", "List edits that a crash left unsaved, write a file with them, or discard "
                                         "them; exit 0, 1 where some did not fit, 2 on an error.")  # fmt: skip
     one.add_argument("key", metavar="KEY", nargs="?", help="which, as the list has it; alone, its edits are listed")
@@ -164,9 +173,9 @@ def _source_and_destination(parser: argparse.ArgumentParser) -> argparse.Argumen
 
 def _lazily(name: str) -> Command:
     def run(options: argparse.Namespace) -> int:
-        from weightedit import terminal
+        from weightedit import terminal, terminal_module
 
-        found: Command = getattr(terminal, name)
+        found: Command = getattr(terminal_module if name == "module" else terminal, name)
         return found(options)
 
     return run

@@ -113,6 +113,8 @@ class SourceFile:
         self._handle = -1
         self._header: tuple[int, bytes] | None = None
         self._ends: bytes | None = None
+        self.named: dict[tuple[str, str], bool] = {}
+        """The classes and functions, (module, name), that its pickles name, and whether our reader knows them."""
         self._open()
 
     def _open(self) -> None:

@@ -115,6 +115,7 @@ def read_checked(reader: PickleReader, data: bytes, file: SourceFile, place: str
         raise
     except Exception as error:  # the unpickler meets arbitrary bytes: whatever it raises is about the file
         raise wrong(file, f"has a pickle that cannot be read: {_cause(error)}.", place) from error
+    file.named |= reader.named
     for held, fault in reader.faults[:1]:
         where = json.dumps(path_to(root, held), ensure_ascii=False)[:200]
         raise wrong(file, f"is damaged: tensor {where} {fault}.", where)

@@ -61,6 +61,8 @@ class PickleReader:
         Every storage the pickle refers to, by key, in order.
     faults
         Tensors that leave their storage, each with what is wrong.
+    named
+        The classes and functions, (module, name), that were named, and whether they stand for something of ours.
     """
 
     def __init__(self, nbytes_of: Callable[[str], int], source_of: Callable[[str], ByteSource]) -> None:
@@ -68,6 +70,7 @@ class PickleReader:
         self._source_of = source_of
         self.stored: dict[str, Stored] = {}
         self.faults: list[tuple[PickledTensor, str]] = []
+        self.named: dict[tuple[str, str], bool] = {}
         self._budget = Budget()
         self._put = Putting(self._budget).put
         self._globals: dict[tuple[str, str], Any] = dict(known_globals(self._budget))
@@ -118,6 +121,7 @@ class PickleReader:
     def find_class(self, module: str, name: str) -> Any:
         """Return what stands for a global: never the thing itself."""
         found = self._globals.get((module, name))
+        self.named.setdefault((module, name), found is not None)
         if found is None:
             self._stand_ins += 1
             if self._stand_ins > MOST_GLOBALS:

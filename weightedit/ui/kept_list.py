@@ -14,6 +14,7 @@ from weightedit.core.numbers import count_text, moment_text
 from weightedit.core.visible import visible
 from weightedit.ui.history.delegate import ROW, HistoryDelegate
 from weightedit.ui.history.rows import DONE, UNDONE, HistoryModel, Row
+from weightedit.ui.plain import aloud
 
 if TYPE_CHECKING:
     from weightedit.core.recovery import KeptEdit
@@ -63,7 +64,7 @@ class KeptList(QListView):
         self.setModel(self._model)
         self.setItemDelegate(HistoryDelegate(self))
         self.setObjectName("kept")
-        self.setAccessibleName(visible(name))
+        self.setAccessibleName(aloud(name))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMouseTracking(True)
         self.setUniformItemSizes(True)
