@@ -29,8 +29,8 @@ def trials(group: str, quick: bool, folder: Path) -> Iterator[Outcome]:
     nbytes = 20_000 if quick else 400_000 if kind.name == "csv" else 4_000_000
     for number in range(1 if quick else 10):
         yield _open_elsewhere(kind, folder / f"open-{number}", nbytes, number)
-    for does in ("export", "save"):
-        yield from _at_once(kind, folder / does, nbytes, does, (2 if group in QUICK else 1) if quick else 50)
+    for does in ("export", "save") if group in QUICK or not quick else ():
+        yield from _at_once(kind, folder / does, nbytes, does, 1 if quick else 50)
 
 
 # ---------------------------------------------------------------- open in one, replaced by the other

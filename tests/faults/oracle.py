@@ -50,7 +50,7 @@ class Entry:
         return cls(kind, stat.S_IMODE(status.st_mode), None)
 
 
-_SETTLED = 100_000_000
+_SETTLED, _LARGE = 100_000_000, 1 << 23
 _HASHED: dict[tuple[int, ...], str] = {}
 
 
@@ -58,7 +58,7 @@ def digest(path: Path) -> str:
     """Hash a file; "absent" where there is none.
 
     A file that did not change for a while is hashed once: a change since sets another change time, which no program
-    can set back, and only one within a tick of the clock could set the same.
+    can set back, and only one within a tick of the clock could set the same. A large one is waited for till then.
     """
     try:
         with path.open("rb") as file:
@@ -66,10 +66,15 @@ def digest(path: Path) -> str:
             key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
             if key in _HASHED:
                 return _HASHED[key]
+            settles = max(status.st_mtime_ns, status.st_ctime_ns) + _SETTLED - time.time_ns()
+            if status.st_size > _LARGE and 0 < settles <= _SETTLED:
+                time.sleep(settles / 1e9)
             found = hashlib.file_digest(file, "sha256").hexdigest()
+            after = os.fstat(file.fileno())
     except FileNotFoundError:
         return ABSENT
-    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED:
+    is_same = (after.st_mtime_ns, after.st_ctime_ns) == (status.st_mtime_ns, status.st_ctime_ns)
+    if is_same and time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED - 1_000_000:
         _HASHED[key] = found
     return found
 

@@ -130,11 +130,13 @@ def once(folder: Path) -> None:
 # ---------------------------------------------------------------- jobs
 
 
-def save(arguments: dict[str, Any], report: Report, *, patch: bool = True) -> list[str]:
+def save(arguments: dict[str, Any], report: Report, *, patch: bool = True,
+         before: Callable[[], None] | None = None) -> list[str]:  # fmt: skip
     """Open a file, edit it and write it; return which operations of `FileSystem` that took.
 
     `source`, `target` and `kind` say what; a target of None is a save over the opened file. `slow` is for `watch`,
-    `end_at` for `count`, and with `traced` it waits for a tracer after it said "ready".
+    `end_at` for `count`, and with `traced` it waits for a tracer after it said "ready"; `before` is called just before
+    it says "begin".
     """
     import weightedit
 
@@ -147,6 +149,8 @@ def save(arguments: dict[str, Any], report: Report, *, patch: bool = True) -> li
     if arguments.get("traced"):
         report(READY)
         settle()
+    if before is not None:
+        before()
     report(BEGIN)
     if arguments["target"] is None:
         document.save()
