@@ -30,7 +30,8 @@ def keep(tallies: list[Tally], rows: list[Row] | None = None) -> None:
     for tally in tallies:
         kept["families"][tally.family] = {
             "title": tally.title[:1].upper() + tally.title[1:], "tried": tally.tried, "held": tally.held,
-            "void": len(tally.void), "seconds": round(tally.seconds), "notes": [[note.case, note.text] for note in tally.notes],
+            "void": len(tally.void), "seconds": round(tally.seconds),
+            "notes": [[note.case, note.text] for note in tally.notes],
             "not run": [[one.case, one.reason] for one in tally.not_run],
             "did not hold": [[trial.case, trial.why] for trial in tally.failed],
         }  # fmt: skip
