@@ -84,6 +84,8 @@ def guarded(data: bytes, nbytes: int | None = None) -> bytes:
             at += 5
         elif op == b"p":
             end = data.find(b"\n", at)
+            if end < 0:
+                break  # cut off; going on from 0 would never end
             text = data[at + 1 : end].strip()
             if not text.isdigit() or len(text) > 20:  # the reader would take `4_294_967_280` too
                 raise Unreadable("it numbers an object by something that is no number")

@@ -183,7 +183,7 @@ def _read_rows(file: SourceFile, raw: bytes, count: int, start: int) -> dict[str
         at = after + extra + comment
     if "\0" in "".join(rows):
         name = next(name for name in rows if "\0" in name)
-        raise wrong(file, f"is damaged: the name of record {name} has a zero byte in it, where others would end it.", name)
+        raise wrong(file, f"is damaged: the name of record {name} has a zero byte in it, where others end it.", name)
     if at != len(raw):
         raise wrong(file, f"is damaged: its directory holds more than the {count:,} records it counts.")
     return rows

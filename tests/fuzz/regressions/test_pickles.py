@@ -18,6 +18,7 @@ from weightedit.core.errors import CheckpointError
 from weightedit.core.source import SourceFile
 from weightedit.formats.pickle_file import PickleStream, read_checked
 from weightedit.formats.pickle_reader import PickleReader
+from weightedit.formats.pickle_scan import end_of_pickle, guarded
 from weightedit.formats.pickle_walk import matched
 from weightedit.formats.pickle_writer import PickleWriter
 
@@ -102,3 +103,9 @@ def test_a_version_of_ten_thousand_digits_is_not_printed(tmp_path):
     path.write_bytes(pickles.legacy(pickles.OPENED["a whole number of 10,000 digits"]))
     with pytest.raises(CheckpointError, match="has the protocol version a whole number"):
         weightedit.open(path)
+
+
+def test_an_index_without_its_end_is_left_to_the_reader():
+    """Found by coverage in the scan: it began again at 0, for ever, where the digits had no line of their own."""
+    assert guarded(b"]p1.") == b"]p1."
+    assert end_of_pickle(b"]p1.", 0) == (1, False)
