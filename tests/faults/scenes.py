@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from tests.faults.warm import Ended, warm
 
 JOB = "tests.faults.saves:save"
 DESTINATIONS = ("new", "existing", "link to an existing one", "the opened file")
+MODE = 0o640
+"""Of every file beforehand; not what a new file has."""
 
 
 @dataclass(slots=True)
@@ -71,8 +74,8 @@ class Scene:
             for path in folder.iterdir():
                 if path.name not in {file.name for file in files}:
                     path.unlink()
-                else:
-                    path.chmod(0o640)
+                elif stat.S_IMODE(path.stat().st_mode) != MODE:
+                    path.chmod(MODE)
         if self.destination.startswith("link"):
             links.mkdir(exist_ok=True)
             for file in self.other:
