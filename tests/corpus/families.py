@@ -13,13 +13,14 @@ from tests.corpus import (
     safetensors_offsets,
     shards,
     tables,
+    torch_tensors,
     zip_structure,
 )
 from tests.corpus.case import Case, Family
 
 FAMILIES: tuple[Family, ...] = (
     safetensors_header.FAMILY, safetensors_offsets.FAMILY, safetensors_odd.FAMILY, shards.FAMILY, npy.FAMILY,
-    npz.FAMILY, tables.FAMILY, zip_structure.FAMILY, bad_pickles.FAMILY,
+    npz.FAMILY, tables.FAMILY, zip_structure.FAMILY, bad_pickles.FAMILY, torch_tensors.FAMILY,
     evil_pickles.FAMILY, files_that_are_none.FAMILY,
 )  # fmt: skip
 

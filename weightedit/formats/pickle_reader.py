@@ -41,6 +41,7 @@ _ENDLESS = 1 << 63
 _AHEAD = 1 << 17
 """Bytes that are read ahead; the unpickler looks into them without a call for each opcode."""
 FROM_TYPE = ("torch._tensor", "_rebuild_from_type_v2")
+SPARSE, NESTED = "_rebuild_sparse_tensor", "_rebuild_nested_tensor"
 _PACKED = ("quint4x2", "quint2x4")
 _ITEMSIZE = {name: dtype.itemsize for name, dtype in DTYPES.items()}
 
@@ -61,6 +62,8 @@ class PickleReader:
         Every storage the pickle refers to, by key, in order.
     faults
         Tensors that leave their storage, each with what is wrong.
+    parts
+        Tensors that are made of others: sparse, nested and quantized ones.
     named
         The classes and functions, (module, name), that were named, and whether they stand for something of ours.
     """
@@ -71,6 +74,7 @@ class PickleReader:
         self.stored: dict[str, Stored] = {}
         self.faults: list[tuple[PickledTensor, str]] = []
         self.named: dict[tuple[str, str], bool] = {}
+        self.parts: list[Any] = []
         self._budget = Budget()
         self._put = Putting(self._budget).put
         self._globals: dict[tuple[str, str], Any] = dict(known_globals(self._budget))
@@ -82,6 +86,8 @@ class PickleReader:
         }  # fmt: skip
         for name, call in builders.items():
             self._globals["torch._utils", name] = Known("torch._utils", name, call)
+        for name in (SPARSE, NESTED):
+            self._globals["torch._utils", name] = Known("torch._utils", name, partial(self._made_of, name))
         for owner in ("torch.nn.parameter.Parameter", "torch.autograd.variable.Variable"):
             module, _, name = owner.rpartition(".")
             self._globals[module, name] = Known(module, name, partial(self._old, GlobalName(module, name)))
@@ -175,7 +181,7 @@ class PickleReader:
             held.extras = Extras(hooks or None, metadata or None)
         if len(size) != len(stride) or len(size) > MOST_DIMS:
             raise Unreadable(f"a tensor has {len(size):,} sizes and {len(stride):,} strides")
-        last, empty = offset, False
+        last, empty, numel = offset, False, 1
         for length, step in zip(size, stride, strict=True):
             if type(length) is not int or type(step) is not int or length > _ENDLESS or step > _ENDLESS:
                 raise Unreadable("a tensor has sizes that are no whole numbers, or beyond all files")
@@ -184,8 +190,11 @@ class PickleReader:
                     self.faults.append((held, f"has the shape {list(size)} and stride {list(stride)}"))
                 empty = True
             last += (length - 1) * step
+            numel *= length or 1
         if type(offset) is not int or not 0 <= offset <= _ENDLESS:
             raise Unreadable("a tensor has an offset that is no whole number, or beyond all files")
+        if numel * _ITEMSIZE[dtype] > _ENDLESS:
+            self.faults.append((held, f"has the shape {list(size)}, whose elements need more bytes than 63 bits count"))
         end = (offset if empty else last + 1) * _ITEMSIZE[dtype]
         if end > ref.stored.nbytes and not empty:
             self.faults.append((held, f"reaches byte {end:,} of its storage, which has {ref.stored.nbytes:,}"))
@@ -223,11 +232,21 @@ class PickleReader:
         held = self._tensor(ref, offset, size, stride, requires_grad, hooks)
         held.extras = held.extras or Extras()
         held.extras.quantizer = quantizer
+        self.parts.append(held)
         return held
+
+    def _made_of(self, name: str, *args: Any) -> Any:
+        """Keep a tensor that is made of several others: a placeholder that holds them."""
+        made = constructed(GlobalName("torch._utils", name), args, None, "reduce")
+        self._stand_ins += 1
+        self.parts.append(made)
+        return made
 
     def _from_type(self, build: Any, type_: Any, args: Any, state: Any) -> Any:
         """Keep a tensor subclass, or a tensor with attributes: a placeholder that holds the tensor inside."""
         inner = build(*args) if isinstance(build, Known) and type(args) is tuple else args
+        if inner is not args and not isinstance(inner, PickledTensor):
+            inner = args  # made of several tensors: checked, and kept as it is to be written again
         made = constructed(GlobalName(*FROM_TYPE), (build, type_, inner, state), None, "reduce")
         self._stand_ins += 1
         return made

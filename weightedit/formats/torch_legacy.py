@@ -23,6 +23,7 @@ from weightedit.formats.detection import is_torch_legacy, locate
 from weightedit.formats.pickle_file import PickleStream, read_checked
 from weightedit.formats.pickle_values import said
 from weightedit.formats.protocol import Contents, Opened, shared_refusals
+from weightedit.formats.torch_parts import check_parts
 from weightedit.formats.torch_views import ViewReader
 from weightedit.formats.zip_directory import wrong
 
@@ -117,6 +118,7 @@ def read_legacy(file: SourceFile) -> tuple[Any, TorchLegacyOrigin]:
     stop = stream.at
     keys = stream.value("the list of storages")
     end = _locate(reader, keys, stream)
+    check_parts(reader.parts, root, file)
     storages = {key: reader.sources[key] for key in keys}
     return root, TorchLegacyOrigin(file, start, stop, storages, end)
 

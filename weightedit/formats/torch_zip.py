@@ -17,6 +17,7 @@ from weightedit.formats.detection import locate
 from weightedit.formats.pickle_file import MOST_PICKLE, read_checked
 from weightedit.formats.pickle_reader import PickleReader
 from weightedit.formats.protocol import Contents, Opened, shared_refusals
+from weightedit.formats.torch_parts import check_parts
 from weightedit.formats.zip_directory import ZipDirectory, is_zip, read_directory, wrong
 from weightedit.formats.zip_source import read_record, record_size, record_source
 
@@ -135,4 +136,6 @@ def read_pickle(origin: TorchZipOrigin) -> tuple[Any, PickleReader]:
         lambda key: record_size(origin.directory, storages + key),
         lambda key: record_source(origin.directory, storages + key),
     )
-    return read_checked(reader, read_record(origin.directory, name), file, name, record.stored), reader
+    root = read_checked(reader, read_record(origin.directory, name), file, name, record.stored)
+    check_parts(reader.parts, root, file)
+    return root, reader
