@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from weightedit.core.file_limits import check_file_size
 
+if sys.platform == "darwin":
+    import fcntl
+
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What file systems say that have no fsync of folders, such as those of some servers."""
+
+
+def _sync(handle: int) -> None:
+    if sys.platform == "darwin":  # there, fsync leaves the bytes in the drive's own cache
+        try:
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+        except OSError as error:
+            if error.errno not in _NO_FOLDERS:
+                raise
+        else:
+            return
+    os.fsync(handle)
 
 
 class FileSystem:
@@ -50,7 +69,7 @@ class FileSystem:
 
     def sync(self, handle: int) -> None:
         """Wait until the file's bytes are on the disk."""
-        os.fsync(handle)
+        _sync(handle)
 
     def close(self, handle: int) -> None:
         """Close a file."""
@@ -77,13 +96,21 @@ class FileSystem:
         path.rmdir()
 
     def sync_folder(self, path: Path) -> None:
-        """Wait until the names in a folder are on the disk; Windows does so by itself."""
-        if os.name == "posix":
+        """Wait until the names in a folder are on the disk; Windows does so by itself, as do some file systems."""
+        if os.name != "posix":
+            return
+        try:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        except PermissionError:  # one may write into it and not look: then for everything there is
+            os.sync()
+            return
+        try:
+            _sync(handle)
+        except OSError as error:
+            if error.errno not in _NO_FOLDERS:
+                raise
+        finally:
+            os.close(handle)
 
     def free(self, folder: Path) -> int:
         """Return how many bytes fit on the disk that holds a folder."""
@@ -104,7 +131,7 @@ def write_all(system: FileSystem, handle: int, data: bytes | memoryview) -> None
     while view:
         taken = system.write(handle, view)
         if taken <= 0:
-            raise OSError(5, "the system takes no more bytes and does not say why")
+            raise OSError(errno.EIO, "the system takes no more bytes and does not say why")
         view = view[taken:]
 
 

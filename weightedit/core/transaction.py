@@ -174,7 +174,8 @@ class Transaction:
         """Put right what dead processes left in a folder, before more is put there."""
         if folder not in self._seen:
             self._seen.add(folder)
-            settle_folder(folder, path, self._system)
+            with suppress(CheckpointError):  # what cannot be put right hinders nobody from saving
+                settle_folder(folder, path, self._system)
             remove_stale(folder, self._system)
 
     def _check(self, path: Path, target: Path, nbytes: int) -> None:
