@@ -273,9 +273,11 @@ class FileWriter:
     def hazards(self, document: Document, path: Path, format: str | None, shared: str | None,
                 shard_size: int | None, *, only_readable: bool = False) -> list[Hazard]:  # fmt: skip
         """Say what the destination's format cannot hold, and what cannot be read any more."""
-        kind, _, _ = self._destination(document, path, format, shard_size)
+        kind, _, own = self._destination(document, path, format, shard_size)
         if not only_readable:
             return kind.hazards(_contents(document, kind), shared)
+        if own:
+            refuse_over_changed(document.files)
         remains = what_remains(document)
         with through_handles(remains.held):
             contents, left_out = readable_contents(_contents(document, kind), remains)

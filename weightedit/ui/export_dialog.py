@@ -26,6 +26,8 @@ SHARING = {"safetensors": (KEEP, COPY, ALIAS), "npz": (KEEP, COPY)}
 class ExportDialog(ExportSheet):
     """Asks how to export a document, or, with `saves`, how to save what its own file cannot hold as it is.
 
+    With `only_readable` it leaves out what cannot be read any more, since another program changed the file.
+
     Signals
     -------
     chosen
@@ -35,9 +37,11 @@ class ExportDialog(ExportSheet):
     chosen = Signal(str, object, object, object)
 
     def __init__(self, document: OpenDocument, formats: Formats, tasks: Tasks, parent: QWidget | None = None, *,
-                 saves: bool = False) -> None:  # fmt: skip
+                 saves: bool = False, only_readable: bool = False) -> None:  # fmt: skip
         path = str(document.document.path) if saves else _first_path(document)
-        super().__init__(f"{'Save' if saves else 'Export'} {document.title}", path, tasks, parent)
+        does = "Save" if saves else "Export what is still readable of" if only_readable else "Export"
+        super().__init__(f"{does} {document.title}", path, tasks, parent)
+        self._only_readable = only_readable
         self._document, self._formats = document, formats
         self._saves, self._is_shared = saves, document.has_groups
         self.format, self.sharing, self.shard_size = QComboBox(), QComboBox(), QLineEdit()
@@ -113,7 +117,7 @@ class ExportDialog(ExportSheet):
         kind, shared, shard_size = self._choices()
 
         def ask(progress: TaskProgress) -> list[Hazard]:
-            found = document.export_hazards(path, kind, shared, shard_size)
+            found = document.export_hazards(path, kind, shared, shard_size, only_readable=self._only_readable)
             return found + _parts_of(document.total_nbytes, shard_size) + replaces(path, document.path)
 
         return ask
@@ -129,7 +133,8 @@ class ExportDialog(ExportSheet):
 
     def verb(self, warned: list[Hazard]) -> str:
         """Return how many tensors are exported, and whether something is lost."""
-        count = self._document.tensors - count_left_out(self._document.document)
+        lost = sum(hazard.count for hazard in warned if hazard.kind == "values-dropped") if self._only_readable else 0
+        count = self._document.tensors - count_left_out(self._document.document) - lost
         what = f"{count_text(count)} {'tensor' if count == 1 else 'tensors'}"
         does = "Save" if self.is_own else "Export"
         return f"{does} {what} with the loss" if warned else f"{does} {what}"

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout
 from weightedit.core.errors import EditRefused
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.importing import Importing
+from weightedit.ui.lost_values import LostValues
 from weightedit.ui.recent_menu import RecentMenu
 from weightedit.ui.recipes import Recipes
 from weightedit.ui.recovering import Recovering
@@ -36,6 +37,8 @@ class FileWork(QObject):
         The notices above the tensors.
     watching, reloading
         What notices that a file changed, and what opens it again.
+    lost
+        What takes values out of sight whose bytes are another program's.
     importing, exporting
         Tensors out of files and into them.
     recipes
@@ -64,6 +67,7 @@ class FileWork(QObject):
         self.importing, self.exporting = Importing(window, self.strip), TensorExporting(window)
         self.recovering = Recovering(window, self.strip)
         self.looks_back = True
+        self.lost = LostValues(window)
         self.reloading = Reloading(window.documents, window.tasks, self.strip, self.recipes.save, self)
         RecentMenu(window)
         Dragging(window.tree.tree)
@@ -77,6 +81,8 @@ class FileWork(QObject):
         window.documents.added.connect(self._remember)
         window.documents.already_open.connect(self._show_again)
         self.watching.changed.connect(self.reloading.tell)
+        self.watching.changed.connect(self.lost.look)
+        self.reloading.export_asked.connect(lambda found: window.filing.export(found, only_readable=True))
         self.reloading.said.connect(window.status.say_filed)
         self.reloading.replacing.connect(self._note_tabs)
         self.reloading.replaced.connect(self._open_tabs)

@@ -95,10 +95,15 @@ class Filing(QObject):
             then()
 
     def export(self, document: OpenDocument, then: Callable[[], None] | None = None, *,
-               saves: bool = False) -> ExportDialog:  # fmt: skip
-        """Ask how to export a document, then do it; `saves` proposes the document's own file."""
-        dialog = ExportDialog(document, Formats.known(), self._tasks, self._window, saves=saves)
-        dialog.chosen.connect(lambda path, kind, shared, size: self.write(document, path, kind, shared, size, then))
+               saves: bool = False, only_readable: bool = False) -> ExportDialog:  # fmt: skip
+        """Ask how to export a document, then do it.
+
+        `saves` proposes the document's own file; `only_readable` leaves out what another program made unreadable.
+        """
+        dialog = ExportDialog(document, Formats.known(), self._tasks, self._window, saves=saves,
+                              only_readable=only_readable)  # fmt: skip
+        dialog.chosen.connect(lambda path, kind, shared, size: self.write(document, path, kind, shared, size, then,
+                                                                          only_readable=only_readable))  # fmt: skip
         self._documents.removed.connect(dialog.leave)
         if saves:
             self._asking = dialog
@@ -107,12 +112,13 @@ class Filing(QObject):
         return dialog
 
     def write(self, document: OpenDocument, path: str, kind: str | None, shared: str | None,
-              shard_size: int | None = None, then: Callable[[], None] | None = None) -> None:  # fmt: skip
+              shard_size: int | None = None, then: Callable[[], None] | None = None, *,
+              only_readable: bool = False) -> None:  # fmt: skip
         """Export a document to a file; `then` follows if that saved it."""
 
         def work(progress: TaskProgress) -> Saved:
-            return document.document.export(path, kind, shared, shard_size, progress=progress.report,
-                                            cancel=progress.cancel)  # fmt: skip
+            return document.document.export(path, kind, shared, shard_size, only_readable=only_readable,
+                                            progress=progress.report, cancel=progress.cancel)  # fmt: skip
 
         def done(result: Saved) -> None:
             if result.path == document.document.path:

@@ -56,10 +56,12 @@ class ReloadNotice(Notice):
         Called with whether to replay the edits.
     keep
         Called when the person goes on with what is open.
+    export
+        Called to save elsewhere what can still be read.
     """
 
     def __init__(self, opened: OpenDocument, changes: Sequence[FileChange], edits: int, reload: Callable[[bool], None],
-                 keep: Callable[[], None]) -> None:  # fmt: skip
+                 keep: Callable[[], None], export: Callable[[], None]) -> None:  # fmt: skip
         super().__init__("warning", *what_changed(opened, changes))
         self.setObjectName("reload")
         self.opened, self.changes, self.edits = opened, list(changes), edits
@@ -68,7 +70,9 @@ class ReloadNotice(Notice):
         self.keep_button = QPushButton("Keep what is open")
         self.replay_button.clicked.connect(lambda: reload(True))
         self.reload_button.clicked.connect(lambda: reload(False))
+        self.export_button = QPushButton("Export what is still readable…")
         self.keep_button.clicked.connect(keep)
+        self.export_button.clicked.connect(export)
         there = not any(change.now is None for change in changes)
         if not there or not edits:
             self.replay_button.hide()
@@ -79,16 +83,21 @@ class ReloadNotice(Notice):
         self.reload_button.setProperty("kind", "" if edits else "primary")
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
-        for button in (self.replay_button, self.reload_button, self.keep_button):
+        for button in self.buttons:
             button.setProperty("small", True)
             buttons.addWidget(button)
         buttons.addStretch(1)
         self.column.addSpacing(4)
         self.column.addLayout(buttons)
 
+    @property
+    def buttons(self) -> tuple[QPushButton, ...]:
+        """The choices, the usual one first."""
+        return self.replay_button, self.reload_button, self.export_button, self.keep_button
+
     def set_busy(self, busy: bool) -> None:
         """Keep the choices off while the file is opened again."""
-        for button in (self.replay_button, self.reload_button, self.keep_button):
+        for button in self.buttons:
             button.setEnabled(not busy)
 
 

@@ -36,12 +36,15 @@ class Reloading(QObject):
         (old OpenDocument, new OpenDocument): about to stand where the old one stood.
     replaced
         (new OpenDocument)
+    export_asked
+        (OpenDocument): what can still be read of it is to be saved elsewhere.
     said
         A sentence on what was done.
     """
 
     replacing = Signal(object, object)
     replaced = Signal(object)
+    export_asked = Signal(object)
     said = Signal(str)
 
     def __init__(self, documents: Documents, tasks: Tasks, strip: NoticeStrip,
@@ -60,7 +63,8 @@ class Reloading(QObject):
         if changes:
             notice = ReloadNotice(found, changes, len(unsaved_edits(found.document)),
                                   lambda replay: self.reload(found, replay),
-                                  lambda: self._strip.remove(self._strip.of(found)))  # fmt: skip
+                                  lambda: self._strip.remove(self._strip.of(found)),
+                                  lambda: self.export_asked.emit(found))  # fmt: skip
             self._strip.add(notice)
 
     def _count_again(self, found: OpenDocument) -> None:

@@ -321,6 +321,10 @@ class Workbench(QWidget):
         self.batches.set_device(name)
         self.edit_panel.document_changed()
 
+    def forget_statistics(self) -> None:
+        """Compute the statistics of every tensor anew where they are asked for."""
+        self._facts.forget()
+
     def use_map(self, kind: str, name: str) -> None:
         """Use a colour map for every tensor of a kind."""
         self._maps[kind] = name

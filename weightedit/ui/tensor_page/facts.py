@@ -31,6 +31,10 @@ class Facts(QObject):
         found = self._known.get(_key(pinned))
         return None if found is None else found[1]
 
+    def forget(self) -> None:
+        """Keep nothing of what was computed: the bytes it came from may be another program's."""
+        self._known.clear()
+
     def release(self, owner: object) -> None:
         """Forget what an owner waits for, and stop what nobody waits for any more."""
         for key, waiting in list(self._waiting.items()):

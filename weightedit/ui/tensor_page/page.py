@@ -12,6 +12,7 @@ from weightedit.core.region import parse_region
 from weightedit.core.slots import Slot
 from weightedit.core.statistics import Statistics
 from weightedit.ui.edit_panel.preview_work import Shown
+from weightedit.ui.lost_values import TITLE, why_lost
 from weightedit.ui.pieces import line
 from weightedit.ui.tab_page import TabPage
 from weightedit.ui.tasks import Tasks
@@ -210,7 +211,8 @@ class TensorPage(TabPage):
         self.views.focus_view()
 
     def change(self, change: Change) -> None:
-        """Show what an edit made of the tensor."""
+        """Show what an edit made of the tensor, also where what was there before cannot be read any more."""
+        self.views.lost = None
         self.refresh()
         for text in change.regions.get(self.slot.name) or ():
             try:
@@ -226,11 +228,18 @@ class TensorPage(TabPage):
             self.refresh()  # a save moved the document onto another file while this was read
             return
         if isinstance(error, SourceChanged):  # what to do about it is asked once for the whole document, above
-            self.notices.say("refusal", f"{self.slot.name} could not be read",
-                             "Its file is no longer the one that was opened.")  # fmt: skip
+            self.show_lost(why_lost([self.document.title]))
             return
         place = error.file if isinstance(error, CheckpointError) else None
         self.notices.say("refusal", str(error), "" if place is None else f"{self.slot.name} could not be read.")
+
+    def show_lost(self, why: str) -> None:
+        """Show no values, and why: the bytes they came from are another program's; nothing says they are back."""
+        if (self.views.lost is None) != (not why):
+            self.views.lost = (TITLE, why) if why else None
+            self.views.cancel()
+            self.read_out.show_value("", "", "")
+            self.refresh()
 
     def _reveal(self) -> None:
         picked = self.selection.cells()

@@ -10,6 +10,7 @@ from weightedit.core.numbers import shape_text
 from weightedit.core.pinned import PinnedTensor
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.pieces import empty_state
+from weightedit.ui.plain import aloud
 from weightedit.ui.tensor_page.analysis_pane import AnalysisPane
 from weightedit.ui.tensor_page.heatmap_pane import HeatmapPane
 from weightedit.ui.values.table import ValuesPane
@@ -29,6 +30,9 @@ class Views(QStackedWidget):
     ----------
     name
         The view that is chosen, a key of `header.TITLES`, also while nothing can be shown.
+    lost
+        Why values that could be shown are not, because the bytes they came from are another program's: title and
+        sentence.
     nothing
         What stands in place of every view where the tensor cannot be shown.
     """
@@ -41,13 +45,14 @@ class Views(QStackedWidget):
         self._pinned: PinnedTensor | None = None
         self._preview: Shown | None = None
         self.name = "heatmap"
+        self.lost: tuple[str, str] | None = None
         self.nothing: QWidget | None = None
         self.addWidget(heatmap)
         self.addWidget(values)
 
     def show_pinned(self, pinned: PinnedTensor) -> bool:
         """Show a state of the tensor, or why it is not shown; returns whether it is."""
-        reason = _why_not_shown(pinned)
+        reason = self.lost or _why_not_shown(pinned)
         self._pinned = pinned if reason is None else None
         if reason is None:
             for pane in self.analyses.values():
@@ -64,6 +69,7 @@ class Views(QStackedWidget):
             self.nothing = None
         if reason is not None:
             self.nothing = empty_state("tensor", *reason)
+            self.nothing.setAccessibleName(aloud(". ".join(reason)))
             self.addWidget(self.nothing)
             self.setCurrentWidget(self.nothing)
         else:
