@@ -62,4 +62,27 @@ def names(at: Shooting, files: Path) -> None:
     at.take("names-error")
 
 
-SCENES = {"names": names}
+class _Runs:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return exec, ("import json; print('hello from the file')",)
+
+
+def module(at: Shooting, files: Path) -> None:
+    """Look at what a file names, trust it, run it, and a file that fails."""
+    net = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.BatchNorm1d(32))
+    torch.save({"net": net, "call": _Runs(), "epoch": 3}, files / "net.pt")
+    at.open(files / "net.pt")
+    at.do("run-module")
+    at.take("module-not-trusted")
+    at.window.aside.current.run.click()
+    at.rest()
+    at.take("module-ran")
+    at.window.aside.current.begin()
+    at.take("module-trusted")
+    (files / "net.pt").write_bytes((files / "net.pt").read_bytes()[:-30] + b"x" * 30)
+    at.window.aside.current.run.click()
+    at.rest()
+    at.take("module-refused")
+
+
+SCENES = {"names": names, "module": module}

@@ -41,6 +41,7 @@ class AsidePage(QWidget):
         self.setProperty("surface", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName(aloud(title))
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # a press beside its buttons leaves Esc to the page
         self.title = title
         self.head = QHBoxLayout()
         self.head.setContentsMargins(24, 14, 18, 12)
@@ -138,10 +139,14 @@ class Aside:
             from weightedit.ui.silently_help import SilentlyHelp
 
             return SilentlyHelp(self._window)
+        if name == "module":
+            from weightedit.ui.module_page import ModulePage
+
+            return ModulePage(self._window)
         return makers[name](self._window)
 
     def open(self, name: str) -> AsidePage:
-        """Show `settings`, `operations`, `silently`, `keys` or `about`."""
+        """Show `settings`, `operations`, `silently`, `keys`, `module` or `about`."""
         if name not in self._pages:
             made = self._pages[name] = self._make(name)
             made.left.connect(self.close)

@@ -58,6 +58,14 @@ def _has_any_tensor(at: Reach) -> bool:
     return _has_tensor(at) or at.window.tree.tree.is_picked("tensor")
 
 
+def _may_be_module(at: Reach) -> bool:
+    if not _has_document(at):
+        return False
+    from weightedit.doctor.runnable import may_run
+
+    return may_run(at.document.document)
+
+
 def _has_gpu() -> bool:
     """Whether torch, once it is there, has a GPU; the window does not import it to know."""
     torch = sys.modules.get("torch")
@@ -93,6 +101,8 @@ NEEDS = {
                        _has_any_tensor),
     "gpu": Need("Needs a GPU that torch can use, and a tensor that is shown or selected in the tree",
                 lambda at: _has_any_tensor(at) and _has_gpu()),
+    "module": Need("Needs one open file with a pickled module or a TorchScript archive",
+                   _may_be_module),
     "unsaved": Need("Needs unsaved edits of a run that ended without closing",
                     lambda at: bool(at.window.files.recovering.offers)),
     "faults": Need("Needs an unexpected error in this run", lambda at: bool(at.window.faults.all)),
