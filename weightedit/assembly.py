@@ -22,7 +22,7 @@ from weightedit.core.reader import Origin
 from weightedit.core.recorded import announce_save, keep_journal, saved
 from weightedit.core.recovery import Unfinished
 from weightedit.core.same_file import check_ours, commit_beside, same_file
-from weightedit.core.saving import Rebase, Saved, mark_saved
+from weightedit.core.saving import Rebase, Saved, mark_saved, opened_again
 from weightedit.core.slots import Slot
 from weightedit.core.source import Source, SourceFile, through_handles
 from weightedit.core.spill import Spill
@@ -267,8 +267,7 @@ class FileWriter:
             written = kind.write(contents, path, transaction, progress=progress)
             verify(kind, transaction, contents, progress)
             commit_beside(transaction, files)
-        nbytes = sum(file.stat().st_size for file in written)
-        return Saved(path, tuple(written), kind.name, transaction.tensors, nbytes, tuple(hazards))
+        return Saved(path, tuple(written), kind.name, transaction.tensors, transaction.nbytes, tuple(hazards))
 
     def hazards(self, document: Document, path: Path, format: str | None, shared: str | None,
                 shard_size: int | None, *, only_readable: bool = False) -> list[Hazard]:  # fmt: skip
@@ -323,12 +322,11 @@ class FileWriter:
                 announce_save(document, {str(pending.target): pending.temporary for pending in transaction.pending})
             made = commit_beside(transaction, document.files)
         if rebase is not None:
-            opened = kind.open(path, Progress())
+            opened = opened_again(path, lambda: kind.open(path, Progress()))
             check_ours(opened.files, made, document.files)
             _move_onto(kind, opened, document, rebase)
             saved(document)
-        nbytes = sum(file.stat().st_size for file in written)
-        return Saved(path, tuple(written), kind.name, transaction.tensors, nbytes, tuple(hazards))
+        return Saved(path, tuple(written), kind.name, transaction.tensors, transaction.nbytes, tuple(hazards))
 
 
 def _spare_sources(transaction: Transaction, document: Document) -> None:

@@ -276,3 +276,29 @@ def test_a_save_takes_the_choice_for_tensors_that_were_tied(shared, tmp_path):
     assert document.is_modified
     document.save()
     load_model(Tied(), path)
+
+
+def test_a_file_that_was_saved_and_cannot_be_read_again_is_said_to_be_saved(tmp_path, monkeypatch):
+    """A program that takes the file away just then, or handles that run out: the save is done all the same."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    import weightedit
+    from weightedit.core.errors import CheckpointError
+    from weightedit.formats.safetensors import Safetensors
+
+    path = tmp_path / "a.safetensors"
+    save_file({"a": torch.zeros(3)}, path)
+    real = Safetensors.open
+
+    def opening(self, where, progress):
+        if where == path and load_file(path)["a"][0]:
+            raise CheckpointError("a.safetensors cannot be read: too many open files.", file=path)
+        return real(self, where, progress)
+
+    with weightedit.open(path) as document:
+        document.apply("fill", "a", value=1.0)
+        monkeypatch.setattr(Safetensors, "open", opening)
+        with pytest.raises(CheckpointError, match="was saved, whole and for good, but cannot be read again"):
+            document.save()
+    assert load_file(path)["a"].tolist() == [1.0] * 3

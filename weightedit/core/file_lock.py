@@ -27,8 +27,15 @@ class FolderBusy(WeightEditError):
     """Another save goes on in the folder, and did not end in the time one waits for it."""
 
 
-def try_lock(handle: int) -> bool:
-    """Lock an open file for its handle alone; False where another handle, of any process, has it locked.
+def try_lock(handle: int, *, shared: bool = False) -> bool:
+    """Lock an open file for its handle; False where another handle, of any process, has it locked.
+
+    Parameters
+    ----------
+    handle
+        The open file.
+    shared
+        Whether others may share the lock, which is enough to see whether somebody holds it alone; Windows has no such.
 
     Raises
     ------
@@ -45,7 +52,7 @@ def try_lock(handle: int) -> bool:
             raise
         return True
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

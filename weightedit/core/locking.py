@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from pathlib import Path
+
+from weightedit.core.file_lock import try_lock
 
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _AGAIN = 0.02
@@ -29,7 +30,7 @@ def hold(path: Path, patience: float = 0.0) -> int | None:
     handle = os.open(path, _FLAGS | os.O_CREAT, 0o600)
     try:
         until = time.monotonic() + patience
-        while not _lock(handle, shared=False):
+        while not try_lock(handle):
             if time.monotonic() >= until:
                 os.close(handle)
                 return None
@@ -47,27 +48,6 @@ def is_held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _lock(handle, shared=True)
+        return not try_lock(handle, shared=True)
     finally:
         os.close(handle)
-
-
-if sys.platform != "win32":
-    import fcntl
-
-    def _lock(handle: int, *, shared: bool) -> bool:
-        try:
-            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-else:
-    import msvcrt
-
-    def _lock(handle: int, *, shared: bool) -> bool:
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # there is no shared one; closing the handle lets it go
-        except PermissionError:
-            return False
-        return True

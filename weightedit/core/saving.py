@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from weightedit.core.commands import Rebind, Write
+from weightedit.core.errors import CheckpointError
 from weightedit.core.hazards import Hazard
+from weightedit.core.paths import shown
 from weightedit.core.progress import Progress
 from weightedit.core.source import ByteSource
 from weightedit.core.storage import Patched, Resident, Storage, written_out
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,22 @@ class Rebase:
             return content
         patches = content.patches.over(under) if isinstance(content, Patched) else under
         return Patched(fresh, patches)
+
+
+def opened_again(path: Path, opening: Callable[[], T]) -> T:
+    """Open what a save has just put in its place; that it is saved is true whatever comes of this.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be opened: the message says that it was saved all the same.
+    """
+    try:
+        return opening()
+    except CheckpointError as error:
+        why = str(error).rstrip(".")
+        raise CheckpointError(f"{shown(path)} was saved, whole and for good, but cannot be read again: {why}. Close it "
+                              "and open it again.", file=path) from error  # fmt: skip
 
 
 def mark_saved(document: Document) -> None:
