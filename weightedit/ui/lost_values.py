@@ -19,8 +19,7 @@ TITLE = "The values of this tensor cannot be read any more"
 
 def why_lost(files: Sequence[str]) -> str:
     """Return the sentence under the title; names of files come first."""
-    return (f"{', '.join(files)} is no longer the file that was opened. What is shown above says how to go on; every "
-            "edit is kept.")  # fmt: skip
+    return f"{', '.join(files)} is no longer the file that was opened. Every edit is kept."
 
 
 class LostValues(QObject):

@@ -107,7 +107,9 @@ def empty_state(icon_name: str, title: str, body: str) -> QWidget:
     said.setWordWrap(True)
     said.setAlignment(Qt.AlignmentFlag.AlignHCenter)
     said.setMaximumWidth(460)
-    said.setMinimumWidth(min(460, said.fontMetrics().horizontalAdvance(body) + 8))
+    width = min(460, said.fontMetrics().horizontalAdvance(body) + 8)
+    said.setMinimumWidth(width)
+    said.setMinimumHeight(said.heightForWidth(width))  # the layout would give text that wraps one line
     column.addWidget(said, 0, Qt.AlignmentFlag.AlignHCenter)
     column.addStretch(1)
     return made
