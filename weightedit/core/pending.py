@@ -19,6 +19,8 @@ from weightedit.core.paths import reason, shown
 
 BUFFER = 1 << 20
 """Bytes gathered before they are written, so that thousands of small tensors are few writes."""
+SYNC_EVERY = 32 << 20
+"""Bytes after which the disk is waited for: no wait can be cancelled, and one for all of a large file takes minutes."""
 UNTOUCHED = "what was there before is untouched"
 _LONGEST_STEM = 100
 _PRIVATE = 0o600
@@ -49,6 +51,7 @@ class Pending:
         self._system = system
         self._gathered = bytearray()
         self._handle = -1
+        self._waiting = 0
         self._failed: CheckpointError | None = None
 
     def begin(self) -> None:
@@ -82,6 +85,10 @@ class Pending:
     def _write_all(self, view: memoryview) -> None:
         with self._step():
             write_all(self._system, self._handle, view)
+            self._waiting += len(view)
+            if self._waiting >= SYNC_EVERY:
+                self._waiting = 0
+                self._system.sync(self._handle)
 
     def finish(self) -> None:
         """Put everything on the disk and close the file; it can be read back from now on.

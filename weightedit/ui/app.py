@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from PySide6.QtCore import QCoreApplication, QObject, QTimer
 from PySide6.QtWidgets import QApplication
@@ -197,4 +199,17 @@ def run(paths: Sequence[str], *, smoke: bool = False, shot: Path | None = None, 
     process.leave(window)
     window.deleteLater()
     app.processEvents()
+    if not window.closing.all_stopped:
+        end_now(status)
     return status
+
+
+def end_now(status: int) -> NoReturn:
+    """End the process at once, without what Python does at its end, under which threads that do not stop would go on.
+
+    Documents are closed already; a temporary file of a save that a hanging disk held up goes at the next start.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(status)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer
 
+from weightedit.core.logbook import NAME
+
 if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow
+
+
+PATIENCE = 2.5
+"""Seconds for what runs to stop: an export takes back its temporary file, an edit what it has done."""
 
 
 class Closing:
@@ -17,11 +24,14 @@ class Closing:
     ----------
     may_close
         Whether the window closes without asking.
+    all_stopped
+        Whether everything that ran had stopped when it was closed; an import cannot be stopped, nor a disk that hangs.
     """
 
     def __init__(self, window: MainWindow) -> None:
         self._window = window
         self.may_close = False
+        self.all_stopped = True
 
     def asks(self) -> bool:
         """Ask about unsaved edits; True while the window has to stay for that."""
@@ -37,7 +47,10 @@ class Closing:
         window.settings.set("window/geometry", window.saveGeometry())
         if window.left.isVisible():  # beside the start page it has no width of its own
             window.settings.set("window/tree", window.splitter.left_width)
-        window.tasks.shutdown()
+        running = ", ".join(task.name for task in window.tasks.active)
+        self.all_stopped = window.tasks.shutdown(PATIENCE)
+        if not self.all_stopped:
+            logging.getLogger(NAME).info("closed while something ran on, of these: %s", running)
         for opened in window.documents.all:
             opened.document.close()
 

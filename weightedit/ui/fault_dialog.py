@@ -133,6 +133,14 @@ class FaultDialog(QDialog):
         self.where.setText(f"It happened {where}." if where else "")
         self.where.setVisible(bool(where))
         self.times.setText(self._counted())
+        self._fit()
+
+    def _fit(self) -> None:
+        """Take the height that the texts need at this width; labels that break their lines ask for more."""
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+            self.setFixedHeight(layout.totalHeightForWidth(WIDTH))
 
     def _counted(self) -> str:
         total = sum(self._count(fault) for fault in self.faults)

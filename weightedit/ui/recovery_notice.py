@@ -15,7 +15,7 @@ from weightedit.core.visible import visible
 from weightedit.ui.errors_view import Notice, wrapping
 from weightedit.ui.kept_list import KeptList
 from weightedit.ui.leaving import leaves
-from weightedit.ui.plain import plain
+from weightedit.ui.plain import aloud, plain
 from weightedit.ui.reload_notice import edits_text
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MOST_LINES = 4
 """Files of an interrupted save that are named; the rest is counted."""
-KEPT = "Nothing was changed: the file is as it is on the disk, and the edits are kept until they are discarded by name."
+KEPT = "The file is as it is on the disk, and the edits are kept until they are discarded by name."
 
 
 def when_text(begun: datetime, last: datetime, now: datetime | None = None) -> str:
@@ -80,7 +80,7 @@ class RecoveryNotice(Notice):
         self.setObjectName("recovery")
         self.count = len(unfinished.edits)
         what = edits_text(self.count) if self.count else "them"
-        self.recover_button = QPushButton(f"Recover {what}")
+        self.recover_button = QPushButton(plain(f"Recover {what}"))
         self.recover_button.setProperty("kind", "primary")
         self.show_button = QPushButton("Show the edits")
         self.later_button, self.discard_button = QPushButton("Not now"), QPushButton("Discard…")
@@ -101,7 +101,7 @@ class RecoveryNotice(Notice):
         self.show_button.setVisible(bool(self.count))
         self.recover_button.setVisible(unfinished.problem is None)
         for button in (self.recover_button, self.show_button, self.later_button, self.discard_button):
-            button.setAccessibleName(f"{button.text()}: {self.title_of_file}")
+            button.setAccessibleName(aloud(f"{button.text()}: {self.title_of_file}"))
 
     def _says(self) -> tuple[str, str]:
         found = self.unfinished
@@ -141,7 +141,7 @@ class RecoveryNotice(Notice):
     def _show_edits(self) -> None:
         if self.list is None:
             self.list = KeptList(self.unfinished.edits, f"Edits of {self.title_of_file}")
-            self.column.insertWidget(self.column.indexOf(self._buttons), self.list)
+            self.column.insertWidget(self.column.indexOf(self._buttons) - 1, self.list)  # above the space over them
             self.list.show()
         else:
             self.list.setVisible(self.list.isHidden())
