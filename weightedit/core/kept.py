@@ -154,9 +154,13 @@ class Kept:
         for name in ("label", "where", "time"):
             if not isinstance(record[name], str):
                 raise TypeError(f"the {name} of an edit is no text")
-        node = Node(at + 1, self._at(at), record, number)
-        self._line = [one for one in self._line if one.depth <= at] or [self._at(at)]
-        self._line.append(node)
+        before = self._at(at)
+        node = Node(at + 1, before, record, number)
+        kept = at + 1 - self._line[0].depth
+        if kept > 0:
+            self._line[kept:] = [node]
+        else:
+            self._line = [before, node]
         self._by_number[number] = node
         return Point(node, at + 1)
 
@@ -189,7 +193,8 @@ def edits_after(base: Base, point: Point) -> tuple[list[Node], list[Node]]:
     line = [node for node in way(point.tip) if node.record is not None]
     if leads_to(base.node, point.tip):
         return [node for node in line if node.depth > base.node.depth], []
-    return [], [node for node in line if not leads_to(node, base.node)]
+    in_file = set(map(id, way(base.node)))
+    return [], [node for node in line if id(node) not in in_file]
 
 
 def _count(value: Any) -> int:

@@ -206,6 +206,11 @@ class _Replay:
 
     def _reach(self, node: Node) -> None:
         """Bring the document to a state; what of the way there is not done yet is applied."""
+        if node.before is (self.done[-1] if self.done else self.base.node):  # as most are, and a long way is not walked
+            self.go(len(self.done))
+            self._apply(node)
+            self.done.append(node)
+            return
         steps = way(node, self.base.node)
         if steps[0] is not self.base.node:
             raise Stopped("it is of before the last save.")
