@@ -131,10 +131,8 @@ def seen(tensor: Any) -> Seen:
     plain = tensor.detach().cpu()
     name = str(plain.dtype).removeprefix("torch.")
     data = (plain.int_repr() if plain.is_quantized else plain.resolve_conj().resolve_neg()).contiguous()
-    flat = torch.empty(data.numel(), dtype=data.dtype)
-    flat.untyped_storage().copy_(data.clone(memory_format=torch.contiguous_format).untyped_storage())
-    raw_bytes = bytes(flat.untyped_storage()) if data.numel() else b""
-    return Seen(name, tuple(plain.shape), digest(raw_bytes[: data.numel() * data.element_size()]))
+    whole = bytes(data.clone(memory_format=torch.contiguous_format).untyped_storage()) if data.numel() else b""
+    return Seen(name, tuple(plain.shape), digest(whole[: data.numel() * data.element_size()]))
 
 
 def holds(tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None,

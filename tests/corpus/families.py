@@ -8,6 +8,9 @@ from tests.corpus import (
     files_that_are_none,
     npy,
     npz,
+    odd_objects,
+    odd_tensors,
+    old_torch,
     safetensors_header,
     safetensors_odd,
     safetensors_offsets,
@@ -21,6 +24,7 @@ from tests.corpus.case import Case, Family
 FAMILIES: tuple[Family, ...] = (
     safetensors_header.FAMILY, safetensors_offsets.FAMILY, safetensors_odd.FAMILY, shards.FAMILY, npy.FAMILY,
     npz.FAMILY, tables.FAMILY, zip_structure.FAMILY, bad_pickles.FAMILY, torch_tensors.FAMILY,
+    odd_tensors.FAMILY, odd_objects.FAMILY, old_torch.FAMILY,
     evil_pickles.FAMILY, files_that_are_none.FAMILY,
 )  # fmt: skip
 
