@@ -404,3 +404,20 @@ def test_accept_is_what_the_record_keeps(path):
             doc.apply("fill", "w0", value=1e39)
         assert doc.apply("fill", "w0", value=1e39, accept="all").accepted == ("overflow",)
         assert doc.apply("fill", "w0", value=1.0, accept="all").accepted == ()
+
+
+def test_a_smaller_budget_while_all_is_undone(path):
+    """Steps that nothing is applied of must not count as applied: the farthest of redo go, the shown state stays."""
+    with weightedit.open(path) as doc:
+        before = doc.read("w0")
+        for number in range(4):
+            doc.apply("fill", "w0", value=number)
+        one = doc.history.nbytes // 4
+        doc.go_to(0)
+        doc.set_undo_budget(2 * one)
+        assert (doc.history.position, doc.history.forgotten, len(doc.history)) == (0, 0, 2)
+        assert not doc.is_modified
+        doc.go_to(2)
+        assert float(doc.read("w0").flatten()[0]) == 1.0
+        doc.go_to(0)
+        assert torch.equal(doc.read("w0"), before)

@@ -234,6 +234,11 @@ class History:
 
     def _trim(self) -> None:
         while not self._holding and self.nbytes > self.budget and len(self._steps) > 1:
+            if not self.position:  # what is shown is before all of them: the ones that redo would reach last go
+                del self._steps[-1]
+                if self.saved_position == len(self._steps) + 1:
+                    self.saved_position = None
+                continue
             del self._steps[0]
             self.position -= 1
             self.forgotten += 1
