@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from weightedit.core.errors import WeightEditError
+from weightedit.core.pickled_numpy import array_text, scalar_text
 from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.slots import Entry, HeldTensor, Slot
 from weightedit.core.visible import visible
@@ -180,7 +181,7 @@ def brief(value: Any) -> str:
         return visible(f"{value[:LONGEST_TEXT]!r}… ({len(value):,} characters)", LONGEST_REPR)
     if isinstance(value, bytes | bytearray):
         return f"{len(value):,} bytes"
-    text = _printed(value, repr)
+    text = scalar_text(value) or _printed(value, repr)
     if len(text) > LONGEST_TEXT and not isinstance(value, Placeholder | GlobalName | str):
         return visible(f"{text[:LONGEST_TEXT]}…", LONGEST_REPR)
     return visible(text, LONGEST_REPR)
@@ -197,7 +198,7 @@ def expand_plain(value: Any, path: tuple[Any, ...]) -> Expanded | None:
         kind = "list" if isinstance(value, list) else "tuple"
         text = f"{kind} of {len(value):,}"
         return kind, text, ((value, index, item, (*path, index)) for index, item in enumerate(value))
-    if isinstance(value, Placeholder):
+    if isinstance(value, Placeholder) and scalar_text(value) is None:
         return _expand_placeholder(value, path)
     return None
 
@@ -213,7 +214,7 @@ def _expand_placeholder(value: Placeholder, path: tuple[Any, ...]) -> Expanded |
     items += [(value.args, index, item, (*path, index)) for index, item in enumerate(value.args)]
     items += [(value.items, index, item, (*path, index)) for index, item in enumerate(value.items)]
     items += [(value, key, item, (*path, key)) for key, item in value.pairs]
-    return "object", visible(repr(value.type)), items
+    return "object", visible(array_text(value) or repr(value.type)), items
 
 
 def _module_items(value: Placeholder, path: tuple[Any, ...]) -> Iterator[Item]:
