@@ -14,7 +14,7 @@ from weightedit.core.errors import CheckpointError
 from weightedit.core.hazards import Hazard
 from weightedit.core.labels import called, listed
 from weightedit.core.paths import shown, some
-from weightedit.core.visible import LONGEST, columns, message, visible, visible_lines, visible_places
+from weightedit.core.visible import LONGEST, columns, message, seen_only, visible, visible_lines, visible_places
 
 PLANES = (*range(0x20_000), *range(0xE_0000, 0xE_1000), sys.maxunicode)
 
@@ -68,6 +68,12 @@ def test_places_of_a_search_stay_on_their_characters(text, most):
         _, where = visible_places(text, [at], most)
         piece = "".join(seen[place] for place in where)
         assert piece in ("", char) or piece.startswith("\\")
+
+
+def test_a_new_files_name_has_only_what_is_seen():
+    assert seen_only("a\u202egpj\x1b.pt") == "a_gpj_.pt"
+    assert seen_only(" net 1 ") == "_net 1_"
+    assert seen_only("größe.日本") == "größe.日本"
 
 
 @pytest.mark.parametrize(("text", "wide"), [("abc", 3), ("日本", 4), ("e\u0301", 1), ("é", 1), ("", 0), ("ｱ", 1)])

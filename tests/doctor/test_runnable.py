@@ -172,6 +172,7 @@ def test_torchscript(tmp_path):
     assert {one.verdict for one in run.compared} == {"same"}
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals and forks are POSIX's")
 @pytest.mark.parametrize(("code", "said"), [
     ("import os; os.abort()", "ended its process by signal 6"),
     ("raise SystemExit(3)", "did not load as a module: SystemExit: 3"),

@@ -12,6 +12,7 @@ from tests.ui.hostile import HUGE, NAMES, RAW, Stalls, checkpoint, look_around, 
 from weightedit.core.errors import CheckpointError
 from weightedit.ui.close_dialog import CloseDialog
 from weightedit.ui.export_dialog import ExportDialog
+from weightedit.ui.export_sheet import Formats
 from weightedit.ui.export_tensor_dialog import ExportTensorDialog
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -242,4 +243,26 @@ def test_a_tensor_is_opened_by_its_row_whatever_it_is_called(qtbot, window, foun
         QTest.keyClick(tree, Qt.Key.Key_Return)
         rest(qtbot, window)
         assert window.workbench.current()[1] == name
+    assert not found.faults, said(found)
+
+
+def test_the_proposed_file_is_one_that_can_be_seen_and_a_save_goes_to_the_file_itself(qtbot, window, found, tmp_path):
+    """A direction mark in a proposed name would show another suffix than the one that is written."""
+    own = window.current.document.path
+    window.actions_of.run("export")
+    rest(qtbot, window)
+    (dialog,) = window.findChildren(ExportDialog)
+    found.check("the field", dialog.path.text())
+    assert dialog.target.name == "A&B <b>bold<br> _gpj_[31m-edited.pt"
+    qtbot.waitUntil(dialog.export.isEnabled)
+    dialog.export.click()
+    rest(qtbot, window)
+    assert (tmp_path / "A&B <b>bold<br> _gpj_[31m-edited.pt").is_file()
+    sheet = ExportDialog(window.current, Formats.known(), window.tasks, window, saves=True)
+    found.check("the field", sheet.path.text())
+    assert sheet.target == own
+    sheet.path.setText(str(tmp_path / "typed.pt"))
+    assert sheet.target == tmp_path / "typed.pt"
+    sheet.reject()
+    sheet.deleteLater()
     assert not found.faults, said(found)

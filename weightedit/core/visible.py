@@ -63,6 +63,11 @@ def message(text: str) -> str:
     return visible(text, LONGEST_MESSAGE)
 
 
+def seen_only(text: str) -> str:
+    """Return a text for a new file's name: `_` stands for each character that cannot be seen."""
+    return "".join(piece if len(piece) == 1 else "_" for piece in _pieces(text, ends=True, lines=False))
+
+
 def columns(text: str) -> int:
     """Return how many columns of a terminal a visible text takes: wide letters take two, combining marks none."""
     if text.isascii():

@@ -12,6 +12,7 @@ from weightedit.core.hazards import Hazard
 from weightedit.core.live.facts import count_left_out
 from weightedit.core.numbers import count_text
 from weightedit.core.sizes import parse_size
+from weightedit.core.visible import seen_only
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.export_sheet import ExportSheet, Formats, replaces
 from weightedit.ui.pieces import restyle
@@ -34,7 +35,7 @@ class ExportDialog(ExportSheet):
         (path, format or None, shared or None, bytes per file or None): the person pressed Export, or Save.
     """
 
-    chosen = Signal(str, object, object, object)
+    chosen = Signal(object, object, object, object)
 
     def __init__(self, document: OpenDocument, formats: Formats, tasks: Tasks, parent: QWidget | None = None, *,
                  saves: bool = False, only_readable: bool = False) -> None:  # fmt: skip
@@ -148,8 +149,8 @@ class ExportDialog(ExportSheet):
 def _first_path(found: OpenDocument) -> str:
     path = found.document.path
     if path is None:
-        return str(Path.cwd() / f"{found.title}.safetensors")
-    return str(path.with_name(f"{path.stem}-edited{path.suffix}"))
+        return str(Path.cwd() / f"{seen_only(found.title)}.safetensors")
+    return str(path.with_name(f"{seen_only(path.stem)}-edited{seen_only(path.suffix)}"))
 
 
 def _parts_of(nbytes: int, shard_size: int | None) -> list[Hazard]:

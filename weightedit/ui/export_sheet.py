@@ -15,6 +15,7 @@ from weightedit.core.errors import EditRefused, WeightEditError
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.numbers import bytes_text, moment_text
 from weightedit.core.same_file import same_file
+from weightedit.core.visible import LONGEST_MESSAGE, visible
 from weightedit.ui.errors_view import Notice
 from weightedit.ui.file_dialogs import ask_destination
 from weightedit.ui.pieces import label, restyle
@@ -77,7 +78,9 @@ class ExportSheet(QDialog):
         self._pause.setSingleShot(True)
         self._pause.setInterval(TYPING_PAUSE)
         self._pause.timeout.connect(self.check)
-        self.path = QLineEdit(path)
+        # A field cannot hold every path, nor show it: the proposed one is meant while the field is as it was.
+        self._proposed = path, visible(path, LONGEST_MESSAGE)
+        self.path = QLineEdit(self._proposed[1])
         self.path.setObjectName("path")
         self.path.setProperty("mono", True)
         self.path.setAccessibleName("File")
@@ -163,10 +166,12 @@ class ExportSheet(QDialog):
     @property
     def target(self) -> Path:
         """The file that is named."""
-        return Path(self.path.text().strip()).expanduser()
+        path, shown = self._proposed
+        typed = self.path.text().strip()
+        return Path(path if typed == shown.strip() else typed).expanduser()
 
     def _browse(self) -> None:
-        if chosen := ask_destination(self, self.path.text()):
+        if chosen := ask_destination(self, str(self.target)):
             self.path.setText(chosen)
 
     def typed(self) -> None:

@@ -55,8 +55,8 @@ class ExportTensorDialog(ExportSheet):
         (path, `cells` for one pixel per value or `screen`, whether the picked cells alone): draw.
     """
 
-    chosen = Signal(str, object, object)
-    pictured = Signal(str, str, bool)
+    chosen = Signal(object, object, object)
+    pictured = Signal(object, str, bool)
 
     def __init__(self, page: TensorPage, folder: Path, formats: Formats, tasks: Tasks,
                  parent: QWidget | None = None) -> None:  # fmt: skip

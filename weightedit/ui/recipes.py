@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject
 from weightedit.core.edit import Edit
 from weightedit.core.errors import ConfirmationNeeded, HazardError
 from weightedit.core.hazards import refusal
+from weightedit.core.visible import seen_only
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.file_dialogs import ask_files, ask_recipe, ask_recipe_destination
 from weightedit.ui.recipe_card import Checked, RecipeCard
@@ -48,7 +49,7 @@ class Recipes(QObject):
     def save(self, edits: Sequence[Edit], title: str) -> None:
         """Ask where to save edits as a recipe, and do it."""
         window = self._window
-        path = ask_recipe_destination(window, window.settings, f"{Path(title).stem}-edits.json")
+        path = ask_recipe_destination(window, window.settings, f"{seen_only(Path(title).stem)}-edits.json")
         if not path:
             return
 
