@@ -161,7 +161,7 @@ def trials(group: str, quick: bool, folder: Path) -> Iterator[Outcome]:
         chosen = [case for case in CASES if _fits(case, group)]
         if quick:
             chosen = chosen[GROUPS.index(group) % 3 :: 3]
-        is_root = os.geteuid() == 0
+        is_root = _may_give_away(place)
         for case in [case for case in chosen if hasattr(case.prepare, "needs_root") and not is_root]:
             yield NotRun(FAMILY, f"{group}: {case.name}", "another person's files take root to prepare")
             chosen.remove(case)
@@ -193,6 +193,18 @@ def _fits(case: Case, group: str) -> bool:
     if case.path.startswith("out\udcff"):
         return (case.expected == REFUSED) == (group == "safetensors in shards")
     return group in ("npz", "npy", "csv") or not case.name.startswith("a folder at")
+
+
+def _may_give_away(place: Path) -> bool:
+    """Whether this is root, who may do so; in some containers it may not."""
+    if os.geteuid() != 0:
+        return False
+    try:
+        os.chown(place, NOBODY, NOBODY)
+        os.chown(place, 0, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _give_away(home: Path, case: Case) -> None:
