@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import resource
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -136,6 +135,8 @@ def ours(arguments: dict[str, Any], report: Report) -> None:
 
 def _limit(arguments: dict[str, Any]) -> None:
     if arguments.get("limit"):
+        import resource
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (arguments["limit"],) * 2)
 
 

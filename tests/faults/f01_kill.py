@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tests.faults.saves import KINDS, MIB, Kind
 from tests.faults.scenes import DESTINATIONS, scene
-from tests.faults.trials import Note, Outcome, Trial, Void
-from tests.faults.warm import Ended
+from tests.faults.trials import Note, NotRun, Outcome, Trial, Void
+from tests.faults.warm import NO_FORK, Ended
 
 FAMILY = "F1"
 TITLE = "SIGKILL at a random moment of a save or export"
@@ -38,6 +38,9 @@ def landed(ended: Ended, files: int) -> str:
 
 def trials(group: str, quick: bool, folder: Path) -> Iterator[Outcome]:
     """Kill saves of one format, at all destinations in turn."""
+    if NO_FORK:
+        yield NotRun(FAMILY, group, NO_FORK)
+        return
     kind = KINDS[group]
     is_table = kind.name == "csv"
     nbytes = TABLE[quick] if is_table else MIB if quick else 64 * MIB

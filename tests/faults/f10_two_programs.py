@@ -13,8 +13,8 @@ from typing import Any
 
 from tests.faults.oracle import Oracle, State, digest, document_state, tensor_digest
 from tests.faults.saves import KINDS, Kind, document_bytes, files_of, make, put, watch
-from tests.faults.trials import Note, Outcome, Trial
-from tests.faults.warm import warm
+from tests.faults.trials import Note, NotRun, Outcome, Trial
+from tests.faults.warm import NO_FORK, warm
 
 FAMILY = "F10"
 TITLE = "Export over a file that is open in a second process; two exports, or two saves, to one file at once"
@@ -25,6 +25,9 @@ JOB = "tests.faults.f10_two_programs"
 
 def trials(group: str, quick: bool, folder: Path) -> Iterator[Outcome]:
     """Do one format."""
+    if NO_FORK:
+        yield NotRun(FAMILY, group, NO_FORK)
+        return
     kind = KINDS[group]
     nbytes = 20_000 if quick else 400_000 if kind.name == "csv" else 4_000_000
     for number in range(1 if quick else 10):

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 import weightedit
 from tests.faults.oracle import Oracle, digest, document_state, edits_kept, reopening
 from tests.faults.saves import KINDS, files_of, make
-from tests.faults.warm import warm
+from tests.faults.warm import NO_FORK, warm
 
 
 @pytest.fixture
@@ -94,6 +94,7 @@ def test_a_lost_edit_is_seen(tmp_path):
         assert edits_kept(document, [states[1], states[1]], tmp_path / "lost.safetensors") != []
 
 
+@pytest.mark.skipif(bool(NO_FORK), reason=NO_FORK)
 def test_the_warm_process_says_how_a_child_ended(tmp_path):
     one = warm()
     source = make(KINDS["npy"], tmp_path, 4096, 1)

@@ -112,6 +112,8 @@ class Warm:
 
 
 _WARM: list[Warm] = []
+NO_FORK = "" if hasattr(os, "fork") else "this system cannot fork"
+"""Why there can be no warm process here; empty where there can."""
 
 
 def warm() -> Warm:
