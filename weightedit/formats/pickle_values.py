@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.contents import kind_of
@@ -285,11 +286,15 @@ def stand_in(module: str, name: str) -> type:
     return Made("StandIn", (Growing,), {"__slots__": (), "global_name": GlobalName(module, name)})
 
 
+_stand_in = lru_cache(1024)(stand_in)
+"""The classes that `constructed` needs are made once: each takes 1.5 kB, and five bytes of a pickle ask for one."""
+
+
 def constructed(type_: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None, how: str) -> Any:
     """Return a placeholder of a class a pickle hands over as an argument."""
     name = type_.global_name if isinstance(type_, Made) else type_
     if isinstance(name, GlobalName):
-        made: Any = object.__new__(stand_in(name.module, name.name))
+        made: Any = object.__new__(_stand_in(name.module, name.name))
         Placeholder.__init__(made, name, args, kwargs, how)
         return made
     raise Unreadable("an object is made of something that is no class")

@@ -109,8 +109,8 @@ def read_directory(file: SourceFile) -> ZipDirectory:
     if start + size > end:
         raise wrong(file, f"is damaged: its directory of {size:,} bytes at {start:,} does not fit the file.")
     if start + size < end:  # some readers take the place where it says it is, others count back from its end
-        raise wrong(file, f"is damaged: its directory of {size:,} bytes at {start:,} does not reach byte {end:,}, where "
-                          "its end is.")  # fmt: skip
+        raise wrong(file, f"is damaged: its directory of {size:,} bytes at {start:,} does not reach byte {end:,}, its "
+                          "end.")  # fmt: skip
     if count * CENTRAL.size > size:
         raise wrong(file, f"is damaged: its directory of {size:,} bytes cannot hold {count:,} records.")
     rows = _read_rows(file, file.read(start, size), count, start)

@@ -19,6 +19,7 @@ from weightedit.core.source import SourceFile
 from weightedit.formats.pickle_file import PickleStream, read_checked
 from weightedit.formats.pickle_reader import PickleReader
 from weightedit.formats.pickle_scan import end_of_pickle, guarded
+from weightedit.formats.pickle_values import Growing
 from weightedit.formats.pickle_walk import matched
 from weightedit.formats.pickle_writer import PickleWriter
 
@@ -70,7 +71,7 @@ def test_a_pickle_packed_a_thousand_times_is_refused_before_it_is_unpacked(tmp_p
     path = tmp_path / "a.pt"
     whole = io.BytesIO()
     torch.save({}, whole)
-    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
         for name in old.namelist():
             new.writestr(name, b"\x80\x02](" + b"}" * 70_000_000 + b"e." if name.endswith(".pkl") else old.read(name))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -88,6 +89,15 @@ def test_a_smaller_packed_one_is_refused_by_what_it_would_take(tmp_path):
             new.writestr(name, b"\x80\x02](" + b"}" * 10_000_000 + b"e." if name.endswith(".pkl") else old.read(name))
     with pytest.raises(CheckpointError, match=r"would take \d\d\d MiB of memory"):
         weightedit.open(path)
+
+
+def test_objects_of_one_class_are_of_one_class(tmp_path):
+    """100,000 calls of `_reconstructor` with the same arguments made as many classes: 150 MB, and 3 s."""
+    data = b"ccopyreg\n_reconstructor\np1\n0(ca\nb\nc__builtin__\nobject\nNtp2\n0](" + b"g1\ng2\nR" * 100_000 + b"e"
+    classes = len(type.__subclasses__(Growing))
+    root = PickleStream(file_of(tmp_path, data)).value("a value")
+    assert len(root) == 100_000
+    assert len(type.__subclasses__(Growing)) - classes < 10
 
 
 def test_a_version_that_prints_without_end_is_not_printed(tmp_path):
