@@ -17,6 +17,7 @@ from weightedit.core.locking import hold
 from weightedit.core.recovery import JOURNAL, LOCK, NEW
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_AGAIN = _FLAGS & ~(os.O_CREAT | os.O_EXCL)
 _CHUNK = 4 << 20
 
 
@@ -77,7 +78,10 @@ class Place:
     def show(self) -> None:
         """Give the journal its name: from now on it is one, with all that was put into it."""
         self.first = self.count - 1
+        os.close(self.handle)  # Windows renames no open file
+        self.handle = -1
         (self.folder / (JOURNAL + NEW)).replace(self.folder / JOURNAL)
+        self.handle = os.open(self.folder / JOURNAL, _AGAIN)
 
     def put(self, records: Sequence[dict[str, Any]]) -> None:
         """Write records after the last one; if that does not work, the journal is what it was before.
@@ -112,14 +116,16 @@ class Place:
         new.unlink(missing_ok=True)
         handle = os.open(new, _FLAGS, 0o600)
         try:
-            write_all(handle, data)
+            try:
+                write_all(handle, data)
+            finally:
+                os.close(handle)
             new.replace(path)
+            self.unsynced.append(os.open(path, _AGAIN))
         except BaseException:
-            os.close(handle)
             with suppress(OSError):
                 new.unlink()
             raise
-        self.unsynced.append(handle)
 
     def sync(self, unsynced: Sequence[int], handle: int) -> None:
         """Wait until some handles are on the disk, the journal's own among them, and close them.
@@ -139,15 +145,22 @@ class Place:
                 os.close(one)
     def close(self) -> None:
         """Close the handles; the lock goes with them."""
-        for handle in (*self.unsynced, self.handle, self.lock):
+        self._close_files()
+        with suppress(OSError):
+            os.close(self.lock)
+        self.lock = -1
+
+    def _close_files(self) -> None:
+        for handle in (*self.unsynced, self.handle):
             with suppress(OSError):
                 os.close(handle)
-        self.unsynced, self.handle, self.lock = [], -1, -1
+        self.unsynced, self.handle = [], -1
 
     def remove(self) -> None:
         """Take the journal off the disk; in a process that was forked off, leave it to its owner."""
         if self.pid != os.getpid():
             return
+        self._close_files()  # Windows removes no open file
         with suppress(OSError):
             (self.folder / JOURNAL).unlink(missing_ok=True)  # without it the rest is nothing
         for name in _names(self.folder):

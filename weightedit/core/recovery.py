@@ -235,7 +235,8 @@ def remove(folder: Path) -> None:
     try:
         with suppress(IsADirectoryError, PermissionError):  # the latter is what macOS says of a folder
             (folder / JOURNAL).unlink(missing_ok=True)
-        shutil.rmtree(folder)
+        # Where no open file can be removed, the lock is left, and `tidy` has it later.
+        shutil.rmtree(folder, ignore_errors=os.name != "posix")
     except OSError as error:
         raise WeightEditError(f"The journal {folder.name} cannot be removed: {error.strerror or error}.") from error
 
