@@ -6,6 +6,7 @@ import errno
 import gc
 import mmap
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -376,3 +377,17 @@ def test_a_nearly_full_disk_takes_what_still_fits(tmp_path, monkeypatch):
         spill.allocate(1 << 20)
     assert bytes(small) == b"y" * 1000
     del held
+
+
+@POSIX
+def test_a_cache_that_somebody_emptied_is_made_again(tmp_path):
+    """What is kept there has no name and is not lost; what comes next needs a folder."""
+    spill = Spill(tmp_path / "cache", in_memory=0)
+    kept = spill.allocate(5000)
+    kept[:] = b"k" * 5000
+    shutil.rmtree(tmp_path / "cache")
+    more = spill.allocate(5000)
+    assert bytes(kept) == b"k" * 5000
+    assert more.nbytes == 5000
+    assert spill.folder.is_dir()
+    spill.close()

@@ -142,7 +142,11 @@ class Spill:
 
     def _allocate_file(self, nbytes: int) -> memoryview:
         check_file_size(nbytes)  # past the limit the system ends the process
-        handle, name = tempfile.mkstemp(dir=self.folder)
+        try:
+            handle, name = tempfile.mkstemp(dir=self.folder)
+        except FileNotFoundError:  # somebody emptied the cache: what is in use has no name there, and goes on
+            self.close()
+            handle, name = tempfile.mkstemp(dir=self.folder)
         try:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(handle, 0, nbytes)
