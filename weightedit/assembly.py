@@ -318,7 +318,7 @@ class FileWriter:
             check_read_files(contents.slots)
             rebase = Rebase(document, _placed(kind, transaction, document)) if own else None
             if rebase is not None:
-                rebase.keep_old_bytes()
+                rebase.keep_old_bytes(progress)
                 announce_save(document, {str(pending.target): pending.temporary for pending in transaction.pending})
             made = commit_beside(transaction, document.files)
         if rebase is not None:

@@ -220,3 +220,24 @@ def test_cancelled_is_what_work_raises_to_stop(qtbot, tasks):
     with qtbot.waitSignal(tasks.idle):
         tasks.start("work", work, on_result=seen.append, on_cancelled=lambda: seen.append("cancelled"))
     assert seen == ["cancelled"]
+
+
+def test_what_cannot_be_stopped_is_not_waited_for(qtbot):
+    """An import goes on whatever one does: a window that is closed meanwhile must not stand there for it."""
+    made, gate = Tasks(), threading.Event()
+    made.start("import", lambda progress: gate.wait(20), on_result=None, stops=False)
+    stopped = []
+
+    def stop_late(progress):
+        while not progress.cancel.wait(0.005):
+            pass
+        time.sleep(0.2)
+        stopped.append(True)
+
+    made.start("export", stop_late, on_result=None)
+    qtbot.waitUntil(lambda: all(task.begun for task in made.active))
+    begun = time.monotonic()
+    assert made.shutdown(15.0) is False
+    assert stopped, "what stops when it is asked to is waited for"
+    assert time.monotonic() - begun < 10
+    gate.set()

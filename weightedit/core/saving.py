@@ -97,19 +97,24 @@ class Rebase:
         self._own: dict[int, ByteSource] = {}
         self._under: dict[int, Any] = {}
 
-    def keep_old_bytes(self) -> None:
+    def keep_old_bytes(self, progress: Progress) -> None:
         """Read what is still needed of the old file; call before it is replaced."""
+        progress.begin("Keeping for undo", sum(content.nbytes for storage, contents in self._states.values()
+                                               for content in contents.values() if _reads_a_file(content)
+                                               and id(storage) not in self.placed))  # fmt: skip
         for storage, contents in self._states.values():
             reading = [content for content in contents.values() if _reads_a_file(content)]
             if id(storage) not in self.placed:
-                self._own.update((id(content), written_out(content, self.document.spill)) for content in reading)
+                self._own.update((id(content), written_out(content, self.document.spill, progress.advance))
+                                 for content in reading)  # fmt: skip
             elif any(content is not storage.content for content in contents.values()):
-                self._keep_touched(storage, list(contents.values()), reading)
+                self._keep_touched(storage, list(contents.values()), reading, progress)
 
-    def _keep_touched(self, storage: Storage, contents: list[ByteSource], reading: list[ByteSource]) -> None:
+    def _keep_touched(self, storage: Storage, contents: list[ByteSource], reading: list[ByteSource],
+                      progress: Progress) -> None:  # fmt: skip
         if any(isinstance(_base(content), Resident) for content in contents):
-            self._own.update((id(content), written_out(content, self.document.spill)) for content in reading
-                             if content is not storage.content)  # fmt: skip
+            self._own.update((id(content), written_out(content, self.document.spill, progress.advance))
+                             for content in reading if content is not storage.content)  # fmt: skip
             return
         from weightedit.core.patches import Patches
 

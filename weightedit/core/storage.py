@@ -6,6 +6,7 @@ back, and a reader that holds a content sees one state however long it reads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from weightedit.core.sealed import Kept, seal, verify
@@ -162,14 +163,16 @@ def patched(content: ByteSource, starts: np.ndarray, lengths: np.ndarray, data: 
     return written_out(Patched(base, patches), spill)
 
 
-def written_out(content: ByteSource, spill: Spill) -> Resident:
-    """Return an independent copy of `content`, made chunk by chunk."""
-    return Resident(copied_out(content, spill))
+def written_out(content: ByteSource, spill: Spill, copied: Callable[[int], None] = lambda nbytes: None) -> Resident:
+    """Return an independent copy of `content`, made chunk by chunk; `copied` is told of each and may raise to stop."""
+    return Resident(copied_out(content, spill, copied))
 
 
-def copied_out(content: ByteSource, spill: Spill) -> memoryview:
-    """Return a writable copy of the bytes of `content`, made chunk by chunk."""
+def copied_out(content: ByteSource, spill: Spill, copied: Callable[[int], None] = lambda nbytes: None) -> memoryview:
+    """Return a writable copy of the bytes of `content`, made chunk by chunk; `copied` as for `written_out`."""
     buffer = spill.allocate(content.nbytes)
     for start in range(0, content.nbytes, COPY_CHUNK):
-        content.read_into(buffer[start : start + COPY_CHUNK], start)
+        chunk = buffer[start : start + COPY_CHUNK]
+        content.read_into(chunk, start)
+        copied(len(chunk))
     return buffer

@@ -49,6 +49,10 @@ class Task(Generic[T]):
         What the status bar calls it.
     quiet
         Whether it stays out of the status bar.
+    stops
+        Whether it looks at its progress, so that it is worth waiting for when the window closes.
+    begun, ended
+        Whether a thread has taken it up; set once its work is over, in whatever way.
     group, generation
         A later task of the same group makes this one stale; None if nothing does.
     label, done, total
@@ -56,12 +60,15 @@ class Task(Generic[T]):
     """
 
     def __init__(self, name: str, work: Callable[[TaskProgress], T], group: str | None, generation: int,
-                 quiet: bool) -> None:  # fmt: skip
+                 quiet: bool, stops: bool) -> None:  # fmt: skip
         self.name = visible(name)  # which a person sees, and may hold a tensor's name
         self.work = work
         self.group = group
         self.generation = generation
         self.quiet = quiet
+        self.stops = stops
+        self.begun = False
+        self.ended = threading.Event()
         self.label = ""
         self.done = 0
         self.total = 0
@@ -159,7 +166,7 @@ class Tasks(QObject):
 
     def start(self, name: str, work: Callable[[TaskProgress], T], *, on_result: Callable[[T], None] | None,
               on_error: Callable[[Exception], None] | None = None, on_cancelled: Callable[[], None] | None = None,
-              group: str | None = None, quiet: bool = False) -> Task[T]:  # fmt: skip
+              group: str | None = None, quiet: bool = False, stops: bool = True) -> Task[T]:  # fmt: skip
         """Start work in a worker's thread.
 
         Parameters
@@ -175,12 +182,14 @@ class Tasks(QObject):
             A new task of a group cancels the earlier one, none of whose callbacks is then called.
         quiet
             Keeps it out of the status bar.
+        stops
+            False for what cannot be stopped and need not be, such as an import: `shutdown` does not wait for it.
         """
         generation = 0
         if group is not None:
             self.cancel_group(group)
             generation = self._generations[group]
-        task = Task(name, work, group, generation, quiet)
+        task = Task(name, work, group, generation, quiet, stops)
         task.on_result, task.on_error, task.on_cancelled = on_result, on_error, on_cancelled
         if self._closed:
             task.cancel()
@@ -215,7 +224,7 @@ class Tasks(QObject):
                 if not task.quiet and not self._is_stale(task) and now - task.started >= SHOWN_AFTER]  # fmt: skip
 
     def shutdown(self, timeout: float = 5.0) -> bool:
-        """Cancel everything and wait for the threads; False if one did not stop within `timeout` seconds."""
+        """Cancel everything and wait for what can be stopped; False if a thread did not stop in `timeout` seconds."""
         self._closed = True
         self._timer.stop()
         self._soon.stop()
@@ -224,14 +233,21 @@ class Tasks(QObject):
         for _ in self._threads:
             self._queue.put(None)
         until = time.monotonic() + timeout
+        running = [task for task in self._active if task.begun]  # one that begins now finds that it is cancelled
+        for task in running:
+            if task.stops:
+                task.ended.wait(max(until - time.monotonic(), 0.0))
+        stuck = any(not task.ended.is_set() for task in running)
         for thread in self._threads:
-            thread.join(max(until - time.monotonic(), 0.0))
+            thread.join(0.05 if stuck else max(until - time.monotonic(), 0.0))
         self._active.clear()
         return not any(thread.is_alive() for thread in self._threads)
 
     def _serve(self) -> None:
         while (task := self._queue.get()) is not None:
+            task.begun = True
             outcome, value = task.run()
+            task.ended.set()
             if self._closed:
                 return
             self._ended.emit(task, outcome, value)

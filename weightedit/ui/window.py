@@ -188,7 +188,7 @@ class MainWindow(QMainWindow):
             self.painted.emit()
 
     def _after_first_paint(self) -> None:
-        self.tasks.start("Starting torch", warm_up, on_result=self._warm, quiet=True)
+        self.tasks.start("Starting torch", warm_up, on_result=self._warm, quiet=True, stops=False)
         self.files.look_back()
 
     def _warm(self, found: tuple[str, list[str]]) -> None:
