@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -72,6 +73,8 @@ def warm() -> None:
                     document.read(info, raw=True)
                 (folder / "out").mkdir(exist_ok=True)
                 document.export(folder / "out" / path.name, format=document.format_name)
+    gc.collect()
+    gc.freeze()  # else each child would touch, and so copy, every object there is
 
 
 def run(cases: Iterable[Case], open_file: Callable[[Path], Any] | None = None) -> Iterator[Outcome]:

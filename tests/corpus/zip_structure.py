@@ -96,7 +96,7 @@ bad_files(
         "the directory past the file": (archive(*parts(), end={"start": 1 << 20}), "does not fit the file"),
         "the directory one byte on": (archive(*parts(), end={"start": len(SOUND) - 22 - 200}), "is damaged"),
         "a directory of 4 GB": (archive(*parts(), end={"size": BIG - 1}), "does not fit the file"),
-        "a directory of no bytes": (archive(*parts(), end={"size": 0}), "cannot hold"),
+        "a directory of no bytes": (archive(*parts(), end={"size": 0}), "its directory of 0 bytes"),
         "a directory of other bytes": (archive(*parts(), directory=b"x" * 300), "is damaged"),
         "a directory cut within a name": (archive(*parts(), end={"size": 60, "count": 1, "here": 1}), "is damaged"),
         "a script before it": (archive(*parts(), prefix=b"#!/bin/sh\ntouch tripped\nexit\n"), "is no checkpoint"),

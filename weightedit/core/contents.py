@@ -12,7 +12,7 @@ from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.slots import Entry, HeldTensor, Slot
 from weightedit.core.visible import visible
 
-MOST_AGAIN = 50_000
+MOST_AGAIN = 20_000
 """A container met again is shown again only while fewer entries than this were made."""
 MOST_VALUES = 200_000
 """Plain values are shown one by one only up to this many entries."""
