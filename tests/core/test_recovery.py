@@ -158,6 +158,28 @@ def test_a_restore_from_a_state_that_was_left(path: Path):
         assert [step.label for step in again.history.steps] == ["fill 3", "restore two"]
 
 
+def test_a_restore_from_a_state_that_came_of_a_restore(path: Path):
+    """Snapshots of left states are taken again in their order, also where a name was used twice."""
+    document = opened(path)
+    document.apply("fill", "a", value=1)
+    document.snapshot("x")
+    document.apply("fill", "a", value=2)
+    document.restore("x", accept="all")
+    document.apply("fill", "a", region="[0]", value=9)
+    document.snapshot("y")
+    document.drop_snapshot("x")
+    document.go_to(0)
+    document.apply("fill", "a", value=3)
+    document.snapshot("x")
+    document.restore("y", accept="all")
+    wanted = state_of(document)
+    crash(document)
+    with assembly.recover(unfinished()[0]) as again:
+        assert again.recovered is not None
+        assert again.recovered.reason is None
+        assert state_of(again) == wanted
+
+
 def test_nothing_is_left_once_everything_is_saved(path: Path):
     document = opened(path)
     document.apply("fill", "a", value=1)

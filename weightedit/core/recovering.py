@@ -159,17 +159,19 @@ class _Replay:
 
     def run(self, fit: Sequence[Node]) -> str | None:
         """Apply edits in order, and take the snapshots they restore from; returns why it ended early, or None."""
-        events: list[Node | TakenSnapshot] = [*fit, *self._snapshots(fit)]
-        events.sort(key=lambda event: event.number)
-        for event in events:
+        line = set(map(id, fit))
+        for event in self._events(fit):
             if isinstance(event, TakenSnapshot):
                 self._take(event)
                 continue
             try:
                 self._reach(event)
             except Stopped as error:
+                if id(event) not in line:
+                    continue  # what was to be restored from there says so
                 return f"{_place(event, fit)} was left out: {error}"
-            self.progress.advance(1)
+            if id(event) in line:
+                self.progress.advance(1)
         return None
 
     def line(self, fit: Sequence[Node]) -> int:
@@ -184,13 +186,28 @@ class _Replay:
         if place != self.document.history.position:
             self.document.go_to(place, accept="all")
 
-    def _snapshots(self, fit: Sequence[Node]) -> list[TakenSnapshot]:
-        """Return the snapshots on the way, and those of states that were left which a restore needs."""
-        names = {node.record["edit"]["arguments"].get("snapshot") for node in fit
-                 if node.record and node.record["edit"].get("operation") == RESTORE}  # fmt: skip
-        there = {id(node) for node in (self.base.node, *fit)}
-        return [one for one in self.kept.snapshots
-                if one.node is not None and (id(one.node) in there or one.record.get("name") in names)]  # fmt: skip
+    def _events(self, fit: Sequence[Node]) -> list[Node | TakenSnapshot]:
+        """Return what to do in the order in which it was done: edits on the way, and what a restore of them needs.
+
+        That is its snapshot, and the edits that lead to the state this is of, though that was left since.
+        """
+        there = {id(self.base.node), *map(id, fit)}
+        taken = {one.number: one for one in self.kept.snapshots if one.node is not None and id(one.node) in there}
+        nodes = {node.number: node for node in fit}
+        waiting = list(fit)
+        while waiting:
+            node = waiting.pop()
+            name = _snapshot_of(node)
+            older = [one for one in self.kept.snapshots if one.record.get("name") == name and one.number < node.number]
+            if name is None or not older or older[-1].node is None:
+                continue
+            taken[older[-1].number] = older[-1]
+            for one in way(older[-1].node, self.base.node)[1:]:
+                if one.number not in nodes:
+                    nodes[one.number] = one
+                    waiting.append(one)
+        events: dict[int, Node | TakenSnapshot] = {**nodes, **taken}
+        return [events[number] for number in sorted(events)]
 
     def _take(self, taken: TakenSnapshot) -> None:
         name, tensors = taken.record.get("name"), taken.record.get("tensors")
@@ -285,6 +302,15 @@ class _Replay:
     def _tensors(self, edit: Mapping[str, Any]) -> dict[str, memoryview]:
         return {digest: _argument(self.folder, digest, dtype, shape, self.document.spill)
                 for digest, (dtype, shape) in hashes_in(edit).items()}  # fmt: skip
+
+
+def _snapshot_of(node: Node) -> object:
+    """Return the name of the snapshot that an edit restores from, or None."""
+    edit = node.record["edit"] if node.record else {}
+    arguments = edit.get("arguments")
+    if edit.get("operation") != RESTORE or not isinstance(arguments, dict):
+        return None
+    return arguments.get("snapshot")
 
 
 def _argument(folder: Path, digest: str, dtype: str, shape: tuple[int, ...], spill: Spill) -> memoryview:
