@@ -1,4 +1,4 @@
-"""Puts right, once the window is there, what saves left behind whose process died, and says what that was."""
+"""Puts right, once the window is there, what processes left behind that were cut short, and says what that was."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def title_of(cleaned: Cleaned) -> str:
         said.append(f"left {counted(len(cleaned.kept), 'file')} as it is" if len(cleaned.kept) == 1 else
                     f"left {len(cleaned.kept)} files as they are")  # fmt: skip
     listed = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
-    return f"After a save that was interrupted: {listed}"
+    return f"An earlier run was cut short: {listed}"
 
 
 def lines_of(cleaned: Cleaned) -> list[str]:
