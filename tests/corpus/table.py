@@ -46,9 +46,10 @@ Every file is opened by `weightedit.open` in a process of its own. A file that i
 that names the file and the cause; an honest one must open with the names, dtypes, shapes and bytes that torch,
 safetensors and numpy have, and must come through an export in its own format as it was. Counted are files of which
 code was executed (an audit hook on imports, `exec`, programs, sockets and files opened to write, and traps that the
-hostile ones would spring), that ended the process, that took more than 5 seconds, that took more than 500 MiB beyond
-their own size, whose content came out wrong (a wrong file that opened included), and that raised anything else than a
-clean `CheckpointError`.
+hostile ones would spring); that ended the process; of which one step (opening, reading all of it, exporting, opening
+again) computed for more than 5 seconds, or waited so long for nothing; that took more than 500 MiB beyond their own
+size; whose content came out wrong (a wrong file that opened included); and that raised anything else than a clean
+`CheckpointError`. The longest time below is of all steps together, on a machine that did other work as well.
 
 {table}
 """
