@@ -30,7 +30,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--group", action="append", help="only this part of the families, such as one format")
     parser.add_argument("--folder", type=Path, help="where the files go; on a real disk, with 8 GB free")
     parser.add_argument("--keep", action="store_true", help="put full results into README and docs/faults.md")
+    parser.add_argument("--readme", action="store_true", help="run nothing, write these pages anew from what was kept")
     asked = parser.parse_args(arguments)
+    if asked.readme:
+        results.write_pages()
+        return 0
     if asked.keep and (asked.quick or asked.group):
         parser.error("only full results are kept")
     if asked.families == ["baseline"]:

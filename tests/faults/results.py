@@ -24,6 +24,12 @@ def load() -> dict[str, Any]:
     return dict(json.loads(KEPT.read_text(encoding="utf-8")))
 
 
+def write_pages() -> None:
+    """Write README and docs/faults.md anew from what was kept, and from docs/corpus.md."""
+    for path, text in pages(load()).items():
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+
 def keep(tallies: list[Tally], rows: list[Row] | None = None) -> None:
     """Put results in the place of older ones of the same families, and write the pages anew."""
     kept = load()
@@ -42,15 +48,14 @@ def keep(tallies: list[Tally], rows: list[Row] | None = None) -> None:
         kept["baseline"] = [row.as_json() for row in rows]
     kept["families"] = dict(sorted(kept["families"].items(), key=lambda pair: int(pair[0][1:])))
     KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    for path, text in pages(kept).items():
-        path.write_text(text, encoding="utf-8", newline="\n")
+    write_pages()
 
 
 def pages(kept: dict[str, Any]) -> dict[Path, str]:
     """Return README and docs/faults.md as they should be."""
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
-    for name, lines in (("faults", summary(kept)), ("baseline", table(kept["baseline"]))):
+    for name, lines in (("faults", summary(kept)), ("baseline", table(kept["baseline"])), ("corpus", corpus())):
         begin, end = f"<!-- {name}: made by packaging/dev.py faults -->", f"<!-- /{name} -->"
         start, stop = text.index(begin) + len(begin), text.index(end)
         text = text[:start] + "\n" + "\n".join(lines) + "\n" + text[stop:]
@@ -67,6 +72,15 @@ def summary(kept: dict[str, Any]) -> list[str]:
                      f"| {without} |")  # fmt: skip
     tried, held = (sum(one[word] for one in kept["families"].values()) for word in ("tried", "held"))
     return [*lines, f"| | **together** | **{tried:,}** | **{held:,}** | |"]
+
+
+def corpus() -> list[str]:
+    """Return the head of the table in docs/corpus.md and its last row, of all files."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")]
+            for line in (ROOT / "docs" / "corpus.md").read_text(encoding="utf-8").splitlines()
+            if line.startswith(("| files ", "| **all**"))]  # fmt: skip
+    lines = ["| " + " | ".join(row[1:]) + " |" for row in rows]
+    return [lines[0], "|---" * (len(rows[0]) - 1) + "|", *lines[1:]]
 
 
 def page(kept: dict[str, Any]) -> str:
