@@ -147,12 +147,15 @@ def test_an_error_of_our_own_keeps_the_window(qtbot, open_window, checkpoint, ca
     def fail(progress):
         raise ZeroDivisionError("division by zero")
 
-    with qtbot.waitSignal(window.failed):
+    with qtbot.waitSignal(window.faults.came):
         window.tasks.start("Statistics", fail, on_result=None)
-    (card,) = window.errors.cards
-    assert card.title.text() == "Something went wrong in weightedit itself"
-    assert "ZeroDivisionError" in card.body.text()
-    assert "ZeroDivisionError" in capsys.readouterr().err or card.text.toPlainText()
+    assert not window.errors.cards  # a dialog of its own, in tests/ui/test_unexpected.py
+    assert window.faults.dialog.sentence.text() == "ZeroDivisionError: division by zero"
+    assert window.faults.dialog.where.text() == "It happened in the task Statistics."
+    assert "division by zero" in capsys.readouterr().err
+    window.faults.dialog.accept()
+    assert not window.current.document.is_modified
+    window.faults.all.clear()
 
 
 # ---- edits, save, export, close
