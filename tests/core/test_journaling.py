@@ -17,9 +17,9 @@ import weightedit
 from weightedit.core import journal_place
 from weightedit.core.document import Document
 from weightedit.core.errors import EditRefused
+from weightedit.core.file_lock import hold, is_held
 from weightedit.core.journal import decode
 from weightedit.core.keeper import keeper
-from weightedit.core.locking import hold, is_held
 from weightedit.core.recovery import journals_folder, tidy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,7 +132,8 @@ def test_a_document_nobody_holds_any_more_removes_it(path: Path):
     assert list(journals_folder().iterdir()) == []
 
 
-ENDS = {"pass": 0, "sys.exit(3)": 0, "raise ValueError": 0, "os._exit(0)": 1, "os.kill(os.getpid(), 9)": 1,
+ENDS = {"document.close()": 0, "pass": 1, "sys.exit(3)": 1, "raise ValueError": 1, "os._exit(0)": 1,
+        "os.kill(os.getpid(), 9)": 1,
         "os.fork() or sys.exit(0); os.wait(); os._exit(0)": 1,
         "os.fork() or (document.apply('fill', 'a', value=4), time.sleep(60)); os._exit(0)": 1}  # fmt: skip
 SCRIPT = """
@@ -158,8 +159,8 @@ os.killpg(0, 9)
 """
 
 
-def test_only_an_end_without_warning_leaves_it(path: Path):
-    """A clean end removes it; a kill leaves it. A forked child is not its owner, and does not keep it alive."""
+def test_only_a_close_removes_it(path: Path):
+    """A program that an error ended lost its edits as a killed one did; a forked child has none of its parent's."""
     command = [sys.executable, "-W", "ignore", "-u", "-c", SCRIPT, str(path), repr(list(ENDS))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, start_new_session=True)
     assert eval(done.stdout) == [[1] * left for left in ENDS.values()], done.stderr
@@ -351,7 +352,7 @@ def test_a_lock_is_told_from_outside(tmp_path: Path):
     assert handle is not None
     assert is_held(path)
     assert hold(path) is None
-    code = f"from pathlib import Path; from weightedit.core.locking import is_held; print(is_held(Path({str(path)!r})))"
+    code = f"import pathlib, weightedit.core.file_lock as locks; print(locks.is_held(pathlib.Path({str(path)!r})))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
                           check=True).stdout == "True\n"  # fmt: skip
     os.close(handle)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from weightedit.core.errors import CheckpointError
-from weightedit.core.file_lock import FolderBusy, FolderLocks
 from weightedit.core.file_system import FileSystem
+from weightedit.core.folder_locks import FolderBusy, FolderLocks
 from weightedit.core.transaction import Transaction
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX only")

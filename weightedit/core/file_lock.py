@@ -6,11 +6,7 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-
-from weightedit.core.errors import WeightEditError
 
 if sys.platform == "win32":  # pragma: no cover
     import msvcrt
@@ -19,12 +15,9 @@ else:
 
 _FAR = 1 << 30
 """Where the one locked byte is on Windows: there, others cannot read what is locked."""
-_PATIENCE = 30.0
-_PAUSE = 0.01
-
-
-class FolderBusy(WeightEditError):
-    """Another save goes on in the folder, and did not end in the time one waits for it."""
+_AGAIN = 0.02
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_MAY_NOT_WRITE = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def try_lock(handle: int, *, shared: bool = False) -> bool:
@@ -58,68 +51,59 @@ def try_lock(handle: int, *, shared: bool = False) -> bool:
     return True
 
 
-class FolderLocks:
-    """Holds folders while names in them are exchanged, against other programs of this kind.
-
-    Use it in `with`. Where folders cannot be locked (on Windows, and on some network file systems) nothing is held.
+def hold(path: Path, patience: float = 0.0) -> int | None:
+    """Create a file where there is none, lock it, and return its handle; None where another one holds it.
 
     Parameters
     ----------
-    folders
-        Those whose names are exchanged.
+    path
+        The file.
     patience
-        Seconds to wait for another that holds one of them.
-
-    Attributes
-    ----------
-    held
-        Whether all of them are: then no other process is in the midst of an exchange there.
+        Seconds to go on trying: whoever looks at a lock holds it for a moment.
 
     Raises
     ------
-    FolderBusy
-        On entering, if another holds one of them for longer.
+    OSError
+        If the file cannot be made, or its file system has no locks.
     """
+    handle = _opened(path, os.O_CREAT)
+    try:
+        until = time.monotonic() + patience
+        while not try_lock(handle):
+            if time.monotonic() >= until:
+                os.close(handle)
+                return None
+            time.sleep(_AGAIN)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
 
-    def __init__(self, folders: Iterable[Path], patience: float = _PATIENCE) -> None:
-        self._folders = sorted(set(folders))  # in one order for everybody, or two would wait for each other
-        self._patience = patience
-        self._handles: list[int] = []
-        self.held = False
 
-    def __enter__(self) -> FolderLocks:
-        if os.name != "posix":  # pragma: no cover
-            return self
-        until = time.monotonic() + self._patience
-        try:
-            each = [self._hold(folder, until) for folder in self._folders]
-        except BaseException:
-            self._release()
+def is_held(path: Path) -> bool:
+    """Whether a living process holds a file locked; raises `OSError` where that cannot be told."""
+    try:
+        handle = _opened(path)
+    except FileNotFoundError:
+        return False
+    try:
+        return not try_lock(handle, shared=True)
+    finally:
+        os.close(handle)
+
+
+def is_at(handle: int, path: Path) -> bool:
+    """Whether an open file or folder is still what a path names, and nobody removed it before it was locked."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except OSError:
+        return False
+
+
+def _opened(path: Path, create: int = 0) -> int:
+    try:
+        return os.open(path, os.O_RDWR | create | _FLAGS, 0o600)
+    except OSError as error:
+        if error.errno not in _MAY_NOT_WRITE:
             raise
-        self.held = all(each)
-        return self
-
-    def _hold(self, folder: Path, until: float) -> bool:
-        try:
-            handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False  # who cannot look into a folder may write there all the same
-        self._handles.append(handle)
-        try:
-            while not try_lock(handle):
-                if time.monotonic() >= until:
-                    raise FolderBusy(f"Another save into the folder {folder} goes on; nothing was changed. "
-                                     "Try again when it is done.")  # fmt: skip
-                time.sleep(_PAUSE)
-        except OSError:
-            return False
-        return True
-
-    def _release(self) -> None:
-        handles, self._handles = self._handles, []
-        for handle in handles:
-            os.close(handle)
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 traceback: TracebackType | None) -> None:  # fmt: skip
-        self._release()
+    return os.open(path, os.O_RDONLY | _FLAGS)  # a disk that can only be read any more has locks all the same

@@ -11,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from weightedit.core.file_limits import check_file_size
+from weightedit.core.file_lock import hold
+from weightedit.core.file_system import FileSystem
 from weightedit.core.journal import check_of, encode
-from weightedit.core.locking import hold
 from weightedit.core.recovery import JOURNAL, LOCK, NEW
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -21,10 +21,12 @@ _AGAIN = _FLAGS & ~(os.O_CREAT | os.O_EXCL)
 _CHUNK = 4 << 20
 
 
+_SYSTEM = FileSystem()
+
+
 def write(handle: int, data: memoryview) -> int:
     """Ask the system to write; tests make it fail."""
-    check_file_size(os.lseek(handle, 0, os.SEEK_CUR) + len(data))  # past the limit the system ends the process
-    return os.write(handle, data)
+    return _SYSTEM.write(handle, data)
 
 
 def write_all(handle: int, data: bytes | memoryview) -> None:
@@ -47,6 +49,7 @@ class Place:
     count: int = 0
     first: int = 0
     unsynced: list[int] = field(default_factory=list)
+    is_named: bool = False
 
     @classmethod
     def made(cls, parent: Path) -> Place:
@@ -137,12 +140,17 @@ class Place:
         """
         try:
             for one in (*unsynced, handle):
-                os.fsync(one)
+                _SYSTEM.sync(one)
+            if unsynced or not self.is_named:  # the names are in the folders, which are not on the disk with the bytes
+                _SYSTEM.sync_folder(self.folder)
+                _SYSTEM.sync_folder(self.folder.parent)
+                self.is_named = True
             if (self.folder / JOURNAL).stat().st_ino != os.fstat(handle).st_ino:
                 raise OSError("another program removed it")
         finally:
             for one in (*unsynced, handle):
                 os.close(one)
+
     def close(self) -> None:
         """Close the handles; the lock goes with them."""
         self._close_files()
@@ -178,5 +186,3 @@ def _names(folder: Path) -> list[str]:
         return os.listdir(folder)  # noqa: PTH208 - names are wanted
     except OSError:
         return []
-
-

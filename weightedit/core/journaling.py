@@ -56,7 +56,7 @@ class Journal:
         self._place: Place | None = None
         self._owed: list[dict[str, Any]] = []
         self._groups: tuple[int, Group | None] = (0, None)
-        self._is_broken = self._is_others = False
+        self._is_broken = self._is_over = False
         self._branch: int | None = None
         self._finalizer: weakref.finalize[..., Journal] | None = None
         _ALIVE.add(self)
@@ -83,7 +83,7 @@ class Journal:
             If it cannot be written; nothing is changed then.
         """
         with self._lock:
-            if self._is_others:
+            if self._is_over:
                 return 0
             try:
                 place = self._ready()
@@ -112,7 +112,7 @@ class Journal:
         An undo is not refused because a disk is full: after a crash it would be offered as an edit that is in force.
         """
         with self._lock:
-            if self._is_others:
+            if self._is_over:
                 return
             if self._place is None and record["is"] == "snapshot":
                 self._owed.append(record)  # a document that is only looked at leaves nothing
@@ -176,9 +176,13 @@ class Journal:
                 raise EditRefused([self._refusal(OSError(self.trouble))])
 
     def discard(self) -> None:
-        """Remove it: the document is closed, and with it what was not saved is gone."""
+        """Remove it: the document is closed, and with it what was not saved is gone.
+
+        An edit that another thread is still at is not written down any more.
+        """
         with self._lock:
             self._end()
+            self._is_over = True
         keeper().forget(self)
 
     def _end(self) -> None:
@@ -214,6 +218,7 @@ class Journal:
         self._end()
         self._place, self._is_broken = place, False
         self._finalizer = weakref.finalize(self, place.remove)
+        self._finalizer.atexit = False  # what a program that ends has not closed, it may have ended over
         return place
 
     def _begin(self, place: Place, again: Sequence[Step], old: str | None) -> None:
@@ -255,15 +260,22 @@ class Journal:
             place = self._place
             if place is None:
                 return
+            try:
+                handle = os.dup(place.handle)  # so that a close meanwhile takes none away that is waited for
+            except OSError as error:
+                self._lost(place, error)
+                return
             unsynced, place.unsynced = place.unsynced, []
-            handle = os.dup(place.handle)
         try:
             place.sync(unsynced, handle)
         except OSError as error:
-            with self._lock:
-                if self._place is place:  # not closed meanwhile
-                    self._is_broken = True
-                    self.trouble = f"The journal is not on the disk: {_why(error)}."
+            self._lost(place, error)
+
+    def _lost(self, place: Place, error: OSError) -> None:
+        with self._lock:
+            if self._place is place:  # not closed meanwhile
+                self._is_broken = True
+                self.trouble = f"The journal is not on the disk: {_why(error)}."
 
     def wants(self, place: object) -> bool:
         """Whether the journal is still the one that an edit was written to."""
@@ -275,6 +287,7 @@ class Journal:
             if place is self._place and not self._is_broken:
                 self._put([*self._owed, {"is": "digest", "edit": number, **digest}])
                 self._owed.clear()
+                self.trouble = None
         keeper().sync_soon(self)
 
     def _refusal(self, error: BaseException) -> Any:
@@ -285,7 +298,7 @@ class Journal:
 
     def close_handles(self) -> None:
         """Close the handles of a process that was forked off: its journals are its parent's."""
-        self._lock, self._is_others = threading.RLock(), True
+        self._lock, self._is_over = threading.RLock(), True
         place, self._place = self._place, None
         if self._finalizer is not None:
             self._finalizer.detach()

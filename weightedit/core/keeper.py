@@ -82,7 +82,8 @@ class Keeper:
         self._changed.notify_all()
 
     def _run(self) -> None:
-        tidy()
+        with suppress(Exception):  # what others left must keep no edit of ours from the disk
+            tidy(self._sync_due)
         while True:
             with self._changed:
                 while not self._jobs and self._wait_for() > 0:

@@ -118,6 +118,12 @@ class Kept:
         return kept
 
     @property
+    def recovers(self) -> str | None:
+        """The key of the journal that this one was made from."""
+        key = self.header.get("recovers")
+        return key if isinstance(key, str) else None
+
+    @property
     def point(self) -> Point:
         """Where the document was at the end."""
         return self._points[-1]

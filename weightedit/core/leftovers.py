@@ -23,8 +23,8 @@ from weightedit.core.commit_record import (
     records_in,
 )
 from weightedit.core.errors import Cancelled, CheckpointError
-from weightedit.core.file_lock import FolderBusy, FolderLocks
 from weightedit.core.file_system import FileSystem
+from weightedit.core.folder_locks import FolderBusy, FolderLocks
 from weightedit.core.folders import cache_folder
 from weightedit.core.paths import shown
 from weightedit.core.progress import Progress

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from weightedit.core.errors import WeightEditError
+from weightedit.core.file_lock import hold, is_held
 from weightedit.core.folders import state_folder
 from weightedit.core.journal import VERSION, opened, read
 from weightedit.core.kept import Base, Kept, Node, edits_after
-from weightedit.core.locking import hold, is_held
 
 JOURNAL = "journal"
 LOCK = "lock"
@@ -121,8 +122,7 @@ def unfinished() -> list[Unfinished]:
     Nothing is changed. A journal that is damaged, of another version or unreadable is listed with its `problem`.
     """
     found = [one for folder in _folders() if (one := _dead(folder)) is not None]
-    known = {one.folder.name: one for one in found}
-    listed = [_listed(one) for one in found if not _is_ignored(one, known)]
+    listed = [_listed(one) for one in _standing(found)]
     return sorted((one for one in listed if one is not None), key=lambda one: one.last, reverse=True)
 
 
@@ -171,8 +171,16 @@ def taken(key: str) -> Iterator[Path]:
         os.close(handle)
 
 
-def look(folder: Path) -> Found:
-    """Read a journal; what is wrong with it is said in `problem`, and nothing raised."""
+def look(folder: Path, between: Callable[[], None] = lambda: None) -> Found:
+    """Read a journal; what is wrong with it is said in `problem`, and nothing raised.
+
+    Parameters
+    ----------
+    folder
+        The journal's.
+    between
+        Called between records.
+    """
     found = Found(folder)
     try:
         with opened(folder / JOURNAL) as file:
@@ -182,12 +190,20 @@ def look(folder: Path) -> Found:
             if header is not None and header.get("weightedit_journal") != VERSION:
                 found.problem = _of_another_version(header)
                 return found
-            found.kept = Kept.of([header, *records] if header is not None else [])
+            found.kept = Kept.of(() if header is None else _each(header, records, between))
     except ValueError as error:
         found.problem = f"Nothing of it can be read: {error}."
     except (OSError, MemoryError, OverflowError) as error:
         found.problem = f"It cannot be read: {getattr(error, 'strerror', None) or 'out of memory'}."
     return found
+
+
+def _each(header: dict[str, Any], records: Iterator[dict[str, Any]],
+          between: Callable[[], None]) -> Iterator[dict[str, Any]]:  # fmt: skip
+    yield header
+    for record in records:
+        between()
+        yield record
 
 
 def _of_another_version(header: object) -> str:
@@ -224,7 +240,7 @@ def remove_incomplete(key: str) -> None:
     """Remove what recoveries of a journal wrote that did not come to their end."""
     for folder in _folders():
         found = _dead(folder)
-        if found is not None and found.kept is not None and found.kept.header.get("recovers") == key \
+        if found is not None and found.kept is not None and found.kept.recovers == key \
                 and not found.kept.is_complete:  # fmt: skip
             with suppress(WeightEditError), taken(folder.name):
                 remove(folder)
@@ -241,15 +257,21 @@ def remove(folder: Path) -> None:
         raise WeightEditError(f"The journal {folder.name} cannot be removed: {error.strerror or error}.") from error
 
 
-def tidy() -> None:
+def tidy(between: Callable[[], None] = lambda: None) -> None:
     """Remove what stands for nothing: journals that were taken over or whose edits were all saved, and torn-off ends.
 
     Nothing that `unfinished` lists is touched.
+
+    Parameters
+    ----------
+    between
+        Called between records: there may be thousands of journals, and long ones.
     """
-    found = [one for folder in _folders() if (one := _dead(folder)) is not None]
-    known = {one.folder.name: one for one in found}
-    useless = [one.folder for one in found if _is_ignored(one, known) or _listed(one) is None]
+    found = [one for folder in _folders() if (one := _dead(folder, between)) is not None]
+    standing = {id(one) for one in _standing(found)}
+    useless = [one.folder for one in found if id(one) not in standing or _listed(one) is None]
     for folder in (*useless, *(folder for folder in _folders() if _is_debris(folder))):
+        between()
         with suppress(WeightEditError), taken(folder.name):
             remove(folder)
 
@@ -270,23 +292,23 @@ def _folders() -> list[Path]:
         return []
 
 
-def _dead(folder: Path) -> Found | None:
+def _dead(folder: Path, between: Callable[[], None] = lambda: None) -> Found | None:
     """Return a journal whose owner has ended; None for one that lives, or that is not there yet or no more."""
     try:
         if not (folder / JOURNAL).exists() or is_held(folder / LOCK):
             return None
     except OSError as error:
         return Found(folder, problem=f"It cannot be read: {error.strerror or error}.")
-    found = look(folder)
+    found = look(folder, between)
     return found if found.kept is not None or (folder / JOURNAL).exists() else None  # closed just now
 
 
-def _is_ignored(found: Found, known: dict[str, Found]) -> bool:
-    """Whether a journal stands for nothing: a recovery that was cut short, or what a whole one has taken over."""
-    if found.kept is not None and not found.kept.is_complete and found.kept.header.get("recovers") in known:
-        return True
-    return any(other.kept is not None and other.kept.is_complete and other.kept.is_whole
-               and other.kept.header.get("recovers") == found.folder.name for other in known.values())  # fmt: skip
+def _standing(found: Sequence[Found]) -> list[Found]:
+    """Leave out what stands for nothing: recoveries that were cut short, and what whole ones have taken over."""
+    there = {one.folder.name for one in found}
+    over = {one.kept.recovers for one in found if one.kept is not None and one.kept.is_complete and one.kept.is_whole}
+    return [one for one in found if one.folder.name not in over
+            and (one.kept is None or one.kept.is_complete or one.kept.recovers not in there)]  # fmt: skip
 
 
 def _listed(found: Found) -> Unfinished | None:

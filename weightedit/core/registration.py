@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from weightedit.core.file_limits import check_file_size
-from weightedit.core.file_lock import try_lock
+from weightedit.core.file_lock import is_at, try_lock
 from weightedit.core.folders import state_folder
 
 SUFFIX = ".save"
@@ -127,14 +127,6 @@ def _lines(data: bytes) -> Iterator[dict[str, Any]]:
             continue  # the last one may be cut short
         if isinstance(found, dict):
             yield found
-
-
-def is_at(handle: int, path: Path) -> bool:
-    """Whether an open file is still what a path names."""
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except OSError:
-        return False
 
 
 def lists() -> list[Path]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from weightedit.core.file_lock import try_lock
+from weightedit.core.file_lock import is_at, try_lock
 
 PREFIX = "weightedit-spill-"
 _LOCK = "lock"
@@ -53,13 +53,7 @@ def _open_lock(folder: Path, *, make: bool = True) -> int:
 
 
 def _is_there(folder: Path, handle: int) -> bool:
-    if os.name != "posix":
-        return folder.exists()
-    try:
-        there, held = folder.stat(), os.fstat(handle)
-    except FileNotFoundError:
-        return False
-    return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
+    return is_at(handle, folder if os.name == "posix" else folder / _LOCK)
 
 
 def clean_spills(parents: Iterable[Path]) -> list[Path]:

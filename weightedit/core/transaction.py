@@ -43,8 +43,8 @@ from types import TracebackType
 from weightedit.core.commit_record import MARK
 from weightedit.core.errors import CheckpointError
 from weightedit.core.file_limits import largest_file
-from weightedit.core.file_lock import FolderBusy, FolderLocks
 from weightedit.core.file_system import FileSystem
+from weightedit.core.folder_locks import FolderBusy, FolderLocks
 from weightedit.core.leftovers import remove_stale, settle_folder
 from weightedit.core.paths import counted, shown
 from weightedit.core.pending import BUFFER, UNTOUCHED, Pending, failing

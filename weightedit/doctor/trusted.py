@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from weightedit.core.errors import WeightEditError
+from weightedit.core.file_lock import hold
 from weightedit.core.folders import state_folder
-from weightedit.core.locking import hold
 from weightedit.core.paths import reason
 
 PURPOSE = "runnable module"
