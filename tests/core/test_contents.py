@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from weightedit.core.contents import DEEPEST, MOST_AGAIN, MOST_CONTAINERS, MOST_VALUES, TooMuch, file_inventory
+from weightedit.core.contents import (
+    DEEPEST,
+    MOST_AGAIN,
+    MOST_CONTAINERS,
+    MOST_NAMING,
+    MOST_VALUES,
+    TooMuch,
+    file_inventory,
+)
 from weightedit.core.slots import HeldTensor
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Resident, Storage
@@ -49,3 +57,25 @@ def test_more_containers_or_depth_than_can_be_listed_are_refused():
     assert file_inventory(deep).slots
     with pytest.raises(TooMuch, match="more than 2,000 deep"):
         file_inventory([[deep]])
+
+
+@pytest.mark.parametrize("key", ["k" * (10 << 20), "ключ" * (1 << 19)], ids=["ascii", "wide"])
+def test_names_below_one_long_key_are_bounded(key):
+    """A key is written once in a file, and stands in the name of everything below it."""
+    with pytest.raises(TooMuch, match="more than 256 MiB"):
+        file_inventory({key: {f"{number}": number for number in range(3_000)}})
+
+
+def test_paths_far_below_are_bounded():
+    """190,000 numbers at the bottom of 1,900 dicts would have paths of 3 GB, though the names are short."""
+    root: Any = dict.fromkeys(range(190_000), 1)
+    for _ in range(1_900):
+        root = {"": root}
+    with pytest.raises(TooMuch, match="more than 256 MiB"):
+        file_inventory(root)
+
+
+def test_long_names_of_a_flat_file_are_no_names_of_ours():
+    """What stands in the file itself was paid for by the file, however long it is."""
+    names = [f"{number}{'k' * (1 << 20)}" for number in range(MOST_NAMING // (1 << 20) + 1)]
+    assert len(file_inventory({name: held() for name in names}).slots) == len(names)

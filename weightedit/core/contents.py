@@ -18,11 +18,15 @@ MOST_VALUES = 200_000
 """Plain values are shown one by one only up to this many entries."""
 MOST_CONTAINERS = 300_000
 """Containers a document may hold; each takes memory and time of its own."""
+MOST_NAMING = 256 << 20
+"""Bytes that names and paths may take: each entry repeats all keys above it, and one key can have megabytes."""
 DEEPEST = 2_000
 """Containers in one another; a name at such a depth has as many parts."""
 LONGEST_TEXT = 200
 LONGEST_REPR = 4_000
 """Characters of a text whose characters are all escapes."""
+_SHORT_BITS = 256
+"""Of whole numbers whose digits are no long text."""
 
 Item = tuple[Any, Any, Any, tuple[Any, ...]]
 """(owner, key, value, path): one thing inside a container."""
@@ -53,7 +57,7 @@ class Inventory:
     Raises
     ------
     TooMuch
-        If containers are nested too deep, or too many.
+        If containers are nested too deep, or too many, or the names of what is in them too long all together.
     """
 
     def __init__(self, root: Any, expand: Expand, held_by: Callable[[Any], HeldTensor | None]) -> None:
@@ -62,6 +66,7 @@ class Inventory:
         self._expand = expand
         self._held_by = held_by
         self._names: dict[str, int] = {}
+        self._naming = 0
         self._open: set[int] = set()
         self._met: set[int] = set()
         self._walk(root)
@@ -90,6 +95,11 @@ class Inventory:
         owner, key, value, path = item
         held = self._held_by(value)
         name = dotted(path)
+        if len(path) > 1:  # else it is the key itself
+            self._naming += (len(name) if name.isascii() else 4 * len(name)) + 8 * len(path)
+            if self._naming > MOST_NAMING:
+                raise TooMuch(f"has keys so long, or so deep in one another, that the names of what is below them take "
+                          f"more than {MOST_NAMING >> 20} MiB")  # fmt: skip
         if held is not None:
             name = self._unique(name)
             slot = Slot(owner, key, path, name, held)
@@ -177,6 +187,8 @@ def kind_of(value: Any) -> str:
 
 def brief(value: Any) -> str:
     """Return a short text of a value that is no tensor."""
+    if value is None or type(value) in (bool, float) or (type(value) is int and value.bit_length() < _SHORT_BITS):
+        return repr(value)  # most of them: digits, which need no look
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
         return visible(f"{value[:LONGEST_TEXT]!r}… ({len(value):,} characters)", LONGEST_REPR)
     if isinstance(value, bytes | bytearray):

@@ -32,6 +32,8 @@ def visible(text: str, most: int = LONGEST) -> str:
     most
         Characters to show at most, not counting how long the text is; at least 16.
     """
+    if len(text) <= most and text.isascii() and text.isprintable() and text[:1] != " " != text[-1:]:  # most names
+        return text
     return "".join(_shown(text, most, ends=True))
 
 

@@ -15,7 +15,9 @@ from weightedit.formats.pickle_budget import Unreadable
 _PLAIN = rb"[()012NQR\]abelot}\x81\x85-\x89\x8f\x92-\x94]"
 _FIXED = rb"[Kqh\x80\x82].|[M\x83]..|[Jj\x84]....|r..[\x00-\x1f]\x00|G.{8}"
 _LINES = rb"[ci][^\n]*\n[^\n]*\n|[ILFSVPg][^\n]*\n|p\d{1,6}\n"
-_RUN = re.compile(rb"(?:" + _PLAIN + rb"|" + _FIXED + rb"|" + _LINES + rb")*+", re.DOTALL)
+_SHORT = rb"X(?:" + rb"|".join(re.escape(size.to_bytes(4, "little")) + rb"." * size for size in range(64)) + rb")"
+"""Texts no longer than names are: with them a run goes on, where each would be a turn of ours."""
+_RUN = re.compile(rb"(?:" + _PLAIN + rb"|" + _FIXED + rb"|" + _SHORT + rb"|" + _LINES + rb")*+", re.DOTALL)
 _PLAINS = re.compile(rb"(?:" + _PLAIN + rb"|[usd\x90\x91])*+")
 _WITH_ARGUMENT = re.compile(rb"(?:" + _FIXED + rb"|" + _LINES + rb"|\x95.{8}|r....|p[^\n]*\n)*+", re.DOTALL)
 _SIZED = {b"X": 4, b"T": 4, b"B": 4, b"U": 1, b"C": 1, b"\x8c": 1, b"\x8d": 8, b"\x8e": 8, b"\x96": 8, b"\x8a": 1,
@@ -65,20 +67,22 @@ def guarded(data: bytes, nbytes: int | None = None) -> bytes:
     _check_memory(data, len(data) if nbytes is None else nbytes)
     pieces: list[bytes] = []
     at = copied = 0
+    run, putting = _RUN.match, PUTTING.get
     while True:
-        match = _RUN.match(data, at)
-        assert match is not None  # it may be empty
-        at = match.end()
+        at = run(data, at).end()  # type: ignore[union-attr]  # it may be empty
         op = data[at : at + 1]
-        width = _SIZED.get(op)
-        if width is not None:
+        instead = putting(op)
+        if instead is not None:  # by far the most of them, so first
+            pieces += data[copied:at], instead
+            copied = at = at + 1
+        elif (width := _SIZED.get(op)) is not None:
             length = int.from_bytes(data[at + 1 : at + 1 + width], "little")
             at += 1 + width + length
             if at > len(data):
                 raise Unreadable(f"it ends within {length:,} bytes of text")
-        elif (instead := PUTTING.get(op)) is not None or op == b"\x95":
-            pieces += data[copied:at], instead or b""
-            copied = at = at + (1 if instead else _FRAME)
+        elif op == b"\x95":
+            pieces.append(data[copied:at])
+            copied = at = at + _FRAME
         elif op == b"r":
             _check_index(int.from_bytes(data[at + 1 : at + 5], "little"), data)
             at += 5
