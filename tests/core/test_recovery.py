@@ -295,6 +295,25 @@ def test_a_budget_that_lets_steps_go(path: Path):
     assert unfinished() == []
 
 
+def test_a_smaller_budget_than_before(path: Path):
+    """What had been undone is done and undone again, and must not push out of the history where that leads to."""
+    document = opened(path)
+    for value in range(6):
+        document.apply("fill", "b", value=value)
+    for _ in range(3):
+        document.undo()
+    state = state_of(document)
+    crash(document)
+    with assembly.recover(unfinished()[0], history_budget=document.history.steps[0].nbytes * 2) as again:
+        assert state_of(again) == state
+        assert again.recovered is not None
+        assert again.recovered.left_out == ()
+        assert again.history.nbytes <= again.history.budget
+        again.redo()
+        assert float(again.read("b")[0, 0]) == 3
+    assert unfinished() == []
+
+
 def test_a_tensor_of_another_file(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """It is found from another folder, and one that was written anew is noticed."""
     other = tmp_path / "other.safetensors"

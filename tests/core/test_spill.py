@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import mmap
@@ -391,3 +392,27 @@ def test_a_cache_that_somebody_emptied_is_made_again(tmp_path):
     assert more.nbytes == 5000
     assert spill.folder.is_dir()
     spill.close()
+
+
+def test_threads_share_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Two that need the first file at once must not each make a folder, of which one would be left."""
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Barrier, BrokenBarrierError
+
+    from weightedit.core import spill as module
+
+    both, whole = Barrier(2, timeout=0.2), module.make_folder
+
+    def slow(parent: Path | None) -> tuple[Path, int]:
+        with contextlib.suppress(BrokenBarrierError):  # the other waits for this one
+            both.wait()
+        return whole(parent)
+
+    monkeypatch.setattr(module, "make_folder", slow)
+    spill = Spill(tmp_path, in_memory=16)
+    with ThreadPoolExecutor(2) as pool:
+        buffers = list(pool.map(spill.allocate, [100, 100]))
+    assert len(buffers) == 2
+    assert len(list(tmp_path.iterdir())) == 1
+    spill.close()
+    assert list(tmp_path.iterdir()) == []

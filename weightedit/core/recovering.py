@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,11 +111,13 @@ def recover(document: Document, kept: Kept, folder: Path, progress: Progress) ->
     point = kept.point
     fit, lost = edits_after(base, point)
     progress.begin("Recovering", len(fit))
-    reason = replay.run(fit)
-    applied = replay.line(fit)
-    if fit and not applied and reason:
-        raise CheckpointError(f"{reason} The journal stays.", file=document.path)
-    replay.go(max(0, min(point.position - base.position, applied)))
+    shown = max(0, point.position - base.position)
+    with ExitStack() as held:
+        reason = replay.run(fit, shown, held)
+        applied = replay.line(fit)
+        if fit and not applied and reason:
+            raise CheckpointError(f"{reason} The journal stays.", file=document.path)
+        replay.go(min(shown, applied))
     reasons = [reason] if reason else []
     if lost:
         reasons.append("What had been saved was undone before some edits were made, and they cannot be applied to the "
@@ -157,13 +160,20 @@ class _Replay:
         self.done: list[Node] = []
         self.groups: dict[int, Group] = {}
 
-    def run(self, fit: Sequence[Node]) -> str | None:
-        """Apply edits in order, and take the snapshots they restore from; returns why it ended early, or None."""
+    def run(self, fit: Sequence[Node], shown: int, held: ExitStack) -> str | None:
+        """Apply edits in order, and take the snapshots they restore from; returns why it ended early, or None.
+
+        Those after the first `shown` had been undone: while they are done again, until `held` ends, the history lets
+        no step go, or a small budget would lose the state that undoing them leads to.
+        """
         line = set(map(id, fit))
+        undone = fit[shown] if shown < len(fit) else None
         for event in self._events(fit):
             if isinstance(event, TakenSnapshot):
                 self._take(event)
                 continue
+            if event is undone:
+                held.enter_context(self.document.history.kept_whole())
             try:
                 self._reach(event)
             except Stopped as error:

@@ -70,10 +70,11 @@ class Spill:
     @property
     def folder(self) -> Path:
         """The folder of the spill files, made when first needed and removed at the end."""
-        if self._folder is None:
-            self._folder, lock = make_folder(self._parent)
-            self._finalizer = weakref.finalize(self, _remove, self._folder, lock)
-        return self._folder
+        with self._lock:  # or two threads would make one each
+            if self._folder is None:
+                self._folder, lock = make_folder(self._parent)
+                self._finalizer = weakref.finalize(self, _remove, self._folder, lock)
+            return self._folder
 
     @property
     def memory_nbytes(self) -> int:
