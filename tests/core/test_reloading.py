@@ -86,6 +86,27 @@ def test_edits_are_replayed_on_what_the_file_holds_now(path):
         assert torch.equal(fresh.read("b"), torch.ones(2))
 
 
+def test_groups_stay_groups_and_the_journal_goes_on(path):
+    """One undo takes back what it did before, and a crash after the reload gives the replayed edits back."""
+    from tests.core.crashing import crash
+    from weightedit.assembly import recover
+    from weightedit.core.recovery import unfinished
+
+    with open_document(path, journal=True) as document:
+        name = next(iter(document.tensors))
+        with document.grouped("typed"):
+            document.apply("scale", name, factor=2.0)
+            document.apply("scale", name, factor=3.0)
+        os.utime(path, (1, 1))
+        result = reload(document, lambda there: open_document(there, journal=True), replay=True, progress=Progress())
+    shown = result.document.read(name)
+    crash(result.document)
+    with recover(unfinished()[0]) as again:
+        assert torch.equal(again.read(name), shown)
+        again.undo()
+        assert again.history.position == 0
+
+
 def test_what_does_not_fit_any_more_is_said_and_the_rest_applied(path):
     with open_document(path) as document:
         document.apply("fill", "a", region="[2, :]", value=1.0)

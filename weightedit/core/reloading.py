@@ -20,6 +20,7 @@ from weightedit.core.spill import Spill
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
+    from weightedit.core.history import Step
 
 CHUNK = 4 << 20
 
@@ -130,8 +131,12 @@ class Reloaded:
 
 def unsaved_edits(document: Document) -> tuple[Edit, ...]:
     """Return the edits between the saved point and the present, in order; all of them where no saved point is left."""
+    return tuple(step.edit for step in _unsaved_steps(document))
+
+
+def _unsaved_steps(document: Document) -> Sequence[Step]:
     start = document.history.saved_position or 0
-    return tuple(step.edit for step in document.history.steps[start : document.history.position])
+    return document.history.steps[start : document.history.position]
 
 
 def reload(document: Document, open_file: Callable[[str], Document], *, replay: bool, progress: Progress) -> Reloaded:
@@ -164,10 +169,11 @@ def reload(document: Document, open_file: Callable[[str], Document], *, replay: 
     left: list[NotApplied] = []
     try:
         lost = fresh.take_over(document.snapshots.values(), _names_in_file(document), progress)
-        for edit in unsaved_edits(document) if replay else ():
-            reason = _replay(fresh, edit, applied, progress)
+        for step in _unsaved_steps(document) if replay else ():
+            with fresh.history.going_on(step.group):  # what one undo took back, one undo takes back
+                reason = _replay(fresh, step.edit, applied, progress)
             if reason:
-                left.append(NotApplied(edit, edit_text(document, edit), reason))
+                left.append(NotApplied(step.edit, edit_text(document, step.edit), reason))
     except BaseException:
         fresh.close()
         raise
