@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import collections
 import itertools
+import os
 import sys
 import tempfile
 import time
@@ -57,6 +58,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--notes", action="store_true", help="say what only weightedit takes, and why others do not")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "weightedit-fuzz")
     chosen = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="weightedit-fuzz-state-", ignore_cleanup_errors=True) as state:
+        os.environ.setdefault("WEIGHTEDIT_STATE", state)  # exports are noted there, and not in the person's own
+        try:
+            return _run(chosen)
+        finally:
+            if os.environ["WEIGHTEDIT_STATE"] == state:
+                del os.environ["WEIGHTEDIT_STATE"]
+
+
+def _run(chosen: argparse.Namespace) -> int:
     if chosen.coverage:
         from tests.fuzz import coverage
 

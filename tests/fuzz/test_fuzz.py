@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz import __main__ as fuzz
 from tests.fuzz.cases import FORMATS, Case, case
 from tests.fuzz.judge import Verdict
 from tests.fuzz.seeds import seeds
@@ -103,3 +104,14 @@ def test_code_that_runs_is_found():
     whole = next(seed for seed in seeds("pickle") if seed.name == "evil 2")
     result = next(run([Case("pickle", 0, 0, whole.name, whole.files, whole.main)], unsafe))
     assert "code" in {kind for kind, _ in result.verdict.findings}
+
+
+def test_the_command_leaves_nothing_where_the_person_keeps_unfinished_work(tmp_path, monkeypatch, capsys):
+    """Its exports are noted in a state folder of its own, and are no findings."""
+    monkeypatch.delenv("WEIGHTEDIT_STATE")
+    for name in ("HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    assert fuzz.main(["--format", "npy", "--case", "5:3", "--keep", str(tmp_path / "kept")]) == 0
+    assert "writes" not in capsys.readouterr().out
+    assert not (tmp_path / "home").exists()
+    assert "WEIGHTEDIT_STATE" not in os.environ

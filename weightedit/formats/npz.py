@@ -8,6 +8,7 @@ from pathlib import Path
 
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.paths import some
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import SourceFile
@@ -23,10 +24,12 @@ from weightedit.formats.npy import array_content
 from weightedit.formats.npy_header import MOST_HEADER, header_bytes, make_header, parse_header
 from weightedit.formats.protocol import Contents, Expected, Opened, Written, written_slots
 from weightedit.formats.zip_directory import LOCAL, ZipDirectory, is_zip, read_directory, wrong
-from weightedit.formats.zip_source import first_bytes, record_source
+from weightedit.formats.zip_source import first_bytes, verified_source
 from weightedit.formats.zip_writer import ZipWriter
 
 SUFFIX = ".npy"
+LONGEST_NAME = 65_535
+"""Bytes of a record's name in a zip archive."""
 
 
 @dataclass
@@ -74,7 +77,7 @@ class Npz:
             return [refusal("argument", f"shared is {shared!r}", 'For npz it is None or "copy".')]
         if isinstance(contents.origin, NpzOrigin):
             contents = Contents(contents.root, contents.slots, contents.entries, {}, None, contents.pins)
-        found = table_hazards(contents, self.name, shared)
+        found = [*table_hazards(contents, self.name, shared), *_long_names(contents)]
         return found if any(hazard.level == "refusal" for hazard in found) else [
             *found, *dtype_hazards(as_plain(contents).contents, self.name)]  # fmt: skip
 
@@ -107,13 +110,24 @@ class Npz:
         return [path]
 
 
+def _long_names(contents: Contents) -> list[Hazard]:
+    """Refuse names longer than a zip archive counts."""
+    names = [slot.name for slot in contents.slots if len(slot.name) > LONGEST_NAME // 4]
+    names = [name for name in names if len((name + SUFFIX).encode("utf-8", "surrogatepass")) > LONGEST_NAME]
+    if not names:
+        return []
+    return [refusal("unsupported", f"An npz cannot hold names of more than {LONGEST_NAME:,} bytes",
+                    f"{some(names)}. Rename what is too long, or export to .safetensors or .pt.",
+                    targets=names, count=len(names))]  # fmt: skip
+
+
 def _held(directory: ZipDirectory, name: str) -> HeldTensor:
-    """Describe one array; a compressed one is inflated when it is first read, to no more than its record promises."""
+    """Describe one array; when it is first read, a compressed one is inflated and the CRC-32 of either is checked."""
 
     def fail(what: str) -> CheckpointError:
         return wrong(directory.file, f"holds the record {name}, which {what}.", name)
 
-    whole = record_source(directory, name)
+    whole = verified_source(directory, name)
     record = directory.record(name)
     head = first_bytes(directory, record, 12)
     size = header_bytes(head, fail)

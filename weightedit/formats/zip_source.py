@@ -38,6 +38,42 @@ class RecordSource(Source):
         return self._start
 
 
+class VerifiedSource(RecordSource):
+    """A stored record whose CRC-32 is checked once, before any byte of it is given out, as numpy does."""
+
+    __slots__ = ("_is_verified", "_lock")
+
+    def __init__(self, directory: ZipDirectory, record: ZipRecord) -> None:
+        super().__init__(directory, record)
+        self._is_verified = False
+        self._lock = threading.Lock()
+
+    def read_into(self, buffer: memoryview, offset: int = 0) -> None:
+        """Fill `buffer` with the bytes from `offset` on.
+
+        Raises
+        ------
+        CheckpointError
+            If the whole record is not what the archive's directory promises.
+        """
+        if not self._is_verified:
+            with self._lock:
+                if not self._is_verified:
+                    self._verify()
+                    self._is_verified = True
+        super().read_into(buffer, offset)
+
+    def _verify(self) -> None:
+        room, crc = memoryview(bytearray(min(_CHUNK, self.nbytes))), 0
+        for start in range(0, self.nbytes, _CHUNK):
+            piece = room[: min(_CHUNK, self.nbytes - start)]
+            super().read_into(piece, start)
+            crc = zlib.crc32(piece, crc)
+        if crc != self.record.crc:
+            raise wrong(self.file, f"is damaged: the {self.nbytes:,} bytes of record {self.record.name} are not those "
+                                   "it promises.", self.record.name)  # fmt: skip
+
+
 class InflatedSource:
     """A deflated record, inflated whole at the first read, counted while it grows."""
 
@@ -129,6 +165,12 @@ def record_source(directory: ZipDirectory, name: str) -> ByteSource:
     record_size(directory, name)
     record = directory.record(name)
     return InflatedSource(directory, record) if record.method == DEFLATED else RecordSource(directory, record)
+
+
+def verified_source(directory: ZipDirectory, name: str) -> ByteSource:
+    """Return the bytes of one record, whose CRC-32 is checked at the first read; raises what `record_size` does."""
+    source = record_source(directory, name)
+    return VerifiedSource(directory, source.record) if isinstance(source, RecordSource) else source
 
 
 def read_record(directory: ZipDirectory, name: str) -> bytes:
