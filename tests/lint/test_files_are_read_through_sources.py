@@ -9,7 +9,7 @@ from tests.lint.sources import nodes
 READERS = ("core/source.py", "core/positioned.py")
 OPENED_WHOLE = {
     "formats/detection.py": "the first bytes, before a file is opened as anything",
-    "formats/safetensors.py": "an index, read once and whole when a sharded checkpoint is opened",
+    "formats/safetensors_index.py": "an index, read once and whole when a sharded checkpoint is opened",
 }
 """Files of the rooms that know checkpoints, which read something without a source; each with what."""
 ALONE = "doctor/child.py"
@@ -47,7 +47,7 @@ def test_only_sources_read_files():
     found = {f"{name}:{node.lineno}" for name, node in nodes() if isinstance(node, ast.Call)
              and name not in (*READERS, ALONE) and not name.startswith("ui/")
              and ((name.startswith(ROOMS) and name not in OPENED_WHOLE and opens(node))
-                  or (name != "core/spill.py" and reads(node)))}  # fmt: skip
+                  or (name != "core/sealed.py" and reads(node)))}  # fmt: skip
     assert not found, f"read these through SourceFile: {sorted(found)}"
 
 
@@ -55,7 +55,7 @@ def test_only_the_spill_maps():
     """A mapped file that another program cuts short kills this one."""
     found = {name for name, node in nodes() if isinstance(node, ast.Import | ast.ImportFrom)
              and any(alias.name == "mmap" for alias in node.names)}  # fmt: skip
-    assert found == {"core/spill.py"}
+    assert found == {"core/sealed.py"}
 
 
 def test_this_test_finds_what_it_looks_for():
