@@ -102,6 +102,11 @@ BAD = {
     "dicts 50,000 deep": (beside((b"}K\1") * 50_000 + b"N" + b"s" * 50_000), "deep"),
     "a tuple as key, 100,000 deep": (beside(b"}" + b")" + b"\x85" * 100_000 + b"Ns"), ""),
     "frozensets 5,000 deep": (beside(b"(" * 5000 + b"\x91" * 5000), ""),
+    "3,000 numbers below a key of 10 MB": (
+        beside(dct((t("k" * (10 << 20)), dct(*((t(str(i)), n(1)) for i in range(3000)))))), "names of what is below"),
+    "190,000 numbers below 1,900 dicts": (
+        beside((b"}" + t("")) * 1900 + dct(*((n(i), n(1)) for i in range(190_000))) + b"s" * 1900),
+        "names of what is below"),
     "marks only": (b"\x80\2" + b"(" * 1_000_000 + b".", "pickle"),
     "calls 100,000 deep": (beside(g("a", "b") + b"q\1" + b"h\1" * 100_000 + b"N" + b"\x85R" * 100_000), ""),
     "calls as keys 20,000 deep": (beside(g("a", "b") * 20_000 + b"N" + b"\x85R" * 20_000), ""),

@@ -44,6 +44,11 @@ bad(
     archive({"a.npy": npy(header(shape=f"({1 << 30},)")) + bytes(100 << 20)}, zipfile.ZIP_DEFLATED),
     "is cut short",
 )
+bad(
+    "a stored array with a flipped bit",
+    archive({"a.npy": ARRAY}).replace(FLOATS, FLOATS[:-1] + bytes([FLOATS[-1] ^ 1]), 1),
+    "are not those it promises", "read",
+)  # fmt: skip
 bad("the archive cut in half", archive({"a.npy": ARRAY, "b.npy": ARRAY})[:200], "is cut short or damaged")
 bad(
     "a record twice",
