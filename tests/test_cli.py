@@ -132,7 +132,7 @@ def test_inspect_reads_whatever_opens(make, tmp_path, capsys):
         count = len(document.tensors)
     status, out, err = run_here(capsys, "inspect", path)
     assert (status, err) == (0, "")
-    lines = out.splitlines()
+    lines = [line for line in out.splitlines() if not line.startswith("Named in the file, not imported and not run: ")]
     assert len(lines) == count + 2
     assert lines[-1].startswith(f"{count:,} tensor")
     status, out, err = run_here(capsys, "inspect", path, "--json", "--stats")
@@ -331,6 +331,47 @@ def test_a_recipe_is_applied(tmp_path):
     assert "out.safetensors" in out
     assert {name: raw(tensor) for name, tensor in load_file(tmp_path / "out.safetensors").items()} == expected
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("source", ["one.safetensors", "one.pt", "shards"])
+def test_a_file_in_a_destination_folder_is_replaced_only_where_that_is_asked_for(source, tmp_path, capsys):
+    """A folder is no way around --overwrite: the checkpoint that lies in it is not written over unasked."""
+    path = tmp_path / source
+    if source == "shards":
+        path.mkdir()
+        save_file({"w": torch.ones(2)}, path / "model-00001-of-00001.safetensors")
+        (path / "model.safetensors.index.json").write_text(
+            json.dumps({"metadata": {}, "weight_map": {"w": "model-00001-of-00001.safetensors"}}))  # fmt: skip
+    elif source == "one.pt":
+        torch.save({"w": torch.ones(2)}, path)
+    else:
+        save_file({"w": torch.ones(2)}, path)
+    folder = tmp_path / "there"
+    folder.mkdir()
+    status, _, err = run_here(capsys, "convert", path, folder)
+    assert status == 0, err
+    for file in folder.iterdir():
+        file.write_bytes(b"of somebody")
+    status, _, err = run_here(capsys, "convert", path, folder)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "--overwrite" in err
+    assert all(file.read_bytes() == b"of somebody" for file in folder.iterdir())
+    status, _, err = run_here(capsys, "convert", path, folder, "--overwrite")
+    assert status == 0, err
+    assert b"of somebody" not in [file.read_bytes() for file in folder.iterdir()]
+
+
+def test_inspect_says_what_a_pickle_names_and_was_not_run(tmp_path, capsys):
+    """A person who was sent a file sees that it would call something else than torch; an everyday file says nothing."""
+
+    class Call:
+        def __reduce__(self):
+            return os.system, ("exit 1",)
+
+    torch.save({"w": torch.ones(2), "x": Call()}, tmp_path / "sent.pt")
+    torch.save({"w": torch.ones(2)}, tmp_path / "plain.pt")
+    assert f"not run: {os.system.__module__}.system." in run_here(capsys, "inspect", tmp_path / "sent.pt")[1]
+    assert "not run" not in run_here(capsys, "inspect", tmp_path / "plain.pt")[1]
 
 
 @pytest.mark.parametrize("command", ["apply", "convert"])

@@ -93,8 +93,16 @@ def _print_table(document: Document, rows: list[dict[str, Any]], stats: bool) ->
         filled = [" " * (width - columns(text)) for text, width in zip(line, widths, strict=True)]
         numbers = (f"{fill}{text}" for fill, text in zip(filled[1:], line[1:], strict=True))
         print("  ".join([line[0] + filled[0], *numbers]).rstrip())
+    if names := _not_run(document):
+        print(f"Named in the file, not imported and not run: {some(names)}.")
     word = "tensor" if len(rows) == 1 else "tensors"
     print(f"{len(rows):,} {word}, {bytes_text(document.total_nbytes)}, {document.format_name}")
+
+
+def _not_run(document: Document) -> list[str]:
+    """Return the classes and functions that a pickle names, beyond those that only make tensors and containers."""
+    return sorted({f"{module}.{name}" for file in document.files
+                   for (module, name), known in file.named.items() if not known})  # fmt: skip
 
 
 def _as_printed(text: str) -> str:
@@ -197,6 +205,12 @@ def _check_destination(document: Document, options: argparse.Namespace) -> None:
     if not destination.is_dir():
         raise WeightEditError(f"{destination.name} exists and would be written over; give another name, or add "
                               "--overwrite to replace it.")  # fmt: skip
+    names = {"model.safetensors", *(Path(file.path).name for file in document.files)}  # what writers put into a folder
+    if document.path is not None:
+        names.add(document.path.name)
+    if held := sorted(name for name in names if (destination / name).exists()):
+        raise WeightEditError(f"{destination.name} holds {some(held)}, which would be written over; give another, "
+                              "or add --overwrite to replace what has the same name.")  # fmt: skip
 
 
 def extract(options: argparse.Namespace) -> int:
