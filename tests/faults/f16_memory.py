@@ -66,8 +66,8 @@ def limited(arguments: dict[str, Any], report: Report) -> tuple[str, list[str]]:
     now = int(status.split("VmSize:")[1].split()[0]) * 1024
     resource.setrlimit(resource.RLIMIT_AS, (now + arguments["room"], resource.RLIM_INFINITY))
     said, wrong = attempted(ACTIONS[arguments["action"]], document, folder)
-    after = hashed(document)
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    after = hashed(document)  # reading may be refused at the limit too; here it is asked what is left
     wrong += intact(document, before, after, said)
     document.close()
     return said, wrong
