@@ -13,6 +13,7 @@ from tests.ui.palette_rows import Desk, row
 from weightedit.core import recovery
 from weightedit.core.recipe import Recipe
 from weightedit.core.recovery import KeptEdit, Unfinished
+from weightedit.ui.export_dialog import ExportDialog
 from weightedit.ui.export_tensor_dialog import ExportTensorDialog
 from weightedit.ui.tensor_mime import carried_by
 
@@ -117,6 +118,23 @@ def _apply_recipe(desk: Desk) -> None:
     QTest.keyClick(desk.window.files.recipes._card.apply_button, " ")
     desk.wait()
     assert torch.equal(desk.values("enc.bias"), before * 3)
+
+
+@row("export-readable")
+def _export_readable(desk: Desk) -> None:
+    """After the notice was dismissed too."""
+    files = desk.window.files
+    desk.path.unlink()
+    files.watching._soon.setInterval(10)
+    files.watching.look()
+    desk.qtbot.waitUntil(lambda: files.strip.of(desk.window.current) is not None)
+    files.strip.of(desk.window.current).keep_button.click()
+    assert not files.strip.notices
+    desk.do()
+    (dialog,) = desk.window.findChildren(ExportDialog)
+    assert dialog.windowTitle() == "Export what is still readable of net.pt"
+    dialog.reject()
+    desk.wait()
 
 
 @row("recover")

@@ -70,8 +70,13 @@ def test_values_that_are_lost_go_out_of_sight(change, qtbot, window, checkpoint)
     qtbot.waitUntil(lambda: TITLE in said(page))
     assert any("net.pt is no longer the file that was opened" in text for text in said(page))
     assert not page.notices.isVisible()
+    section = window.workbench.inspector.statistics
+    assert {cell.text() for cell in section.values.values()} == {"–"}
+    assert section.note.text() == "cannot be read any more"
     window.show_tensor(window.current, "a")  # all of it is ours
     wait_ready(qtbot, window)
+    assert section.note.text() == "whole tensor"
+    assert section.values["mean"].text() == "7"
     assert window.workbench.page.nothing is None
     assert torch.equal(window.current.document.read("a"), torch.full((256, 256), 7.0))
 
@@ -158,3 +163,14 @@ def test_a_tensor_first_looked_at_after_the_file_was_moved_says_so(qtbot, window
     window.show_tensor(window.current, "c")
     page = window.workbench.page
     qtbot.waitUntil(lambda: TITLE in said(page))
+
+
+def test_at_the_smallest_size_every_choice_is_read_whole(qtbot, window, checkpoint):
+    """Buttons that have no room beside each other go on below."""
+    window.resize(1024, 640)
+    truncated(checkpoint)
+    notice = look(qtbot, window)
+    qtbot.waitUntil(lambda: notice.isVisible() and notice.width() < 800)
+    for button in notice.buttons:
+        assert button.width() >= button.sizeHint().width(), button.text()
+        assert notice.rect().contains(button.mapTo(notice, button.rect().bottomRight()))

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -178,6 +179,7 @@ def test_another_file_in_its_place_is_said_and_nothing_is_applied(qtbot, open_wi
     notice = offered(qtbot, window)
     press(notice.recover_button)
     qtbot.waitUntil(lambda: notice.title.text() == "4 edits of net.pt could not be recovered", timeout=20_000)
+    assert notice.property("notice") == "warning"
     assert "another file than the one that was edited" in notice.body.text()
     assert "the edits are kept" in notice.body.text()
     assert not window.documents.all
@@ -193,7 +195,9 @@ def test_a_journal_that_cannot_be_read_can_be_discarded(qtbot, open_window, kill
     assert notice.property("notice") == "refusal"
     assert "cannot be recovered" in notice.title.text()
     assert notice.recover_button.isHidden()
+    assert notice.body.text().endswith("It is kept until it is discarded by name.")  # no file of it is known
     press(notice.discard_button)
+    assert notice.asks.text().startswith("Discard the journal ")
     press(notice.discard_for_good)
     qtbot.waitUntil(lambda: not offers(window))
     assert unfinished() == []
@@ -275,3 +279,20 @@ def test_the_window_keeps_its_room_at_its_smallest(qtbot, open_window, killed):
     qtbot.waitUntil(lambda: window.height() == 640)
     bottom = window.start.mapTo(window, QPoint(0, window.start.height())).y()
     assert bottom <= window.height()
+
+
+def test_a_long_name_leaves_the_question_readable(qtbot, open_window, killed):
+    """The name stands whole in the sentence, and as much of it on the button as there is room for."""
+    window = open_window()
+    one = replace(unfinished()[0], title="a-very-long-name-of-a-checkpoint-" * 3 + ".safetensors")
+    window.files.recovering.offers = [one]
+    for notice in offers(window):
+        window.files.strip.remove(notice)
+    window.files.recovering._show()
+    window.resize(1024, 640)
+    (notice,) = offers(window)
+    press(notice.discard_button)
+    qtbot.waitUntil(notice.discard_for_good.isVisible)
+    for button in (notice.discard_for_good, notice.keep_button):
+        assert button.width() >= button.sizeHint().width()
+    assert one.title in notice.asks.text().replace("\u200b", "")

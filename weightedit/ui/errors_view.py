@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from weightedit.core.errors import CheckpointError, WeightEditError
 from weightedit.core.visible import visible
-from weightedit.ui.pieces import IconLabel, icon_button, label
+from weightedit.ui.pieces import IconLabel, icon_button, label, restyle
 from weightedit.ui.plain import Breaking, breaking, lines_text, plain
 from weightedit.ui.theme import mono_font, ui_font
 
@@ -205,7 +205,8 @@ class Notice(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 8, 10, 8)
         row.setSpacing(8)
-        row.addWidget(IconLabel(name, 16, token), 0, Qt.AlignmentFlag.AlignTop)
+        self._icon = IconLabel(name, 16, token)
+        row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
         self.column = QVBoxLayout()
         self.column.setSpacing(3)
         self.column.addWidget(self.title)
@@ -214,3 +215,8 @@ class Notice(QFrame):
         if not body:
             self.body.hide()
         row.addLayout(self.column, 1)
+
+    def set_level(self, level: str) -> None:
+        """Become a notice of another level."""
+        self._icon.show_icon(*LEVELS[level])
+        restyle(self, "notice", level)

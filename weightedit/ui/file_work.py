@@ -53,6 +53,7 @@ class FileWork(QObject):
     exporting: TensorExporting
     recipes: Recipes
     recovering: Recovering
+    lost: LostValues
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)

@@ -29,12 +29,24 @@ class LostValues(QObject):
         super().__init__(window)
         self._window = window
         self._lost: dict[int, frozenset[str]] = {}
-        window.documents.removed.connect(lambda found: self._lost.pop(id(found), None))
+        self._changed: set[int] = set()
+        window.documents.removed.connect(self._forget)
+
+    def is_changed(self, found: OpenDocument) -> bool:
+        """Whether another program changed a document's files, as far as anybody looked."""
+        return id(found) in self._changed
+
+    def _forget(self, found: OpenDocument) -> None:
+        self._lost.pop(id(found), None)
+        self._changed.discard(id(found))
 
     def look(self, found: OpenDocument, changes: list[FileChange]) -> None:
         """Find out in the background which tensors need bytes that are lost; none where all is well again."""
         names = [change.path.name for change in changes]
         document = found.document
+        if found in self._window.documents.all:
+            (self._changed.add if changes else self._changed.discard)(id(found))
+            self._window.actions_of.refresh()
         if not changes:
             self._take(found, frozenset(), names)
             return

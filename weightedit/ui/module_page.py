@@ -89,7 +89,7 @@ class ModulePage(AsidePage):
         self._row(grid, "File", visible(str(found.path)), copy=str(found.path))
         self._row(grid, "SHA-256", found.sha256, copy=found.sha256)
         self._row(grid, "Would be imported and may run", _lines(found.named) or "no class or function")
-        self._row(grid, "Only write tensors and containers", _lines(found.known) or "none")
+        self._row(grid, "Only make tensors and containers", _lines(found.known) or "none")
         if found.is_script:
             self._row(grid, "Program", "a TorchScript archive: torch would run the program in it")
         says = "Its content is trusted" if self.is_trusted else "Its content is not trusted; nothing of it was run"
@@ -125,7 +125,7 @@ class ModulePage(AsidePage):
         self._clear()
         grid = self._grid()
         for one in report.modules:
-            self._row(grid, one.prefix or "Class", one.class_name)
+            self._row(grid, f"Class of {visible(one.prefix, 120)}" if one.prefix else "Class", one.class_name)
             self._row(grid, "Called as", one.forward or "–")
             self._row(grid, "Modules in it", _lines(tuple(f"{visible(name)}: {visible(kind)}"
                                                           for name, kind in one.modules[1:])) or "none")  # fmt: skip
@@ -176,8 +176,10 @@ class ModulePage(AsidePage):
         title.setWordWrap(True)
         title.setFixedWidth(190)
         grid.addWidget(title, row, 0, Qt.AlignmentFlag.AlignTop)
-        grid.addWidget(said, row, 1)
-        if copy:
+        grid.addWidget(said, row, 1, Qt.AlignmentFlag.AlignTop)
+        if copy:  # the first lines at the height of the button's middle
+            for one in (title, said):
+                one.setContentsMargins(0, 3, 0, 0)
             button = icon_button("copy", f"Copy {name}", 22, 14)
             button.clicked.connect(lambda: QGuiApplication.clipboard().setText(copy))
             grid.addWidget(button, row, 2, Qt.AlignmentFlag.AlignTop)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from weightedit.ui.flow import FlowLayout
 from weightedit.ui.icons import icon, icon_pixmap, logo
 from weightedit.ui.plain import Label, aloud, tip
 from weightedit.ui.theme import theme
@@ -60,6 +61,15 @@ def restyle(widget: QWidget, name: str, value: object) -> None:
         widget.setProperty(name, value)
         widget.style().unpolish(widget)
         widget.style().polish(widget)
+
+
+def button_row(*buttons: QPushButton) -> FlowLayout:
+    """Lay the small buttons of a notice out beside each other, and below where the line is full."""
+    row = FlowLayout(8, 6)
+    for button in buttons:
+        button.setProperty("small", True)
+        row.addWidget(button)
+    return row
 
 
 class IconLabel(QLabel):

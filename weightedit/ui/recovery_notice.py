@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import bytes_text, count_text, moment_text
 from weightedit.core.visible import visible
 from weightedit.ui.errors_view import Notice, wrapping
 from weightedit.ui.kept_list import KeptList
 from weightedit.ui.leaving import leaves
+from weightedit.ui.pieces import button_row
 from weightedit.ui.plain import aloud, plain
 from weightedit.ui.reload_notice import edits_text
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 MOST_LINES = 4
 """Files of an interrupted save that are named; the rest is counted."""
+MOST_OF_NAME = 48
+"""Characters of a name that a button has room for."""
 KEPT = "The file is as it is on the disk, and the edits are kept until they are discarded by name."
+KEPT_WHOLE = "It is kept until it is discarded by name."
 
 
 def when_text(begun: datetime, last: datetime, now: datetime | None = None) -> str:
@@ -35,18 +39,6 @@ def when_text(begun: datetime, last: datetime, now: datetime | None = None) -> s
 def _moment(moment: datetime, now: datetime | None) -> str:
     text = moment_text(moment, now)
     return text if ":" in text else f"{text}, {moment:%H:%M}"
-
-
-def row_of(*buttons: QPushButton) -> QHBoxLayout:
-    """Lay small buttons out beside each other."""
-    row = QHBoxLayout()
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(8)
-    for button in buttons:
-        button.setProperty("small", True)
-        row.addWidget(button)
-    row.addStretch(1)
-    return row
 
 
 class _Question(QWidget):
@@ -84,8 +76,8 @@ class RecoveryNotice(Notice):
         self.recover_button.setProperty("kind", "primary")
         self.show_button = QPushButton("Show the edits")
         self.later_button, self.discard_button = QPushButton("Not now"), QPushButton("Discard…")
-        for button in (self.later_button, self.discard_button):
-            button.setProperty("kind", "quiet")
+        self.discard_button.setProperty("kind", "quiet")
+        self.later_button.setProperty("kind", "quiet" if self.count or unfinished.problem is None else "")
         self.later_button.setToolTip("Leave them as they are; they are offered at the next start, and by the palette.")
         self.recover_button.clicked.connect(recover)
         self.show_button.clicked.connect(self._show_edits)
@@ -93,14 +85,15 @@ class RecoveryNotice(Notice):
         self.discard_button.clicked.connect(lambda: self._ask(True))
         self.list: KeptList | None = None
         self._buttons, self.question = QWidget(), self._question(discard)
-        self._buttons.setLayout(row_of(self.recover_button, self.show_button, self.later_button, self.discard_button))
+        buttons = self.recover_button, self.show_button, self.later_button, self.discard_button
+        self._buttons.setLayout(button_row(*buttons))
         self.column.addSpacing(4)
         self.column.addWidget(self._buttons)
         self.column.addWidget(self.question)
         self.question.hide()
         self.show_button.setVisible(bool(self.count))
         self.recover_button.setVisible(unfinished.problem is None)
-        for button in (self.recover_button, self.show_button, self.later_button, self.discard_button):
+        for button in buttons:
             button.setAccessibleName(aloud(f"{button.text()}: {self.title_of_file}"))
 
     def _says(self) -> tuple[str, str]:
@@ -112,24 +105,26 @@ class RecoveryNotice(Notice):
             what = f"{edits_text(count)} of {self.title_of_file}" if count else f"The journal {self.title_of_file}"
             kept = f"{bytes_text(found.nbytes)}, last written {when_text(found.last, found.last)}"
             return f"{what} cannot be recovered", " ".join(filter(None, (
-                found.problem, f"({where}; {kept})" if where else f"({kept})", KEPT)))  # fmt: skip
+                found.problem, f"({where}; {kept})." if where else f"({kept}).",
+                KEPT if count else KEPT_WHOLE)))  # fmt: skip
         title = f"{self.title_of_file} has {edits_text(count)} that a crash left unsaved"
         return title, f"{where}. Made {when_text(found.begun, found.last)}.{back}"
 
     def _question(self, discard: Callable[[], None]) -> QWidget:
-        what = f"{edits_text(self.count)} of {self.title_of_file}" if self.count else self.title_of_file
-        self.asks = wrapping(f"Discard {what}? They cannot be had back.")
-        self.discard_for_good = QPushButton(plain(f"Discard {what}"))
+        them, count = ("They", f"{edits_text(self.count)} of ") if self.count else ("It", "the journal ")
+        self.asks = wrapping(f"Discard {count}{self.title_of_file}? {them} cannot be had back.")
+        self.discard_for_good = QPushButton(plain(f"Discard {count}{visible(self.unfinished.title, MOST_OF_NAME)}"))
         self.discard_for_good.setProperty("kind", "warning")
         self.discard_for_good.clicked.connect(discard)
-        self.keep_button = QPushButton("Keep them")
+        self.keep_button = QPushButton("Keep them" if self.count else "Keep it")
         self.keep_button.setProperty("kind", "quiet")
         self.keep_button.clicked.connect(lambda: self._ask(False))
-        row = row_of(self.discard_for_good, self.keep_button)
-        row.insertWidget(0, self.asks, 1)
-        row.takeAt(row.count() - 1)
         holder = _Question(lambda: self._ask(False))
-        holder.setLayout(row)
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addWidget(self.asks)
+        column.addLayout(button_row(self.discard_for_good, self.keep_button))
         return holder
 
     def _ask(self, on: bool) -> None:
@@ -157,6 +152,7 @@ class RecoveryNotice(Notice):
         self.title.setText(f"{edits_text(self.count)} of {self.title_of_file} could not be recovered")
         self.body.setText(f"{reason} {KEPT}")
         self.body.show()
+        self.set_level("warning")
         self.recover_button.setText("Try again")
         self.set_busy(False)
 
@@ -178,10 +174,9 @@ class RecoveredNotice(Notice):
         self.copy_button.clicked.connect(lambda: QGuiApplication.clipboard().setText("\n".join(lines)))
         self.copy_button.setVisible(bool(left))
         self.dismiss_button.clicked.connect(dismiss)
-        for button in (self.copy_button, self.dismiss_button):
-            button.setProperty("kind", "quiet")
+        self.dismiss_button.setProperty("kind", "quiet" if left else "")
         self.column.addSpacing(4)
-        self.column.addLayout(row_of(self.copy_button, self.dismiss_button))
+        self.column.addLayout(button_row(self.copy_button, self.dismiss_button))
 
 
 class LeftoversNotice(Notice):
@@ -195,8 +190,7 @@ class LeftoversNotice(Notice):
         self.copy_button, self.dismiss_button = QPushButton("Copy the list"), QPushButton("Dismiss")
         self.copy_button.clicked.connect(lambda: QGuiApplication.clipboard().setText("\n".join(lines)))
         self.dismiss_button.clicked.connect(dismiss)
-        for button in (self.copy_button, self.dismiss_button):
-            button.setProperty("kind", "quiet")
+        self.dismiss_button.setProperty("kind", "quiet")
         self.column.addSpacing(4)
-        self.column.addLayout(row_of(self.copy_button, self.dismiss_button))
+        self.column.addLayout(button_row(self.copy_button, self.dismiss_button))
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import count_text
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.errors_view import Notice, wrapping
+from weightedit.ui.pieces import button_row
 from weightedit.ui.plain import plain
 
 if TYPE_CHECKING:
@@ -81,14 +82,8 @@ class ReloadNotice(Notice):
         self.keep_button.setProperty("kind", "quiet")
         self.replay_button.setProperty("kind", "primary")
         self.reload_button.setProperty("kind", "" if edits else "primary")
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
-        for button in self.buttons:
-            button.setProperty("small", True)
-            buttons.addWidget(button)
-        buttons.addStretch(1)
         self.column.addSpacing(4)
-        self.column.addLayout(buttons)
+        self.column.addLayout(button_row(*self.buttons))
 
     @property
     def buttons(self) -> tuple[QPushButton, ...]:
@@ -114,22 +109,16 @@ class LeftOutNotice(Notice):
             self.column.addWidget(wrapping(line, "secondary"))
         if len(lines) > MOST_LEFT:
             self.column.addWidget(wrapping(f"and {count_text(len(lines) - MOST_LEFT)} more", "secondary"))
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
         self.recipe_button = QPushButton("Save them as a recipe…")
         self.recipe_button.clicked.connect(keep_as_recipe)
         self.copy_button = QPushButton("Copy the list")
         self.copy_button.clicked.connect(lambda: QGuiApplication.clipboard().setText("\n".join(lines)))
         self.dismiss_button = QPushButton("Dismiss")
         self.dismiss_button.clicked.connect(dismiss)
-        for button in (self.recipe_button, self.copy_button, self.dismiss_button):
-            button.setProperty("small", True)
-            if button is not self.recipe_button:
-                button.setProperty("kind", "quiet")
-            buttons.addWidget(button)
-        buttons.addStretch(1)
+        for button in (self.copy_button, self.dismiss_button):
+            button.setProperty("kind", "quiet")
         self.column.addSpacing(4)
-        self.column.addLayout(buttons)
+        self.column.addLayout(button_row(self.recipe_button, self.copy_button, self.dismiss_button))
 
 
 class NoticeStrip(QWidget):

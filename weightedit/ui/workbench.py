@@ -222,7 +222,7 @@ class Workbench(QWidget):
         self.body.give_way(self.batches.page is not None)
         if page is not None:
             self.inspector.show_tensor(page.document, page.slot)
-            self.inspector.show_statistics(None if page.pinned is None else self._facts.known(page.pinned), page.pinned)
+            self._show_statistics(page)
             self._look_changed()
         self._retarget()
         if refreshed:
@@ -252,7 +252,12 @@ class Workbench(QWidget):
     def _statistics_ready(self, found: object) -> None:
         page = self.page
         if page is not None and page.pinned is not None and self.sender() is page:
-            self.inspector.show_statistics(self._facts.known(page.pinned), page.pinned)
+            self._show_statistics(page)
+
+    def _show_statistics(self, page: TensorPage) -> None:
+        is_lost = page.views.lost is not None
+        found = None if is_lost or page.pinned is None else self._facts.known(page.pinned)
+        self.inspector.show_statistics(found, page.pinned, is_lost=is_lost)
 
     def _look_changed(self) -> None:
         if self.page is not None:

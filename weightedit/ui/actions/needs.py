@@ -105,6 +105,8 @@ NEEDS = {
                    _may_be_module),
     "unsaved": Need("Needs unsaved edits of a run that ended without closing",
                     lambda at: bool(at.window.files.recovering.offers)),
+    "changed-file": Need("Needs an open file that another program changed",
+                         lambda at: _has_document(at) and at.window.files.lost.is_changed(at.document)),
     "faults": Need("Needs an unexpected error in this run", lambda at: bool(at.window.faults.all)),
     "recent": Need("Needs a recent file", lambda at: bool(at.window.recents.files)),
     "closed": Need("Needs a recent file that is not open", _has_closed),

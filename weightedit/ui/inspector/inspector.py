@@ -133,12 +133,14 @@ class Inspector(QWidget):
         lines += [f"and {count_text(len(found) - MOST_METADATA)} more"] if len(found) > MOST_METADATA else []
         self.metadata.show_text("\n".join(lines) or "The file carries none.")
 
-    def show_statistics(self, found: Statistics | None, pinned: PinnedTensor | None = None) -> None:
-        """Show statistics of a state of the tensor, or that they are on their way."""
+    def show_statistics(self, found: Statistics | None, pinned: PinnedTensor | None = None, *,
+                        is_lost: bool = False) -> None:  # fmt: skip
+        """Show statistics of a state of the tensor, or that they are on their way, or that there will be none."""
         section = self.statistics
-        self.quantiles.show_statistics(found, pinned)
+        self.statistics.note.setText("cannot be read any more" if is_lost else "whole tensor")
+        self.quantiles.show_statistics(found, pinned, is_lost=is_lost)
         if found is None:
-            waiting = "…" if self._holds_values else "–"
+            waiting = "–" if is_lost or not self._holds_values else "…"
             for name in section.values:
                 section.show_value(name, waiting)
             return

@@ -29,6 +29,7 @@ class QuantilesSection(Pairs):
         super().__init__("Quantiles", PAIRS, parent)
         self._tasks, self._settings = tasks, settings
         self._statistics: Statistics | None = None
+        self._is_lost = False
         self._pinned: PinnedTensor | None = None
         self.fold = icon_button("chevron-right", "Show quantiles", 22, 12)
         self.fold.setIconSize(QSize(12, 12))
@@ -50,9 +51,10 @@ class QuantilesSection(Pairs):
             self._settings.set(KEY, on)
         self._find()
 
-    def show_statistics(self, found: Statistics | None, pinned: PinnedTensor | None) -> None:
-        """Take the statistics of a state of a tensor, or that they are on their way."""
-        self._statistics, self._pinned = found, pinned
+    def show_statistics(self, found: Statistics | None, pinned: PinnedTensor | None, *,
+                        is_lost: bool = False) -> None:  # fmt: skip
+        """Take the statistics of a state of a tensor, or that they are on their way, or that there will be none."""
+        self._statistics, self._pinned, self._is_lost = found, pinned, is_lost
         self._find()
 
     def _find(self) -> None:
@@ -62,7 +64,7 @@ class QuantilesSection(Pairs):
             return
         if found is None:
             for name in self.values:
-                self.show_value(name, "…")
+                self.show_value(name, "–" if self._is_lost else "…")
             self.note.setText("")
             return
         self._show(tuple(found.quantile(share) for share in SHOWN), found.percentile_is_exact)

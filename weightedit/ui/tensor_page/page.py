@@ -240,6 +240,7 @@ class TensorPage(TabPage):
             self.views.cancel()
             self.read_out.show_value("", "", "")
             self.refresh()
+            self.statistics_ready.emit(None)  # there are none of what cannot be read
 
     def _reveal(self) -> None:
         picked = self.selection.cells()
