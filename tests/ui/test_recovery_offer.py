@@ -116,6 +116,18 @@ def test_recover_opens_it_with_its_history(qtbot, open_window, killed):
     assert not window.actions_of["recover"].isEnabled()
 
 
+def test_recover_works_without_journals_and_keeps_the_old_one(qtbot, open_window, killed):
+    """Where nothing can be written beside, the edits still come back; what holds them goes by name only."""
+    window = open_window()
+    window.preferences.set_journal(False)
+    press(offered(qtbot, window).recover_button)
+    qtbot.waitUntil(lambda: len(window.documents.all) == 1)
+    (found,) = window.documents.all
+    assert found.document.journal is None
+    assert (found.document.history.position, len(found.document.history)) == (3, 4)
+    assert len(unfinished()) == 1
+
+
 def test_not_now_keeps_it_for_the_palette_and_the_next_start(qtbot, open_window, killed):
     window = open_window()
     press(offered(qtbot, window).later_button)
@@ -277,6 +289,7 @@ def test_the_window_keeps_its_room_at_its_smallest(qtbot, open_window, killed):
     press(notice.show_button)
     window.resize(1024, 640)
     qtbot.waitUntil(lambda: window.height() == 640)
+    assert notice.recover_button.mapTo(notice, QPoint()).x() == notice.title.mapTo(notice, QPoint()).x()
     bottom = window.start.mapTo(window, QPoint(0, window.start.height())).y()
     assert bottom <= window.height()
 

@@ -66,6 +66,7 @@ def restyle(widget: QWidget, name: str, value: object) -> None:
 def button_row(*buttons: QPushButton) -> FlowLayout:
     """Lay the small buttons of a notice out beside each other, and below where the line is full."""
     row = FlowLayout(8, 6)
+    row.setContentsMargins(0, 0, 0, 0)  # those of the style would be taken where it is a widget's own layout
     for button in buttons:
         button.setProperty("small", True)
         row.addWidget(button)
