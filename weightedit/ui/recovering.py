@@ -130,11 +130,13 @@ class Recovering(QObject):
             notice.refuse(OWN_EDITS.format(visible(known.title, 120)))
             return
 
+        journal = self._window.documents.keeps_journal  # without, the old one stays until it is discarded
+
         def work(progress: TaskProgress) -> OpenDocument:
             from weightedit.assembly import recover
 
             with paused():
-                return opened(recover(one, progress=progress), progress)
+                return opened(recover(one, progress=progress, journal=journal), progress)
 
         def failed(error: Exception) -> None:
             if isinstance(error, WeightEditError):
