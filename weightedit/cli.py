@@ -144,9 +144,10 @@ def _commands() -> argparse.ArgumentParser:
     one.add_argument("--region", metavar="R", help="such as '[3, 10:20, :]'; the whole tensor without it")
     one.add_argument("--dtype", metavar="D", help="another one that holds every value, such as float32 for bfloat16")
     one = command("module", "module", "Run one trusted file as a module in a process of its own; exit 0, 1 where "
-                                      "it is not trusted, 2 on an error.")  # fmt: skip
+                                      "it is not trusted or holds no module, 2 on an error.")  # fmt: skip
     one.add_argument("file", metavar="FILE", nargs="?")
-    one.add_argument("--trust", metavar="SHA256", help="trust content of this hash, which module FILE prints")
+    one.add_argument("--trust", metavar="SHA256", help="run it, and trust content of this hash, which module FILE "
+                                                       "prints, from then on")  # fmt: skip
     one.add_argument("--import-from", metavar="FOLDER", action="append", default=[],
                      help="where classes may be imported from, beside what is installed; more than once")  # fmt: skip
     one.add_argument("--trusted", action="store_true", help="list what is trusted")

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from weightedit.assembly import open_document
+from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
 from weightedit.core.numbers import moment_text, shape_text
 from weightedit.core.visible import visible, visible_lines
@@ -36,15 +37,33 @@ def module(options: argparse.Namespace) -> int:
         if options.trust and options.trust.lower() != found.sha256:
             raise WeightEditError(f"{visible(found.path.name)} has the hash {found.sha256}, not the one that --trust "
                                   "gives; nothing was run or trusted.")  # fmt: skip
-        if options.trust:
-            trusted.trust(found.sha256, found.path.absolute())
-        if not trusted.is_trusted(found.sha256):
+        if not found.may_be_module or not (options.trust or trusted.is_trusted(found.sha256)):
             _tell(found, options.json)
             return 1
         print(f"weightedit: {WARNING}", file=sys.stderr)
-        run = run_module(document, found.sha256, folders=[Path(one).absolute() for one in options.import_from])
+        run = _run(document, found, trusted, options)
     _show(found, run, options.json)
     return 0
+
+
+def _run(document: Document, found: Runnable, trusted: Trusted, options: argparse.Namespace) -> RunnableModule:
+    """Run it; what --trust gives is trusted from when the process found that hash, also where it cannot be run."""
+    kept = not options.trust
+
+    def accepted() -> None:
+        nonlocal kept
+        if not kept:
+            trusted.trust(found.sha256, found.path.absolute())
+            kept = True
+            print("weightedit: this content is trusted from now on; to trust it no longer: weightedit module --revoke "
+                  f"{found.sha256}", file=sys.stderr)  # fmt: skip
+
+    try:
+        folders = [Path(one).absolute() for one in options.import_from]
+        return run_module(document, found.sha256, folders=folders, accepted=accepted)
+    finally:
+        if not kept:
+            print("weightedit: nothing was trusted.", file=sys.stderr)
 
 
 def _list(trusted: Trusted, as_json: bool) -> int:
@@ -62,14 +81,18 @@ def _list(trusted: Trusted, as_json: bool) -> int:
 
 def _tell(found: Runnable, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"trusted": False, "sha256": found.sha256, "names": found.named, "known": found.known,
-                          "torchscript": found.is_script}, indent=1))  # fmt: skip
+        print(json.dumps({"trusted": False, "module": found.may_be_module, "sha256": found.sha256, "names": found.named,
+                          "known": found.known, "torchscript": found.is_script}, indent=1))  # fmt: skip
         return
     _names("To run it, these would be imported, and may run", found.named)
     _names("These only write tensors and containers", found.known)
     if found.is_script:
         print("It is a TorchScript archive: torch would run the program in it.")
     print(f"SHA-256: {found.sha256}")
+    if not found.may_be_module:
+        print(f"{visible(found.path.name)} holds no module: it names no class or function of its own, so there is "
+              "nothing to run or to trust.")  # fmt: skip
+        return
     print(found.untrusted)
     print(WARNING)
     print(f"To trust this content and run it: weightedit module FILE --trust {found.sha256}")
@@ -100,8 +123,8 @@ def _show(found: Runnable, run: RunnableModule, as_json: bool) -> None:
         if len(one.modules) > FEW:
             print(f"  and {len(one.modules) - FEW:,} more modules")
     verdicts = Counter(one.verdict for one in run.compared)
-    print("Beside what the file shows without running: " + ", ".join(f"{count:,} {verdict}"
-          for verdict, count in verdicts.most_common()) + ".")  # fmt: skip
+    listed = ", ".join(f"{count:,} {verdict}" for verdict, count in verdicts.most_common())
+    print(f"Beside what the file shows without running: {listed or 'no tensors to compare'}.")
     for tensor in [tensor for tensor in run.compared if tensor.verdict != "same"][:FEW]:
         shape = "" if tensor.run is None else f", {shape_text(tensor.run.shape)} {visible(tensor.run.dtype)}"
         print(f"  {visible(tensor.name)}: {tensor.verdict}{shape}")

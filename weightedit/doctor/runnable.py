@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ SECONDS = 120.0
 MEMORY = 4 << 30
 """Bytes beside four times the file that its process may take."""
 WARNING = ("The code that the file names runs as you, in a process of its own: it can read, change and send what you "
-           "can. A process of its own protects this window, and nothing else.")  # fmt: skip
+           "can. A process of its own protects weightedit's, and nothing else.")  # fmt: skip
 FORMATS = ("torch zip", "torch legacy", "torch tar")
 """What may hold a module."""
 
@@ -51,10 +51,16 @@ class Runnable:
     is_script: bool
 
     @property
+    def may_be_module(self) -> bool:
+        """Whether there is anything to run: what names none but tensors and containers holds no module."""
+        return bool(self.named) or self.is_script
+
+    @property
     def untrusted(self) -> str:
         """The sentence that says why nothing runs."""
-        what = f"{len(self.named):,} class{'' if len(self.named) == 1 else 'es'} or functions" if self.named else \
-            "a TorchScript program" if self.is_script else "no class of its own"  # fmt: skip
+        count = len(self.named)
+        what = f"{count:,} {'class or function' if count == 1 else 'classes or functions'}" if count else \
+            "a TorchScript program"  # fmt: skip
         name = visible(self.path.name)
         return f"{name} was not run: content with the hash {self.sha256}, which names {what}, is not trusted."
 
@@ -123,6 +129,7 @@ def looked_at(document: Document, progress: Progress | None = None) -> Runnable:
 
 
 def run_module(document: Document, digest: str, *, folders: Sequence[Path] = (), seconds: float = SECONDS,
+               accepted: Callable[[], None] = lambda: None,
                progress: Progress | None = None) -> RunnableModule:  # fmt: skip
     """Run the file of a document as a module in a process of its own, if its content has the hash that is trusted.
 
@@ -138,6 +145,8 @@ def run_module(document: Document, digest: str, *, folders: Sequence[Path] = (),
         Where the process may import from, beside what Python has installed.
     seconds
         How long it may take.
+    accepted
+        Called once the process has said that the content has that hash, before anything is raised of what became of it.
     progress
         Asked whether to stop; then the process is ended.
 
@@ -156,6 +165,8 @@ def run_module(document: Document, digest: str, *, folders: Sequence[Path] = (),
         ended = run_child(asked, seconds, progress)
     except OSError as error:
         raise WeightEditError(f"{visible(path.name)} was not run: no process could be started, {error}.") from error
+    if isinstance(ended.report, dict) and ended.report.get("refused") != "changed":
+        accepted()
     report = _accepted(ended, path, seconds)
     return RunnableModule(report, _compared(document, report, progress))
 
@@ -170,7 +181,7 @@ def _accepted(ended: Ended, path: Path, seconds: float) -> RunReport:
         problem = "was not run: its content is not what is trusted any more; look at it again and decide anew."
     elif found.get("refused") == "import":
         problem = f"is no module here: a class that it names cannot be imported, {told}. Install what defines it, or " \
-                  "name the folder that does."  # fmt: skip
+                  "name its folder: weightedit module FILE --import-from FOLDER."  # fmt: skip
     elif found.get("refused") == "error":
         problem = f"did not load as a module: {told}."
     elif ended.status is None:
