@@ -186,8 +186,10 @@ def test_saving_over_a_changed_file_is_refused_with_the_ways_on(change, holds, t
     if change is forbid:
         path.chmod(0o600)  # so that this test may look into it
     before = path.read_bytes() if path.exists() else None
-    with pytest.raises(SourceChanged, match="exported to another name"):
+    with pytest.raises(SourceChanged, match=r"exported to another name, .* export\(PATH, only_readable=True\)") as told:
         doc.save()
+    assert str(told.value).count("another name") == 1
+    assert ("open the file again" in str(told.value)) == ("moved or deleted" not in str(told.value))
     if before is not None:
         with pytest.raises(SourceChanged, match="exported to another name"):
             doc.export(path, only_readable=True)

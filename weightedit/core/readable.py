@@ -10,7 +10,7 @@ from weightedit.core.errors import SourceChanged
 from weightedit.core.hazards import Hazard
 from weightedit.core.paths import counted, some
 from weightedit.core.slots import Slot
-from weightedit.core.source import ByteSource, SourceFile
+from weightedit.core.source import READABLE, ByteSource, SourceFile
 from weightedit.core.storage import file_under
 
 if TYPE_CHECKING:
@@ -98,5 +98,6 @@ def refuse_over_changed(files: Sequence[SourceFile]) -> None:
         try:
             file.check(header=True)
         except SourceChanged as error:
-            raise SourceChanged(f"{error} It was not written over; what can still be read can be exported to another "
-                                "name.", file=file.path) from None  # fmt: skip
+            if READABLE in str(error):
+                raise  # there is nothing to write over
+            raise SourceChanged(f"{error} It was not written over; {READABLE}.", file=file.path) from None

@@ -36,6 +36,11 @@ _COARSE_CLOCK = 5
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
+READABLE = ("what can still be read can be exported to another name, with Export what is still readable… in the File "
+            "menu or export(PATH, only_readable=True)")  # fmt: skip
+"""The way on where the file itself can no longer be opened."""
+
+
 class ByteSource(Protocol):
     """Anything that gives a fixed range of bytes by offset."""
 
@@ -228,7 +233,7 @@ class SourceFile:
         try:
             status = self.path.stat()
         except OSError:
-            raise self._changed("was moved or deleted") from None
+            raise self._changed("was moved or deleted", READABLE) from None
         at_path, was = Fingerprint.of(status), self.fingerprint
         if (at_path.device, at_path.inode) != (was.device, was.inode):
             raise self._changed("was replaced")
@@ -273,10 +278,9 @@ class SourceFile:
             return True
         return (there.st_dev, there.st_ino) != (self.fingerprint.device, self.fingerprint.inode)
 
-    def _changed(self, how: str) -> SourceChanged:
+    def _changed(self, how: str, so: str = "open the file again to see what it holds now") -> SourceChanged:
         return SourceChanged(
-            f"{self.name} {how} by another program since it was opened; edits made so far are kept, "
-            "open the file again to see what it holds now.",
+            f"{self.name} {how} by another program since it was opened; edits made so far are kept, {so}.",
             file=self.path,
         )
 
