@@ -46,7 +46,7 @@ def trials(group: str, quick: bool, folder: Path) -> Iterator[Outcome]:
 
 EDITS: dict[str, tuple[str, dict[str, Any]]] = {
     "scale": ("scale", {"factor": 0.5}), "cast": ("cast", {"dtype": "float64"}),
-    "region": ("fill", {"value": 1.0, "region": "[:100, :]"}), "replace": ("replace", {"source": "other"}),
+    "region": ("fill", {"value": 1.0, "region": "[:400, :]"}), "replace": ("replace", {"source": "other"}),
 }  # fmt: skip
 
 
