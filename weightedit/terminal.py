@@ -185,7 +185,9 @@ def _clean() -> None:
     done = clean()
     if done.removed:
         count = counted(len(done.removed), "file")
-        print(f"weightedit: removed {count} that interrupted saves had left, {bytes_text(done.nbytes)}.",
+        where = some(dict.fromkeys(str(path.parent) for path in done.removed), 3) if len(done.removed) > 1 else ""
+        which = f"in {where}" if where else visible(str(done.removed[0]))
+        print(f"weightedit: removed {count} that interrupted saves had left, {bytes_text(done.nbytes)}, {which}.",
               file=sys.stderr)  # fmt: skip
     for word, files in (("completed", done.completed), ("took back", done.taken_back)):
         if files:
@@ -272,13 +274,19 @@ def _print_unfinished(found: list[Unfinished], json_wanted: bool) -> None:
     if not found:
         print("Nothing to recover.")
         return
-    lines = [["key", "last edit", "edits", "size", "file"]]
-    lines += [[one.key, f"{one.last:%Y-%m-%d %H:%M:%S}", f"{len(one.edits):,}", bytes_text(one.nbytes),
-               visible(str(one.path)) if one.problem is None else one.problem] for one in found]  # fmt: skip
+    lines = [["key", "last edit", "edits", "journal", "file"]]
+    lines += [[one.key, f"{one.last:%Y-%m-%d %H:%M:%S}", one.count_text, bytes_text(one.nbytes), _file_text(one)]
+              for one in found]  # fmt: skip
     widths = [max(len(line[column]) for line in lines) for column in range(5)]
     for line in lines:
         key, last, count, size, file = line
         print(f"{key:{widths[0]}}  {last:{widths[1]}}  {count:>{widths[2]}}  {size:>{widths[3]}}  {file}")
+
+
+def _file_text(one: Unfinished) -> str:
+    if one.problem is not None:
+        return one.problem
+    return visible(str(one.path)) + (f" ({visible(one.file_problem)})" if one.file_problem else "")
 
 
 def _print_edits(one: Unfinished, json_wanted: bool) -> None:
@@ -287,7 +295,9 @@ def _print_edits(one: Unfinished, json_wanted: bool) -> None:
         return
     if one.problem is not None:
         raise WeightEditError(one.problem)
-    print(f"{visible(str(one.path))}, {len(one.edits):,} edits not saved:")
+    print(f"{visible(str(one.path))}, edits not saved: {one.count_text}.")
+    if one.file_problem:
+        print(f"The file: {visible(one.file_problem)}.")
     for edit in one.edits:
         undone = "  (undone)" if edit.undone else ""
         print(f"{edit.time:%H:%M:%S}  {visible(edit.label)}, {visible(edit.where)}{undone}")
@@ -297,7 +307,8 @@ def _unfinished_json(one: Unfinished) -> dict[str, Any]:
     edits = [{"label": edit.label, "where": edit.where, "time": edit.time.isoformat(), "undone": edit.undone,
               "group": edit.group} for edit in one.edits]  # fmt: skip
     return {"key": one.key, "path": str(one.path), "title": one.title, "begun": one.begun.isoformat(),
-            "last": one.last.isoformat(), "problem": one.problem, "nbytes": one.nbytes, "edits": edits}  # fmt: skip
+            "last": one.last.isoformat(), "problem": one.problem,
+            "file_problem": one.file_problem, "nbytes": one.nbytes, "edits": edits}  # fmt: skip
 
 
 def _report(saved: Saved) -> int:

@@ -23,7 +23,7 @@ from weightedit.core.recorded import keep_journal
 from weightedit.core.recovery import Recovered, kept_edit, look, remove, remove_incomplete, taken, time_of
 from weightedit.core.snapshotting import RESTORE
 from weightedit.core.spill import Spill
-from weightedit.core.visible import visible
+from weightedit.core.visible import LONGEST_MESSAGE, visible
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -71,7 +71,7 @@ def recovered(key: str, open_file: Callable[[str], Document], progress: Progress
         if found.kept is None:
             raise CheckpointError(f"The journal {key} gives nothing back. {found.problem}", file=folder)
         remove_incomplete(key)
-        document = open_file(str(found.kept.header.get("path", "")))
+        document = _opened(key, str(found.kept.header.get("path", "")), open_file)
         try:
             if journal:
                 keep_journal(document, recovers=key)
@@ -85,6 +85,17 @@ def recovered(key: str, open_file: Callable[[str], Document], progress: Progress
             document.close()
             raise
     return document
+
+
+def _opened(key: str, path: str, open_file: Callable[[str], Document]) -> Document:
+    """Open the file that was edited; where it cannot be, say where it was and that its edits are not lost."""
+    try:
+        return open_file(path)
+    except CheckpointError as error:
+        away = "is not there any more" if not os.path.lexists(path) else f"cannot be opened. {error}".rstrip(".")
+        raise CheckpointError(f"{visible(path, LONGEST_MESSAGE)}, to which the edits of the journal {key} were made, "
+                              f"{away}. The journal stays as it is: put that file back and recover again.",
+                              file=path) from error  # fmt: skip
 
 
 def recover(document: Document, kept: Kept, folder: Path, progress: Progress) -> Recovered:

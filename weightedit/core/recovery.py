@@ -17,6 +17,7 @@ from weightedit.core.file_lock import hold, is_held
 from weightedit.core.folders import state_folder
 from weightedit.core.journal import VERSION, opened, read
 from weightedit.core.kept import Base, Kept, Node, edits_after
+from weightedit.core.paths import some
 
 JOURNAL = "journal"
 LOCK = "lock"
@@ -68,7 +69,9 @@ class Unfinished:
     problem
         Why nothing can be recovered from it, in one sentence; None where it can be tried.
     nbytes
-        On the disk, tensor arguments included.
+        The journal's on the disk, tensor arguments included.
+    file_problem
+        Why the edits cannot be applied to the file as it is now, as far as its marks tell; None where they can.
     """
 
     key: str
@@ -79,6 +82,13 @@ class Unfinished:
     edits: tuple[KeptEdit, ...]
     problem: str | None
     nbytes: int
+    file_problem: str | None = None
+
+    @property
+    def count_text(self) -> str:
+        """How many edits it has, those that had been undone counted apart: `2, 1 undone`."""
+        undone = sum(edit.undone for edit in self.edits)
+        return f"{len(self.edits) - undone:,}{f', {undone:,} undone' if undone else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +332,19 @@ def _listed(found: Found) -> Unfinished | None:
     path, title = (value if isinstance(value := kept.header.get(name), str) else "" for name in ("path", "title"))
     edits = tuple(kept_edit(node, kept.point.position) for node in (*fit, *lost))
     begun, last = time_of(kept.header.get("time")), max(edit.time for edit in edits)
-    return Unfinished(key, Path(path), title or Path(path).name, begun, last, edits, found.problem, nbytes)
+    return Unfinished(key, Path(path), title or Path(path).name, begun, last, edits, found.problem, nbytes,
+                      _file_problem(kept))  # fmt: skip
+
+
+def _file_problem(kept: Kept) -> str | None:
+    """Say what became of the files that were edited; only of one that has another time are both ends read."""
+    if any(all(mark.is_at(mark.path) for mark in base.marks) for base in kept.bases) or \
+            any(all(mark.compare(mark.path) != "other" for mark in base.marks) for base in kept.bases):  # fmt: skip
+        return None
+    gone = [mark.path for mark in kept.bases[0].marks if not os.path.lexists(mark.path)]
+    if gone:
+        return f"{'it' if len(kept.bases[0].marks) == 1 else some(gone)} is not there any more; put it back to recover"
+    return "it was changed by another program since"
 
 
 def _nbytes(folder: Path) -> int:

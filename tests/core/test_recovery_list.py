@@ -1,0 +1,79 @@
+"""The list of what a crash left says which files are gone or changed, and counts what was undone apart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import weightedit
+from tests.core.crashing import crash
+from weightedit.cli import main
+from weightedit.core.recovery import Unfinished, unfinished
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A checkpoint whose session crashed with two edits and one that was undone."""
+    path = tmp_path / "model.safetensors"
+    save_file({"a": torch.arange(24.0).view(4, 6)}, path)
+    document = weightedit.open(path, journal=True)
+    for value in range(3):
+        document.apply("fill", "a", value=value)
+    document.undo()
+    crash(document)
+    return path
+
+
+def left() -> Unfinished:
+    (found,) = unfinished()
+    return found
+
+
+def test_undone_edits_are_counted_apart_and_the_size_is_the_journals(path, capsys):
+    assert main(["recover"]) == 0
+    heads, line = capsys.readouterr().out.splitlines()
+    assert heads.split() == ["key", "last", "edit", "edits", "journal", "file"]
+    assert "  2, 1 undone  " in line
+    assert line.endswith(str(path))
+    assert main(["recover", left().key]) == 0
+    assert "edits not saved: 2, 1 undone." in capsys.readouterr().out
+
+
+def test_a_file_that_is_gone_is_said_in_the_list_and_by_its_full_path(path, tmp_path, capsys):
+    """Put back as it was it is recovered: nothing was lost meanwhile."""
+    away = tmp_path / "away"
+    path.rename(away)
+    assert left().file_problem == "it is not there any more; put it back to recover"
+    assert main(["recover"]) == 0
+    assert f"{path} (it is not there any more" in capsys.readouterr().out
+    assert main(["recover", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["file_problem"]
+    assert main(["recover", left().key, str(tmp_path / "out.safetensors")]) == 2
+    err = capsys.readouterr().err
+    assert str(path) in err
+    assert "is not there any more. The journal stays as it is" in err
+    away.rename(path)
+    assert left().file_problem is None
+    assert main(["recover", left().key, str(tmp_path / "out.safetensors")]) == 0
+
+
+def test_a_changed_file_is_said_in_the_list_and_a_touched_one_is_not(path, capsys):
+    path.touch()
+    assert left().file_problem is None
+    save_file({"a": torch.ones(4, 6)}, path)
+    assert left().file_problem == "it was changed by another program since"
+    assert main(["recover", left().key]) == 0
+    assert "The file: it was changed by another program since." in capsys.readouterr().out
+
+
+def test_what_was_removed_is_named(path, monkeypatch, capsys, tmp_path):
+    from weightedit.core import leftovers
+
+    for removed, said in (((path,), str(path)), ((path, path.with_name("b")), f"in {path.parent}")):
+        monkeypatch.setattr(leftovers, "clean", lambda removed=removed: leftovers.Cleaned(removed, nbytes=3))
+        assert main(["convert", str(path), str(tmp_path / "out.npz"), "--overwrite"]) == 0
+        assert f", {said}." in capsys.readouterr().err
