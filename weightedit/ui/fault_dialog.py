@@ -38,7 +38,7 @@ def report(faults: Sequence[Fault], count: Callable[[Fault], int], window: MainW
         times = count(fault)
         lines.append(f"{fault.sentence}{f' ({fault.where})' if fault.where else ''}")
         lines += [f"came {times:,} times"] if times > 1 else []
-        lines += [fault.trace, ""]
+        lines += [lines_text(fault.trace), ""]
     lines += [f"{name}: {value}" for name, value in facts(window.status.devices).items()]
     for opened in window.documents.all:
         lines.append(f"Open: {opened.document.format_name}, {opened.tensors:,} tensors")
