@@ -174,3 +174,10 @@ def test_at_the_smallest_size_every_choice_is_read_whole(qtbot, window, checkpoi
     for button in notice.buttons:
         assert button.width() >= button.sizeHint().width(), button.text()
         assert notice.rect().contains(button.mapTo(notice, button.rect().bottomRight()))
+    page = window.workbench.page
+    qtbot.waitUntil(lambda: TITLE in said(page))
+    title, body = (one for one in page.nothing.findChildren(QLabel) if one.text())
+    qtbot.waitUntil(lambda: title.isVisible() and title.height() >= title.sizeHint().height())
+    assert title.geometry().bottom() < body.geometry().top()
+    assert all(one.isHidden() or one.geometry().bottom() < title.geometry().top()
+               for one in page.nothing.findChildren(QLabel) if not one.text())  # fmt: skip

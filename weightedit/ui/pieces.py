@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from weightedit.ui.flow import FlowLayout
@@ -106,13 +106,31 @@ class LogoLabel(QLabel):
         self.setPixmap(logo(self._size, self.devicePixelRatioF()))
 
 
+class _EmptyState(QWidget):
+    """Leaves its icon out where there is no room for it over the words."""
+
+    def __init__(self, icon_name: str) -> None:
+        super().__init__()
+        self.icon = IconLabel(icon_name, 24, "text3")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show the icon where all of it fits."""
+        super().resizeEvent(event)
+        layout = self.layout()
+        if layout is not None:
+            needs = layout.minimumSize().height()
+            if self.icon.isHidden():
+                needs += self.icon.height() + layout.spacing()
+            self.icon.setVisible(self.height() >= needs)
+
+
 def empty_state(icon_name: str, title: str, body: str) -> QWidget:
     """Make what stands where there is nothing: an icon, what is missing, what to do."""
-    made = QWidget()
+    made = _EmptyState(icon_name)
     column = QVBoxLayout(made)
     column.setSpacing(6)
     column.addStretch(1)
-    column.addWidget(IconLabel(icon_name, 24, "text3"), 0, Qt.AlignmentFlag.AlignHCenter)
+    column.addWidget(made.icon, 0, Qt.AlignmentFlag.AlignHCenter)
     column.addWidget(label(title, "strong"), 0, Qt.AlignmentFlag.AlignHCenter)
     said = label(body, "secondary")
     said.setWordWrap(True)
