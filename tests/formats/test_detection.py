@@ -40,6 +40,7 @@ def test_what_is_no_checkpoint_gets_one_sentence(make, tmp_path):
     with pytest.raises(CheckpointError) as caught:
         detect(path).open(path, Progress())
     assert SENTENCES[make] in str(caught.value)
+    assert ("cut short" in SENTENCES[make]) == str(caught.value).endswith("Download or copy it again.")
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)
     assert caught.value.file is not None

@@ -178,16 +178,18 @@ class TestShards:
         index = json.loads(path.read_text())
         index["weight_map"][next(iter(index["weight_map"]))] = name
         path.write_text(json.dumps(index))
-        with pytest.raises(CheckpointError, match="outside its folder"):
+        with pytest.raises(CheckpointError, match="outside its folder") as told:
             Held.open(path)
+        assert str(told.value).endswith(f"outside its folder, {path.parent.resolve()}.")
 
     def test_a_link_out_of_the_folder_is_refused(self, tmp_path):
         path = checkpoints.sharded(tmp_path)
         shard = path.parent / "model-00001-of-00003.safetensors"
         shard.rename(tmp_path / "elsewhere.safetensors")
         shard.symlink_to(tmp_path / "elsewhere.safetensors")
-        with pytest.raises(CheckpointError, match="outside its folder"):
+        with pytest.raises(CheckpointError, match="outside its folder") as told:
             Held.open(path)
+        assert f": a link there leads to {tmp_path.resolve() / 'elsewhere.safetensors'}." in str(told.value)
 
     def test_the_cache_of_a_hub_links_to_its_blobs(self, tmp_path):
         path = checkpoints.sharded(tmp_path)

@@ -117,6 +117,11 @@ def locate(path: Path) -> Path:
     raise CheckpointError(f"The folder {shown(path)} holds no checkpoint.", file=path)
 
 
+def with_remedy(what: str) -> str:
+    """Return what is wrong with a file, with what to do where a download or copy of it ended too early."""
+    return f"{what} Download or copy it again." if what.startswith("is cut short") else what
+
+
 def within(folder: Path, name: str) -> Path | None:
     """Return the file `name` means inside `folder`, or None where it would leave the folder.
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from weightedit.core.errors import CheckpointError
 from weightedit.core.source import SourceFile
+from weightedit.formats.detection import with_remedy
 
 MOST_HEADER = 100_000_000
 """Bytes; the reference reader takes no longer header either."""
@@ -104,7 +105,7 @@ def read_header(file: SourceFile) -> Header:
 
 
 def _wrong(file: SourceFile, what: str, place: str | None = None) -> CheckpointError:
-    return CheckpointError(f"{file.name} {what}", file=file.path, place=place)
+    return CheckpointError(f"{file.name} {with_remedy(what)}", file=file.path, place=place)
 
 
 def _parse(file: SourceFile, raw: bytes) -> dict[str, Any]:

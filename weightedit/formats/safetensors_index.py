@@ -6,6 +6,7 @@ Format: https://huggingface.co/docs/huggingface_hub/package_reference/serializat
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -91,13 +92,24 @@ def shard_paths(path: Path, weight_map: dict[str, str]) -> dict[str, Path]:
         except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, to Python before 3.13
             raise _wrong(path, name, f"which cannot be read: {reason(error)}") from error
         if shard is None:
-            raise _wrong(path, name, "which lies outside its folder")
+            raise _wrong(path, name, f"which lies outside its folder, {_where(path, name)}")
         if not is_there:
             raise _wrong(path, name, "which is not in the folder")
         found[name] = shard
         if len(found) > MOST_SHARDS:
             raise CheckpointError(f"{shown(path)} names more than {MOST_SHARDS:,} shards.", file=path)
     return found
+
+
+def _where(path: Path, name: str) -> str:
+    """Say which folder a shard should be in, and what leads out of it."""
+    folder = os.path.realpath(path.parent)
+    if "\0" in name:
+        return visible(folder)  # no system has such a name, nor a link of it
+    real = os.path.realpath(path.parent / name)
+    plain = os.path.normpath(os.path.join(folder, name))  # noqa: PTH118  # what it would be if nothing were a link
+    leads = plain != real and plain.startswith(folder + os.sep)
+    return visible(folder) + (f": a link there leads to {visible(real)}" if leads else "")
 
 
 def _wrong(path: Path, name: str, what: str) -> CheckpointError:

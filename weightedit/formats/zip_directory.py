@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from weightedit.core.errors import CheckpointError
 from weightedit.core.source import SourceFile
+from weightedit.formats.detection import with_remedy
 
 STORED, DEFLATED = 0, 8
 LOCAL = struct.Struct("<4sHHHHHLLLHH")
@@ -89,7 +90,7 @@ class ZipDirectory:
 
 def wrong(file: SourceFile, what: str, place: str | None = None) -> CheckpointError:
     """Return the error about one archive."""
-    return CheckpointError(f"{file.name} {what}", file=file.path, place=place)
+    return CheckpointError(f"{file.name} {with_remedy(what)}", file=file.path, place=place)
 
 
 def is_zip(head: bytes) -> bool:
