@@ -292,6 +292,15 @@ def python(*arguments: str) -> int:
     return subprocess.run([str(PYTHON), *arguments], cwd=ROOT, env=own, check=False).returncode
 
 
+def help_of(program: str) -> int:
+    """Let a program say its options where `.venv` is there already; else print its line of the usage above."""
+    if read_stamp(STAMP) and PYTHON.exists():
+        return subprocess.run([str(PYTHON), "-m", f"tests.{program}", "--help"], cwd=ROOT, check=False).returncode
+    usage = next(line.strip() for line in (__doc__ or "").splitlines() if f"dev.py {program}" in line)
+    say(f"{usage}\n\n{PROGRAMS[program]}; once dev.py setup has run, --help tells every option.")
+    return 0
+
+
 def test(arguments: Sequence[str]) -> int:
     """Run every check, or pytest alone with the arguments given."""
     require_libraries(window=False)
@@ -377,6 +386,8 @@ def main(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["test"]:  # everything after it is pytest's
         return test(arguments[1:])
     if arguments and arguments[0] in PROGRAMS:  # and after these, the program's
+        if {"-h", "--help"} & set(arguments[1:]):
+            return help_of(arguments[0])
         return python("-m", f"tests.{arguments[0]}", *arguments[1:])
     chosen = parser.parse_args(arguments)
     if chosen.command == "run":

@@ -13,6 +13,7 @@ import argparse
 import collections
 import itertools
 import os
+import re
 import sys
 import tempfile
 import time
@@ -50,13 +51,17 @@ class Tally:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0])
     parser.add_argument("target", nargs="?", help="with --coverage, the parser to try")
-    parser.add_argument("--minutes", type=float, default=1.0)
-    parser.add_argument("--format", choices=FORMATS, action="append")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--case", metavar="SEED:NUMBER")
+    parser.add_argument("--minutes", type=float, default=1.0, metavar="N", help="for how long (default %(default)s)")
+    parser.add_argument("--format", choices=FORMATS, action="append",
+                        help="break files of this format alone; may be given again (default: all)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N",
+                        help="which broken files: the same ones for the same seed (default %(default)s)")
+    parser.add_argument("--case", metavar="SEED:NUMBER", type=_label,
+                        help="make one broken file again, as a finding names it, and say everything about it")
     parser.add_argument("--coverage", action="store_true", help="be led by coverage, with atheris")
     parser.add_argument("--notes", action="store_true", help="say what only weightedit takes, and why others do not")
-    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "weightedit-fuzz")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", default=Path(tempfile.gettempdir()) / "weightedit-fuzz",
+                        help="where findings go, cut small (default %(default)s)")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="weightedit-fuzz-state-", ignore_cleanup_errors=True) as state:
         os.environ.setdefault("WEIGHTEDIT_STATE", state)  # exports are noted there, and not in the person's own
@@ -76,6 +81,13 @@ def _run(chosen: argparse.Namespace) -> int:
     if chosen.case:
         return _one(formats, chosen.case, chosen.keep)
     return _many(formats, chosen.seed, chosen.minutes, chosen.keep, chosen.notes)
+
+
+def _label(text: str) -> str:
+    """Return the name of a case, if it is one."""
+    if not re.fullmatch(r"-?[0-9]{1,18}:[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no SEED:NUMBER, such as 1:250")
+    return text
 
 
 def _one(formats: list[str], label: str, folder: Path) -> int:

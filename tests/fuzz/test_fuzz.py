@@ -115,3 +115,11 @@ def test_the_command_leaves_nothing_where_the_person_keeps_unfinished_work(tmp_p
     assert "writes" not in capsys.readouterr().out
     assert not (tmp_path / "home").exists()
     assert "WEIGHTEDIT_STATE" not in os.environ
+
+
+@pytest.mark.parametrize("label", ["x", "1", "1:", ":2", "1:x", ""])
+def test_a_case_that_is_none_is_an_error_of_usage(label, capsys):
+    with pytest.raises(SystemExit) as ended:
+        fuzz.main([f"--case={label}"])
+    assert ended.value.code == 2
+    assert "is no SEED:NUMBER" in capsys.readouterr().err

@@ -146,3 +146,12 @@ def test_constraints_pin_every_direct_dependency(dev):
     names = {re.match(r"[\w.-]+", requirement)[0].lower() for requirement in wanted}
     pinned = {line.partition("==")[0].lower() for line in dev.CONSTRAINTS.read_text().splitlines() if "==" in line}
     assert names <= pinned
+
+
+@pytest.mark.parametrize("program", ["faults", "corpus", "fuzz"])
+def test_help_of_a_program_sets_nothing_up(program, dev, pip, capsys, tmp_path, monkeypatch):
+    """Whoever asks what a command does has not asked for 1.5 GB of torch."""
+    monkeypatch.setattr(dev, "PYTHON", tmp_path / "no-python")
+    assert dev.main([program, "--quick", "--help"]) == 0
+    assert f"dev.py {program} [" in capsys.readouterr().out
+    assert pip == []
