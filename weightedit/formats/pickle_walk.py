@@ -6,9 +6,9 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
-from weightedit.core.placeholder import Placeholder
+from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.slots import HeldTensor
-from weightedit.formats.pickle_values import OrderedState, PickledTensor, StorageRef
+from weightedit.formats.pickle_values import Known, OrderedState, PickledTensor, StorageRef
 
 
 def leaves(root: Any) -> Iterator[HeldTensor | StorageRef]:
@@ -41,6 +41,25 @@ def _parts(value: Any) -> list[Any] | None:
         extras = value.extras
         return [] if extras is None else [extras.hooks, extras.metadata, extras.state, extras.quantizer]
     return [] if isinstance(value, HeldTensor | StorageRef) else None
+
+
+def named(root: Any) -> set[GlobalName]:
+    """Return the classes and functions that what is there would be made with, beyond those that the reader knows."""
+    found: set[GlobalName] = set()
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, GlobalName) and not isinstance(value, Known):
+            found.add(value)
+        parts = _parts(value)
+        if parts is None or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Placeholder) and not isinstance(value.type, Known):
+            found.add(value.type)
+        stack += parts
+    return found
 
 
 def matched(now: Any, first: Any) -> dict[HeldTensor, PickledTensor] | None:

@@ -15,6 +15,7 @@ from weightedit.core.paths import counted, some
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import ByteSource
+from weightedit.formats.code_hazards import code_hazards
 from weightedit.formats.live_view import Plain
 from weightedit.formats.pickle_values import PickledTensor, StorageRef
 from weightedit.formats.pickle_walk import leaves, matched
@@ -38,7 +39,7 @@ def pickle_hazards(plain: Plain, name: str) -> list[Hazard]:
         lost = ", ".join(keys[:5]) + (" …" if len(keys) > 5 else "")
         found.append(Hazard("values-dropped", "warning", f"{name} has no place for file metadata", f"Lost: {lost}.",
                             keys, len(keys)))  # fmt: skip
-    return found
+    return [*found, *code_hazards(plain.contents)]
 
 
 def _can_hold(written: Written) -> bool:

@@ -65,6 +65,9 @@ OWN = (
                ("notice",)),
     HazardKind("replaces-file", _OWN, "Replacing a file", "",
                "Asks before an export replaces a file, with its size and age.", ("warning",)),
+    HazardKind("names-code", _OWN, "Code that loading would run", "",
+               "Says which classes and functions a written pickle names beyond everyday ones; they are kept as they "
+               "were and not run.", ("notice",)),
     HazardKind("dtype", _OWN, "Another dtype in the file", "",
                "Says which dtype a tensor is written as, where the format has not its own.", ("notice",)),
     HazardKind("slice", _OWN, "Only what is shown", "",
