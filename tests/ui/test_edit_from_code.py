@@ -69,7 +69,8 @@ def first(window):
 def second(window):
     print("second", window.current.document.read("weight").tolist())
     raise_in_slot(window)
-    yield
+    while not window.faults.all:
+        yield
     print("faults", [fault.sentence for fault in window.faults.all])
     window.close()
 

@@ -68,7 +68,7 @@ def test_the_start_page_says_file_count_and_when(qtbot, open_window, killed):
     notice = offered(qtbot, window)
     assert window.pages.currentWidget() is window.start
     assert notice.title.text() == "net.pt has 4 edits that a crash left unsaved"
-    assert notice.body.text().startswith(f"{killed}. Made ")
+    assert notice.body.text().replace("\u200b", "").startswith(f"{killed}. Made ")  # where a long path may go on
     assert notice.body.text().endswith("1 of them was undone.")
     assert notice.recover_button.text() == "Recover 4 edits"
     assert notice.recover_button.accessibleName() == "Recover 4 edits: net.pt"

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QTabBar
+from PySide6.QtWidgets import QLabel, QTabBar
 from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
@@ -167,7 +167,9 @@ def test_a_file_that_changes_underneath_is_said_on_the_page(bench: Bench) -> Non
     QTest.qWait(1)
     bench.qtbot.waitUntil(bench.is_quiet)
     assert not bench.problems
-    assert not bench.page.notices.isHidden()
+    assert bench.page.nothing is not None
+    texts = [label.text() for label in bench.page.nothing.findChildren(QLabel)]
+    assert any("is no longer the file that was opened" in text for text in texts), texts
 
 
 def test_a_save_takes_the_marks_away_and_reading_goes_on(bench: Bench, tensors: dict[str, torch.Tensor]) -> None:
