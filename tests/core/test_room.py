@@ -80,7 +80,8 @@ def test_an_edit_that_cannot_be_recorded_is_refused_before_it_is_computed(operat
         if needs:
             disk_of(monkeypatch, needs - 1)
             refused = doc.preflight(operation, "w", **arguments)
-            assert [hazard.kind for hazard in refused if hazard.level == "refusal"] in (["unrecordable"], ["unsupported"])
+            kinds = [hazard.kind for hazard in refused if hazard.level == "refusal"]
+            assert kinds in (["unrecordable"], ["unsupported"])
             assert "Nothing was changed" in refused[0].detail
             with pytest.raises(EditRefused, match="There is no room"):
                 doc.apply(operation, "w", **arguments)
