@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import weightedit
 from weightedit.core.errors import CheckpointError
-from weightedit.formats import detect
+from weightedit.formats import csv_text, detect
 
 TABLES = {
     "1,2,3\n4,5,6\n": ",", "1.5,2\n-3e-5,nan\ninf,-inf\n": ",", "1\t2\n3\t4\n": "\t", "1;2\n3;4": ";",
@@ -89,3 +92,48 @@ def test_a_line_longer_than_a_piece_is_read_whole(tmp_path):
     values = np.arange(300_000).reshape(2, 150_000)
     np.savetxt(tmp_path / "wide.csv", values, "%d", ",")
     assert weightedit.open(tmp_path / "wide.csv").read("array").numpy().tobytes() == values.tobytes()
+
+
+def test_a_long_line_takes_little_more_than_its_numbers(tmp_path, monkeypatch):
+    """The cells of a line as texts take eight times its bytes; they are never all there at once."""
+    monkeypatch.setattr(csv_text, "CHUNK", 1 << 16)
+    path = tmp_path / "wide.csv"
+    path.write_bytes(b"12345," * 299_999 + b"1\n")
+    tracemalloc.start()
+    try:
+        document = weightedit.open(path)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert document.tensors["array"].shape == (1, 300_000)
+    assert most < 16 << 20, most  # 12 MB, of which 7 are room for the numbers; 29 MB where all cells are there at once
+
+
+@pytest.mark.parametrize(("row", "says"), [
+    ("1," * 700_000 + "x", "line 2, column 700,001 is 'x', which is no number"),
+    ("1," * 700_000 + "x,1", "line 2 has 700,002 columns, and the first row has 700,001"),
+    ("1," * 600_000 + "1_0," * 100_000 + "1", "line 2, column 600,001 is '1_0', which is no number"),
+    ("1," * 600_000 + "1", "line 2 has 600,001 columns, and the first row has 700,001"),
+])  # fmt: skip
+def test_a_long_row_that_is_wrong_is_said_with_its_place(row, says, tmp_path):
+    """A line of several pieces is said like a short one."""
+    path = tmp_path / "wide.csv"
+    path.write_text("1," * 700_000 + "1\n" + row + "\n")
+    with pytest.raises(CheckpointError, match=re.escape(says)):
+        weightedit.open(path)
+
+
+def test_a_long_line_of_words_apart_by_spaces_is_read(tmp_path):
+    """Cells apart by any number of spaces are cut where a space is."""
+    path = tmp_path / "wide.csv"
+    path.write_text("1.5   2 " * 200_000 + "\n")
+    assert weightedit.open(path).tensors["array"].shape == (1, 400_000)
+
+
+def test_a_file_of_comments_is_passed_over_in_one_go(tmp_path):
+    """A heading is put together once, not anew for each of its lines."""
+    path = tmp_path / "heading.csv"
+    path.write_bytes(b"#\n" * 2_000_000 + b"1,2\n")
+    before = time.process_time()
+    assert weightedit.open(path).tensors["array"].shape == (1, 2)
+    assert time.process_time() - before < 10  # 1 s; putting 4 MB together 2,000,000 times is 4 TB

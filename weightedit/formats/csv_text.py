@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from weightedit.core.errors import CheckpointError
 from weightedit.core.progress import Progress
@@ -58,7 +58,7 @@ class Table:
     """
 
     separator: bytes | None = None
-    heading: bytes = b""
+    heading: bytearray = field(default_factory=bytearray)
     comments: int = 0
     rows: int = 0
     columns: int = 0
@@ -71,9 +71,9 @@ class Table:
             self.heading += line + b"\n"
 
 
-def lines(file: SourceFile, table: Table) -> Iterator[tuple[int, bytes]]:
+def lines(file: SourceFile, table: Table, progress: Progress) -> Iterator[tuple[int, bytes]]:
     """Yield the number and bytes of every line that holds something and is no comment."""
-    for number, line in _all_lines(file):
+    for number, line in _all_lines(file, progress):
         text = line.strip(b" \r")
         if text.startswith(b"#"):
             table.pass_over(line.rstrip(b"\r"))
@@ -81,20 +81,35 @@ def lines(file: SourceFile, table: Table) -> Iterator[tuple[int, bytes]]:
             yield number, text
 
 
-def _all_lines(file: SourceFile) -> Iterator[tuple[int, bytes]]:
-    number, rest = 0, b""
+def _all_lines(file: SourceFile, progress: Progress) -> Iterator[tuple[int, bytes]]:
+    number, parts, length = 0, [b""], 0  # a line of many chunks is put together once, when its end is there
     for at in range(0, file.size, CHUNK):
         raw = file.read(at, min(CHUNK, file.size - at))
+        progress.advance(len(raw))
         if at == 0:
             raw = raw.removeprefix(b"\xef\xbb\xbf")
-        *whole, rest = (rest + raw).split(b"\n")
-        if len(rest) > LONGEST_LINE:
+        first, *more = raw.split(b"\n")
+        parts.append(first)
+        length += len(first)
+        if length > LONGEST_LINE:
             raise CheckpointError(f"{file.name} has a line of more than {LONGEST_LINE:,} bytes; it is no table.",
-                                  file=file.path, place=f"line {number + len(whole) + 1}")  # fmt: skip
-        for line in whole:
+                                  file=file.path, place=f"line {number + 1}")  # fmt: skip
+        if not more:
+            continue
+        for line in (b"".join(parts), *more[:-1]):
             number += 1
             yield number, line
-    yield number + 1, rest
+        parts, length = [more[-1]], len(more[-1])
+    yield number + 1, b"".join(parts)
+
+
+def _pieces(line: bytes, separator: bytes | None) -> Iterator[bytes]:
+    """Yield a line, a long one in pieces: what is made of its cells takes eight times its bytes."""
+    at = 0
+    while (end := line.find(separator or b" ", at + CHUNK)) > 0:
+        yield line[at:end]
+        at = end + 1
+    yield line[at:] if at else line
 
 
 def read_numbers(file: SourceFile, kind: str, room: memoryview, progress: Progress) -> Table:
@@ -119,42 +134,52 @@ def read_numbers(file: SourceFile, kind: str, room: memoryview, progress: Progre
         If a row has more or fewer columns than the first, or a cell is no number.
     """
     table = Table()
-    at = done = 0
+    at = 0
     convert = _KINDS[kind]
-    for number, line in lines(file, table):
+    for number, line in lines(file, table, progress):
         if not table.rows:
             table.separator = separator_of(line)
-        cells = line.split(table.separator)
+        columns = 0
+        for piece in _pieces(line, table.separator):
+            cells = piece.split(table.separator)
+            try:
+                values = array(kind, map(convert, cells))
+            except (ValueError, OverflowError):
+                raise _problem(file, table, number, line, columns, cells, kind) from None
+            if b"_" in piece:
+                raise _problem(file, table, number, line, columns, cells, kind)
+            raw = memoryview(values).cast("B")
+            room[at : at + raw.nbytes] = raw
+            at += raw.nbytes
+            columns += len(cells)
+            if len(piece) >= CHUNK:
+                progress.advance(0)
         if not table.rows:
-            table.columns = len(cells)
-        elif len(cells) != table.columns:
-            raise CheckpointError(
-                f"{file.name} line {number:,} has {len(cells):,} columns, and the first row has {table.columns:,}.",
-                file=file.path, place=f"line {number}, column {min(len(cells), table.columns) + 1}")  # fmt: skip
-        try:
-            values = array(kind, map(convert, cells))
-        except (ValueError, OverflowError):
-            raise _problem(file, number, cells, kind, first=not table.rows) from None
-        if b"_" in line:
-            raise _problem(file, number, cells, kind, first=not table.rows)
-        raw = memoryview(values).cast("B")
-        room[at : at + raw.nbytes] = raw
-        at += raw.nbytes
+            table.columns = columns
+        elif columns != table.columns:
+            raise _uneven(file, table, number, columns)
         table.rows += 1
-        done += len(line) + 1
-        if done > CHUNK:
-            progress.advance(done)
-            done = 0
     return table
 
 
-def _problem(file: SourceFile, number: int, cells: list[bytes], kind: str, *, first: bool) -> Exception:
-    """Return what is wrong with a line: another kind may do, or a cell is no number at all."""
-    for column, cell in enumerate(cells, 1):
-        if not _is_number(cell):
-            text = cell.decode("utf-8", "backslashreplace").strip()
-            what = f"{text[:40]!r}, which is no number" if text else "empty"
-            hint = " A heading may stay if it begins with #." if first else ""
-            return CheckpointError(f"{file.name} line {number:,}, column {column:,} is {what}.{hint}", file=file.path,
-                                   place=f"line {number}, column {column}")  # fmt: skip
-    return NotThisKindError(kind)
+def _problem(file: SourceFile, table: Table, number: int, line: bytes, before: int, cells: list[bytes],
+             kind: str) -> Exception:  # fmt: skip
+    """Return what is wrong with the cells of a line after the first `before`: another kind may do, or one is none."""
+    wrong = ((column, cell) for column, cell in enumerate(cells, before + 1) if not _is_number(cell))
+    column, cell = next(wrong, (0, b""))
+    if not column:
+        return NotThisKindError(kind)
+    columns = sum(len(piece.split(table.separator)) for piece in _pieces(line, table.separator))
+    if table.rows and columns != table.columns:
+        return _uneven(file, table, number, columns)
+    text = cell.decode("utf-8", "backslashreplace").strip()
+    what = f"{text[:40]!r}, which is no number" if text else "empty"
+    hint = "" if table.rows else " A heading may stay if it begins with #."
+    return CheckpointError(f"{file.name} line {number:,}, column {column:,} is {what}.{hint}", file=file.path,
+                           place=f"line {number}, column {column}")  # fmt: skip
+
+
+def _uneven(file: SourceFile, table: Table, number: int, columns: int) -> CheckpointError:
+    return CheckpointError(
+        f"{file.name} line {number:,} has {columns:,} columns, and the first row has {table.columns:,}.",
+        file=file.path, place=f"line {number}, column {min(columns, table.columns) + 1}")  # fmt: skip
