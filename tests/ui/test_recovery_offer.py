@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
@@ -197,6 +197,33 @@ def test_another_file_in_its_place_is_said_and_nothing_is_applied(qtbot, open_wi
     assert not window.documents.all
     assert len(unfinished()) == 1
     assert notice.show_button.isEnabled()
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (Path.unlink, "The file is not there any more; put it back to recover."),
+    (lambda path: path.write_bytes(b"another"), "The file was changed by another program since."),
+])  # fmt: skip
+def test_a_file_that_is_gone_or_another_is_said_before_anything_is_pressed(qtbot, open_window, killed, change, said):
+    """The first press would only find it out; the file put back, coming back to the window makes the offer whole."""
+    was, marks = killed.read_bytes(), killed.stat()
+    change(killed)
+    window = open_window()
+    notice = offered(qtbot, window)
+    assert notice.property("notice") == "warning"
+    assert notice.title.text() == "net.pt has 4 edits that a crash left unsaved"
+    assert said in notice.body.text()
+    assert notice.body.text().endswith("are kept until they are discarded by name.")
+    assert notice.recover_button.text() == "Try again"
+    assert notice.recover_button.accessibleName() == "Try again: net.pt"
+    assert notice.recover_button.property("kind") != "primary"
+    killed.write_bytes(was)
+    os.utime(killed, ns=(marks.st_atime_ns, marks.st_mtime_ns))
+    QGuiApplication.sendEvent(window, QEvent(QEvent.Type.WindowActivate))
+    qtbot.waitUntil(lambda: notice.recover_button.text() == "Recover 4 edits")
+    assert (notice.property("notice"), said in notice.body.text()) == ("notice", False)
+    press(notice.recover_button)
+    qtbot.waitUntil(lambda: len(window.documents.all) == 1, timeout=20_000)
+    assert window.documents.all[0].document.history.position == 3
 
 
 def test_a_journal_that_cannot_be_read_can_be_discarded(qtbot, open_window, killed):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QEvent, QObject, Signal
 
 from weightedit.core.errors import WeightEditError
 from weightedit.core.visible import visible
@@ -55,6 +55,13 @@ class Recovering(QObject):
         self._later: set[str] = set()
         self.offers: list[Unfinished] = []
         window.documents.added.connect(self._opened)
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Look again when the window comes to the front: a file may have been put back meanwhile."""
+        if event.type() == QEvent.Type.WindowActivate and self.notices and not any(one.is_busy for one in self.notices):
+            self.look()
+        return super().eventFilter(watched, event)
 
     def look(self, then: Callable[[], None] | None = None) -> None:
         """Look for what processes that are gone left behind, in the background."""
@@ -93,9 +100,12 @@ class Recovering(QObject):
 
     def _show(self) -> None:
         """Show the newest offers that nobody has put off, and no more that are decided."""
-        keys = {one.key for one in self.offers}
+        found = {one.key: one for one in self.offers}
         for notice in self.notices:
-            if notice.unfinished.key not in keys:
+            now = found.get(notice.unfinished.key)
+            if now is not None:
+                notice.follow(now)
+            elif not notice.is_busy:  # what is being recovered or discarded is held, and not listed
                 self._strip.remove(notice)
         shown = {notice.unfinished.key for notice in self.notices}
         waiting = [one for one in self.offers if one.key not in self._later and one.key not in shown]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,11 +13,11 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import bytes_text, count_text, moment_text
 from weightedit.core.visible import visible
-from weightedit.ui.errors_view import Notice, wrapping
+from weightedit.ui.errors_view import Notice, sentence, wrapping
 from weightedit.ui.kept_list import KeptList
 from weightedit.ui.leaving import leaves
-from weightedit.ui.pieces import button_row
-from weightedit.ui.plain import aloud, plain
+from weightedit.ui.pieces import button_row, restyle
+from weightedit.ui.plain import aloud, plain, tip
 from weightedit.ui.reload_notice import edits_text
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ MOST_OF_NAME = 48
 """Characters of a name that a button has room for."""
 KEPT = "The file is as it is on the disk, and the edits are kept until they are discarded by name."
 KEPT_WHOLE = "It is kept until it is discarded by name."
+FIT_ONLY = "The edits fit only the file as it was, and are kept until they are discarded by name."
+LOOKS_AGAIN = "Look at the file again, and recover the edits where it is the one they were made to."
 
 
 def when_text(begun: datetime, last: datetime, now: datetime | None = None) -> str:
@@ -67,13 +70,12 @@ class RecoveryNotice(Notice):
     def __init__(self, unfinished: Unfinished, recover: Callable[[], None], later: Callable[[], None],
                  discard: Callable[[], None]) -> None:  # fmt: skip
         self.unfinished = unfinished
+        self.is_busy = False
         self.title_of_file = visible(unfinished.title, 120)
-        super().__init__("notice" if unfinished.problem is None else "refusal", *self._says())
+        super().__init__(self._level, *self._says())
         self.setObjectName("recovery")
         self.count = len(unfinished.edits)
-        what = edits_text(self.count) if self.count else "them"
-        self.recover_button = QPushButton(plain(f"Recover {what}"))
-        self.recover_button.setProperty("kind", "primary")
+        self.recover_button = QPushButton()
         self.show_button = QPushButton("Show the edits")
         self.later_button, self.discard_button = QPushButton("Not now"), QPushButton("Discard…")
         self.discard_button.setProperty("kind", "quiet")
@@ -92,9 +94,35 @@ class RecoveryNotice(Notice):
         self.column.addWidget(self.question)
         self.question.hide()
         self.show_button.setVisible(bool(self.count))
-        self.recover_button.setVisible(unfinished.problem is None)
-        for button in buttons:
+        for button in buttons[1:]:
             button.setAccessibleName(aloud(f"{button.text()}: {self.title_of_file}"))
+        self._offer()
+
+    @property
+    def _level(self) -> str:
+        found = self.unfinished
+        return "refusal" if found.problem is not None else "notice" if found.file_problem is None else "warning"
+
+    def _offer(self, is_refused: bool = False) -> None:
+        """Make the button what it would do: recover the edits, or look once more whether that can be done."""
+        found, button = self.unfinished, self.recover_button
+        again = is_refused or found.file_problem is not None
+        what = edits_text(self.count) if self.count else "them"
+        button.setText("Try again" if again else plain(f"Recover {what}"))
+        button.setToolTip(tip(LOOKS_AGAIN) if again else "")
+        button.setAccessibleName(aloud(f"{button.text()}: {self.title_of_file}"))
+        restyle(button, "kind", "" if again else "primary")
+        button.setVisible(found.problem is None)
+
+    def follow(self, unfinished: Unfinished) -> None:
+        """Show what became of the file since: it was put back, or is gone."""
+        if unfinished.file_problem != self.unfinished.file_problem:
+            self.unfinished = unfinished
+            title, body = self._says()
+            self.title.setText(title)
+            self.body.setText(body)
+            self.set_level(self._level)
+            self._offer()
 
     def _says(self) -> tuple[str, str]:
         found = self.unfinished
@@ -108,7 +136,11 @@ class RecoveryNotice(Notice):
                 found.problem, f"({where}; {kept})." if where else f"({kept}).",
                 KEPT if count else KEPT_WHOLE)))  # fmt: skip
         title = f"{self.title_of_file} has {edits_text(count)} that a crash left unsaved"
-        return title, f"{where}. Made {when_text(found.begun, found.last)}.{back}"
+        made = f"{where}. Made {when_text(found.begun, found.last)}.{back}"
+        if found.file_problem is not None:
+            problem = re.sub("^it ", "The file ", visible(found.file_problem, 200))
+            return title, f"{made} {sentence(problem)}. {FIT_ONLY}"
+        return title, made
 
     def _question(self, discard: Callable[[], None]) -> QWidget:
         them, count = ("They", f"{edits_text(self.count)} of ") if self.count else ("It", "the journal ")
@@ -144,6 +176,7 @@ class RecoveryNotice(Notice):
 
     def set_busy(self, busy: bool) -> None:
         """Keep the choices off while something is done with the edits."""
+        self.is_busy = busy
         for widget in (self._buttons, self.question):
             widget.setEnabled(not busy)
 
@@ -153,7 +186,7 @@ class RecoveryNotice(Notice):
         self.body.setText(f"{reason} {KEPT}")
         self.body.show()
         self.set_level("warning")
-        self.recover_button.setText("Try again")
+        self._offer(is_refused=True)
         self.set_busy(False)
 
 
