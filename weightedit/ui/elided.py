@@ -9,7 +9,7 @@ from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from weightedit.core.visible import LONGEST
-from weightedit.ui.plain import Label, aloud, breaking
+from weightedit.ui.plain import BREAK, Label, aloud, breaking
 
 LONG = 10
 """Characters that a word may have before it is broken like a line."""
@@ -82,5 +82,5 @@ class BreakingLabel(Label):
 
 
 def _anywhere(text: str) -> str:
-    broken = re.sub(rf"\S{{{LONG + 1},}}", lambda found: "\u200b".join(found[0]), text)
-    return re.sub(r" (?=\S\u200b)", "\n", broken)
+    broken = re.sub(rf"\S{{{LONG + 1},}}", lambda found: BREAK.join(found[0]), text)
+    return re.sub(rf" (?=\S{BREAK})", "\n", broken)

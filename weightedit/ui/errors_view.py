@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from weightedit.core.errors import CheckpointError, WeightEditError
 from weightedit.core.visible import visible
 from weightedit.ui.pieces import IconLabel, icon_button, label, restyle
-from weightedit.ui.plain import Breaking, breaking, lines_text, plain
+from weightedit.ui.plain import BREAK, Breaking, breaking, lines_text, plain
 from weightedit.ui.theme import mono_font, ui_font
 
 LEVELS = {"notice": ("info", "info"), "warning": ("warning", "warn"), "refusal": ("refusal", "bad"),
@@ -77,7 +77,7 @@ def wrapping(text: str, role: str = "") -> QLabel:
 
 def _broken(text: str) -> str:
     """Let words that no card has room for go on in the next line."""
-    return re.sub(r"\S{81,}", lambda word: re.sub(".{20}", "\\g<0>\u200b", word[0]), text)
+    return re.sub(r"\S{81,}", lambda word: re.sub(".{20}", f"\\g<0>{BREAK}", word[0]), text)
 
 
 class ErrorCard(QFrame):

@@ -11,13 +11,15 @@ from collections.abc import Callable
 from html import escape
 from textwrap import wrap
 
-from PySide6.QtGui import Qt
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtGui import QClipboard, QContextMenuEvent, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent, Qt
+from PySide6.QtWidgets import QLabel, QMenu, QWidget
 
 from weightedit.core.visible import LONGEST, LONGEST_MESSAGE, visible, visible_lines
 
 LONGEST_ON_A_BUTTON = 120
 LONGEST_DETAILS = 50_000
+BREAK = "\u200b"
+"""Where a line may break; in a visible text it is always one of ours."""
 WIDEST_TIP = 140
 """Characters after which a line of a tooltip is broken: Qt draws it as wide as it is, past the screen's end."""
 
@@ -57,13 +59,13 @@ def title_text(text: str) -> str:
 
 
 class Breaking(str):
-    """A text that was made visible already, with zero-width spaces of ours where its lines may break."""
+    """A text that was made visible already, with `BREAK` where its lines may break."""
 
     __slots__ = ()
 
 
 def breaking(text: str, broken: Callable[[str], str]) -> Breaking:
-    """Return a text that a label shows as it is; `broken` puts the zero-width spaces into the visible text."""
+    """Return a text that a label shows as it is; `broken` puts each `BREAK` into the visible text."""
     return Breaking(broken(visible_lines(text)))
 
 
@@ -90,6 +92,60 @@ class Label(QLabel):
     def setText(self, text: str) -> None:
         """Show another text."""
         super().setText(text if isinstance(text, Breaking) else visible_lines(text, self._most))
+
+    # ---- copying: Qt would put the places where lines may break on the clipboard too
+
+    @property
+    def picked(self) -> str:
+        """What is selected, as it reads."""
+        return self.selectedText().replace(BREAK, "").replace("\u2029", "\n").replace("\u2028", "\n")
+
+    def copy_picked(self) -> None:
+        """Put what is selected on the clipboard."""
+        if text := self.picked:
+            QGuiApplication.clipboard().setText(text)
+
+    def select_all(self) -> None:
+        """Select the whole text."""
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.setSelection(0, len(super().text().encode("utf-16-le")) // 2)
+
+    @property
+    def _is_selectable(self) -> bool:
+        return bool(self.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByMouse)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copy."""
+        if self._is_selectable and event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_picked()
+        else:
+            super().keyPressEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin anew on a selection with breaks in it, which Qt would drag away as it is."""
+        extends = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+        if event.button() == Qt.MouseButton.LeftButton and not extends and BREAK in self.selectedText():
+            self.setSelection(0, 0)
+        super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Keep what is selected for the middle button, where the system has such a clipboard."""
+        super().mouseReleaseEvent(event)
+        clipboard = QGuiApplication.clipboard()
+        if clipboard.supportsSelection() and self.hasSelectedText():
+            clipboard.setText(self.picked, QClipboard.Mode.Selection)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer to copy."""
+        if not self._is_selectable:
+            super().contextMenuEvent(event)
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        copy = menu.addAction("&Copy", self.copy_picked)
+        copy.setEnabled(self.hasSelectedText())
+        menu.addAction("Select &all", self.select_all)
+        menu.popup(event.globalPos())
 
 
 def _broken(line: str) -> list[str]:

@@ -1,10 +1,10 @@
-"""Leaves keys to what is typed in: letters to lists that go to what begins with them, undo to fields in use."""
+"""Leaves keys to what has the focus: letters to lists that go to what begins with them, undo to fields in use."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QLineEdit, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QLabel, QLineEdit, QTableView, QWidget
 
 _PLAIN = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
 
@@ -28,7 +28,7 @@ class TypingKeys(QObject):
         if old is not None:
             old.removeEventFilter(self)
         is_list = isinstance(now, QAbstractItemView) and not isinstance(now, QTableView)  # cells have keys of their own
-        if now is not None and (is_list or isinstance(now, QComboBox | QLineEdit)):
+        if now is not None and (is_list or isinstance(now, QComboBox | QLabel | QLineEdit)):
             now.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -42,6 +42,11 @@ class TypingKeys(QObject):
                 event.ignore()
                 return True
             return False
+        if isinstance(watched, QLabel):  # what is selected in a text is copied, not the cells below
+            if not (watched.hasSelectedText() and event.matches(QKeySequence.StandardKey.Copy)):
+                return False
+            event.accept()
+            return True
         if event.modifiers() & ~_PLAIN or not event.text() or not event.text().isprintable():
             return False
         event.accept()

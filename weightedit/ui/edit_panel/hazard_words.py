@@ -14,7 +14,7 @@ from weightedit.core.labels import label as edit_label
 from weightedit.core.numbers import count_text
 from weightedit.core.operation import Operation
 from weightedit.ui.hazard_names import short_names
-from weightedit.ui.plain import Breaking, breaking
+from weightedit.ui.plain import BREAK, Breaking, breaking
 
 LONG = 15
 """Letters that fit a line of a card in the narrowest window."""
@@ -110,5 +110,5 @@ def breakable(text: str) -> Breaking:
 
 def _breakable_name(word: str) -> str:
     parts = re.split(r"(?<=\w\.)(?=[A-Za-z_])|(?<=[A-Za-z_]\.)(?=\w)", word)
-    parts = [re.sub(r"_(?=\w)", "_\u200b", part) if len(part) > LONG else part for part in parts]
-    return re.sub(rf"[^\u200b]{{{LONG}}}(?=[^\u200b]{{{LONG}}})", "\\g<0>\u200b", "\u200b".join(parts))
+    parts = [re.sub(r"_(?=\w)", f"_{BREAK}", part) if len(part) > LONG else part for part in parts]
+    return re.sub(rf"[^{BREAK}]{{{LONG}}}(?=[^{BREAK}]{{{LONG}}})", f"\\g<0>{BREAK}", BREAK.join(parts))

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVB
 from weightedit.core.numbers import plain
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import icon_button, label, line, restyle
-from weightedit.ui.plain import breaking, tip
+from weightedit.ui.plain import BREAK, breaking, tip
 from weightedit.ui.theme import ui_font
 
 GAP, LEAST_GAP = 10, 6
@@ -225,7 +225,7 @@ class Wrapped(Section):
     def show_text(self, text: str) -> None:
         """Show lines; a zero-width space lets long names break."""
         self._plain = text
-        self.lines.setText(breaking(text, lambda shown: re.sub("([/_.])", "\\1\u200b", shown)))
+        self.lines.setText(breaking(text, lambda shown: re.sub("([/_.])", f"\\1{BREAK}", shown)))
 
     def text(self) -> str:
         """Return the lines."""
