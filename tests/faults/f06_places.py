@@ -218,16 +218,37 @@ def places(arguments: dict[str, Any], report: Callable[[str], None]) -> list[lis
     """Do all cases of one format; return what does not hold, case by case."""
     place = Path(arguments["place"])
     if arguments["user"] is not None:
-        codecs.lookup("unicode_escape")  # Python itself may lie where the person cannot look
+        _rehearse(KINDS[arguments["kind"]], place)
         os.setgroups([])
         os.setresgid(*[arguments["user"]] * 3)
         os.setresuid(*[arguments["user"]] * 3)
     os.umask(0o022)
     os.environ["WEIGHTEDIT_STATE"] = str(place / "no state")  # cannot be made there by others than its owner
     os.environ["TMPDIR"] = tempfile.tempdir = str(place / "case-0")
-    named = {case.name: case for case in CASES}
+    named = _named_cases()
     return [_faults(named[name], KINDS[arguments["kind"]], place / f"case-{number}")
             for number, name in enumerate(arguments["cases"])]  # fmt: skip
+
+
+def _named_cases() -> dict[str, Case]:
+    return {case.name: case for case in CASES}
+
+
+def _rehearse(kind: Any, place: Path) -> None:
+    """Do a case that is refused and one that is not as root, so that all they import has been.
+
+    Python and this checkout may lie where the other person cannot look.
+    """
+    codecs.lookup("unicode_escape")
+    pristine = files_of(place / "pristine" / kind.file)
+    for name in ("a missing folder", "files of unusual rights"):
+        home = place / f"rehearsal of {name}"
+        put(pristine, home / "opened")
+        case = _named_cases()[name]
+        case.prepare(home, pristine)
+        os.environ["WEIGHTEDIT_STATE"] = str(home / "state")
+        if found := _faults(case, kind, home):
+            raise AssertionError(f"{name}, as root: {found}")
 
 
 def _faults(case: Case, kind: Any, home: Path) -> list[str]:
