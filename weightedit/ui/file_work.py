@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QVBoxLayout
 
-from weightedit.core.errors import EditRefused
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.importing import Importing
 from weightedit.ui.lost_values import LostValues
@@ -90,19 +89,12 @@ class FileWork(QObject):
         self.recovering.replacing.connect(self._note_tabs)
         self.recovering.replaced.connect(self._open_tabs)
         window.filing.saved.connect(self._remember)
-        window.tasks.raised.connect(self._unrecorded)
 
     def look_back(self) -> None:
         """Look for what earlier runs left behind: unsaved edits, and saves that were cut short."""
         if self.looks_back:
             tidy(self._window, self.strip)
             self.recovering.look()
-
-    def _unrecorded(self, error: object) -> None:
-        """Say beside an edit that the journal could not take how to go on without one."""
-        if isinstance(error, EditRefused) and any(one.kind == "unrecordable" for one in error.hazards):
-            card = self._window.errors.add(error)
-            card.offer("Go on without a journal", lambda: self._window.preferences.set_journal(False))
 
     def _remember(self, found: OpenDocument) -> None:
         """Put a document's file on top of the recent ones."""

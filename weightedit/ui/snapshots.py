@@ -12,6 +12,7 @@ from weightedit.core.paths import counted
 from weightedit.core.snapshot import Snapshot
 from weightedit.ui.history.snapshots_view import Question, facts
 from weightedit.ui.tasks import TaskProgress, Tasks
+from weightedit.ui.unrecorded import is_unrecorded
 
 if TYPE_CHECKING:
     from weightedit.ui.workbench import Workbench
@@ -99,7 +100,8 @@ class Snapshots:
 
         def failed(error: Exception) -> None:
             if not isinstance(error, ConfirmationNeeded):
-                self._say(document, name, " ".join([str(error), *notes]))
+                said = "Nothing was restored." if is_unrecorded(error) else str(error)  # the window says why, once
+                self._say(document, name, " ".join([said, *notes]))
                 return
             warnings = [hazard for hazard in error.hazards if hazard.level == "warning"]
             said = " ".join(hazard.message for hazard in warnings)

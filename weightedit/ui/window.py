@@ -41,6 +41,7 @@ from weightedit.ui.tasks import Tasks
 from weightedit.ui.theme import system_theme, theme
 from weightedit.ui.top_bar import TopBar
 from weightedit.ui.tree.panel import TreePanel
+from weightedit.ui.unrecorded import Unrecorded
 from weightedit.ui.warming import MakeWorkbench, real_workbench, warm_up
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class MainWindow(QMainWindow):
         self.entry_edits = EntryEdits(self)
         self.many = EditingMany(self)
         self.preferences = Preferences(self)
+        Unrecorded(self)
         self.aside = Aside(self)
         self.show_pages()
 

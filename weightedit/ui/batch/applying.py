@@ -12,6 +12,7 @@ from weightedit.ui.actions.typing_keys import settle
 from weightedit.ui.batch.texts import Total, several
 from weightedit.ui.edit_panel.hazard_words import cost_text
 from weightedit.ui.tasks import TaskProgress, Tasks
+from weightedit.ui.unrecorded import is_unrecorded
 
 if TYPE_CHECKING:
     from weightedit.ui.batch.page import BatchPage
@@ -139,6 +140,9 @@ class Applying:
 
     def _not_applied(self, error: Exception) -> None:
         self.is_applying = False
+        if is_unrecorded(error):  # said above, once; the edit can be applied when that is mended
+            self._page.show_problem([], "")
+            return
         hazards = list(error.hazards) if isinstance(error, HazardError) else []
         self._page.show_problem(hazards, str(error))
 

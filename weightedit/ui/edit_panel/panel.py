@@ -30,6 +30,7 @@ from weightedit.ui.plain import tip
 from weightedit.ui.plots.levels import Levels
 from weightedit.ui.tab_order import LAST
 from weightedit.ui.tasks import TaskProgress, Tasks
+from weightedit.ui.unrecorded import is_unrecorded
 
 HEAD, FORM, HEIGHT, HEIGHT_3 = 40, 198, 252, 276
 PAUSE = 160
@@ -346,7 +347,9 @@ class EditPanel(QFrame):
 
     def _not_applied(self, error: Exception) -> None:
         self._is_applying = False
-        if isinstance(error, ConfirmationNeeded | EditRefused):
+        if is_unrecorded(error):
+            pass  # said above, once; the edit itself is as it was, and can be applied when that is mended
+        elif isinstance(error, ConfirmationNeeded | EditRefused):
             self._show_hazards(error.hazards, None)
         else:
             self.hazards.say(str(error))

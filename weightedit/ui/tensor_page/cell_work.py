@@ -14,6 +14,7 @@ from weightedit.core.numbers import NumberError, bits_text, index_text, value_te
 from weightedit.core.reduction import cells
 from weightedit.search.expression import parse
 from weightedit.ui.tasks import TaskProgress, Tasks
+from weightedit.ui.unrecorded import is_unrecorded
 from weightedit.ui.values.cell_edits import CellEdit, typed_edit
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ class CellWork(QObject):
             notices.say("warning", first.title, rest, "Set all the same", passing=True)
             assert notices.confirm is not None
             notices.confirm.clicked.connect(lambda: again(kinds))
+        elif is_unrecorded(error):
+            return  # said above, for every tensor
         elif isinstance(error, HazardError):
             first = error.hazards[0]
             notices.say("refusal", first.title, first.detail, passing=True)
