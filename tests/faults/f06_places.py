@@ -246,7 +246,7 @@ def _rehearse(kind: Any, place: Path) -> None:
         put(pristine, home / "opened")
         case = _named_cases()[name]
         case.prepare(home, pristine)
-        os.environ["WEIGHTEDIT_STATE"] = str(home / "state")
+        os.environ["WEIGHTEDIT_STATE"] = str(place / "state of the rehearsal")
         if found := _faults(case, kind, home):
             raise AssertionError(f"{name}, as root: {found}")
 
