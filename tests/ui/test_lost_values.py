@@ -181,3 +181,50 @@ def test_at_the_smallest_size_every_choice_is_read_whole(qtbot, window, checkpoi
     assert title.geometry().bottom() < body.geometry().top()
     assert all(one.isHidden() or one.geometry().bottom() < title.geometry().top()
                for one in page.nothing.findChildren(QLabel) if not one.text())  # fmt: skip
+
+
+def quiet(qtbot, window):
+    QTest.qWait(1)
+    panel = window.workbench.edit_panel
+    qtbot.waitUntil(lambda: not window.tasks.active and not panel._pause.isActive(), timeout=20_000)
+
+
+def scale_by(window, factor):
+    window.workbench.choose_operation("scale")
+    field = window.workbench.edit_panel.form.fields[0].edit
+    field.setFocus()
+    field.selectAll()
+    QTest.keyClicks(field, factor)
+    return field
+
+
+def test_apply_is_off_for_values_that_are_lost(qtbot, window, checkpoint):
+    """It could only be refused; what needs no value, and a tensor that is ours, can still be edited."""
+    panel = window.workbench.edit_panel
+    field = scale_by(window, "2")
+    quiet(qtbot, window)
+    assert panel.apply_button.isEnabled()  # with a preview, of before
+    truncated(checkpoint)
+    look(qtbot, window)
+    qtbot.waitUntil(lambda: TITLE in said(window.workbench.page))
+    quiet(qtbot, window)
+    assert not panel.apply_button.isEnabled()
+    assert "net.pt" in panel.apply_button.toolTip()
+    QTest.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    field.selectAll()
+    QTest.keyClicks(field, "3")
+    assert not panel.apply_button.isEnabled()  # nor before the next preview
+    assert panel.apply_button.toolTip().startswith(TITLE)
+    quiet(qtbot, window)
+    assert not panel.apply_button.isEnabled()
+    assert window.current.document.history.position == 1
+    window.workbench.choose_operation("delete")
+    quiet(qtbot, window)
+    assert panel.apply_button.isEnabled()
+    window.show_tensor(window.current, "a")
+    scale_by(window, "4")
+    quiet(qtbot, window)
+    assert panel.apply_button.isEnabled()
+    qtbot.mouseClick(panel.apply_button, Qt.MouseButton.LeftButton)
+    quiet(qtbot, window)
+    assert window.current.document.history.position == 2

@@ -232,8 +232,10 @@ class Workbench(QWidget):
     def _retarget(self) -> None:
         page = self.page
         if page is None:
+            self.edit_panel.set_lost("")
             self.edit_panel.set_target(self.document, None)
         else:
+            self._show_lost(page)
             self.edit_panel.set_target(page.document, page.name, page.slot.spec.dtype, page.selection.region,
                                        page.selection.view)  # fmt: skip
 
@@ -253,6 +255,11 @@ class Workbench(QWidget):
         page = self.page
         if page is not None and page.pinned is not None and self.sender() is page:
             self._show_statistics(page)
+            self._show_lost(page)
+
+    def _show_lost(self, page: TensorPage) -> None:
+        if page is self.page:
+            self.edit_panel.set_lost(". ".join(page.views.lost or ()))
 
     def _show_statistics(self, page: TensorPage) -> None:
         is_lost = page.views.lost is not None

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from weightedit.core.as_pytorch import as_pytorch
 from weightedit.core.document import Document
 from weightedit.core.edit import Edit, Region
-from weightedit.core.errors import ConfirmationNeeded, EditRefused, HazardError
+from weightedit.core.errors import ConfirmationNeeded, EditRefused, HazardError, SourceChanged
 from weightedit.core.hazards import Hazard
 from weightedit.core.labels import called
 from weightedit.core.labels import label as edit_label
 from weightedit.core.numbers import count_text
 from weightedit.core.reduction import SliceView
 from weightedit.ui.actions.typing_keys import settle
+from weightedit.ui.edit_panel.copying import copy_as_pytorch
 from weightedit.ui.edit_panel.form import REGION, STRUCTURAL, Form, Request
 from weightedit.ui.edit_panel.hazards_view import HazardsView, cost_text
 from weightedit.ui.edit_panel.preview_pane import PreviewPane
@@ -73,6 +72,7 @@ class EditPanel(QFrame):
         self._next: Edit | None = None  # what this edit makes room for
         self._is_left = False
         self._region_is_wrong = False
+        self._lost, self._unread = "", ""  # why values cannot be read any more: of the tensor, of what the form says
         self.shown: Shown | None = None
         self._is_current = False  # what is shown is of what the form says now
         self.form, self.preview, self.hazards = Form(), PreviewPane(), HazardsView()
@@ -161,6 +161,12 @@ class EditPanel(QFrame):
         self._region_is_wrong = is_wrong
         self._refresh_buttons()
 
+    def set_lost(self, why: str) -> None:
+        """Keep Apply off for what needs the values of the tensor, which are lost; an empty text: they are not."""
+        if why != self._lost:
+            self._lost = why
+            self._form_changed(keep_done=True)  # a preview from before would pass for one of now
+
     def document_changed(self) -> None:
         """Compute the preview anew: the values under it changed. What is undone can be applied again."""
         self._is_done = self._done is not None and self._document is not None and self._document.history.has(self._done)
@@ -191,7 +197,7 @@ class EditPanel(QFrame):
         self._done = self._done if keep_done else None
         self._tasks.cancel_group(self._group)
         request = None if self._rests else self.form.request()
-        self._is_current = False
+        self._is_current, self._unread = False, ""
         if request is None:
             self._drop_preview()
             self._pause.stop()
@@ -227,6 +233,7 @@ class EditPanel(QFrame):
 
         def failed(error: Exception) -> None:
             self._drop_preview()
+            self._unread = str(error) if isinstance(error, SourceChanged) else ""
             if isinstance(error, HazardError):
                 self._show_hazards(error.hazards, None)
             else:
@@ -291,6 +298,8 @@ class EditPanel(QFrame):
             off = "The region does not read"
         elif refused is not None:
             off = refused.message
+        elif self._unread or (self._lost and not self._is_current):  # a preview that came needs none of what is lost
+            off = self._unread or self._lost
         elif self._is_applying:
             off = "It is being applied"
         elif self._changes_nothing:
@@ -352,6 +361,7 @@ class EditPanel(QFrame):
         elif isinstance(error, ConfirmationNeeded | EditRefused):
             self._show_hazards(error.hazards, None)
         else:
+            self._unread = str(error) if isinstance(error, SourceChanged) else ""
             self.hazards.say(str(error))
         self._refresh_buttons()
 
@@ -366,19 +376,4 @@ class EditPanel(QFrame):
         document, request = self._document, self.form.request()
         if document is None or request is None:
             return
-
-        shown = self.shown
-
-        def work(progress: TaskProgress) -> str:
-            if shown is not None and shown.request == request:
-                return as_pytorch(document, shown.preview.edit)
-            found = document.preview(request.operation, list(request.targets), progress=progress.report,
-                                     cancel=progress.cancel, **request.options)  # fmt: skip
-            return as_pytorch(document, found.edit)
-
-        def done(text: str) -> None:
-            QGuiApplication.clipboard().setText(text)
-            self.status.emit("Copied as PyTorch.")
-
-        self._tasks.start("Copying", work, on_result=done, on_error=lambda error: self.status.emit(str(error)),
-                          quiet=True)  # fmt: skip
+        copy_as_pytorch(document, request, self.shown, self._tasks, self.status.emit)
