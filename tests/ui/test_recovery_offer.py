@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,9 @@ from PySide6.QtTest import QTest
 
 from tests.ui.conftest import wait_ready
 from weightedit import assembly
-from weightedit.core.recovery import KeptEdit, Recovered, unfinished
+from weightedit.core import recovery
+from weightedit.core.recovery import KeptEdit, Recovered, discard, unfinished
+from weightedit.ui import tasks
 from weightedit.ui.history.rows import DONE, UNDONE
 from weightedit.ui.kept_list import kept_rows
 from weightedit.ui.recovery_notice import RecoveredNotice, RecoveryNotice, when_text
@@ -197,6 +200,32 @@ def test_another_file_in_its_place_is_said_and_nothing_is_applied(qtbot, open_wi
     assert not window.documents.all
     assert len(unfinished()) == 1
     assert notice.show_button.isEnabled()
+
+
+def test_discarding_takes_its_time_beside_the_window(qtbot, open_window, killed, monkeypatch):
+    """A journal has a file beside it for each tensor an edit was given: the notice waits, the window does not."""
+    window = open_window()
+    notice = offered(qtbot, window)
+    let, where = threading.Event(), []
+
+    def slow(key):
+        where.append(threading.current_thread())
+        assert let.wait(20)
+        discard(key)
+
+    monkeypatch.setattr(recovery, "discard", slow)
+    monkeypatch.setattr(tasks, "SHOWN_AFTER", 0.0)
+    press(notice.discard_button)
+    press(notice.discard_for_good)
+    try:
+        qtbot.waitUntil(lambda: bool(where))
+        assert where[0] is not threading.main_thread()
+        assert not notice.question.isEnabled()
+        assert [task.name for task in window.tasks.shown] == ["Discarding unsaved edits"]
+    finally:
+        let.set()
+    qtbot.waitUntil(lambda: not offers(window))
+    assert unfinished() == []
 
 
 @pytest.mark.parametrize(("change", "said"), [

@@ -51,6 +51,7 @@ class Closing:
         self.all_stopped = window.tasks.shutdown(PATIENCE)
         if not self.all_stopped:
             logging.getLogger(NAME).info("closed while something ran on, of these: %s", running)
+        window.preferences.settle()
         for opened in window.documents.all:
             opened.document.close()
 

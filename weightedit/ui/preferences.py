@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from weightedit.ui.documents import OpenDocument
+from weightedit.ui.tasks import TaskProgress
 
 if TYPE_CHECKING:
+    from weightedit.core.journaling import Journal
     from weightedit.ui.window import MainWindow
 
 UNDO, MEMORY, DEVICE, NUMBERS = "undo/budget-mb", "memory/budget-mb", "edit/device", "values/format"
@@ -40,6 +42,7 @@ class Preferences(QObject):
         super().__init__(window)
         self._window = window
         self._settings = window.settings
+        self._ending: list[Journal] = []
         window.documents.keeps_journal = self.journal
         window.documents.added.connect(self._give)
         window.ready.connect(self._ready)
@@ -90,11 +93,35 @@ class Preferences(QObject):
         self._settings.set(JOURNAL, on)
         self._window.documents.keeps_journal = self.journal
         if not self.journal:
-            for opened in self._window.documents.all:
-                journal, opened.document.journal = opened.document.journal, None
-                if journal is not None:
-                    journal.discard()
+            self._end_journals()
         self.changed.emit("journal")
+
+    def _end_journals(self) -> None:
+        """Take the open documents' journals from them at once, and off the disk in the background.
+
+        What edits were given lies beside a journal, in as many files and as long ones as that was.
+        """
+        given = [opened.document.journal for opened in self._window.documents.all]
+        ended = [journal for journal in given if journal is not None]
+        for opened in self._window.documents.all:
+            opened.document.journal = None
+        self._ending += ended
+
+        def work(progress: TaskProgress) -> None:
+            for journal in ended:
+                journal.discard()
+
+        def done(_: None) -> None:
+            self._ending = [journal for journal in self._ending if journal not in ended]
+
+        if ended:
+            self._window.tasks.start("Removing the journals", work, on_result=done, quiet=True)
+
+    def settle(self) -> None:
+        """Remove what is left of journals that were switched off, before the window closes."""
+        for journal in self._ending:
+            journal.discard()  # once more is nothing
+        self._ending.clear()
 
     # ---- device
 

@@ -206,7 +206,8 @@ class Recovering(QObject):
             self.look()
 
         notice.set_busy(True)
-        self._window.tasks.start("Discarding unsaved edits", work, on_result=done, on_error=failed, quiet=True)
+        self._window.tasks.start("Discarding unsaved edits", work, on_result=done, on_error=failed,
+                                 on_cancelled=lambda: notice.set_busy(False))  # fmt: skip
 
     def _decided(self, notice: RecoveryNotice) -> None:
         self.offers = [one for one in self.offers if one.key != notice.unfinished.key]
