@@ -58,6 +58,7 @@ def recovery(at: Shooting, files: Path) -> None:
     torch.save({"model": {"other": torch.zeros(3, 4)}, "was": str(type(other))}, files / "digits.pt")
     work.look()
     at.rest(lambda: bool(work.notices))
+    at.take("recovery-changed-file")
     work.notices[0].recover_button.click()
     at.rest()
     at.take("recovery-other-file")
