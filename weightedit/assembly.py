@@ -16,19 +16,20 @@ from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import DEFAULT_BUDGET
 from weightedit.core.operation import Operation
 from weightedit.core.paths import shown
-from weightedit.core.progress import Progress
+from weightedit.core.progress import Asking, Progress
 from weightedit.core.readable import Remains, check_read_files, refuse_over_changed, what_remains
 from weightedit.core.reader import Origin
-from weightedit.core.recorded import announce_save, keep_journal, saved
+from weightedit.core.recorded import announce_save, keep_journal
 from weightedit.core.recovery import Unfinished
-from weightedit.core.same_file import check_ours, commit_beside, same_file
-from weightedit.core.saving import Rebase, Saved, mark_saved, opened_again
+from weightedit.core.same_file import commit_beside, same_file
+from weightedit.core.saving import Rebase, Saved
 from weightedit.core.slots import Slot
-from weightedit.core.source import Source, SourceFile, through_handles
+from weightedit.core.source import Source, SourceFile, closed_if_stopped, through_handles
 from weightedit.core.spill import Spill
 from weightedit.core.storage import Storage
 from weightedit.core.transaction import Transaction
-from weightedit.formats import FORMATS, Contents, Format, Opened, detect, format_for
+from weightedit.core.turning import turn
+from weightedit.formats import FORMATS, Contents, Format, detect, format_for
 from weightedit.formats.readable import readable_contents
 from weightedit.operations import OPERATIONS
 from weightedit.search.condition import split_region
@@ -125,9 +126,9 @@ def recover(unfinished: Unfinished | str, *, progress: Progress | None = None, s
 def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
     kind = detect(path)
     opened = kind.open(path, progress)
-    with collector_paused():
+    with collector_paused(), closed_if_stopped(opened.files):
         try:
-            inventory = file_inventory(opened.root)
+            inventory = file_inventory(opened.root, progress.ask)
         except TooMuch as error:
             raise CheckpointError(f"{shown(opened.path)} {error}.", file=opened.path) from error
         origin = Origin(opened.path.name, opened.root, kind.name, opened.path, opened.metadata, opened.files,
@@ -316,16 +317,13 @@ class FileWriter:
                 _spare_sources(transaction, document)
             verify(kind, transaction, contents, progress)
             check_read_files(contents.slots)
-            rebase = Rebase(document, _placed(kind, transaction, document)) if own else None
+            rebase = Rebase(document, _placed(kind, transaction, document, progress)) if own else None
             if rebase is not None:
                 rebase.keep_old_bytes(progress)
                 announce_save(document, {str(pending.target): pending.temporary for pending in transaction.pending})
             made = commit_beside(transaction, document.files)
         if rebase is not None:
-            opened = opened_again(path, lambda: kind.open(path, Progress()))
-            check_ours(opened.files, made, document.files)
-            _move_onto(kind, opened, document, rebase)
-            saved(document)
+            turn(document, rebase, lambda: kind.open(path, Progress()), kind.adopt, made)
         return Saved(path, tuple(written), kind.name, transaction.tensors, transaction.nbytes, tuple(hazards))
 
 
@@ -339,14 +337,14 @@ def _spare_sources(transaction: Transaction, document: Document) -> None:
                                        "Save, or export to another folder or name.")])  # fmt: skip
 
 
-def _placed(kind: Format, transaction: Transaction, document: Document) -> list[Storage]:
+def _placed(kind: Format, transaction: Transaction, document: Document, progress: Progress) -> list[Storage]:
     """Return the storages that the files about to be committed hold byte for byte, under the same slots."""
     fresh: dict[SlotPath, Slot] = {}
     replaced = {pending.target for pending in transaction.pending}
     for pending in transaction.pending:
         if pending.expected is not None:
-            opened = kind.open(pending.temporary, Progress())
-            fresh |= {slot.path: slot for slot in file_inventory(opened.root).slots}
+            opened = kind.open(pending.temporary, Asking(progress))
+            fresh |= {slot.path: slot for slot in file_inventory(opened.root, progress.ask).slots}
             for file in opened.files:
                 file.close()
     by_storage: dict[int, list[Slot]] = {}
@@ -371,22 +369,6 @@ def _same_place(slot: Slot, fresh: Slot) -> bool:
     mine, new = slot.spec, fresh.spec
     return (mine.dtype, mine.shape, mine.stride, mine.offset, slot.storage.nbytes) == (
         new.dtype, new.shape, new.stride, new.offset, fresh.storage.nbytes)  # fmt: skip
-
-
-def _move_onto(kind: Format, opened: Opened, document: Document, rebase: Rebase) -> None:
-    """Let a document that was saved read from the new file."""
-    fresh = {slot.path: slot for slot in file_inventory(opened.root).slots}
-    rebase.move({
-        id(slot.storage): fresh[slot.path].storage.content
-        for slot in document.slots if slot.path in fresh and id(slot.storage) in rebase.placed
-    })  # fmt: skip
-    old = document.origin.files
-    document.origin.files, document.origin.state = opened.files, opened.origin
-    document.origin.metadata = opened.metadata
-    kind.adopt(opened.origin, {slot.name: slot.held for slot in document.slots})
-    for file in old:
-        file.close()
-    mark_saved(document)
 
 
 def _contents(document: Document, kind: Format) -> Contents:

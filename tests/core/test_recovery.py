@@ -232,7 +232,7 @@ def test_a_crash_in_the_midst_of_a_save(path: Path, monkeypatch: pytest.MonkeyPa
     def stop(*_: object, **__: object) -> None:
         raise Stop
 
-    monkeypatch.setattr(assembly, "_move_onto" if committed else "announce_save", stop)
+    monkeypatch.setattr(assembly, "turn" if committed else "announce_save", stop)
     with pytest.raises(Stop):
         document.save()
     crash(document)

@@ -9,6 +9,7 @@ from typing import Any
 from weightedit.core.errors import WeightEditError
 from weightedit.core.pickled_numpy import array_text, scalar_text
 from weightedit.core.placeholder import GlobalName, Placeholder
+from weightedit.core.progress import OFTEN, Ask, unasked
 from weightedit.core.slots import Entry, HeldTensor, Slot
 from weightedit.core.visible import visible
 
@@ -35,7 +36,7 @@ Expand = Callable[[Any, tuple[Any, ...]], Expanded | None]
 """Returns (kind, text, items) of a container, or None for anything else."""
 
 
-_PLAIN = {type(None), bool, int, float, complex, str, bytes}
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
 class TooMuch(WeightEditError):
@@ -53,6 +54,8 @@ class Inventory:
         Says what is inside a container.
     held_by
         Returns the tensor a leaf is, or None for a value.
+    ask
+        Called about every thousand entries; what it raises ends the walk.
 
     Raises
     ------
@@ -60,11 +63,13 @@ class Inventory:
         If containers are nested too deep, or too many, or the names of what is in them too long all together.
     """
 
-    def __init__(self, root: Any, expand: Expand, held_by: Callable[[Any], HeldTensor | None]) -> None:
+    def __init__(self, root: Any, expand: Expand, held_by: Callable[[Any], HeldTensor | None],
+                 ask: Ask = unasked) -> None:  # fmt: skip
         self.entries: list[Entry] = []
         self.slots: list[Slot] = []
         self._expand = expand
         self._held_by = held_by
+        self._ask = ask
         self._names: dict[str, int] = {}
         self._naming = 0
         self._open: set[int] = set()
@@ -93,13 +98,18 @@ class Inventory:
 
     def _visit(self, item: Item) -> Iterator[Item] | None:
         owner, key, value, path = item
-        held = self._held_by(value)
+        if not len(self.entries) % OFTEN:  # each visit adds one
+            self._ask()
         name = dotted(path)
         if len(path) > 1:  # else it is the key itself
             self._naming += (len(name) if name.isascii() else 4 * len(name)) + 8 * len(path)
             if self._naming > MOST_NAMING:
                 raise TooMuch(f"has keys so long, or so deep in one another, that the names of what is below them take "
                           f"more than {MOST_NAMING >> 20} MiB")  # fmt: skip
+        if type(value) in _PLAIN:  # most of what is no tensor, so neither is asked about it
+            self.entries.append(Entry(path, name, "value", owner=owner, key=key, value=value, text=brief(value)))
+            return None
+        held = self._held_by(value)
         if held is not None:
             name = self._unique(name)
             slot = Slot(owner, key, path, name, held)
@@ -141,7 +151,7 @@ class Inventory:
 
 
 def _is_long(value: Any, room: int) -> bool:
-    return isinstance(value, list | tuple | dict) and len(value) > room
+    return isinstance(value, (list, tuple, dict)) and len(value) > room
 
 
 def _is_plain(value: Any) -> bool:
@@ -151,20 +161,22 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, list | tuple) and set(map(type, value)) <= _PLAIN
 
 
-def file_inventory(root: Any) -> Inventory:
-    """Return everything in the root of a checkpoint, whose tensors are `HeldTensor` leaves."""
-    return Inventory(root, expand_plain, lambda value: value if isinstance(value, HeldTensor) else None)
+def file_inventory(root: Any, ask: Ask = unasked) -> Inventory:
+    """Return everything in the root of a checkpoint, whose tensors are `HeldTensor` leaves; `ask` may end the walk."""
+    return Inventory(root, expand_plain, lambda value: value if isinstance(value, HeldTensor) else None, ask)
 
 
 def dotted(path: tuple[Any, ...]) -> str:
     """Join a path's keys by dots, as the names of a state_dict are."""
     if len(path) == 1 and isinstance(path[0], str):
         return path[0]
-    return ".".join(map(key_text, path))
+    return ".".join([key if type(key) is str else key_text(key) for key in path])
 
 
 def key_text(key: Any) -> str:
     """Return the part of a name that a key or an index is."""
+    if type(key) is int and key.bit_length() < _SHORT_BITS:
+        return str(key)
     return key if isinstance(key, str) else _printed(key, str)
 
 
@@ -206,7 +218,7 @@ def expand_plain(value: Any, path: tuple[Any, ...]) -> Expanded | None:
         word = "entry" if len(value) == 1 else "entries"
         name = "OrderedDict" if isinstance(value, OrderedDict) else "dict"
         return kind, f"{name}, {len(value):,} {word}", ((value, key, item, (*path, key)) for key, item in value.items())
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         kind = "list" if isinstance(value, list) else "tuple"
         text = f"{kind} of {len(value):,}"
         return kind, text, ((value, index, item, (*path, index)) for index, item in enumerate(value))

@@ -16,6 +16,16 @@ class CancelFlag(Protocol):
         ...
 
 
+Ask = Callable[[], None]
+"""Raises `Cancelled` where what runs is to stop; called about every thousand steps of it."""
+OFTEN = 1024
+"""Steps of some microseconds between two questions: all of them together take a few milliseconds."""
+
+
+def unasked() -> None:
+    """Ask nobody: what runs goes on to its end."""
+
+
 Report = Callable[[str, int, int], None]
 """Called with (label, done, total); the unit is bytes unless the label says otherwise."""
 
@@ -50,6 +60,27 @@ class Progress:
         self.done += amount
         if self._report is not None:
             self._report(self.label, self.done, self.total)
+
+
+    def ask(self) -> None:
+        """Raise `Cancelled` if asked to stop."""
+        self.advance(0)
+
+
+class Asking(Progress):
+    """The progress of a part of some work that the whole does not count: it only asks whether to stop."""
+
+    def __init__(self, whole: Progress) -> None:
+        super().__init__()
+        self._whole = whole
+
+    def begin(self, label: str, total: int) -> None:
+        """Start a stage, of which the whole says nothing."""
+        self._whole.advance(0)
+
+    def advance(self, amount: int) -> None:
+        """Raise `Cancelled` if the whole was asked to stop."""
+        self._whole.advance(0)
 
 
 class Within(Progress):

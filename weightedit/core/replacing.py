@@ -75,8 +75,9 @@ class Replacing:
             if (told := self._undone(at, error)) is not None:
                 raise told from error
             raise
-        if self.clear():
-            self._try_to_sync()
+        with suppress(MemoryError):  # all are new by now; what is left of the way there is named in the list
+            if self.clear():
+                self._try_to_sync()
 
     def _write_records(self) -> None:
         stem = self._pending[-1].temporary.name.rpartition(MARK)[0]

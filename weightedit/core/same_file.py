@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from weightedit.core.errors import SourceChanged
+from weightedit.core.errors import CheckpointError, SourceChanged
 from weightedit.core.paths import shown
 from weightedit.core.source import SourceFile
 from weightedit.core.transaction import Transaction
@@ -63,8 +63,9 @@ def commit_beside(transaction: Transaction, files: Iterable[SourceFile]) -> dict
         transaction.commit()
     finally:
         for file in linked:  # the same bytes, but the system counts a link less as a change
-            if file.still_holds():
-                file.reopen()
+            with suppress(CheckpointError, MemoryError):  # the next read says so, and what was written stays so
+                if file.still_holds():
+                    file.reopen()
     return made
 
 
@@ -75,7 +76,7 @@ def _is_other_name(target: Path, file: SourceFile) -> bool:
         return False
 
 
-def check_ours(opened: Iterable[SourceFile], made: dict[Path, Identity], before: Iterable[SourceFile]) -> None:
+def check_ours(opened: Iterable[SourceFile], made: Mapping[Path, Identity], before: Iterable[SourceFile]) -> None:
     """Check that what was opened after a save is what the save wrote, and else what was there before.
 
     Raises

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from weightedit.core.commands import Rebind, Write
-from weightedit.core.errors import CheckpointError
 from weightedit.core.hazards import Hazard
-from weightedit.core.paths import shown
 from weightedit.core.progress import Progress
 from weightedit.core.source import ByteSource
 from weightedit.core.storage import Patched, Resident, Storage, written_out
@@ -18,7 +16,8 @@ from weightedit.core.storage import Patched, Resident, Storage, written_out
 if TYPE_CHECKING:
     from weightedit.core.document import Document
 
-T = TypeVar("T")
+Change = tuple[Any, str, Any]
+"""(owner, attribute, what it becomes)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +123,28 @@ class Rebase:
                 under = under.reread(content.patches, content.base, self.document.spill)
         self._under[id(storage)] = under
 
-    def move(self, new: dict[int, ByteSource]) -> None:
-        """Show the new file's bytes; `new` gives the content of each placed storage by id. Call after the replace."""
+    def changes(self, new: dict[int, ByteSource]) -> list[Change]:
+        """Return what shows the new file's bytes; `new` gives the content of each placed storage by id.
+
+        Nothing is changed; call it after the replace.
+        """
         moved: dict[tuple[int, int], ByteSource] = {}
         for key, (storage, contents) in self._states.items():
             for identity, content in contents.items():
                 moved[key, identity] = self._moved(storage, content, new.get(key))
+        found: list[Change] = []
         for command in (command for step in self.document.history.steps for command in step.commands):
             if isinstance(command, Write):
                 key = id(command.storage)
-                command.before = moved.get((key, id(command.before)), command.before)
-                command.after = moved.get((key, id(command.after)), command.after)
+                found.append((command, "before", moved.get((key, id(command.before)), command.before)))
+                found.append((command, "after", moved.get((key, id(command.after)), command.after)))
         for snapshot in self.document.snapshots.values():
             for kept in snapshot.tensors:
-                kept.content = moved.get((id(kept.storage), id(kept.content)), kept.content)
+                if kept.storage is not None:
+                    found.append((kept, "content", moved.get((id(kept.storage), id(kept.content)), kept.content)))
         for key, (storage, _) in self._states.items():
-            storage.content = moved.get((key, id(storage.content)), storage.content)
+            found.append((storage, "content", moved.get((key, id(storage.content)), storage.content)))
+        return found
 
     def _moved(self, storage: Storage, content: ByteSource, fresh: ByteSource | None) -> ByteSource:
         if content is storage.content and fresh is not None:
@@ -153,32 +158,23 @@ class Rebase:
         return Patched(fresh, patches)
 
 
-def opened_again(path: Path, opening: Callable[[], T]) -> T:
-    """Open what a save has just put in its place; that it is saved is true whatever comes of this.
+def saved_point(document: Document, contents: Mapping[int, ByteSource]) -> list[Change]:
+    """Return what makes the present state the saved point of every slot, tensor and storage.
 
-    Raises
-    ------
-    CheckpointError
-        If it cannot be opened: the message says that it was saved all the same.
+    Parameters
+    ----------
+    contents
+        By the id of a storage, the content it is about to have.
     """
-    try:
-        return opening()
-    except CheckpointError as error:
-        why = str(error).rstrip(".")
-        raise CheckpointError(f"{shown(path)} was saved, whole and for good, but cannot be read again: {why}. Close it "
-                              "and open it again.", file=path) from error  # fmt: skip
-
-
-def mark_saved(document: Document) -> None:
-    """Make the present state the saved point of every slot, tensor and storage."""
-    document.history.mark_saved()
+    found: list[Change] = [(document.history, "saved_position", document.history.position)]
     for slot in document.slots:
-        slot.saved = (slot.name, slot.held)
+        found.append((slot, "saved", (slot.name, slot.held)))
         if not slot.held.is_deferred:
-            slot.held.saved = slot.held.described
-            slot.storage.saved = slot.storage.content
-    for slot in document.absent:
-        slot.saved = ("", slot.held)
+            storage = slot.storage
+            found.append((slot.held, "saved", slot.held.described))
+            found.append((storage, "saved", contents.get(id(storage), storage.content)))
+    found += ((slot, "saved", ("", slot.held)) for slot in document.absent)
+    return found
 
 
 def _states_of(document: Document) -> Iterable[tuple[Storage, ByteSource]]:

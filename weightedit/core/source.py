@@ -118,6 +118,8 @@ class SourceFile:
         self._handle = -1
         self._header: tuple[int, bytes] | None = None
         self._ends: bytes | None = None
+        self._ours: tuple[int, int, int] | None = None
+        self._read_on: Fingerprint | None = None
         self.named: dict[tuple[str, str], bool] = {}
         """The classes and functions, (module, name), that its pickles name, and whether our reader knows them."""
         self._open()
@@ -135,6 +137,7 @@ class SourceFile:
             raise CheckpointError(f"{self.name} is {kind}, not a file.", file=self.path)
         status = _past_its_tick(handle)
         self._handle = handle
+        self._ours = self._read_on = None
         self.fingerprint, self._rights = Fingerprint.of(status), Rights.of(status)
         try:
             self._ends = self._hash_of_ends()
@@ -155,6 +158,11 @@ class SourceFile:
     def is_open(self) -> bool:
         """Whether the handle is open."""
         return self._handle >= 0
+
+    @property
+    def reads_on(self) -> bool:
+        """Whether the handle is of a file that our own save replaced."""
+        return self._read_on is not None
 
     def read_into(self, buffer: memoryview, offset: int) -> None:
         """Fill `buffer` from the file's bytes at `offset`; checked before and after.
@@ -220,14 +228,37 @@ class SourceFile:
         if self._handle < 0:
             raise SourceChanged(f"{self.name} is closed.", file=self.path)
         held = Fingerprint.of(os.fstat(self._handle))
-        wanted = _THROUGH_HANDLE.get().get(self)
+        asked = _THROUGH_HANDLE.get().get(self)
+        wanted = asked or self._read_on
         if wanted is not None:
             if held != wanted:
                 raise self._changed("was rewritten")
+            if header and asked is None and self._ours is not None:
+                self._check_ours(*self._ours)
         else:
             self._check_path(held)
         if header and not self._has_its_ends():
             raise self._changed("was rewritten")
+
+    def read_on(self, ours: tuple[int, int]) -> None:
+        """Read on from the open handle though our own save put another file in its place.
+
+        Parameters
+        ----------
+        ours
+            Device and inode of that one; `check(header=True)`, before a save or an export, notices if another program
+            replaced it in turn.
+        """
+        self._ours = *ours, self.path.stat().st_mtime_ns
+        self._read_on = Fingerprint.of(os.fstat(self._handle))
+
+    def _check_ours(self, device: int, inode: int, mtime_ns: int) -> None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            raise self._changed("was moved or deleted", READABLE) from None
+        if (status.st_dev, status.st_ino, status.st_mtime_ns) != (device, inode, mtime_ns):
+            raise self._changed("was replaced")
 
     def _check_path(self, held: Fingerprint) -> None:
         try:
@@ -299,6 +330,17 @@ class SourceFile:
         if getattr(self, "_handle", -1) >= 0:
             os.close(self._handle)
             self._handle = -1
+
+
+@contextmanager
+def closed_if_stopped(files: Iterable[SourceFile]) -> Iterator[None]:
+    """Close files where what reads them raises or is cancelled: what it made so far may hold on to them for long."""
+    try:
+        yield
+    except BaseException:
+        for file in files:
+            file.close()
+        raise
 
 
 _THROUGH_HANDLE: ContextVar[Mapping[SourceFile, Fingerprint]] = ContextVar("through_handle", default={})  # noqa: B039

@@ -231,10 +231,12 @@ class Transaction:
             try:
                 with FolderLocks(pending.target.parent for pending in self.pending):
                     self._exchange()
+                    self._done = True
             except FolderBusy as error:
                 raise CheckpointError(str(error), file=self.pending[0].path) from error
         self._done = True
-        self._end()
+        with suppress(OSError, MemoryError):  # then the next start looks at the list, and finds all files of one save
+            self._end()
         return [pending.path for pending in self.pending]
 
     def _exchange(self) -> None:
@@ -284,6 +286,8 @@ def _reopen(sources: Iterable[SourceFile]) -> None:
     """Open files again; one that is gone, or is another by now, says so when it is read."""
     for source in sources:
         was = source.fingerprint
+        if source.reads_on:  # from what was replaced before: the file that is there now has another handle
+            continue
         try:
             source.reopen()
         except CheckpointError:

@@ -7,7 +7,7 @@ from pathlib import Path
 from weightedit.core.contents import file_inventory
 from weightedit.core.errors import CheckpointError
 from weightedit.core.paths import counted, shown
-from weightedit.core.progress import Progress
+from weightedit.core.progress import Asking, Progress
 from weightedit.core.streaming import same_bytes
 from weightedit.core.transaction import Pending, Transaction
 from weightedit.formats.live_view import as_plain
@@ -37,7 +37,7 @@ def verify(kind: Format, transaction: Transaction, contents: Contents, progress:
 
 def _verify_file(kind: Format, pending: Pending, progress: Progress) -> None:
     with pending.reading():
-        opened = kind.open(pending.temporary, Progress())
+        opened = kind.open(pending.temporary, Asking(progress))
         try:
             _compare(pending.path, pending.expected or {}, opened, progress)
         finally:
@@ -46,7 +46,7 @@ def _verify_file(kind: Format, pending: Pending, progress: Progress) -> None:
 
 
 def _compare(path: Path, expected: dict[str, Expected], opened: Opened, progress: Progress) -> None:
-    found = file_inventory(opened.root).slots
+    found = file_inventory(opened.root, progress.ask).slots
     names = [slot.name for slot in found]
     if names != list(expected):
         odd = next(iter({**expected, **dict.fromkeys(names)}.keys() - (expected.keys() & set(names))), "their order")
