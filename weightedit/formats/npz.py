@@ -55,10 +55,11 @@ class Npz:
         """Read the archive's directory and the header of each array."""
         found = locate(Path(path))
         file = SourceFile(found)
-        directory = read_directory(file)
+        directory = read_directory(file, progress.ask)
         names = [name for name in directory.rows if name.endswith(SUFFIX)]
         others = [name for name in directory.rows if not name.endswith(SUFFIX)]
         for name in others:
+            progress.ask()
             directory.data_offset(directory.record(name))  # they come along when it is written
         progress.begin("Opening", len(names))
         root: dict[str, HeldTensor] = {}

@@ -12,11 +12,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from weightedit.core.contents import kind_of
+from weightedit.core.progress import Ask, unasked
 
 FREE_STEPS = 2_000_000
 """Steps any pickle may take: about a second."""
 STEPS_PER_BYTE = 8
 """Further steps for each byte: an honest pickle takes less than one to hash or copy what its bytes describe."""
+_UNASKED = 1 << 16
+"""Steps between two questions whether to stop."""
 LARGEST_KEY = 1_000
 """Parts of one key, counted as often as they are named; it is hashed again for everything under it."""
 DEEPEST_KEY = 50
@@ -31,10 +34,12 @@ class Unreadable(pickle.UnpicklingError):
 
 
 class Budget:
-    """Counts what is made of a pickle."""
+    """Counts what is made of a pickle, and calls `ask` in between."""
 
-    def __init__(self) -> None:
+    def __init__(self, ask: Ask = unasked) -> None:
+        self._ask = ask
         self._left = FREE_STEPS
+        self._unasked = _UNASKED
         self._hashes: dict[int, tuple[Any, Counter[int]]] = {}  # by the container, which is kept so that its id is
 
     def begin(self, nbytes: int) -> None:
@@ -52,6 +57,10 @@ class Budget:
         self._left -= steps
         if self._left < 0:
             raise Unreadable("it names a few large objects again and again, without end to put together")
+        self._unasked -= steps
+        if self._unasked < 0:
+            self._ask()
+            self._unasked = _UNASKED
 
     def admit(self, keys: Sequence[Any], into: object) -> None:
         """Check that what is to be put into a dict or set can be hashed, and told from others, in little time.
@@ -112,11 +121,6 @@ class Putting:
 
     def put(self, payload: Any, how: object) -> Any:
         """Do it; what `payload` is, `pickle_scan.PUTTING` says."""
-        if how == 2 and type(payload) is tuple and len(payload) == 3:  # by far the most of them, so first and quick
-            into, key, value = payload
-            if type(into) is dict and type(key) is str:
-                into[key] = value
-                return into
         if how == 1:
             return self._pairs(payload[0], payload[1][::2], payload[1][1::2])
         if how == 2:

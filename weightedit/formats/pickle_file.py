@@ -6,7 +6,8 @@ import json
 import pickle
 from typing import Any
 
-from weightedit.core.errors import CheckpointError
+from weightedit.core.errors import Cancelled, CheckpointError
+from weightedit.core.progress import Ask, unasked
 from weightedit.core.source import ByteSource, SourceFile
 from weightedit.core.visible import visible
 from weightedit.formats.pickle_budget import Unreadable
@@ -28,6 +29,8 @@ class PickleStream:
         The file.
     start, stop
         The bytes of it to look at; by default all.
+    ask
+        Called in between; what it raises ends the reading.
 
     Attributes
     ----------
@@ -35,8 +38,9 @@ class PickleStream:
         Where the next pickle begins; move it over what lies between two of them.
     """
 
-    def __init__(self, file: SourceFile, start: int = 0, stop: int | None = None) -> None:
+    def __init__(self, file: SourceFile, start: int = 0, stop: int | None = None, ask: Ask = unasked) -> None:
         self.file = file
+        self._ask = ask
         self.at = start
         self.stop = file.size if stop is None else stop
 
@@ -50,6 +54,7 @@ class PickleStream:
         """
         data, at, ended = b"", 0, False
         while not ended:
+            self._ask()
             more = min(self.stop - self.at, MOST_PICKLE, max(_FIRST, 2 * len(data)))
             if more <= len(data) == MOST_PICKLE:
                 raise wrong(self.file, f"has a pickle of more than {MOST_PICKLE:,} bytes: {what}.", what)
@@ -57,7 +62,7 @@ class PickleStream:
                 raise wrong(self.file, f"is cut short: it ends within {what}, which begins at byte {self.at:,}.", what)
             data += self.file.read(self.at + len(data), more - len(data))
             try:
-                at, ended = end_of_pickle(data, at)
+                at, ended = end_of_pickle(data, at, self._ask)
             except pickle.UnpicklingError as error:
                 raise wrong(self.file, f"has a pickle that cannot be read, {what}: {error}.", what) from error
         self.at += at
@@ -65,7 +70,7 @@ class PickleStream:
 
     def value(self, what: str) -> Any:
         """Return the next pickle as inert data; it describes no tensor."""
-        return read_checked(PickleReader(self._no_storage, self._no_source), self.cut(what), self.file, what)
+        return read_checked(PickleReader(self._no_storage, self._no_source, self._ask), self.cut(what), self.file, what)
 
     def take(self, nbytes: int, what: str) -> bytes:
         """Return the next few bytes that are no pickle."""
@@ -111,7 +116,7 @@ def read_checked(reader: PickleReader, data: bytes, file: SourceFile, place: str
     """
     try:
         root = reader.read(data, nbytes)
-    except CheckpointError:
+    except (CheckpointError, Cancelled):
         raise
     except Exception as error:  # the unpickler meets arbitrary bytes: whatever it raises is about the file
         raise wrong(file, f"has a pickle that cannot be read: {_cause(error)}.", place) from error

@@ -16,6 +16,7 @@ from typing import Any
 from weightedit.core.collector import collector_paused
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.placeholder import GlobalName, Placeholder
+from weightedit.core.progress import OFTEN, Ask, unasked
 from weightedit.core.source import ByteSource
 from weightedit.formats.pickle_budget import Budget, Putting, Unreadable
 from weightedit.formats.pickle_globals import known_globals
@@ -55,6 +56,8 @@ class PickleReader:
         Returns how many bytes the storage with a key has; raises `CheckpointError` where there is none.
     source_of
         Returns its bytes, when someone wants them.
+    ask
+        Called about every thousand objects; what it raises ends the reading.
 
     Attributes
     ----------
@@ -68,14 +71,16 @@ class PickleReader:
         The classes and functions, (module, name), that were named, and whether they stand for something of ours.
     """
 
-    def __init__(self, nbytes_of: Callable[[str], int], source_of: Callable[[str], ByteSource]) -> None:
+    def __init__(self, nbytes_of: Callable[[str], int], source_of: Callable[[str], ByteSource],
+                 ask: Ask = unasked) -> None:  # fmt: skip
         self._nbytes_of = nbytes_of
         self._source_of = source_of
+        self._ask = ask
         self.stored: dict[str, Stored] = {}
         self.faults: list[tuple[PickledTensor, str]] = []
         self.named: dict[tuple[str, str], bool] = {}
         self.parts: list[Any] = []
-        self._budget = Budget()
+        self._budget = Budget(ask)
         self._put = Putting(self._budget).put
         self._globals: dict[tuple[str, str], Any] = dict(known_globals(self._budget))
         self._stand_ins = 0  # how many placeholders there may be, so whether there is anything to settle
@@ -109,16 +114,18 @@ class PickleReader:
             Whatever a malformed pickle makes the unpickler raise; the caller says which file it was.
         """
         self._budget.begin(len(data))
-        data = guarded(data, nbytes)
+        data = guarded(data, nbytes, self._ask)
         with collector_paused():
             registered = copyreg._inverted_registry or copyreg._extension_cache  # type: ignore[attr-defined]
-            file = io.BufferedReader(io.BytesIO(data), _AHEAD)
+            file = io.BufferedReader(_Asked(data, self._ask), _AHEAD)
             unpickler = (_careful if registered else _fast)(self)
             reader = unpickler(file, encoding="utf-8", errors="surrogateescape")
             root = reader.load()
         if self._stand_ins:
-            root = settle(root)
-        for stored in self.stored.values():
+            root = settle(root, self._ask)
+        for number, stored in enumerate(self.stored.values()):
+            if not number % OFTEN:
+                self._ask()
             if len(stored.tensors) > 1:
                 for held in stored.tensors:
                     _ = held.described  # only a tensor alone in its storage may stay undescribed
@@ -252,17 +259,37 @@ class PickleReader:
         return made
 
 
+class _Asked(io.BytesIO):
+    """A pickle in memory that asks whether to stop each time the unpickler is given more of it."""
+
+    def __init__(self, data: bytes, ask: Ask) -> None:
+        super().__init__(data)
+        self._ask = ask
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer with what comes next."""
+        self._ask()
+        return super().readinto(buffer)
+
+
 def _fast(owner: PickleReader) -> type[pickle.Unpickler]:
     put, load = owner._put, owner.persistent_load
+    kind, pair, table, text = type, tuple, dict, str  # what is looked up here is found sooner than what is built in
 
     class Fast(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:
             return owner.find_class(module, name)
 
         def persistent_load(self, pid: Any) -> Any:
-            if type(pid) is tuple and len(pid) == 2:  # what stands in place of an opcode that hashes
-                return put(*pid)
-            return load(pid)
+            if kind(pid) is not pair or len(pid) != 2:
+                return load(pid)
+            payload, how = pid  # what stands in place of an opcode that hashes
+            if how == 2 and kind(payload) is pair and len(payload) == 3:  # one item of a dict: by far the most of them
+                into, key, value = payload
+                if kind(into) is table and kind(key) is text:
+                    into[key] = value
+                    return into
+            return put(payload, how)
 
     return Fast
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from weightedit.core.progress import Ask, unasked
 from weightedit.formats.pickle_budget import Unreadable
 
 _PLAIN = rb"[()012NQR\]abelot}\x81\x85-\x89\x8f\x92-\x94]"
@@ -17,9 +18,11 @@ _FIXED = rb"[Kqh\x80\x82].|[M\x83]..|[Jj\x84]....|r..[\x00-\x1f]\x00|G.{8}"
 _LINES = rb"[ci][^\n]*\n[^\n]*\n|[ILFSVPg][^\n]*\n|p\d{1,6}\n"
 _SHORT = rb"X(?:" + rb"|".join(re.escape(size.to_bytes(4, "little")) + rb"." * size for size in range(64)) + rb")"
 """Texts no longer than names are: with them a run goes on, where each would be a turn of ours."""
-_RUN = re.compile(rb"(?:" + _PLAIN + rb"|" + _FIXED + rb"|" + _SHORT + rb"|" + _LINES + rb")*+", re.DOTALL)
-_PLAINS = re.compile(rb"(?:" + _PLAIN + rb"|[usd\x90\x91])*+")
-_WITH_ARGUMENT = re.compile(rb"(?:" + _FIXED + rb"|" + _LINES + rb"|\x95.{8}|r....|p[^\n]*\n)*+", re.DOTALL)
+_STEP = _PLAIN + rb"|" + _FIXED + rb"|" + _SHORT + rb"|" + _LINES
+_RUN = re.compile(rb"(?:" + _STEP + rb"){0,20000}+", re.DOTALL)
+"""Of a few milliseconds at most: between two of them it is asked whether to stop."""
+_PLAINS = re.compile(rb"(?:" + _PLAIN + rb"|[usd\x90\x91]){0,20000}+")
+_WITH_ARGUMENT = re.compile(rb"(?:" + _FIXED + rb"|" + _LINES + rb"|\x95.{8}|r....|p[^\n]*\n){0,20000}+", re.DOTALL)
 _SIZED = {b"X": 4, b"T": 4, b"B": 4, b"U": 1, b"C": 1, b"\x8c": 1, b"\x8d": 8, b"\x8e": 8, b"\x96": 8, b"\x8a": 1,
           b"\x8b": 4}  # fmt: skip
 """Opcodes followed by a length of so many bytes, and then by as many bytes."""
@@ -40,11 +43,13 @@ _MEMORY = {b"]": 64, b"}": 64, b"\x8f": 216, b"R": 128, b"\x81": 128, b"\x92": 1
 """What these opcodes make takes about so many bytes."""
 _MOST_RUNS = 4_000_000
 """Turns of a few seconds in all. They are taken only where most bytes look like containers and few are."""
+_UNASKED = 1 << 17
+"""Bytes that are looked through between two questions whether to stop; at one turn of ours for each they take 0.1 s."""
 _LONG = b"Kqh\x80\x82M\x83Jj\x84G\x95ciILFSVPg"
 """Opcodes with a number or lines after them, which the end of the data may cut off."""
 
 
-def guarded(data: bytes, nbytes: int | None = None) -> bytes:
+def guarded(data: bytes, nbytes: int | None = None, ask: Ask = unasked) -> bytes:
     """Check that no opcode asks for more than a pickle of this length can need, and return what is safe to read.
 
     Parameters
@@ -53,6 +58,8 @@ def guarded(data: bytes, nbytes: int | None = None) -> bytes:
         The pickle.
     nbytes
         What it takes in its file, where that is less.
+    ask
+        Called in between; what it raises ends the look.
 
     Returns
     -------
@@ -64,16 +71,21 @@ def guarded(data: bytes, nbytes: int | None = None) -> bytes:
     Unreadable
         If it asks for too much. Whatever else is wrong with the pickle is left to its reader to say.
     """
-    _check_memory(data, len(data) if nbytes is None else nbytes)
+    _check_memory(data, len(data) if nbytes is None else nbytes, ask)
     pieces: list[bytes] = []
-    at = copied = 0
-    run, putting = _RUN.match, PUTTING.get
+    at = copied = asked = 0
+    run, putting, put = _RUN.match, PUTTING.get, pieces.append
     while True:
+        start = at
         at = run(data, at).end()  # type: ignore[union-attr]  # it may be empty
         op = data[at : at + 1]
+        if at >= asked:
+            ask()
+            asked = at + _UNASKED
         instead = putting(op)
         if instead is not None:  # by far the most of them, so first
-            pieces += data[copied:at], instead
+            put(data[copied:at])
+            put(instead)
             copied = at = at + 1
         elif (width := _SIZED.get(op)) is not None:
             length = int.from_bytes(data[at + 1 : at + 1 + width], "little")
@@ -97,18 +109,21 @@ def guarded(data: bytes, nbytes: int | None = None) -> bytes:
             at = end + 1
         elif op in (b"\x97", b"\x98"):
             raise Unreadable("it refers to buffers that are not in it")
-        else:
+        elif at == start:  # else the run was so long that it was cut, or the next turn ends here
             break
     return b"".join((*pieces, data[copied:])) if pieces else data
 
 
-def _check_memory(data: bytes, nbytes: int) -> None:
+def _check_memory(data: bytes, nbytes: int, ask: Ask) -> None:
     """Refuse a pickle of so many containers that they alone would take far more memory than the file has bytes."""
     most = MOST_MEMORY + MEMORY_PER_BYTE * nbytes
     if len(data) * max(_MEMORY.values()) <= most or sum(data.count(op) * each for op, each in _MEMORY.items()) <= most:
         return  # more than these opcodes were counted: numbers and texts may hold the same bytes
-    taken = at = 0
+    taken = at = asked = 0
     for _ in range(_MOST_RUNS):
+        if at >= asked:
+            ask()
+            asked = at + _UNASKED
         end = _PLAINS.match(data, at).end()  # type: ignore[union-attr]  # it may be empty
         taken += sum(data.count(op, at, end) * each for op, each in _MEMORY.items())
         at = _WITH_ARGUMENT.match(data, end).end()  # type: ignore[union-attr]
@@ -125,7 +140,7 @@ def _check_memory(data: bytes, nbytes: int) -> None:
         raise Unreadable(f"what it describes in {nbytes:,} bytes would take {taken >> 20:,} MiB of memory or more")
 
 
-def end_of_pickle(data: bytes, at: int) -> tuple[int, bool]:
+def end_of_pickle(data: bytes, at: int, ask: Ask = unasked) -> tuple[int, bool]:
     """Find where the pickle that is being scanned ends, without reading it.
 
     Parameters
@@ -134,6 +149,8 @@ def end_of_pickle(data: bytes, at: int) -> tuple[int, bool]:
         As many bytes as there are so far.
     at
         Where an opcode begins.
+    ask
+        Called in between; what it raises ends the search.
 
     Returns
     -------
@@ -145,11 +162,14 @@ def end_of_pickle(data: bytes, at: int) -> tuple[int, bool]:
     Unreadable
         If a byte is no opcode.
     """
+    asked = 0
     while True:
-        match = _RUN.match(data, at)
-        assert match is not None  # it may be empty
-        at = match.end()
+        start = at
+        at = _RUN.match(data, at).end()  # type: ignore[union-attr]  # it may be empty
         op = data[at : at + 1]
+        if at >= asked:
+            ask()
+            asked = at + _UNASKED
         if op == b".":
             return at + 1, True
         width = _SIZED.get(op)
@@ -163,6 +183,8 @@ def end_of_pickle(data: bytes, at: int) -> tuple[int, bool]:
             end = at + 5
         elif op == b"p":
             end = data.find(b"\n", at) + 1 or len(data) + 1
+        elif op and at > start and _RUN.match(data, at).end() > at:  # type: ignore[union-attr]  # a run that was cut
+            continue
         elif op and op not in _LONG:
             raise Unreadable(f"byte {at:,} of it, {op[0]:#04x}, is no opcode")
         else:

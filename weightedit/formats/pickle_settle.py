@@ -7,15 +7,20 @@ from typing import Any, NamedTuple
 
 from weightedit.core.contents import key_text
 from weightedit.core.placeholder import Placeholder
+from weightedit.core.progress import OFTEN, Ask, unasked
 from weightedit.formats.pickle_budget import Unreadable
 from weightedit.formats.pickle_values import Made, OrderedState, PickledTensor, SizeValue
 
 DEEPEST_TUPLE = 500
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
-def settle(root: Any) -> Any:
-    """Return `root` with every stand-in, wherever it is nested, replaced; containers are changed in place."""
-    return _Settling().settle(root)
+def settle(root: Any, ask: Ask = unasked) -> Any:
+    """Return `root` with every stand-in, wherever it is nested, replaced; containers are changed in place.
+
+    `ask` is called about every thousand containers, and what it raises ends the walk.
+    """
+    return _Settling().settle(root, ask)
 
 
 class _Settling:
@@ -26,9 +31,13 @@ class _Settling:
         self._tuples: dict[int, tuple[Any, Any]] = {}
         self._stack: list[Any] = []
 
-    def settle(self, root: Any) -> Any:
+    def settle(self, root: Any, ask: Ask) -> Any:
         result = self._value(root)
+        turn = 0
         while self._stack:
+            turn += 1
+            if not turn % OFTEN:
+                ask()
             self._inside(self._stack.pop())
         return result
 
@@ -58,6 +67,8 @@ class _Settling:
 
     def _inside(self, value: Any) -> None:
         if isinstance(value, list):
+            if _PLAIN.issuperset(map(type, value)):  # a list of millions of numbers, without a step of ours for each
+                return
             value[:] = [self._value(item) for item in value]
         elif isinstance(value, dict):
             self._dict(value)

@@ -7,15 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from weightedit.core.placeholder import GlobalName, Placeholder
+from weightedit.core.progress import OFTEN, Ask, unasked
 from weightedit.core.slots import HeldTensor
 from weightedit.formats.pickle_values import Known, OrderedState, PickledTensor, StorageRef
 
 
-def leaves(root: Any) -> Iterator[HeldTensor | StorageRef]:
+def leaves(root: Any, ask: Ask = unasked) -> Iterator[HeldTensor | StorageRef]:
     """Yield every tensor, and every storage that stands without one, once each and in order."""
     seen: set[int] = set()
     stack = [root]
+    turn = 0
     while stack:
+        turn += 1
+        if not turn % OFTEN:
+            ask()
         value = stack.pop()
         parts = _parts(value)
         if parts is None or id(value) in seen:

@@ -15,7 +15,7 @@ from weightedit.core.errors import CheckpointError
 from weightedit.core.hazards import Hazard
 from weightedit.core.leftovers import settle_folder
 from weightedit.core.paths import shown
-from weightedit.core.progress import Progress
+from weightedit.core.progress import OFTEN, Ask, Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import Source, SourceFile
 from weightedit.core.spec import TensorSpec
@@ -81,9 +81,11 @@ class Safetensors:
         found = locate(Path(path))
         if found.name.endswith(INDEX_SUFFIX):
             return _open_index(found, progress)
-        shard = open_shard(found)
+        progress.begin("Opening", 1)
+        shard = open_shard(found, progress.ask)
         aliases = aliases_in(shard.header.metadata, shard.held)
         origin = SafetensorsOrigin(found, {found.name: shard}, aliases=aliases)
+        progress.advance(1)
         return Opened(with_aliases(shard.held, aliases), dict(shard.header.metadata), [shard.file], origin, found)
 
     def adopt(self, origin: SafetensorsOrigin, held: Mapping[str, HeldTensor]) -> None:
@@ -105,20 +107,25 @@ class Safetensors:
         return write(contents, Path(path), transaction, shared=shared, shard_size=shard_size, progress=progress)
 
 
-def open_shard(path: Path) -> Shard:
-    """Open one file and describe its tensors."""
+def open_shard(path: Path, ask: Ask) -> Shard:
+    """Open one file and describe its tensors; `ask` is called in between, and what it raises ends it."""
     file = SourceFile(path)
     with collector_paused():
-        header = read_header(file)
-        held = _held(file, header)
+        header = read_header(file, ask)
+        held = _held(file, header, ask)
     file.remember_header(header.start)
     return Shard(file, header, held)
 
 
-def _held(file: SourceFile, header: Header) -> dict[str, HeldTensor]:
+def _held(file: SourceFile, header: Header, ask: Ask) -> dict[str, HeldTensor]:
     """Return tensors that are described when someone looks: 45,000 specs cost as much as parsing the header."""
     start = header.start
-    return {name: HeldTensor(partial(_describe, file, start, record)) for name, record in header.records.items()}
+    held: dict[str, HeldTensor] = {}
+    for number, (name, record) in enumerate(header.records.items()):
+        if not number % OFTEN:
+            ask()
+        held[name] = HeldTensor(partial(_describe, file, start, record))
+    return held
 
 
 def _describe(file: SourceFile, start: int, record: Record) -> tuple[TensorSpec, Storage]:
@@ -143,12 +150,12 @@ def _open_index(path: Path, progress: Progress) -> Opened:
     origin = SafetensorsOrigin(path, index=index, index_raw=raw)
     progress.begin("Opening shards", len(paths))
     for name, shard in paths.items():
-        origin.shards[name] = open_shard(shard)
+        origin.shards[name] = open_shard(shard, progress.ask)
         progress.advance(1)
     files = [shard.file for shard in origin.shards.values()]
     for file in files:
         file.check()  # else a save that began meanwhile could have replaced some of them
-    joined = _joined(path, shard_of, origin)
+    joined = _joined(path, shard_of, origin, progress.ask)
     for shard_opened in origin.shards.values():
         origin.aliases |= aliases_in(shard_opened.header.metadata, joined)
     return Opened(with_aliases(joined, origin.aliases), _index_metadata(index, origin), files, origin, path)
@@ -160,15 +167,18 @@ def _settle(files: Iterable[Path], opening: Path) -> None:
         settle_folder(folder, opening)
 
 
-def _joined(path: Path, shard_of: dict[str, str], origin: SafetensorsOrigin) -> dict[str, HeldTensor]:
+def _joined(path: Path, shard_of: dict[str, str], origin: SafetensorsOrigin, ask: Ask) -> dict[str, HeldTensor]:
     """Return the tensors of all shards, shard by shard in file order; those the index leaves out are in too."""
     root: dict[str, HeldTensor] = {}
     home: dict[str, str] = {}
-    for name, file_name in shard_of.items():
+    for number, (name, file_name) in enumerate(shard_of.items()):
+        if not number % OFTEN:
+            ask()
         if name not in origin.shards[file_name].held:
             raise CheckpointError(f'{shown(path)} says that {file_name} holds "{visible(name, 100)}", which it does '
                                   "not.", file=path, place=name)  # fmt: skip
     for file_name, shard in origin.shards.items():
+        ask()
         for name, held in shard.held.items():
             if name in root:  # programs differ in which of the two they would take
                 raise CheckpointError(f'{shown(path)} names {home[name]} and {file_name}, and both hold a tensor '

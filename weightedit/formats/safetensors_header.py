@@ -7,19 +7,22 @@ because a loop over 45,000 entries would cost more than parsing them; the loop o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, count
 from math import prod
 from operator import itemgetter, mul, sub
 from typing import Any
 
 from weightedit.core.errors import CheckpointError
+from weightedit.core.progress import OFTEN, Ask, unasked
 from weightedit.core.source import SourceFile
 from weightedit.formats.detection import with_remedy
 
 MOST_HEADER = 100_000_000
 """Bytes; the reference reader takes no longer header either."""
+_LONG_HEADER = 1 << 20
+"""Bytes; while a longer one is parsed it is asked whether to stop."""
 METADATA = "__metadata__"
 MOST_DIMS = 64
 """numpy has no more, and torch computes with no more."""
@@ -80,8 +83,8 @@ def looks_like_header(head: bytes, size: int) -> bool:
     return head[8:9] == b"{" and 2 <= length <= max(size, MOST_HEADER) and not head[:8].isalnum()
 
 
-def read_header(file: SourceFile) -> Header:
-    """Read and check the header of an open file.
+def read_header(file: SourceFile, ask: Ask = unasked) -> Header:
+    """Read and check the header of an open file; `ask` is called in between, and what it raises ends it.
 
     Raises
     ------
@@ -96,10 +99,11 @@ def read_header(file: SourceFile) -> Header:
     if 8 + length > file.size:
         raise _wrong(file, f"is cut short. Its header alone has {length:,} bytes, the file has {file.size:,}.")
     raw = file.read(8, length)
-    records = _parse(file, raw)
+    records = _parse(file, raw, ask)
     metadata = _metadata(file, records.pop(METADATA, {}))
     data = file.size - 8 - length
-    if not _is_sound(records, data) or not _is_free_of_repeats(raw, records, metadata):
+    ask()
+    if not _is_sound(records, data, ask) or not _is_free_of_repeats(raw, records, metadata):
         _explain(file, raw, records, data)
     return Header(raw, records, metadata)
 
@@ -108,11 +112,12 @@ def _wrong(file: SourceFile, what: str, place: str | None = None) -> CheckpointE
     return CheckpointError(f"{file.name} {with_remedy(what)}", file=file.path, place=place)
 
 
-def _parse(file: SourceFile, raw: bytes) -> dict[str, Any]:
+def _parse(file: SourceFile, raw: bytes, ask: Ask) -> dict[str, Any]:
     if raw[:1] != b"{":
         raise _wrong(file, "is no safetensors file: its header does not begin with {.")
     try:
-        records = json.loads(raw.decode("utf-8"), parse_constant=_no_number)
+        hook = _asking(ask) if len(raw) > _LONG_HEADER else None
+        records = json.loads(raw.decode("utf-8"), object_hook=hook, parse_constant=_no_number)
     except UnicodeDecodeError as error:
         raise _wrong(file, f"has a header that is not UTF-8 at byte {8 + error.start:,}.") from error
     except RecursionError as error:
@@ -124,6 +129,18 @@ def _parse(file: SourceFile, raw: bytes) -> dict[str, Any]:
     if b"\\u" in raw:
         _check_characters(file, records)
     return records
+
+
+def _asking(ask: Ask) -> Callable[[Record], Record]:
+    """Return what lets every table be as it is and calls `ask` now and then."""
+    turns = count(1)
+
+    def hook(table: Record) -> Record:
+        if not next(turns) % OFTEN:
+            ask()
+        return table
+
+    return hook
 
 
 def _no_number(text: str) -> None:
@@ -150,7 +167,7 @@ def _metadata(file: SourceFile, metadata: object) -> dict[str, str]:
     raise _wrong(file, f"has metadata that is not a table of texts under {METADATA}.", METADATA)
 
 
-def _is_sound(records: Mapping[str, Record], data: int) -> bool:
+def _is_sound(records: Mapping[str, Record], data: int, ask: Ask) -> bool:
     """Whether every record is well-formed and the tensors fill `data` bytes without gap or overlap."""
     if not records:
         return data == 0
@@ -162,11 +179,13 @@ def _is_sound(records: Mapping[str, Record], data: int) -> bool:
         if set(map(type, shapes)) != {list} or set(map(type, offsets)) != {list} or set(map(len, offsets)) != {2}:
             return False
         starts, stops = (list(map(itemgetter(i), offsets)) for i in (0, 1))
+        ask()
         sizes = set(chain.from_iterable(shapes))
         if set(map(type, chain(sizes, starts, stops))) != {int} or min(sizes, default=0) < 0:
             return False
         if max(sizes, default=0) > _MOST_BYTES or max(map(len, shapes)) > MOST_DIMS:  # before they are multiplied
             return False
+        ask()
         bits = set(map(_BITS.__getitem__, set(dtypes)))
         sizes_of = _BYTES if 4 not in bits else _BITS
         lengths = map(sub, stops, starts)
@@ -177,6 +196,7 @@ def _is_sound(records: Mapping[str, Record], data: int) -> bool:
             return False
     except (KeyError, TypeError):
         return False
+    ask()
     if starts[1:] != stops[:-1]:
         spans = sorted(zip(starts, stops, strict=True))
         starts, stops = [start for start, _ in spans], [stop for _, stop in spans]

@@ -15,9 +15,9 @@ from typing import Any
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard
-from weightedit.core.progress import Progress
+from weightedit.core.progress import OFTEN, Ask, Progress, unasked
 from weightedit.core.slots import HeldTensor
-from weightedit.core.source import Source, SourceFile
+from weightedit.core.source import Source, SourceFile, closed_if_stopped
 from weightedit.core.transaction import Transaction
 from weightedit.formats.detection import is_torch_legacy, locate
 from weightedit.formats.pickle_file import PickleStream, read_checked
@@ -72,9 +72,10 @@ class TorchLegacy:
         found = locate(Path(path))
         progress.begin("Opening", 1)
         file = SourceFile(found)
-        root, origin = read_legacy(file)
-        file.remember_header(origin.stop)
-        progress.advance(1)
+        with closed_if_stopped([file]):
+            root, origin = read_legacy(file, progress.ask)
+            file.remember_header(origin.stop)
+            progress.advance(1)
         return Opened(root, {}, [file], origin, found)
 
     def adopt(self, origin: TorchLegacyOrigin, held: Mapping[str, HeldTensor]) -> None:
@@ -96,15 +97,15 @@ class TorchLegacy:
         return write(contents, Path(path), transaction, progress=progress)
 
 
-def read_legacy(file: SourceFile) -> tuple[Any, TorchLegacyOrigin]:
-    """Describe what is in a file, as inert data.
+def read_legacy(file: SourceFile, ask: Ask = unasked) -> tuple[Any, TorchLegacyOrigin]:
+    """Describe what is in a file, as inert data; `ask` is called in between, and what it raises ends it.
 
     Raises
     ------
     CheckpointError
         If a pickle is malformed, or the storages are not those it describes.
     """
-    stream = PickleStream(file)
+    stream = PickleStream(file, ask=ask)
     if stream.value("the magic number") != MAGIC:
         raise wrong(file, "does not begin with torch's magic number, so torch did not save it.")
     version = stream.value("the protocol version")
@@ -113,12 +114,12 @@ def read_legacy(file: SourceFile) -> tuple[Any, TorchLegacyOrigin]:
     if not isinstance(stream.value("the system information"), dict):
         raise wrong(file, "is damaged: its system information is no dict.")
     start = stream.at
-    reader = LegacyReader(file)
+    reader = LegacyReader(file, ask)
     root = reader.checked(read_checked(reader, stream.cut("the pickle of tensors"), file, "the pickle of tensors"))
     stop = stream.at
     keys = stream.value("the list of storages")
-    end = _locate(reader, keys, stream)
-    check_parts(reader.parts, root, file)
+    end = _locate(reader, keys, stream, ask)
+    check_parts(reader.parts, root, file, ask)
     storages = {key: reader.sources[key] for key in keys}
     return root, TorchLegacyOrigin(file, start, stop, storages, end)
 
@@ -130,6 +131,8 @@ class LegacyReader(ViewReader):
     ----------
     file
         The file it is from.
+    ask
+        Called in between.
 
     Attributes
     ----------
@@ -139,8 +142,8 @@ class LegacyReader(ViewReader):
         Bytes per element of each storage, as the file counts its elements.
     """
 
-    def __init__(self, file: SourceFile) -> None:
-        super().__init__(file, self._promised, self._source)
+    def __init__(self, file: SourceFile, ask: Ask = unasked) -> None:
+        super().__init__(file, self._promised, self._source, ask)
         self.sources: dict[str, Source] = {}
         self.itemsizes: dict[str, int] = {}
         self._numel = 0
@@ -171,7 +174,7 @@ class LegacyReader(ViewReader):
         return ref if pid[5] is None else self.view(ref, pid[5])
 
 
-def _locate(reader: LegacyReader, keys: Any, stream: PickleStream) -> int:
+def _locate(reader: LegacyReader, keys: Any, stream: PickleStream, ask: Ask) -> int:
     """Find where each storage lies, and return where the last one ends."""
     file, at = reader.file, stream.at
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
@@ -183,7 +186,9 @@ def _locate(reader: LegacyReader, keys: Any, stream: PickleStream) -> int:
     missing = [key for key in reader.stored if key not in listed]
     if missing:
         raise wrong(file, f"is damaged: it lacks storage {missing[0]}, which a tensor lies in.", missing[0])
-    for key in keys:
+    for number, key in enumerate(keys):
+        if not number % OFTEN:
+            ask()
         stored = reader.stored.get(key)
         if stored is None:
             raise wrong(file, f"is damaged: it holds storage {key[:40]}, which nothing refers to.", key)

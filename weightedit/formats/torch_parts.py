@@ -6,10 +6,11 @@ parts are shown one by one, and indices are looked at while they stream by.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.placeholder import GlobalName, Placeholder
+from weightedit.core.progress import Ask, unasked
 from weightedit.core.region import Box
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import SourceFile
@@ -34,7 +35,7 @@ class Unfit(Exception):  # it never leaves this module
     """What does not fit, to stand after the name of the tensor."""
 
 
-def check_parts(parts: list[Any], root: Any, file: SourceFile) -> None:
+def check_parts(parts: list[Any], root: Any, file: SourceFile, ask: Ask = unasked) -> None:
     """Check every tensor made of others that a pickle was found to have.
 
     Parameters
@@ -45,6 +46,8 @@ def check_parts(parts: list[Any], root: Any, file: SourceFile) -> None:
         What the pickle holds, to name them by.
     file
         The file; where its storages lie is known by now.
+    ask
+        Called for each of them, and while indices are read.
 
     Raises
     ------
@@ -53,32 +56,35 @@ def check_parts(parts: list[Any], root: Any, file: SourceFile) -> None:
     """
     for part in parts:
         try:
-            _check(part)
+            ask()
+            _check(part, ask)
         except Unfit as error:
             where = visible(path_to(root, part), 200)
             raise wrong(file, f'is damaged: tensor "{where}" {error}.', where) from error
 
 
-def _check(part: Any) -> None:
+def _check(part: Any, ask: Ask) -> None:
     if isinstance(part, PickledTensor):
         _quantized(part)
         return
-    kind: Callable[[tuple[Any, ...]], None] = _nested if part.type.name == NESTED else _sparse
-    kind(part.args)
+    if part.type.name == NESTED:
+        _nested(part.args)
+    else:
+        _sparse(part.args, ask)
 
 
 # ---------------------------------------------------------------- sparse
 
 
-def _sparse(args: tuple[Any, ...]) -> None:
+def _sparse(args: tuple[Any, ...], ask: Ask) -> None:
     layout = _layout(args[0]) if len(args) == 2 else None
     parts = args[1] if len(args) == 2 else None
     if not isinstance(parts, tuple) or not 3 <= len(parts) <= 4:
         raise Unfit("is sparse, and has no indices, values and size")
     if layout == "sparse_coo":
-        _coordinates(*parts)
+        _coordinates(*parts, ask=ask)
     elif layout in ("sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc") and len(parts) == 4:
-        _compressed(layout, *parts)
+        _compressed(layout, *parts, ask=ask)
 
 
 def _layout(value: Any) -> str | None:
@@ -88,7 +94,7 @@ def _layout(value: Any) -> str | None:
     return value.name if isinstance(value, GlobalName) else None
 
 
-def _coordinates(indices: Any, values: Any, size: Any, coalesced: Any = False) -> None:
+def _coordinates(indices: Any, values: Any, size: Any, coalesced: Any = False, *, ask: Ask) -> None:
     held, over, shape = _indices(indices), _tensor(values, "values"), _size(size)
     if len(held.spec.shape) != 2:
         raise Unfit("is sparse, and its indices are no table")
@@ -99,7 +105,7 @@ def _coordinates(indices: Any, values: Any, size: Any, coalesced: Any = False) -
         raise Unfit(f"is sparse of {len(shape)} dimensions, which its {dims} rows of indices and values of shape "
                     f"{list(over.spec.shape)} do not give")  # fmt: skip
     before = None
-    for start, chunk in _chunks(held, count):
+    for start, chunk in _chunks(held, count, ask):
         for dim, row in enumerate(chunk):
             _check_range(row, shape[dim], start)
         if coalesced is True:
@@ -128,7 +134,7 @@ def _check_sorted(chunk: Array, before: Array | None) -> Array:
     return whole[:, -1:]
 
 
-def _compressed(layout: str, compressed: Any, plain: Any, values: Any, size: Any) -> None:
+def _compressed(layout: str, compressed: Any, plain: Any, values: Any, size: Any, *, ask: Ask) -> None:
     first, second, over, shape = _indices(compressed), _indices(plain), _tensor(values, "values"), _size(size)
     batch = len(first.spec.shape) - 1
     if batch < 0 or len(second.spec.shape) != batch + 1 or len(shape) < batch + 2:
@@ -146,10 +152,10 @@ def _compressed(layout: str, compressed: Any, plain: Any, values: Any, size: Any
         rows, columns = columns, rows
     if first.spec.shape[-1] != rows + 1 or first.spec.shape[:-1] != shape[:batch]:
         raise Unfit(f"is sparse, and has {first.spec.shape[-1] - 1:,} rows or columns of indices, its size {rows:,}")
-    _check_rows(first, second, rows, columns, count)
+    _check_rows(first, second, rows, columns, count, ask)
 
 
-def _check_rows(first: HeldTensor, second: HeldTensor, rows: int, columns: int, count: int) -> None:
+def _check_rows(first: HeldTensor, second: HeldTensor, rows: int, columns: int, count: int, ask: Ask) -> None:
     import numpy as np
 
     starts = _read(first).reshape(-1, rows + 1)
@@ -161,7 +167,7 @@ def _check_rows(first: HeldTensor, second: HeldTensor, rows: int, columns: int, 
         raise Unfit("is sparse, and its compressed indices fall")
     for number, row in enumerate(starts):
         before = -1
-        for start, chunk in _chunks(second, count, number):
+        for start, chunk in _chunks(second, count, ask, number):
             flat = chunk.reshape(-1)
             _check_range(flat, columns, start)
             falls = start + np.flatnonzero(np.diff(flat, prepend=before) <= 0)
@@ -244,7 +250,7 @@ def _read(held: HeldTensor) -> Array:
     return gather(_bounded(held).spec, held.storage.content, Box.whole(held.spec.shape))
 
 
-def _chunks(held: HeldTensor, count: int, number: int | None = None) -> Iterator[tuple[int, Array]]:
+def _chunks(held: HeldTensor, count: int, ask: Ask, number: int | None = None) -> Iterator[tuple[int, Array]]:
     """Yield parts of indices along their last dimension, with where they begin; of a batch one `number` only."""
     from weightedit.core.reading import gather
 
@@ -256,4 +262,5 @@ def _chunks(held: HeldTensor, count: int, number: int | None = None) -> Iterator
         leading[dim] = range(index, index + 1)
     for start in range(0, count, _CHUNK):
         box = Box((*leading, range(start, min(start + _CHUNK, count))))
+        ask()
         yield start, gather(spec, held.storage.content, box)

@@ -15,9 +15,9 @@ from typing import Any
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.progress import Progress
+from weightedit.core.progress import Ask, Progress
 from weightedit.core.slots import HeldTensor
-from weightedit.core.source import Source, SourceFile
+from weightedit.core.source import Source, SourceFile, closed_if_stopped
 from weightedit.core.transaction import Transaction
 from weightedit.formats.detection import locate
 from weightedit.formats.pickle_file import PickleStream, read_checked
@@ -47,8 +47,9 @@ class TorchTar:
         found = locate(Path(path))
         progress.begin("Opening", 1)
         file = SourceFile(found)
-        root = _read(file)
-        progress.advance(1)
+        with closed_if_stopped([file]):
+            root = _read(file, progress.ask)
+            progress.advance(1)
         return Opened(root, {}, [file], None, found)
 
     def adopt(self, origin: Any, held: Mapping[str, HeldTensor]) -> None:
@@ -64,14 +65,14 @@ class TorchTar:
         raise EditRefused(self.hazards(contents, shared))
 
 
-def _read(file: SourceFile) -> Any:
+def _read(file: SourceFile, ask: Ask) -> Any:
     members = read_members(file)
     missing = [name for name in MEMBERS if name not in members]
     if missing:
         raise wrong(file, f"is a tar archive without {missing[0]}, so torch did not save it as a checkpoint.",
                     missing[0])  # fmt: skip
-    streams = {name: PickleStream(file, *members[name]) for name in MEMBERS}
-    reader = TarReader(file)
+    streams = {name: PickleStream(file, *members[name], ask=ask) for name in MEMBERS}
+    reader = TarReader(file, ask)
     try:
         reader.read_storages(streams["storages"])
         reader.read_tensors(streams["tensors"])
@@ -89,10 +90,12 @@ class TarReader(ViewReader):
     ----------
     file
         The archive.
+    ask
+        Called in between.
     """
 
-    def __init__(self, file: SourceFile) -> None:
-        super().__init__(file, lambda key: self._sources[key].nbytes, lambda key: self._sources[key])
+    def __init__(self, file: SourceFile, ask: Ask) -> None:
+        super().__init__(file, lambda key: self._sources[key].nbytes, lambda key: self._sources[key], ask)
         self._sources: dict[str, Source] = {}
         self._objects: dict[int, Any] = {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from weightedit.core.progress import Ask, unasked
 from weightedit.core.source import ByteSource, SourceFile
 from weightedit.formats.pickle_budget import Unreadable
 from weightedit.formats.pickle_reader import PickleReader
@@ -31,13 +32,13 @@ class ViewReader(PickleReader):
     ----------
     file
         The file they are from.
-    nbytes_of, source_of
+    nbytes_of, source_of, ask
         As in `PickleReader`.
     """
 
     def __init__(self, file: SourceFile, nbytes_of: Callable[[str], int],
-                 source_of: Callable[[str], ByteSource]) -> None:  # fmt: skip
-        super().__init__(nbytes_of, source_of)
+                 source_of: Callable[[str], ByteSource], ask: Ask = unasked) -> None:  # fmt: skip
+        super().__init__(nbytes_of, source_of, ask)
         self.file = file
         self._has_views = False
 
@@ -67,6 +68,6 @@ class ViewReader(PickleReader):
 
     def checked(self, root: Any) -> Any:
         """Return what was read, unless a view stands in it without a tensor: there is no storage that is only it."""
-        if self._has_views and any(isinstance(leaf, StorageView) for leaf in leaves(root)):
+        if self._has_views and any(isinstance(leaf, StorageView) for leaf in leaves(root, self._ask)):
             raise wrong(self.file, "holds a view of a storage without a tensor, which weightedit does not read.")
         return root

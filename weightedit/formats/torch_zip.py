@@ -9,9 +9,9 @@ from typing import Any
 
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard
-from weightedit.core.progress import Progress
+from weightedit.core.progress import Ask, Progress, unasked
 from weightedit.core.slots import HeldTensor
-from weightedit.core.source import SourceFile
+from weightedit.core.source import SourceFile, closed_if_stopped
 from weightedit.core.transaction import Transaction
 from weightedit.formats.detection import locate
 from weightedit.formats.pickle_file import MOST_PICKLE, read_checked
@@ -73,11 +73,12 @@ class TorchZip:
         found = locate(Path(path))
         progress.begin("Opening", 1)
         file = SourceFile(found)
-        directory = read_directory(file)
-        origin = TorchZipOrigin(directory, _prefix(directory))
-        _check_byteorder(origin)
-        root, _ = read_pickle(origin)
-        progress.advance(1)
+        with closed_if_stopped([file]):
+            directory = read_directory(file, progress.ask)
+            origin = TorchZipOrigin(directory, _prefix(directory))
+            _check_byteorder(origin)
+            root, _ = read_pickle(origin, progress.ask)
+            progress.advance(1)
         return Opened(root, {}, [file], origin, found)
 
     def adopt(self, origin: TorchZipOrigin, held: Mapping[str, HeldTensor]) -> None:
@@ -118,8 +119,8 @@ def _check_byteorder(origin: TorchZipOrigin) -> None:
                         if order == b"big" else "has a byte order that is neither little nor big.", name)  # fmt: skip
 
 
-def read_pickle(origin: TorchZipOrigin) -> tuple[Any, PickleReader]:
-    """Read data.pkl, as inert data.
+def read_pickle(origin: TorchZipOrigin, ask: Ask = unasked) -> tuple[Any, PickleReader]:
+    """Read data.pkl, as inert data; `ask` is called in between, and what it raises ends it.
 
     Raises
     ------
@@ -135,7 +136,8 @@ def read_pickle(origin: TorchZipOrigin) -> tuple[Any, PickleReader]:
     reader = PickleReader(
         lambda key: record_size(origin.directory, storages + key),
         lambda key: record_source(origin.directory, storages + key),
+        ask,
     )
     root = read_checked(reader, read_record(origin.directory, name), file, name, record.stored)
-    check_parts(reader.parts, root, file)
+    check_parts(reader.parts, root, file, ask)
     return root, reader

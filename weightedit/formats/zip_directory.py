@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 
 from weightedit.core.errors import CheckpointError
+from weightedit.core.progress import OFTEN, Ask, unasked
 from weightedit.core.source import SourceFile
 from weightedit.formats.detection import with_remedy
 
@@ -98,8 +99,8 @@ def is_zip(head: bytes) -> bool:
     return head[:4] in (b"PK\3\4", b"PK\5\6")
 
 
-def read_directory(file: SourceFile) -> ZipDirectory:
-    """Read and check the directory at the end of the archive.
+def read_directory(file: SourceFile, ask: Ask = unasked) -> ZipDirectory:
+    """Read and check the directory at the end of the archive; `ask` is called about every thousand records.
 
     Raises
     ------
@@ -114,8 +115,8 @@ def read_directory(file: SourceFile) -> ZipDirectory:
                           "end.")  # fmt: skip
     if count * CENTRAL.size > size:
         raise wrong(file, f"is damaged: its directory of {size:,} bytes cannot hold {count:,} records.")
-    rows = _read_rows(file, file.read(start, size), count, start)
-    _check_spans(file, rows, start)
+    rows = _read_rows(file, file.read(start, size), count, start, ask)
+    _check_spans(file, rows, start, ask)
     return ZipDirectory(file, rows, start)
 
 
@@ -167,10 +168,12 @@ def _find_end64(file: SourceFile, end: int, small: tuple[int, ...]) -> tuple[int
     return count, size, start, at
 
 
-def _read_rows(file: SourceFile, raw: bytes, count: int, start: int) -> dict[str, Row]:
+def _read_rows(file: SourceFile, raw: bytes, count: int, start: int, ask: Ask) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     at, fixed, unpack = 0, CENTRAL.size, CENTRAL.unpack_from
-    for _ in range(count):
+    for number in range(count):
+        if not number % OFTEN:
+            ask()
         if at + fixed > len(raw):
             raise wrong(file, f"is damaged: its directory ends after {len(rows):,} of {count:,} records.")
         (signature, _, _, flags, method, _, _, crc, stored, size, name_bytes, extra, comment, disk, _, _,
@@ -215,11 +218,13 @@ def _zip64(file: SourceFile, name: str, extra: bytes, *small: int) -> tuple[int,
     return full[0], full[1], full[2]
 
 
-def _check_spans(file: SourceFile, rows: dict[str, Row], start: int) -> None:
+def _check_spans(file: SourceFile, rows: dict[str, Row], start: int, ask: Ask) -> None:
     """Raise unless every record lies before the directory and none reaches into the next."""
     spans = sorted((row[0], row[0] + LOCAL.size + row[7] + row[1], name) for name, row in rows.items())
     end, before = 0, ""
-    for offset, stop, name in spans:
+    for number, (offset, stop, name) in enumerate(spans):
+        if not number % OFTEN:
+            ask()
         if offset < end:
             raise wrong(file, f"is damaged: records {before} and {name} overlap.", name)
         end, before = stop, name
