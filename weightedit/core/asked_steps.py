@@ -10,6 +10,7 @@ from weightedit.core.commands import LiveWrite
 from weightedit.core.errors import ConfirmationNeeded
 from weightedit.core.hazards import Hazard
 from weightedit.core.history import History, Step
+from weightedit.core.progress import CancelFlag, Report
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -86,7 +87,8 @@ def on_one(whole: bool) -> Goal:
 
 
 def take(document: Document, goal: Goal, accept: Collection[str] = (),
-         point: Point | None = None) -> StepAsked | None:  # fmt: skip
+         point: Point | None = None, *, progress: Report | None = None,
+         cancel: CancelFlag | None = None) -> StepAsked | None:  # fmt: skip
     """Go to a point of the history, or return what is to be asked first.
 
     Parameters
@@ -97,6 +99,8 @@ def take(document: Document, goal: Goal, accept: Collection[str] = (),
         Kinds of warnings that are fine.
     point
         Where the history has to be; if it is elsewhere by now, nothing happens.
+    progress, cancel
+        As for `Document.go_to`.
     """
     with document.grouped(""):  # no other thread edits it between the look and the step
         history = document.history
@@ -104,7 +108,7 @@ def take(document: Document, goal: Goal, accept: Collection[str] = (),
             return None
         to = goal(history)
         try:
-            document.go_to(to, accept)
+            document.go_to(to, accept, progress=progress, cancel=cancel)
         except ConfirmationNeeded as error:
             back = to < history.position
             steps = history.steps[min(to, history.position) : max(to, history.position)]

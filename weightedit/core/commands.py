@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from weightedit.core.arrange import Arrange, pairs_of, same_pairs
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
+from weightedit.core.progress import Ask, unasked
 from weightedit.core.region import Box
 from weightedit.core.slots import Described, HeldTensor, Slot, at, put
 from weightedit.core.source import ByteSource
@@ -127,9 +128,16 @@ class LiveWrite:
                 f"of them {lost[0]}; the old ones were put back.", count=len(lost))])  # fmt: skip
 
     def undo(self) -> None:
-        """Write the old values back."""
-        for box, before, _ in reversed(self.pieces):
-            self.write(self.tensor, box, before)
+        """Write the old values back; a failure midway writes the new ones again."""
+        undone = len(self.pieces)
+        try:
+            for box, before, _ in reversed(self.pieces):
+                undone -= 1
+                self.write(self.tensor, box, before)
+        except BaseException:
+            for box, _, after in self.pieces[undone:]:
+                self.write(self.tensor, box, after)
+            raise
         if self.before is not None:
             self.storage.content = self.before
 
@@ -299,11 +307,12 @@ def changed_since_undo(command: Command) -> bool:
     return isinstance(command, Arrange) and not same_pairs(pairs_of(command.owner), command.before)
 
 
-def do_all(commands: Sequence[Command]) -> None:
-    """Do every command; if one fails, undo the ones before it and raise."""
+def do_all(commands: Sequence[Command], ask: Ask = unasked) -> None:
+    """Do every command; if one fails, or `ask` raises before it, undo the ones before it and raise."""
     done: list[Command] = []
     try:
         for command in commands:
+            ask()
             command.do()
             done.append(command)
     except BaseException:
@@ -311,7 +320,15 @@ def do_all(commands: Sequence[Command]) -> None:
         raise
 
 
-def undo_all(commands: Sequence[Command]) -> None:
-    """Undo every command, the last one first."""
-    for command in reversed(commands):
-        command.undo()
+def undo_all(commands: Sequence[Command], ask: Ask = unasked) -> None:
+    """Undo every command, the last one first; if one fails, or `ask` raises before it, do those again and raise."""
+    undone: list[Command] = []
+    try:
+        for command in reversed(commands):
+            ask()
+            command.undo()
+            undone.append(command)
+    except BaseException:
+        for command in reversed(undone):
+            command.do()
+        raise

@@ -262,7 +262,8 @@ class Document(Snapshotting, Announcing):
         """Whether there is a step ahead."""
         return self.history.ahead() is not None
 
-    def undo(self, accept: Collection[str] | str = (), *, whole: bool = True) -> None:
+    def undo(self, accept: Collection[str] | str = (), *, whole: bool = True, progress: Report | None = None,
+             cancel: CancelFlag | None = None) -> None:  # fmt: skip
         """Take the last step back, to the same bytes and objects; nothing happens where there is none.
 
         Parameters
@@ -271,6 +272,8 @@ class Document(Snapshotting, Announcing):
             Kinds of warnings that are fine, or `"all"`.
         whole
             Whether a step that was applied in a group takes the rest of its group along.
+        progress, cancel
+            Called with (label, done, total); checked between pieces, and then nothing was taken back.
 
         Raises
         ------
@@ -280,24 +283,29 @@ class Document(Snapshotting, Announcing):
         with self._lock:
             position = self.history.position
             if position:
-                self.go_to(self.history.start_of(position) if whole else position - 1, accept)
+                self.go_to(self.history.start_of(position) if whole else position - 1, accept, progress=progress,
+                           cancel=cancel)  # fmt: skip
 
-    def redo(self, accept: Collection[str] | str = (), *, whole: bool = True) -> None:
+    def redo(self, accept: Collection[str] | str = (), *, whole: bool = True, progress: Report | None = None,
+             cancel: CancelFlag | None = None) -> None:  # fmt: skip
         """Apply the step that was undone last again, as `undo` takes it back."""
         with self._lock:
             position = self.history.position
             if position < len(self.history):
-                self.go_to(self.history.end_of(position) if whole else position + 1, accept)
+                self.go_to(self.history.end_of(position) if whole else position + 1, accept, progress=progress,
+                           cancel=cancel)  # fmt: skip
 
     @guarded("undo")
-    def go_to(self, position: int, accept: Collection[str] | str = ()) -> None:
-        """Undo or redo until `position` steps are applied; all of it or nothing."""
+    def go_to(self, position: int, accept: Collection[str] | str = (), *, progress: Report | None = None,
+              cancel: CancelFlag | None = None) -> None:  # fmt: skip
+        """Undo or redo until `position` steps are applied; all of it or nothing, also where it is cancelled."""
+        told = Progress(progress, cancel)
         with self._lock:
             place = self.history.place(position)
             steps, back = between(self.history, place)
-            verify_steps(steps, back)
+            verify_steps(steps, back, told)
             with recorded_move(self, place):
-                steps = move(self, place, accept)
+                steps = move(self, place, accept, told.ask)
             self._tell(steps)
 
     @contextmanager

@@ -14,6 +14,7 @@ import mmap
 import threading
 import zlib
 from array import array
+from collections.abc import Callable
 
 from weightedit.core.errors import WeightEditError
 from weightedit.core.positioned import read_whole
@@ -23,6 +24,8 @@ BLOCK = 64 << 10
 """Bytes that one checksum is of."""
 _WINDOW = 1 << 20
 """Bytes read at once where only their checksums are wanted."""
+LookedAt = Callable[[int], None]
+"""Called with the bytes that were compared just now."""
 
 
 class SpillDamaged(WeightEditError):
@@ -135,11 +138,19 @@ class Sealed:
                 raise SpillDamaged(f"the checksum of bytes {offset + at:,}–{offset + min(at + BLOCK, view.nbytes):,} "
                                    "differs")  # fmt: skip
 
-    def verify(self) -> None:
-        """Read everything and compare it with its checksums; raises `SpillDamaged`."""
+    def verify(self, looked_at: LookedAt = lambda nbytes: None) -> None:
+        """Read everything and compare it with its checksums, telling how much after each piece.
+
+        Raises
+        ------
+        SpillDamaged
+            If something differs; or whatever `looked_at` raises to stop.
+        """
         window = memoryview(bytearray(min(_WINDOW, self.nbytes)))
         for start in range(0, self.nbytes, _WINDOW):
-            self._checked(window[: min(_WINDOW, self.nbytes - start)], start)
+            piece = window[: min(_WINDOW, self.nbytes - start)]
+            self._checked(piece, start)
+            looked_at(piece.nbytes)
 
 
 Kept = memoryview | Sealed
@@ -171,18 +182,29 @@ def seal(buffer: memoryview) -> Kept:
     return Sealed(file, start, *known)
 
 
-def verify(kept: Kept) -> None:
+def verify(kept: Kept, looked_at: LookedAt = lambda nbytes: None) -> None:
     """Compare bytes with their checksums, where they are in a file; raises `SpillDamaged`.
 
     A buffer over a file is looked up by where it begins; one that was never sealed is still being filled.
     """
-    if isinstance(kept, memoryview):
-        place = _place(kept)
-        found = None if place is None else place[0].sums.get(place[1])
-        if place is None or found is None:
-            return
-        kept = Sealed(*place, *found)
-    kept.verify()
+    found = sealed(kept)
+    if found is not None:
+        found.verify(looked_at)
+
+
+def sealed(kept: Kept) -> Sealed | None:
+    """Return what has the checksums of bytes; None for memory."""
+    if isinstance(kept, Sealed):
+        return kept
+    place = _place(kept)
+    sums = None if place is None else place[0].sums.get(place[1])
+    return None if place is None or sums is None else Sealed(*place, *sums)
+
+
+def compared_bytes(kept: Kept) -> int:
+    """Return how many bytes `verify` compares."""
+    found = sealed(kept)
+    return 0 if found is None else found.nbytes
 
 
 class Window:

@@ -12,14 +12,17 @@ from weightedit.core.consent import changed_elsewhere, check_hazards
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
 from weightedit.core.history import History, Layout, Step
+from weightedit.core.progress import Ask, unasked
 from weightedit.core.slots import Slot, at
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
 
 
-def move(document: Document, to: int, accept: Collection[str] | str) -> list[Step]:
+def move(document: Document, to: int, accept: Collection[str] | str, ask: Ask) -> list[Step]:
     """Undo or redo until `to` steps are applied, and return the steps in the order in which they were moved over.
+
+    `ask` is called before each of their commands; where it raises, the document is as it was.
 
     Raises
     ------
@@ -32,11 +35,11 @@ def move(document: Document, to: int, accept: Collection[str] | str) -> list[Ste
     moved: list[Step] = []
     try:
         for step in steps:
-            _over(document, step, back, accept)
+            _over(document, step, back, accept, ask)
             moved.append(step)
     except BaseException:
         for step in reversed(moved):
-            _over(document, step, not back, "all")
+            _over(document, step, not back, "all", unasked)
         raise
     history.position = to
     return steps
@@ -49,20 +52,26 @@ def between(history: History, to: int) -> tuple[list[Step], bool]:
     return (list(steps[to : history.position])[::-1] if back else list(steps[history.position : to])), back
 
 
-def _over(document: Document, step: Step, back: bool, accept: Collection[str] | str) -> None:
+def _over(document: Document, step: Step, back: bool, accept: Collection[str] | str, ask: Ask) -> None:
     _check_live_tensors(document, step, back, accept)
     if back:
-        if any(command.was_changed_elsewhere() for command in step.commands):
+        if any(command.was_changed_elsewhere() for command in _asking(step.commands, ask)):
             check_hazards([changed_elsewhere(step, "Undo puts the values before the edit back")], accept)
-        undo_all(step.commands)
+        undo_all(step.commands, ask)
         turn = do_all
     else:
-        if any(changed_since_undo(command) for command in step.commands):
+        if any(changed_since_undo(command) for command in _asking(step.commands, ask)):
             check_hazards([changed_elsewhere(step, "Redo writes over it")], accept)
-        do_all(step.commands)
+        do_all(step.commands, ask)
         turn = undo_all
     with settled_or_back(document, step, turn):
         document.settle(step)
+
+
+def _asking(commands: Sequence[Command], ask: Ask) -> Iterator[Command]:
+    for command in commands:
+        ask()
+        yield command
 
 
 @contextmanager

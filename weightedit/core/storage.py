@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from weightedit.core.sealed import Kept, seal, verify
+from weightedit.core.sealed import Kept, LookedAt, compared_bytes, seal, verify
 from weightedit.core.source import ByteSource, Source, SourceFile
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ class Resident:
         else:
             self.kept.read_into(view, offset)
 
-    def verify(self) -> None:
+    def verify(self, looked_at: LookedAt = lambda nbytes: None) -> None:
         """Compare everything that is in a file with its checksums; raises `SpillDamaged`."""
-        verify(self.kept)
+        verify(self.kept, looked_at)
 
     def reads(self, start: int, stop: int) -> SourceFile | None:
         """No file is read: the bytes are our own."""
@@ -78,11 +78,11 @@ class Patched:
             self.base.read_into(view, offset)
         self.patches.overlay_onto(view, offset)
 
-    def verify(self) -> None:
+    def verify(self, looked_at: LookedAt = lambda nbytes: None) -> None:
         """Compare everything that is in a file of our own with its checksums; raises `SpillDamaged`."""
         for kept in self.patches.buffers:
-            verify(kept)
-        verify_content(self.base)
+            verify(kept, looked_at)
+        verify_content(self.base, looked_at)
 
     def reads(self, start: int, stop: int) -> SourceFile | None:
         """Return the file that the base reads for bytes `[start, stop)`, unless patches cover them."""
@@ -96,10 +96,19 @@ def file_under(content: ByteSource, start: int, stop: int) -> SourceFile | None:
     return found
 
 
-def verify_content(content: ByteSource) -> None:
+def verify_content(content: ByteSource, looked_at: LookedAt = lambda nbytes: None) -> None:
     """Compare what a content keeps in files of our own with its checksums; raises `SpillDamaged`."""
     if isinstance(content, Resident | Patched):
-        content.verify()
+        content.verify(looked_at)
+
+
+def sealed_bytes(content: ByteSource) -> int:
+    """Return how many bytes `verify_content` compares."""
+    if isinstance(content, Resident):
+        return compared_bytes(content.kept)
+    if isinstance(content, Patched):
+        return sum(map(compared_bytes, content.patches.buffers)) + sealed_bytes(content.base)
+    return 0
 
 
 class Storage:

@@ -8,35 +8,42 @@ from contextlib import contextmanager
 from weightedit.core.arrange import Arrange
 from weightedit.core.commands import Command, LiveWrite, Rebind, Write
 from weightedit.core.history import Step
-from weightedit.core.sealed import SpillDamaged, verify
+from weightedit.core.progress import Progress
+from weightedit.core.sealed import Kept, SpillDamaged, compared_bytes, verify
 from weightedit.core.slots import HeldTensor, Slot
 from weightedit.core.source import ByteSource
-from weightedit.core.storage import verify_content
+from weightedit.core.storage import sealed_bytes, verify_content
 
 
-def verify_steps(steps: Sequence[Step], back: bool) -> None:
+def verify_steps(steps: Sequence[Step], back: bool, progress: Progress) -> None:
     """Compare everything that moving over steps shows or writes with its checksums.
 
     Parameters
     ----------
     steps, back
         In the order in which they are moved over; whether they are undone.
+    progress
+        Told how many bytes were compared, and asked whether to stop.
 
     Raises
     ------
     SpillDamaged
         Naming tensor and step; nothing was moved.
     """
+    live: list[tuple[Step, Kept]] = []
     shown: dict[int, tuple[Step, ByteSource]] = {}
     for step in steps:
         for command in step.commands:
             if isinstance(command, LiveWrite):  # both sides: one is written, the other tells what other code changed
-                for piece in (kept for _, *both in command.pieces for kept in both):
-                    _verify(step, back, lambda: verify(piece))  # noqa: B023  # called at once
+                live += ((step, kept) for _, *both in command.pieces for kept in both)
             else:
                 _note(shown, step, command, back)
+    progress.begin("Undo" if back else "Redo", sum(compared_bytes(kept) for _, kept in live)
+                   + sum(sealed_bytes(content) for _, content in shown.values()))  # fmt: skip
+    for step, kept in live:
+        _verify(step, back, lambda: verify(kept, progress.advance))  # noqa: B023  # called at once
     for step, content in shown.values():
-        _verify(step, back, lambda: verify_content(content))  # noqa: B023  # called at once
+        _verify(step, back, lambda: verify_content(content, progress.advance))  # noqa: B023  # called at once
 
 
 def _verify(step: Step, back: bool, check: Callable[[], object]) -> None:

@@ -105,7 +105,7 @@ class StepQuestions(QObject):
         kinds, point = ((), None) if answer is None else (answer.kinds, answer.point)
 
         def work(progress: TaskProgress) -> StepAsked | None:
-            return take(document, goal, kinds, point)
+            return take(document, goal, kinds, point, progress=progress.report, cancel=progress.cancel)
 
         def ended(asked: StepAsked | None) -> None:
             if asked is None:
