@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from weightedit.core.devices import refused_for_memory
 from weightedit.core.edit import Edit
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard
@@ -140,13 +141,17 @@ class Batch:
         ------
         Cancelled
             When the progress that the batch was made with says so.
+        EditRefused
+            If there is no memory left to look at one; nothing was changed.
         """
         if self.work is None:
             yield from self.rows
             return
         self.work.begin()
         for row in sorted(self.rows, key=lambda row: row.state == LEFT):
-            yield self.work.measured(row)
+            with refused_for_memory("a preview"):
+                measured = self.work.measured(row)
+            yield measured
 
 
 @dataclass(slots=True)

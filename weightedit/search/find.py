@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.errors import EditRefused, ExpressionError
+from weightedit.core.guarding import guarding
+from weightedit.core.pinned import PinnedTensor
 from weightedit.core.progress import CancelFlag, Progress, Report
 from weightedit.core.targets import find_slots, missing
 from weightedit.search.condition import parse_condition
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
+    from weightedit.core.slots import Slot
+    from weightedit.search.condition import Condition
+
+_WHAT = "the search"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +64,32 @@ def find(document: Document, condition: str, names: Any = None, *, progress: Rep
     ExpressionError
         If the condition does not read.
     EditRefused
-        If no tensor has a name that is given.
+        If no tensor has a name that is given, or there is no memory left to look at one; nothing was changed.
     """
-    parsed = parse_condition(condition)
-    slots = list(document.slots) if names is None else find_slots(document, names)
-    mentioned = {name: document.find(name) for name in parsed.names}
-    for name, slot in mentioned.items():
-        if slot is None:
-            raise EditRefused([missing(document, name)])
-    others = {name: document.pin(name) for name in mentioned}
-    from weightedit.core.pinned import PinnedTensor
+    with guarding(_WHAT, document):
+        parsed = parse_condition(condition)
+        slots = list(document.slots) if names is None else find_slots(document, names)
+        mentioned = {name: document.find(name) for name in parsed.names}
+        for name, slot in mentioned.items():
+            if slot is None:
+                raise EditRefused([missing(document, name)])
+        others = {name: document.pin(name) for name in mentioned}
+        steps = Progress(progress, cancel)
+        steps.begin("Searching", sum(slot.spec.nbytes for slot in slots))
+    for slot in slots:
+        with guarding(_WHAT, document):
+            found = _found_in(slot, parsed, others, steps)
+        yield found
+
+
+def _found_in(slot: Slot, parsed: Condition, others: dict[str, PinnedTensor], steps: Progress) -> Found:
     from weightedit.search.cells import count_cells
 
-    steps = Progress(progress, cancel)
-    steps.begin("Searching", sum(slot.spec.nbytes for slot in slots))
-    for slot in slots:
-        pinned = PinnedTensor.of(slot)
-        itemsize = pinned.spec.type.itemsize
-
-        def count(cells: int, itemsize: int = itemsize) -> None:
-            steps.advance(cells * itemsize)
-
-        try:
-            bound = parsed.bind(pinned, others, check=lambda: steps.advance(0))
-            counted = count_cells(pinned, bound, count)
-        except ExpressionError as error:
-            yield Found(slot.name, 0, pinned.spec.numel, None, str(error))
-            continue
-        yield Found(slot.name, counted.count, pinned.spec.numel, counted.first)
+    pinned = PinnedTensor.of(slot)
+    itemsize = pinned.spec.type.itemsize
+    try:
+        bound = parsed.bind(pinned, others, check=steps.ask)
+        counted = count_cells(pinned, bound, lambda cells: steps.advance(cells * itemsize))
+    except ExpressionError as error:
+        return Found(slot.name, 0, pinned.spec.numel, None, str(error))
+    return Found(slot.name, counted.count, pinned.spec.numel, counted.first)
