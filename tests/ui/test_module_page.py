@@ -49,6 +49,19 @@ def page(qtbot, tmp_path, open_window):
     return made
 
 
+def test_the_whole_hash_is_read_at_the_smallest_size(qtbot, page):
+    """It is what is trusted, and compared with one from elsewhere."""
+    page.window_.resize(1024, 640)
+    qtbot.waitUntil(lambda: page.window_.width() == 1024)
+    QApplication.processEvents()
+    sha256 = hashlib.sha256(page.path.read_bytes()).hexdigest()
+    (said,) = [one for one in page.findChildren(QLabel) if one.text().replace("\u200b", "") == sha256]
+    words = said.text().split("\u200b")
+    assert max(map(said.fontMetrics().horizontalAdvance, words)) < said.width()  # no line is wider than there is room
+    lines = -(-said.fontMetrics().horizontalAdvance(sha256) // said.width())
+    assert said.height() >= lines * said.fontMetrics().height()
+
+
 def test_nothing_runs_before_the_press_and_enter_is_not_it(qtbot, page):
     sha256 = hashlib.sha256(page.path.read_bytes()).hexdigest()
     says = shown(page)

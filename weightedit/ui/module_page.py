@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from weightedit.doctor.trusted import Trusted
 from weightedit.ui.aside import AsidePage
 from weightedit.ui.errors_view import Notice, wrapping
 from weightedit.ui.pieces import icon_button, label
+from weightedit.ui.plain import BREAK, breaking
 from weightedit.ui.tasks import TaskProgress
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ class ModulePage(AsidePage):
         self._clear()
         grid = self._grid()
         self._row(grid, "File", visible(str(found.path)), copy=str(found.path))
-        self._row(grid, "SHA-256", found.sha256, copy=found.sha256)
+        self._row(grid, "SHA-256", breaking(found.sha256, _in_groups), copy=found.sha256)
         self._row(grid, "Would be imported and may run", _lines(found.named) or "no class or function")
         self._row(grid, "Only make tensors and containers", _lines(found.known) or "none")
         if found.is_script:
@@ -190,6 +192,11 @@ class ModulePage(AsidePage):
         self.run.setVisible(bool(run))
         self.forget.setVisible(self.is_trusted)
         self._buttons.show()
+
+
+def _in_groups(digits: str) -> str:
+    """Let a hash go on in the next line where the column is narrower."""
+    return re.sub(".{16}", f"\\g<0>{BREAK}", digits)
 
 
 def _beside(one: Compared) -> str:
