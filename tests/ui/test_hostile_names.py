@@ -292,3 +292,18 @@ def test_the_proposed_file_is_one_that_can_be_seen_and_a_save_goes_to_the_file_i
     sheet.reject()
     sheet.deleteLater()
     assert not found.faults, said(found)
+
+
+def test_a_long_name_in_an_error_leaves_room_for_the_window(qtbot, open_window, tmp_path):
+    """The card names as much as is read; all of it is in the details."""
+    window = open_window()
+    window.resize(1024, 640)
+    name = "table." + "<table><tr><td>" * 200
+    window.show_error(CheckpointError(f"{name} is cut short. Nothing was changed."))
+    (card,) = window.errors.cards
+    qtbot.waitUntil(card.isVisible)
+    QApplication.processEvents()
+    assert card.height() < window.height() // 3
+    assert card.title.text().replace("\u200b", "").startswith("table.<table>")
+    qtbot.mouseClick(card.copy, Qt.MouseButton.LeftButton)
+    assert name in QGuiApplication.clipboard().text()

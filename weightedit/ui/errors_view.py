@@ -29,6 +29,8 @@ from weightedit.ui.theme import mono_font, ui_font
 LEVELS = {"notice": ("info", "info"), "warning": ("warning", "warn"), "refusal": ("refusal", "bad"),
           "ok": ("check", "ok")}  # fmt: skip
 MOST_CARDS = 3
+LONGEST_TITLE = 400
+"""Characters of an error's title: with more, a name out of a file would fill the window; the details have all."""
 CODE_WORDS = ("torch", "weightedit", "safetensors", "numpy")
 """Names that are written small also at the beginning of a sentence."""
 
@@ -92,7 +94,7 @@ class ErrorCard(QFrame):
         self.error = error
         title, body = title_and_body(error)
         body = "\n".join(filter(None, (body, folder_of(error))))
-        self.title, self.body = wrapping(title), wrapping(body, "secondary")
+        self.title, self.body = wrapping(visible(title, LONGEST_TITLE)), wrapping(body, "secondary")
         self.title.setFont(ui_font(13, QFont.Weight.DemiBold))
         self.title.setProperty("role", "strong")
         self.doing = label(doing, "caption")
