@@ -6,13 +6,14 @@ import pytest
 import torch
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QPushButton
+from PySide6.QtWidgets import QApplication, QComboBox, QPushButton, QWidget
 
 from weightedit.assembly import open_document
 from weightedit.core.batch import BatchRow
 from weightedit.resources import resource
 from weightedit.ui.actions import ACTIONS
 from weightedit.ui.batch.model import BatchModel, Column
+from weightedit.ui.batch.nothing import NothingYet
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 INDEX = "layers.2.mlp.index"
@@ -583,3 +584,19 @@ def test_what_goes_along_is_asked_where_a_tensor_is_tied_or_trained(many):
     assert net[0].weight.dtype == torch.float64
     assert not optimizer.state.get(net[0].weight)
     assert optimizer.state[net[0].bias]
+
+
+def test_without_room_the_words_stand_without_their_icon(qtbot):
+    """At the smallest window, below an error, icon and title would be drawn over each other."""
+    around = QWidget()
+    qtbot.addWidget(around)
+    nothing = NothingYet(around)
+    nothing.say_refused()
+    around.resize(500, 200)
+    with qtbot.waitExposed(around):
+        around.show()
+    for height, has_icon in ((200, True), (96, False), (200, True)):
+        nothing.resize(500, height)
+        QApplication.processEvents()
+        assert nothing.icon.isVisible() is has_icon
+        assert nothing.title.height() >= nothing.title.sizeHint().height()

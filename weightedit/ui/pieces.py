@@ -106,11 +106,11 @@ class LogoLabel(QLabel):
         self.setPixmap(logo(self._size, self.devicePixelRatioF()))
 
 
-class _EmptyState(QWidget):
+class RoomForWords(QWidget):
     """Leaves its icon out where there is no room for it over the words."""
 
-    def __init__(self, icon_name: str) -> None:
-        super().__init__()
+    def __init__(self, icon_name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.icon = IconLabel(icon_name, 24, "text3")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -126,7 +126,7 @@ class _EmptyState(QWidget):
 
 def empty_state(icon_name: str, title: str, body: str) -> QWidget:
     """Make what stands where there is nothing: an icon, what is missing, what to do."""
-    made = _EmptyState(icon_name)
+    made = RoomForWords(icon_name)
     column = QVBoxLayout(made)
     column.setSpacing(6)
     column.addStretch(1)

@@ -6,15 +6,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from weightedit.core.operation import Operation
-from weightedit.ui.pieces import IconLabel, label
+from weightedit.ui.pieces import RoomForWords, label
 
 
-class NothingYet(QWidget):
+class NothingYet(RoomForWords):
     """An icon, what is missing, what to do."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._icon = IconLabel("checklist", 24, "text3")
+        super().__init__("checklist", parent)
         self.title, self.body = label("", "strong"), label("", "secondary")
         self.body.setWordWrap(True)
         self.body.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -22,25 +21,25 @@ class NothingYet(QWidget):
         column.setContentsMargins(24, 24, 24, 24)
         column.setSpacing(6)
         column.addStretch(1)
-        for part in (self._icon, self.title):
+        for part in (self.icon, self.title):
             column.addWidget(part, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self.body)
         column.addStretch(1)
 
     def say(self, operation: Operation, problem: str) -> None:
         """Say what the form needs."""
-        self._icon.show_icon("checklist", "text3")
+        self.icon.show_icon("checklist", "text3")
         self.title.setText(problem.rstrip("."))
         self.body.setText(f"{operation.summary} Each tensor gets a row here before anything changes.")
 
     def say_nothing(self, text: str) -> None:
         """Say that a pattern means nothing."""
-        self._icon.show_icon("search", "text3")
+        self.icon.show_icon("search", "text3")
         self.title.setText(f"Nothing matches {text}")
         self.body.setText("* stands for any letters, dots too; re: begins a regular expression for the whole name.")
 
     def say_refused(self) -> None:
         """Say that the edit cannot be worked out; the cards say why."""
-        self._icon.show_icon("refusal", "bad")
+        self.icon.show_icon("refusal", "bad")
         self.title.setText("No row can be worked out")
         self.body.setText("What stands in the way is said below.")
