@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
+from weightedit.core.progress import Progress
 from weightedit.ui.history_panel import ROW
 
 
@@ -110,3 +113,33 @@ def test_the_preview_is_a_hollow_row_that_cannot_be_gone_to(bench: Bench) -> Non
     assert bench.document.version == 0
     bench.do("leave")
     assert bench.workbench.history.pages.currentWidget() is bench.workbench.history.empty
+
+
+@pytest.mark.parametrize("back", [True, False], ids=["undo", "redo"])
+def test_a_long_step_is_cancelled_by_the_tasks_of_the_window(
+        bench: Bench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, back: bool) -> None:  # fmt: skip
+    """Comparing what is kept takes as long as it is large; meanwhile Cancel stops it and nothing moved."""
+    edit(bench, "scale", "0.5")
+    history = bench.workbench.history
+    if not back:
+        bench.press(history.undo_button)
+    asking = threading.Event()
+
+    def endless(steps: object, back: bool, progress: Progress) -> None:
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            progress.ask()
+            asking.set()
+
+    before = bench.values("w")
+    with monkeypatch.context() as patch:
+        patch.setattr("weightedit.core.document.verify_steps", endless)
+        QTest.mouseClick(history.undo_button if back else history.redo_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(asking.is_set, timeout=5000)
+        (task,) = [one for one in bench.tasks.active if one.name == ("Undo" if back else "Redo")]
+        task.cancel()
+        bench.wait()
+    assert torch.equal(bench.values("w"), before)
+    assert history.undo_button.isEnabled() == back
+    bench.press(history.undo_button if back else history.redo_button)
+    assert not torch.equal(bench.values("w"), before)
