@@ -25,6 +25,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -308,16 +309,16 @@ def test(arguments: Sequence[str]) -> int:
     get_real_checkpoints()
     if arguments:
         return pytest(*arguments)
-    failed = [
-        name
-        for name, command in (
-            ("ruff", [str(PYTHON), "-m", "ruff", "check", "."]),
-            ("mypy", [str(PYTHON), "-m", "mypy"]),
-            ("import contracts", [str(BIN / "lint-imports"), "--no-logo"]),
-        )
-        if check(name, command)
-    ]
-    if test_window():
+    checks = {
+        "ruff": [str(PYTHON), "-m", "ruff", "check", "."],
+        "mypy": [str(PYTHON), "-m", "mypy"],
+        "import contracts": [str(BIN / "lint-imports"), "--no-logo"],
+    }
+    with ThreadPoolExecutor(1) as beside:  # the window tests leave a core to them
+        checked = {name: beside.submit(check, name, command) for name, command in checks.items()}
+        window = test_window()
+        failed = [name for name, done in checked.items() if done.result()]
+    if window:
         failed.append("window tests")
     # Pytest's own closing line is the last one, so what failed before is handed on to stand above it.
     say("all other tests, Qt offscreen:")
@@ -336,7 +337,7 @@ def test_window() -> int:
         return 0
     say("window tests, on a virtual X display:")
     screen = ("xvfb-run", "-a", "-s", "-screen 0 1600x1200x24")
-    return pytest("-q", "-m", "window", before=screen, QT_QPA_PLATFORM="xcb")
+    return pytest("-q", "-m", "window", "tests/ui", before=screen, QT_QPA_PLATFORM="xcb")
 
 
 def check(name: str, command: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="each file is opened in a forked process")
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = 8
+PARTS = 12
 RUN = 1
 """Parts of the corpus that every test run opens; `python packaging/dev.py corpus` opens them all."""
 
