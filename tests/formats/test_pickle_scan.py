@@ -6,6 +6,7 @@ import io
 import pickle
 import pickletools
 import struct
+import zipfile
 from collections import OrderedDict
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import weightedit
-from tests.formats.test_torch_zip_open import saved
+from tests.formats.test_torch_zip_open import replaced_pickle, saved
 from weightedit.formats import pickle_scan
 from weightedit.formats.pickle_budget import Unreadable
 from weightedit.formats.pickle_scan import guarded
@@ -67,8 +68,6 @@ def test_a_file_with_a_huge_memo_index_is_refused(tmp_path):
 
 def rewritten(path: Any, out: Any, after_w: bytes) -> None:
     """Copy an archive with another opcode where the pickle remembers the key `w`."""
-    import zipfile
-
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w") as new:
         for name in old.namelist():
             record = old.read(name)
@@ -90,3 +89,25 @@ def test_any_bytes_are_passed_over_or_refused(data):
         guarded(data)
     except Unreadable:
         return
+
+
+@pytest.mark.parametrize("piece", [b"N\x85", b"NN\x86", b"NNN\x87", b"(l", b"(d", b"(t", b"]", b"}", b"}NNs", b"N",
+                                   b"\x8f", b"(\x91", b"K\1", b"M\1\1", b"C\1a", b"\x8c\2ab", b"U\2ab",
+                                   b"\x8a\2ab", b"X\2\0\0\0ab", b"\x96" + bytes(8)], ids=range(20))  # fmt: skip
+def test_what_a_few_packed_bytes_describe_is_counted_whatever_it_is(piece, monkeypatch):
+    """64 MB of any of them pack to 64 kB, and took up to 4 GB of memory and a minute."""
+    monkeypatch.setattr(pickle_scan, "MOST_MEMORY", 4 << 20)
+    data = b"\x80\4(" + piece * ((1 << 20) // len(piece)) + b"t."
+    with pytest.raises(Unreadable, match="would take"):
+        guarded(data, len(data) // 1000)
+
+
+def test_a_size_that_is_a_range_is_not_gone_through(tmp_path):
+    path = saved(tmp_path, {"w": torch.ones(2)})
+    with zipfile.ZipFile(path) as archive:
+        data = next(archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
+    size = b"K\x02\x85q"
+    assert data.count(size) == 1
+    hostile = b"cx\nx\nc__builtin__\nxrange\nJ" + struct.pack("<i", 1_000_000) + b"\x85R\x85Rq"
+    with pytest.raises(weightedit.CheckpointError, match="no storage, size and stride"):
+        weightedit.open(replaced_pickle(path, data.replace(size, hostile)))

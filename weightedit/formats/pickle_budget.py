@@ -120,9 +120,16 @@ class Putting:
         self._budget = budget
 
     def put(self, payload: Any, how: object) -> Any:
-        """Do it; what `payload` is, `pickle_scan.PUTTING` says."""
+        """Do it; what `payload` is, `pickle_scan.PUTTING` says.
+
+        A pickle can name such an id itself. Then its payload may be anything, also a range, which has no end to go
+        through.
+        """
+        items = payload[1] if how in (1, 4) and type(payload) is tuple and len(payload) == 2 else payload
+        if type(items) is not tuple or (how in (1, 4) and items is payload):
+            raise Unreadable("a persistent id is not one of torch's storages")
         if how == 1:
-            return self._pairs(payload[0], payload[1][::2], payload[1][1::2])
+            return self._pairs(payload[0], items[::2], items[1::2])
         if how == 2:
             return self._pairs(payload[0], payload[1:2], payload[2:3])
         if how == 3:

@@ -79,7 +79,7 @@ def known_globals(budget: Budget) -> dict[tuple[str, str], Known]:
     for module in ("copyreg", "copy_reg"):
         know(module, "_reconstructor", _reconstructor)
         know(module, "__newobj__", lambda type_, *args: constructed(type_, args, None, "newobj"))
-        know(module, "__newobj_ex__", lambda type_, args, kwargs: constructed(type_, args, kwargs, "newobj_ex"))
+        know(module, "__newobj_ex__", _newobj_ex)
     return table
 
 
@@ -116,6 +116,12 @@ def _encode(text: object, encoding: object = "latin1") -> bytes:
     if type(text) is str and encoding in ("latin1", "latin-1"):  # how protocol 2 spells bytes
         return text.encode("latin1")
     raise Unreadable("text is encoded by something else than latin1")
+
+
+def _newobj_ex(type_: Any, args: Any, kwargs: Any) -> Any:
+    if type(args) is not tuple or type(kwargs) is not dict:
+        raise Unreadable("it makes an object with arguments that are no tuple and dict")
+    return constructed(type_, args, kwargs, "newobj_ex")
 
 
 def _reconstructor(type_: Any, base: Any, state: Any) -> Any:

@@ -178,8 +178,10 @@ class PickleReader:
 
     def _described(self, ref: Any, dtype: str, offset: Any, size: Any, stride: Any, requires_grad: Any, hooks: Any,
                    metadata: Any) -> PickledTensor:  # fmt: skip
-        if isinstance(size, Placeholder | SizeValue | list):
-            size = tuple(size.args[0] if isinstance(size, Placeholder) else size)
+        if isinstance(size, Placeholder):
+            size = size.args[0]
+        if isinstance(size, SizeValue | list):  # and no range, which has no end to copy
+            size = tuple(size)
         if type(ref) is not StorageRef or type(size) is not tuple or type(stride) is not tuple:
             raise Unreadable("a tensor is described by something that is no storage, size and stride")
         held = PickledTensor(ref, dtype, offset, size, stride, requires_grad is True)

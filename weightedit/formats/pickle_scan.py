@@ -16,13 +16,16 @@ from weightedit.formats.pickle_budget import Unreadable
 _PLAIN = rb"[()012NQR\]abelot}\x81\x85-\x89\x8f\x92-\x94]"
 _FIXED = rb"[Kqh\x80\x82].|[M\x83]..|[Jj\x84]....|r..[\x00-\x1f]\x00|G.{8}"
 _LINES = rb"[ci][^\n]*\n[^\n]*\n|[ILFSVPg][^\n]*\n|p\d{1,6}\n"
-_SHORT = rb"X(?:" + rb"|".join(re.escape(size.to_bytes(4, "little")) + rb"." * size for size in range(64)) + rb")"
+_SHORT = rb"|".join(rb"%b(?:%b)" % (ops, rb"|".join(re.escape(size.to_bytes(width, "little")) + rb"." * size
+                                                    for size in range(64)))
+                    for ops, width in ((rb"[XTB\x8b]", 4), (rb"[CU\x8a\x8c]", 1), (rb"[\x8d\x8e\x96]", 8)))  # fmt: skip
 """Texts no longer than names are: with them a run goes on, where each would be a turn of ours."""
 _STEP = _PLAIN + rb"|" + _FIXED + rb"|" + _SHORT + rb"|" + _LINES
 _RUN = re.compile(rb"(?:" + _STEP + rb"){0,20000}+", re.DOTALL)
 """Of a few milliseconds at most: between two of them it is asked whether to stop."""
 _PLAINS = re.compile(rb"(?:" + _PLAIN + rb"|[usd\x90\x91]){0,20000}+")
-_WITH_ARGUMENT = re.compile(rb"(?:" + _FIXED + rb"|" + _LINES + rb"|\x95.{8}|r....|p[^\n]*\n){0,20000}+", re.DOTALL)
+_ANY = _FIXED + rb"|" + _LINES + rb"|\x95.{8}|r....|p[^\n]*\n|" + _SHORT
+_WITH_ARGUMENT = re.compile(rb"(?:" + _ANY + rb"){0,20000}+", re.DOTALL)
 _SIZED = {b"X": 4, b"T": 4, b"B": 4, b"U": 1, b"C": 1, b"\x8c": 1, b"\x8d": 8, b"\x8e": 8, b"\x96": 8, b"\x8a": 1,
           b"\x8b": 4}  # fmt: skip
 """Opcodes followed by a length of so many bytes, and then by as many bytes."""
@@ -39,8 +42,14 @@ MOST_MEMORY = 256 << 20
 """Bytes of memory that the objects of any pickle may take, by an estimate."""
 MEMORY_PER_BYTE = 32
 """And for each byte of it: two bytes make an empty list of 64, as Python writes them."""
-_MEMORY = {b"]": 64, b"}": 64, b"\x8f": 216, b"R": 128, b"\x81": 128, b"\x92": 128, b"o": 128, b"i": 128}
-"""What these opcodes make takes about so many bytes."""
+_MEMORY = {b"]": 64, b"l": 64, b"t": 64, b"\x85": 64, b"\x86": 64, b"\x87": 64, b"}": 64, b"d": 64, b"s": 120,
+           b"u": 120, b"\x8f": 216, b"\x91": 216, b"R": 128, b"\x81": 128, b"\x92": 128, b"o": 128,
+           b"i": 128}  # fmt: skip
+"""What these opcodes make takes about so many bytes; the first item of a dict makes it larger."""
+_BESIDE = 16
+"""And each byte of any opcode: places on the stack and in a list, numbers of three bytes, texts of four."""
+_TEXT = 64
+"""What a text or bytes take beside their length, the place on the stack included."""
 _MOST_RUNS = 4_000_000
 """Turns of a few seconds in all. They are taken only where most bytes look like containers and few are."""
 _UNASKED = 1 << 17
@@ -117,7 +126,7 @@ def guarded(data: bytes, nbytes: int | None = None, ask: Ask = unasked) -> bytes
 def _check_memory(data: bytes, nbytes: int, ask: Ask) -> None:
     """Refuse a pickle of so many containers that they alone would take far more memory than the file has bytes."""
     most = MOST_MEMORY + MEMORY_PER_BYTE * nbytes
-    if len(data) * max(_MEMORY.values()) <= most or sum(data.count(op) * each for op, each in _MEMORY.items()) <= most:
+    if len(data) * (_BESIDE + max(_MEMORY.values())) <= most or _taken(data, 0, len(data)) <= most:
         return  # more than these opcodes were counted: numbers and texts may hold the same bytes
     taken = at = asked = 0
     for _ in range(_MOST_RUNS):
@@ -125,11 +134,14 @@ def _check_memory(data: bytes, nbytes: int, ask: Ask) -> None:
             ask()
             asked = at + _UNASKED
         end = _PLAINS.match(data, at).end()  # type: ignore[union-attr]  # it may be empty
-        taken += sum(data.count(op, at, end) * each for op, each in _MEMORY.items())
+        taken += _taken(data, at, end) if end > at else 0
         at = _WITH_ARGUMENT.match(data, end).end()  # type: ignore[union-attr]
+        taken += (at - end) * _BESIDE
         width = _SIZED.get(data[at : at + 1])
         if width is not None:
-            at += 1 + width + int.from_bytes(data[at + 1 : at + 1 + width], "little")
+            length = int.from_bytes(data[at + 1 : at + 1 + width], "little")
+            at += 1 + width + length
+            taken += _TEXT + length
         elif at == end and not _PLAINS.match(data, at).group():  # type: ignore[union-attr]
             break  # the end, or what the reader will refuse
         if taken > most:
@@ -138,6 +150,11 @@ def _check_memory(data: bytes, nbytes: int, ask: Ask) -> None:
         taken = len(data) * max(_MEMORY.values())
     if taken > most:
         raise Unreadable(f"what it describes in {nbytes:,} bytes would take {taken >> 20:,} MiB of memory or more")
+
+
+def _taken(data: bytes, start: int, stop: int) -> int:
+    """Return what opcodes without an argument make, if nothing but them is in a part of a pickle."""
+    return (stop - start) * _BESIDE + sum(data.count(op, start, stop) * each for op, each in _MEMORY.items())
 
 
 def end_of_pickle(data: bytes, at: int, ask: Ask = unasked) -> tuple[int, bool]:

@@ -39,7 +39,16 @@ def _colliding_sets() -> bytes:
     return b"\x8f(" + b"".join(map(_long, keys)) + b"\x90"
 
 
+_RANGE = b"cbuiltins\nrange\nJ" + struct.pack("<i", 1_000_000) + b"\x85R"
+"""A range that could as well have 2^62 numbers: whoever goes through it never ends."""
+
 REFUSED: dict[str, bytes] = {
+    "a range for the items of a dict, by a persistent id": b"}" + _RANGE + b"\x86K\1\x86Q",
+    "a range for a dict, by a persistent id": _RANGE + b"K\3\x86Q",
+    "a range for the items of a set, by a persistent id": b"\x8f" + _RANGE + b"\x86K\4\x86Q",
+    "a range for a set and its items, by a persistent id": _RANGE + b"K\4\x86Q",
+    "a range for a frozenset, by a persistent id": _RANGE + b"K\5\x86Q",
+    "a range as the arguments of a class": b"ccopyreg\n__newobj_ex__\nca\nb\n" + _RANGE + b"}\x87R",
     "a laugh as a key": b"}" + LAUGH + b"Ns",
     "a laugh as a key, set with others": b"}(" + LAUGH + b"NK\1Nu",
     "a laugh as a key of protocol 0": b"(" + LAUGH + b"Nd",
