@@ -7,8 +7,9 @@ as it is named, in C, where nothing can stop it; so what is to be a key, or in a
 from __future__ import annotations
 
 import pickle
+import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from weightedit.core.contents import kind_of
@@ -23,6 +24,10 @@ _UNASKED = 1 << 16
 LARGEST_KEY = 1_000
 """Parts of one key, counted as often as they are named; it is hashed again for everything under it."""
 DEEPEST_KEY = 50
+_FEW = 64
+"""Keys that are put into a dict between two looks at how long that takes."""
+_NS, _NS_PER_KEY = 2_000_000_000, 2_000
+"""Nanoseconds of this thread that telling keys apart may take in all, and further ones for each key: they take 100."""
 _SMALL = 1 << 60
 """Whole numbers below have hashes of their own; larger ones can be chosen to share theirs."""
 _PLAIN = frozenset({str, bytes, bool, type(None)})
@@ -40,6 +45,7 @@ class Budget:
         self._ask = ask
         self._left = FREE_STEPS
         self._unasked = _UNASKED
+        self._ns = _NS
         self._hashes: dict[int, tuple[Any, Counter[int]]] = {}  # by the container, which is kept so that its id is
 
     def begin(self, nbytes: int) -> None:
@@ -83,6 +89,29 @@ class Budget:
             hashed = hash(key)
             hashes[hashed] += 1
             self.spend(parts * hashes[hashed])
+
+
+    def fill(self, put: Callable[[Any], object], keys: Sequence[Any], values: Sequence[Any] | None = None) -> None:
+        """Put admitted keys into a set, or into a dict with their values, `put` being its `update`.
+
+        Whole numbers, and what is made of them, can be chosen so that each is compared with almost all before it,
+        though no two share a hash; one call for many of them could then not be ended.
+
+        Raises
+        ------
+        Unreadable
+            If it takes far longer than for any others.
+        """
+        step = len(keys) if _PLAIN.issuperset(map(type, keys)) else _FEW
+        for start in range(0, len(keys), step or 1):
+            part = keys[start : start + step]
+            begun = time.thread_time_ns()
+            put(part if values is None else zip(part, values[start : start + step], strict=True))
+            self._ns = min(_NS, self._ns - (time.thread_time_ns() - begun) + _NS_PER_KEY * len(part))
+            if self._ns < 0:
+                raise Unreadable("it has keys that are chosen to be told apart slowly")
+            if start:
+                self._ask()
 
 
 def _parts(key: Any) -> int:
@@ -138,7 +167,9 @@ class Putting:
             return self._items(*payload)
         if how == 5:
             self._budget.admit(payload, payload)
-            return frozenset(payload)
+            found: set[Any] = set()
+            self._budget.fill(found.update, payload)
+            return frozenset(found)
         raise Unreadable("a persistent id is not one of torch's storages")
 
     def _pairs(self, into: Any, keys: Sequence[Any], values: Sequence[Any]) -> Any:
@@ -148,26 +179,18 @@ class Putting:
             raise Unreadable(f"it sets an item of {kind_of(into)}, which has none")
         if keys:
             self._budget.admit(keys, into)
-        pairs = zip(keys, values, strict=True)
-        if type(into) is dict:
-            into.update(pairs)
-        elif isinstance(into, dict):
-            _set_each(into, pairs)
+        if isinstance(into, dict):
+            self._budget.fill(into.update, keys, values)
         else:
-            into.put_pairs(pairs)
+            into.put_pairs(zip(keys, values, strict=True))
         return into
 
     def _items(self, into: Any, items: Sequence[Any]) -> Any:
         if type(into) is set:
             self._budget.admit(items, into)
-            into.update(items)
+            self._budget.fill(into.update, items)
         elif hasattr(type(into), "put_items"):
             into.put_items(items)
         else:
             raise Unreadable(f"it adds to {kind_of(into)}, which is no set")
         return into
-
-
-def _set_each(into: dict[Any, Any], pairs: Iterable[tuple[Any, Any]]) -> None:
-    for key, value in pairs:
-        into[key] = value

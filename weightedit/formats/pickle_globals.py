@@ -47,9 +47,12 @@ def known_globals(budget: Budget) -> dict[tuple[str, str], Known]:
         budget.spend(len(items))
         return items
 
-    def keys_of(items: Any) -> Any:
-        budget.admit([*items_of(items, list, tuple, set)], items)
-        return items
+    def set_of(items: Any) -> set[Any]:
+        keys = [*items_of(items, list, tuple, set)]
+        budget.admit(keys, items)
+        found: set[Any] = set()
+        budget.fill(found.update, keys)
+        return found
 
     def ordered(items: Any = ()) -> OrderedState:
         pairs = items_of(items, list, tuple, dict)
@@ -57,8 +60,9 @@ def known_globals(budget: Budget) -> dict[tuple[str, str], Known]:
         if any(type(pair) not in (list, tuple) or len(pair) != 2 for pair in pairs):
             raise Unreadable("an OrderedDict is made of something that is no list of pairs")
         made = OrderedState()
-        budget.admit([key for key, _ in pairs], made)
-        made.update(pairs)
+        keys = [key for key, _ in pairs]
+        budget.admit(keys, made)
+        budget.fill(made.update, keys, [value for _, value in pairs])
         return made
 
     def text_of(data: Any) -> Any:
@@ -68,8 +72,8 @@ def known_globals(budget: Budget) -> dict[tuple[str, str], Known]:
     know("torch", "Size", lambda sizes=(): SizeValue(items_of(sizes, list, tuple)))
     know("collections", "OrderedDict", ordered)
     for module in ("builtins", "__builtin__"):
-        know(module, "set", lambda items=(): set(keys_of(items)))
-        know(module, "frozenset", lambda items=(): frozenset(keys_of(items)))
+        know(module, "set", lambda items=(): set_of(items))
+        know(module, "frozenset", lambda items=(): frozenset(set_of(items)))
         know(module, "bytearray", lambda data=b"", *how: _bytearray(text_of(data), *how))
         know(module, "complex", _complex)
         know(module, "slice", _slice)

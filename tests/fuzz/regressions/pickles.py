@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from functools import cache
 
 from tests.formats.torch_files import MAGIC
 
@@ -37,6 +38,26 @@ def _colliding_sets() -> bytes:
     keys = [i * _MODULUS for i in range(1, 60_000)]
     rng.shuffle(keys)
     return b"\x8f(" + b"".join(map(_long, keys)) + b"\x90"
+
+
+@cache
+def beside_each_other(bits: int) -> list[int]:
+    """Return whole numbers each of which Python compares with thousands of those before it, in a table of 2^bits."""
+    mask, turns = (1 << bits) - 1, [0]
+    while len(turns) < (1 << bits) * 0.45:
+        turns.append((5 * turns[-1] + 1) & mask)  # the places that are tried when the upper bits are used up
+    place = {at: turn for turn, at in enumerate(turns)}
+    rng, found = random.Random(1), dict.fromkeys(turns)
+    most = (1 << bits) * 2 // 3 - 10
+    while len(found) < most:
+        key = rng.getrandbits(bits + 15)
+        at, rest = key & mask, key
+        while rest and at in place:
+            rest >>= 5
+            at = (at * 5 + rest + 1) & mask
+        if not rest and place.get(at, most) < len(turns) // 3:
+            found[key] = None
+    return list(found)
 
 
 _RANGE = b"cbuiltins\nrange\nJ" + struct.pack("<i", 1_000_000) + b"\x85R"

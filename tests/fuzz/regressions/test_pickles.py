@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import resource
+import struct
 import time
 import zipfile
 
@@ -16,6 +17,7 @@ from tests.fuzz.regressions import pickles
 from weightedit.core.contents import file_inventory
 from weightedit.core.errors import CheckpointError
 from weightedit.core.source import SourceFile
+from weightedit.formats import pickle_budget
 from weightedit.formats.pickle_file import PickleStream, read_checked
 from weightedit.formats.pickle_reader import PickleReader
 from weightedit.formats.pickle_scan import end_of_pickle, guarded
@@ -52,6 +54,17 @@ def test_it_is_refused_soon_and_without_much_memory(name, tmp_path):
     assert text.isprintable()
     assert not re.search(r"\b(invalid|object at|NoneType)\b", text)
     assert refused.value.file == str(file.path)
+
+
+@pytest.mark.parametrize("putting", [b"}(%bu", b"(%bd", b"ccollections\nOrderedDict\n)R(%bu"])
+def test_whole_numbers_that_are_told_apart_slowly_are_refused(putting, tmp_path, monkeypatch):
+    """No two share a hash, and 2 MB of them took 27 s in one call, in which nothing could be cancelled."""
+    monkeypatch.setattr(pickle_budget, "_NS", 20_000_000)  # of 0.1 s or more that these take
+    keys = b"".join(b"\x8a\x08" + struct.pack("<q", key) + b"N" for key in pickles.beside_each_other(15))
+    with pytest.raises(CheckpointError, match="told apart slowly"):
+        PickleStream(file_of(tmp_path, putting % keys)).value("a value")
+    plain = b"".join(b"\x8a\x08" + struct.pack("<q", key) + b"N" for key in range(20_000))
+    assert len(PickleStream(file_of(tmp_path, putting % plain)).value("a value")) == 20_000
 
 
 @pytest.mark.parametrize("name", pickles.OPENED)
