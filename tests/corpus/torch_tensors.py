@@ -219,6 +219,8 @@ QUANTIZED = {
     "a quantizer of one part": (quantized(PER_TENSOR), "quantize"),
     "a scale that is a text": (quantized(PER_TENSOR, t("1"), n(0)), "quantize"),
     "a zero point that is a float": (quantized(PER_TENSOR, ONE, ONE), "quantize"),
+    "a zero point beyond 63 bits": (quantized(PER_TENSOR, ONE, n(1 << 70)), "quantize"),
+    "a scale of 400 digits": (quantized(PER_TENSOR, n(10**400), n(0)), "quantize"),
     "a scheme of nobody": (quantized(g("os", "system"), ONE, n(0)), "quantize"),
     "scales that are None": (quantized(PER_CHANNEL, b"N", b"N", n(0)), "quantize"),
     "an axis past the dimensions": (quantized(PER_CHANNEL, TENSOR, TENSOR, n(5)), "quantize"),

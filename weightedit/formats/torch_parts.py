@@ -205,7 +205,9 @@ def _quantized(held: PickledTensor) -> None:
     name = scheme.name if isinstance(scheme, GlobalName) and scheme.module == "torch" else None
     shape = held.first_spec.shape
     match quantizer:
-        case (_, int() | float(), int()) if name == _SCHEMES[0]:
+        case (_, int() | float() as scale, int() as zero) if name == _SCHEMES[0]:
+            if abs(zero) > _MOST_SIZE or (isinstance(scale, int) and abs(scale) > _MOST_SIZE):
+                raise Unfit("is quantized, and its scale or zero point is beyond 63 bits")
             return
         case (_, HeldTensor() as scales, HeldTensor() as zeros, int() as axis) if name in _SCHEMES[1:]:
             if 0 <= axis < len(shape) and scales.spec.shape == zeros.spec.shape == (shape[axis],):
