@@ -28,6 +28,8 @@ _FEW = 64
 """Keys that are put into a dict between two looks at how long that takes."""
 _NS, _NS_PER_KEY = 2_000_000_000, 2_000
 """Nanoseconds of this thread that telling keys apart may take in all, and further ones for each key: they take 100."""
+_LONG_NS = 1_000_000
+"""Nanoseconds for these few after which it is asked whether to stop."""
 _SMALL = 1 << 60
 """Whole numbers below have hashes of their own; larger ones can be chosen to share theirs."""
 _PLAIN = frozenset({str, bytes, bool, type(None)})
@@ -107,10 +109,11 @@ class Budget:
             part = keys[start : start + step]
             begun = time.thread_time_ns()
             put(part if values is None else zip(part, values[start : start + step], strict=True))
-            self._ns = min(_NS, self._ns - (time.thread_time_ns() - begun) + _NS_PER_KEY * len(part))
+            taken = time.thread_time_ns() - begun
+            self._ns = min(_NS, self._ns - taken + _NS_PER_KEY * len(part))
             if self._ns < 0:
                 raise Unreadable("it has keys that are chosen to be told apart slowly")
-            if start:
+            if taken > _LONG_NS:
                 self._ask()
 
 
