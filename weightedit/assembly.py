@@ -14,13 +14,14 @@ from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.folders import cache_folder
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.history import DEFAULT_BUDGET
+from weightedit.core.kept_file import note_saved
 from weightedit.core.operation import Operation
 from weightedit.core.paths import shown
 from weightedit.core.progress import Asking, Progress
 from weightedit.core.readable import Remains, check_read_files, refuse_over_changed, what_remains
 from weightedit.core.reader import Origin
 from weightedit.core.recorded import announce_save, keep_journal
-from weightedit.core.recovery import Unfinished
+from weightedit.core.recovery import Unfinished, journals_folder
 from weightedit.core.same_file import commit_beside, same_file
 from weightedit.core.saving import Rebase, Saved
 from weightedit.core.slots import Slot
@@ -30,6 +31,7 @@ from weightedit.core.storage import Storage
 from weightedit.core.transaction import Transaction
 from weightedit.core.turning import turn
 from weightedit.formats import FORMATS, Contents, Format, detect, format_for
+from weightedit.formats.code_hazards import code_named
 from weightedit.formats.readable import readable_contents
 from weightedit.operations import OPERATIONS
 from weightedit.search.condition import split_region
@@ -268,6 +270,7 @@ class FileWriter:
             written = kind.write(contents, path, transaction, progress=progress)
             verify(kind, transaction, contents, progress)
             commit_beside(transaction, files)
+        note_saved(journals_folder(), [pending.target for pending in transaction.pending])
         return Saved(path, tuple(written), kind.name, transaction.tensors, transaction.nbytes, tuple(hazards))
 
     def hazards(self, document: Document, path: Path, format: str | None, shared: str | None,
@@ -322,6 +325,7 @@ class FileWriter:
                 rebase.keep_old_bytes(progress)
                 announce_save(document, {str(pending.target): pending.temporary for pending in transaction.pending})
             made = commit_beside(transaction, document.files)
+        note_saved(journals_folder(), [pending.target for pending in transaction.pending])
         if rebase is not None:
             turn(document, rebase, lambda: kind.open(path, Progress()), kind.adopt, made)
         return Saved(path, tuple(written), kind.name, transaction.tensors, transaction.nbytes, tuple(hazards))
@@ -376,4 +380,4 @@ def _contents(document: Document, kind: Format) -> Contents:
     return Contents(document.origin.root, document.slots, document.entries, document.metadata, state)
 
 
-__all__ = ["FORMATS", "FileWriter", "open_document"]
+__all__ = ["FORMATS", "FileWriter", "code_named", "open_document"]

@@ -14,6 +14,7 @@ from weightedit.assembly import FORMATS, open_document
 from weightedit.core.compare import compare
 from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
+from weightedit.core.kept_file import ALTERNATIVES
 from weightedit.core.paths import counted, some
 from weightedit.core.progress import Progress
 from weightedit.core.recipe import Recipe
@@ -281,6 +282,8 @@ def _print_unfinished(found: list[Unfinished], json_wanted: bool) -> None:
     for line in lines:
         key, last, count, size, file = line
         print(f"{key:{widths[0]}}  {last:{widths[1]}}  {count:>{widths[2]}}  {size:>{widths[3]}}  {file}")
+    if len({one.path for one in found if one.path.name}) < sum(bool(one.path.name) for one in found):
+        print(ALTERNATIVES)
 
 
 def _file_text(one: Unfinished) -> str:

@@ -11,7 +11,9 @@ from safetensors.torch import save_file
 
 import weightedit
 from tests.core.crashing import crash
+from weightedit import assembly
 from weightedit.cli import main
+from weightedit.core.errors import CheckpointError
 from weightedit.core.recovery import Unfinished, unfinished
 
 
@@ -65,9 +67,30 @@ def test_a_changed_file_is_said_in_the_list_and_a_touched_one_is_not(path, capsy
     path.touch()
     assert left().file_problem is None
     save_file({"a": torch.ones(4, 6)}, path)
-    assert left().file_problem == "it was changed by another program since"
+    assert left().file_problem == "it was changed since, by another program or by saving other edits of it"
     assert main(["recover", left().key]) == 0
-    assert "The file: it was changed by another program since." in capsys.readouterr().out
+    assert "The file: it was changed since, by another program or by" in capsys.readouterr().out
+
+
+def test_other_edits_of_the_file_are_an_alternative_and_a_save_of_them_is_said(path, tmp_path, capsys):
+    """It was weightedit that changed the file, and no other program; before that, each set can be written to a copy."""
+    first = left()
+    assert main(["recover"]) == 0
+    assert "alternatives" not in capsys.readouterr().out
+    other = weightedit.open(path, journal=True)
+    other.apply("fill", "a", value=9)
+    crash(other)
+    assert main(["recover"]) == 0
+    assert "weightedit recover KEY COPY writes a set to a copy" in capsys.readouterr().out
+    (second,) = (one for one in unfinished() if one.key != first.key)
+    with assembly.recover(second) as document:
+        document.save()
+    assert left().key == first.key
+    assert left().file_problem == "it was changed since, by weightedit, which saved other edits of it"
+    with pytest.raises(CheckpointError, match="since, by weightedit, which saved other edits of it; nothing was"):
+        assembly.recover(first)
+    save_file({"a": torch.ones(4, 6)}, path)
+    assert left().file_problem == "it was changed since, by another program or by saving other edits of it"
 
 
 def test_what_was_removed_is_named(path, monkeypatch, capsys, tmp_path):

@@ -20,6 +20,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 VERSION = 1
+JOURNAL = "journal"
+LOCK = "lock"
+"""What the records, and the file that a living owner holds locked, are called in a journal's folder."""
 _FRAME = struct.Struct("<II")
 LONGEST = 64 << 20
 EDGE = 256 << 10

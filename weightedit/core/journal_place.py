@@ -13,8 +13,8 @@ from typing import Any
 
 from weightedit.core.file_lock import hold
 from weightedit.core.file_system import FileSystem
-from weightedit.core.journal import check_of, encode
-from weightedit.core.recovery import JOURNAL, LOCK, NEW
+from weightedit.core.journal import JOURNAL, LOCK, check_of, encode
+from weightedit.core.recovery import NEW
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _AGAIN = _FLAGS & ~(os.O_CREAT | os.O_EXCL)

@@ -18,6 +18,7 @@ from weightedit.core.history import Group, Step
 from weightedit.core.journal import FileMark, opened
 from weightedit.core.journal_records import hashes_in, names_of
 from weightedit.core.kept import Base, Kept, Node, TakenSnapshot, edits_after, way
+from weightedit.core.kept_file import by_whom
 from weightedit.core.progress import Progress
 from weightedit.core.recorded import keep_journal
 from weightedit.core.recovery import Recovered, kept_edit, look, remove, remove_incomplete, taken, time_of
@@ -117,7 +118,7 @@ def recover(document: Document, kept: Kept, folder: Path, progress: Progress) ->
     EditRefused
         If an edit cannot be written to the document's own journal.
     """
-    base, is_same = _base_of(document, kept)
+    base, is_same = _base_of(document, kept, folder)
     replay = _Replay(document, kept, base, is_same, folder, progress)
     point = kept.point
     fit, lost = edits_after(base, point)
@@ -139,7 +140,7 @@ def recover(document: Document, kept: Kept, folder: Path, progress: Progress) ->
     return Recovered(applied, left, " ".join(reasons) or None)
 
 
-def _base_of(document: Document, kept: Kept) -> tuple[Base, bool]:
+def _base_of(document: Document, kept: Kept, folder: Path) -> tuple[Base, bool]:
     """Return the state of the journal that the document's files have, and whether they are the very files."""
     alike = None
     for base in reversed(kept.bases):
@@ -152,7 +153,7 @@ def _base_of(document: Document, kept: Kept) -> tuple[Base, bool]:
             alike = base
     if alike is None:
         raise CheckpointError(f"{visible(document.title)} is another file than the one that was edited, or was changed "
-                              "since by another program; nothing was applied to it, and the journal stays.",
+                              f"since, {by_whom(kept, folder)}; nothing was applied to it, and the journal stays.",
                               file=document.path)  # fmt: skip
     return alike, False
 

@@ -15,12 +15,10 @@ from typing import Any
 from weightedit.core.errors import WeightEditError
 from weightedit.core.file_lock import hold, is_held
 from weightedit.core.folders import state_folder
-from weightedit.core.journal import VERSION, opened, read
-from weightedit.core.kept import Base, Kept, Node, edits_after
-from weightedit.core.paths import some
+from weightedit.core.journal import JOURNAL, LOCK, VERSION, opened, read
+from weightedit.core.kept import Kept, Node, edits_after
+from weightedit.core.kept_file import file_problem, present_base
 
-JOURNAL = "journal"
-LOCK = "lock"
 NEW = ".new"
 """What the name of a file ends with that is not whole yet."""
 _TIME_TO_BEGIN = 60.0
@@ -240,12 +238,6 @@ def time_of(text: object) -> datetime:
         return datetime.fromtimestamp(0)
 
 
-def present_base(kept: Kept) -> Base:
-    """Return the state that the files seem to have, by what the system says of them; the first one if none."""
-    there = (base for base in reversed(kept.bases) if all(mark.is_at(mark.path) for mark in base.marks))
-    return next(there, kept.bases[0])
-
-
 def remove_incomplete(key: str) -> None:
     """Remove what recoveries of a journal wrote that did not come to their end."""
     for folder in _folders():
@@ -333,18 +325,7 @@ def _listed(found: Found) -> Unfinished | None:
     edits = tuple(kept_edit(node, kept.point.position) for node in (*fit, *lost))
     begun, last = time_of(kept.header.get("time")), max(edit.time for edit in edits)
     return Unfinished(key, Path(path), title or Path(path).name, begun, last, edits, found.problem, nbytes,
-                      _file_problem(kept))  # fmt: skip
-
-
-def _file_problem(kept: Kept) -> str | None:
-    """Say what became of the files that were edited; only of one that has another time are both ends read."""
-    if any(all(mark.is_at(mark.path) for mark in base.marks) for base in kept.bases) or \
-            any(all(mark.compare(mark.path) != "other" for mark in base.marks) for base in kept.bases):  # fmt: skip
-        return None
-    gone = [mark.path for mark in kept.bases[0].marks if not os.path.lexists(mark.path)]
-    if gone:
-        return f"{'it' if len(kept.bases[0].marks) == 1 else some(gone)} is not there any more; put it back to recover"
-    return "it was changed by another program since"
+                      file_problem(kept, found.folder))  # fmt: skip
 
 
 def _nbytes(folder: Path) -> int:
