@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -114,4 +115,27 @@ def leftovers(at: Shooting, files: Path) -> None:
     at.take("leftovers")
 
 
-SCENES = {"recovery": recovery, "unexpected": unexpected, "leftovers": leftovers}
+class _Calls:
+    """What a pickle has a function called for, once somebody unpickles it."""
+
+    def __init__(self, call: Callable[..., object], *args: object) -> None:
+        self._told = call, args
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return self._told
+
+
+def code(at: Shooting, files: Path) -> None:
+    """Show what is said of a file that names code, and of several."""
+    calls = {"a": _Calls(os.system, "true"), "b": _Calls(exec, "pass"), "c": _Calls(subprocess.run, "true")}
+    for number in range(5):
+        held = {"model": {"weight": torch.randn(64, 96)}, **(calls if number else {"a": calls["a"]})}
+        torch.save(held, files / f"from-the-web-{number}.pt")
+    at.open(files / "from-the-web-0.pt", "model.weight")
+    at.take("code-named")
+    for number in range(1, 5):
+        at.open(files / f"from-the-web-{number}.pt")
+    at.take("code-named-in-several")
+
+
+SCENES = {"recovery": recovery, "unexpected": unexpected, "leftovers": leftovers, "code": code}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from weightedit.core.hazards import Hazard
 from weightedit.core.paths import some
 from weightedit.core.placeholder import GlobalName
+from weightedit.core.source import SourceFile
 from weightedit.formats.pickle_walk import named
 from weightedit.formats.protocol import Contents
 
@@ -34,8 +37,8 @@ def code_hazards(contents: Contents) -> list[Hazard]:
     found = named(contents.root)
     file = getattr(contents.origin, "file", None)
     if file is not None:
-        found |= {GlobalName(*name) for name, known in file.named.items() if not known}
-    names = sorted(f"{one.module}.{one.name}" for one in found if not _is_everyday(one))
+        found |= _not_known(file)
+    names = _code(found)
     if not names:
         return []
     what, were, them = ("class or function", "it was", "it") if len(names) == 1 else \
@@ -44,6 +47,22 @@ def code_hazards(contents: Contents) -> list[Hazard]:
         "names-code", "notice", f"Loading it may run {len(names):,} {what}",
         f"{some(names)}: kept as {were}, and not run by weightedit; code that loads the file with weights_only=False "
         f"will run {them}. An export to safetensors leaves {them} behind.", count=len(names))]  # fmt: skip
+
+
+def code_named(files: Sequence[SourceFile]) -> tuple[str, ...]:
+    """Return the classes and functions that opened files name and that loading them would import and may run.
+
+    They are those that `code_hazards` tells of where such a file is written again, as it was read.
+    """
+    return tuple(_code({one for file in files for one in _not_known(file)}))
+
+
+def _not_known(file: SourceFile) -> set[GlobalName]:
+    return {GlobalName(*name) for name, known in file.named.items() if not known}
+
+
+def _code(found: Iterable[GlobalName]) -> list[str]:
+    return sorted(f"{one.module}.{one.name}" for one in found if not _is_everyday(one))
 
 
 def _is_everyday(one: GlobalName) -> bool:

@@ -39,6 +39,8 @@ class OpenDocument:
         (when it was asked for, which of the files asked for together), by which the open documents are in order.
     real_path
         Its file without links, by which a file opened twice is known; empty for a live object.
+    code
+        Classes and functions its file names that other programs would import and may run as they load it.
     """
 
     document: Document
@@ -48,6 +50,7 @@ class OpenDocument:
         self.outline = outline
         self.stop_following: Callable[[], None] | None = None
         self.place = (0, 0)
+        self.code: tuple[str, ...] = ()
         self.real_path = "" if document.path is None else os.path.realpath(document.path)
         self.look()
 
@@ -109,10 +112,14 @@ def open_already(path: str, documents: Sequence[OpenDocument]) -> OpenDocument |
 
 
 def opened(document: Document, progress: TaskProgress) -> OpenDocument:
-    """Make a document's display tree, in a worker."""
+    """Make a document's display tree, and see what code its file names, in a worker."""
+    from weightedit.assembly import code_named
+
     outline = Outline(document.entries)
     outline.prepare(progress)
-    return OpenDocument(document, outline)
+    made = OpenDocument(document, outline)
+    made.code = code_named(document.files)
+    return made
 
 
 class Documents(QObject):

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.importing import Importing
 from weightedit.ui.lost_values import LostValues
+from weightedit.ui.naming_code import NamingCode
 from weightedit.ui.recent_menu import RecentMenu
 from weightedit.ui.recipes import Recipes
 from weightedit.ui.recovering import Recovering
@@ -68,6 +69,7 @@ class FileWork(QObject):
         self.recovering = Recovering(window, self.strip)
         self.looks_back = True
         self.lost = LostValues(window)
+        NamingCode(window, self.strip)
         self.reloading = Reloading(window.documents, window.tasks, self.strip, self.recipes.save, self)
         RecentMenu(window)
         Dragging(window.tree.tree)
