@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,14 @@ def test_what_was_removed_is_named(path, monkeypatch, capsys, tmp_path):
         monkeypatch.setattr(leftovers, "clean", lambda removed=removed: leftovers.Cleaned(removed, nbytes=3))
         assert main(["convert", str(path), str(tmp_path / "out.npz"), "--overwrite"]) == 0
         assert f", {said}." in capsys.readouterr().err
+
+
+def test_recovered_edits_that_crash_again_were_made_when_they_were(path):
+    """The journal of a recovery begins later than the edits in it were made: times must not run backwards."""
+    first = left()
+    assert first.begun <= first.edits[0].time <= first.last
+    time.sleep(0.01)
+    crash(assembly.recover(first))
+    again = left()
+    assert again.key != first.key
+    assert (again.begun, again.last) == (again.edits[0].time, first.last)

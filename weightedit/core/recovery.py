@@ -323,7 +323,8 @@ def _listed(found: Found) -> Unfinished | None:
         return None  # the save was done, and nothing came after it
     path, title = (value if isinstance(value := kept.header.get(name), str) else "" for name in ("path", "title"))
     edits = tuple(kept_edit(node, kept.point.position) for node in (*fit, *lost))
-    begun, last = time_of(kept.header.get("time")), max(edit.time for edit in edits)
+    times = [edit.time for edit in edits]
+    begun, last = min(time_of(kept.header.get("time")), *times), max(times)  # recovered edits keep their times
     return Unfinished(key, Path(path), title or Path(path).name, begun, last, edits, found.problem, nbytes,
                       file_problem(kept, found.folder))  # fmt: skip
 
