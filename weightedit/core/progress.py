@@ -61,7 +61,6 @@ class Progress:
         if self._report is not None:
             self._report(self.label, self.done, self.total)
 
-
     def ask(self) -> None:
         """Raise `Cancelled` if asked to stop."""
         self.advance(0)
@@ -83,16 +82,8 @@ class Asking(Progress):
         self._whole.advance(0)
 
 
-class Within(Progress):
+class Within(Asking):
     """The progress of a part of some work: what it advances counts for the whole, which goes on under its own label."""
-
-    def __init__(self, whole: Progress) -> None:
-        super().__init__()
-        self._whole = whole
-
-    def begin(self, label: str, total: int) -> None:
-        """Start a stage, which the whole has counted already."""
-        self._whole.advance(0)
 
     def advance(self, amount: int) -> None:
         """Say that `amount` more units are done; raises `Cancelled` if the whole was asked to stop."""

@@ -19,7 +19,7 @@ from weightedit.core.journal import FileMark, opened
 from weightedit.core.journal_records import hashes_in, names_of
 from weightedit.core.kept import Base, Kept, Node, TakenSnapshot, edits_after, way
 from weightedit.core.kept_file import by_whom
-from weightedit.core.progress import Progress
+from weightedit.core.progress import Asking, Progress
 from weightedit.core.recorded import keep_journal
 from weightedit.core.recovery import Recovered, kept_edit, look, remove, remove_incomplete, taken, time_of
 from weightedit.core.snapshotting import RESTORE
@@ -31,22 +31,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 4 << 20
 _NO_RECORD = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError)
-
-
-class _Quiet(Progress):
-    """The progress of one edit among many: its bytes are not counted, and it can be cancelled."""
-
-    def __init__(self, whole: Progress) -> None:
-        super().__init__()
-        self._whole = whole
-
-    def begin(self, label: str, total: int) -> None:
-        """Start a stage."""
-        self._whole.advance(0)
-
-    def advance(self, amount: int) -> None:
-        """Raise `Cancelled` if the whole was asked to stop."""
-        self._whole.advance(0)
 
 
 class Stopped(WeightEditError):
@@ -285,7 +269,7 @@ class _Replay:
         from weightedit.core.editing import carry_out
         from weightedit.core.restoring import restored
 
-        document, quiet = self.document, _Quiet(self.progress)
+        document, quiet = self.document, Asking(self.progress)
         try:
             if edit.operation == RESTORE:
                 kept = document.snapshots.get(edit.arguments["snapshot"])
