@@ -28,7 +28,8 @@ SCENES: dict[str, Scene] = {**scenes_view.SCENES, **scenes_edit.SCENES, **scenes
                             **scenes_window.SCENES, **scenes_trust.SCENES,
                             **scenes_names.SCENES, **scenes_changed.SCENES}
 AT_SMALL_SIZE = ("batch", "casts", "hazard-cards", "live", "snapshots", "heatmap", "tiles", "forms", "pages", "start",
-                 "recovery", "unexpected", "leftovers", "names", "module", "changed", "code")
+                 "recovery", "unexpected", "leftovers", "names", "module", "changed", "code",
+                 "refusals")
 """Scenes that are taken at the smallest size of the window too."""
 
 

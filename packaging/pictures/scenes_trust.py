@@ -138,4 +138,18 @@ def code(at: Shooting, files: Path) -> None:
     at.take("code-named-in-several")
 
 
-SCENES = {"recovery": recovery, "unexpected": unexpected, "leftovers": leftovers, "code": code}
+def refusals(at: Shooting, files: Path) -> None:
+    """Show seven files that cannot be opened: three cards, the count of the rest, and their list."""
+    bad = [files / f"shard-{number}.safetensors" for number in range(7)]
+    for path in bad:
+        path.write_bytes(b"\xff" * 40)
+    at.window.open([str(path) for path in bad])
+    at.rest(lambda: len(at.window.errors.all) == len(bad))
+    at.take("refusals")
+    at.window.errors.more.show_button.click()
+    at.window.errors.cards[0].unfold.click()
+    at.take("refusals-unfolded")
+
+
+SCENES = {"refusals": refusals, "recovery": recovery, "unexpected": unexpected, "leftovers": leftovers,
+          "code": code}  # fmt: skip

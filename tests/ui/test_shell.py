@@ -133,12 +133,32 @@ def test_a_bad_file_is_said_and_changes_nothing(qtbot, open_window, checkpoint, 
     assert not window.errors.isVisible()
 
 
-def test_three_banners_at_most(qtbot, open_window, tmp_path):
+def test_three_banners_at_most_and_the_rest_is_counted(qtbot, open_window, tmp_path):
+    """None of seven refusals goes without a word: each is shown, listed, and copied."""
     window = open_window()
-    window.open([str(tmp_path / f"{number}.pt") for number in range(6)])
+    window.open([str(tmp_path / f"{number}.pt") for number in range(7)])
     qtbot.waitUntil(lambda: not window.documents.is_opening)
-    assert len(window.errors.cards) == 3
-    qtbot.waitUntil(lambda: sum(card.isVisible() for card in window.errors.findChildren(ErrorCard)) == 3)
+    errors, more = window.errors, window.errors.more
+    assert len(errors.cards) == 3
+    qtbot.waitUntil(lambda: sum(card.isVisible() for card in errors.findChildren(ErrorCard)) == 3)
+    assert more.count.isVisible()
+    assert more.count.text() == "and 4 more"
+    qtbot.mouseClick(more.show_button, Qt.MouseButton.LeftButton)
+    listed = more.text.toPlainText()
+    shown = " ".join(card.title.text() for card in errors.cards)
+    assert more.text.isVisible()
+    assert all((f"{number}.pt" in listed) != (f"{number}.pt" in shown) for number in range(7))
+    more.copy_button.setFocus()
+    qtbot.keyClick(more.copy_button, Qt.Key.Key_Space)
+    assert all(f"{number}.pt" in QGuiApplication.clipboard().text() for number in range(7))
+    for left in (3, 2, 1):  # of those that are counted, the newest comes up
+        qtbot.mouseClick(errors.cards[0].close_button, Qt.MouseButton.LeftButton)
+        assert more.count.text() == f"and {left} more"
+        assert all(card.isVisible() for card in errors.cards)
+        assert len(errors.cards) == 3
+    qtbot.mouseClick(more.dismiss_button, Qt.MouseButton.LeftButton)
+    assert not errors.all
+    assert not errors.isVisible()
 
 
 def test_an_error_of_our_own_keeps_the_window(qtbot, open_window, checkpoint, capsys):

@@ -28,7 +28,6 @@ from weightedit.ui.theme import mono_font, ui_font
 
 LEVELS = {"notice": ("info", "info"), "warning": ("warning", "warn"), "refusal": ("refusal", "bad"),
           "ok": ("check", "ok")}  # fmt: skip
-MOST_CARDS = 3
 LONGEST_TITLE = 400
 """Characters of an error's title: with more, a name out of a file would fill the window; the details have all."""
 CODE_WORDS = ("torch", "weightedit", "safetensors", "numpy")
@@ -103,7 +102,7 @@ class ErrorCard(QFrame):
             self.body.hide()
         if not doing or isinstance(error, WeightEditError):
             self.doing.hide()
-        self.text = QPlainTextEdit(lines_text(details(error)))
+        self.text = QPlainTextEdit(self.details)
         self.text.setReadOnly(True)
         self.text.setFont(mono_font(11))
         self.text.setProperty("mono", True)
@@ -148,51 +147,14 @@ class ErrorCard(QFrame):
         self._links.insertWidget(0, button)
         return button
 
+    @property
+    def details(self) -> str:
+        """What belongs into a report of it."""
+        return lines_text(details(self.error))
+
     def _fold(self) -> None:
         self.text.setVisible(self.text.isHidden())
         self.unfold.setText("▸ Details" if self.text.isHidden() else "▾ Details")
-
-
-class ErrorStrip(QWidget):
-    """The errors that were not dismissed yet, the latest on top; above whatever else is shown."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(1)
-        self.hide()
-
-    @property
-    def cards(self) -> list[ErrorCard]:
-        """The errors shown, the latest first."""
-        items = (self._column.itemAt(place) for place in range(self._column.count()))
-        found = (item.widget() for item in items if item is not None)
-        return [widget for widget in found if isinstance(widget, ErrorCard)]
-
-    def add(self, error: BaseException, doing: str = "") -> ErrorCard:
-        """Show an error; one that is shown already comes to the top, and the oldest goes when there are too many."""
-        for old in self.cards:
-            if type(old.error) is type(error) and str(old.error) == str(error):
-                self._remove(old)
-        card = ErrorCard(error, doing)
-        card.dismissed.connect(lambda: self._remove(card))
-        self._column.insertWidget(0, card)
-        for old in self.cards[MOST_CARDS:]:
-            self._remove(old)
-        self.show()
-        return card
-
-    def clear(self) -> None:
-        """Dismiss all."""
-        for card in self.cards:
-            self._remove(card)
-
-    def _remove(self, card: ErrorCard) -> None:
-        self._column.removeWidget(card)
-        card.hide()
-        card.deleteLater()
-        self.setVisible(bool(self.cards))
 
 
 class Notice(QFrame):

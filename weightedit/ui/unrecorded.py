@@ -49,6 +49,6 @@ class Unrecorded(QObject):
             self._drop()
 
     def _drop(self) -> None:
-        for card in self._window.errors.cards:
+        for card in self._window.errors.all:
             if is_unrecorded(card.error):
                 card.dismissed.emit()

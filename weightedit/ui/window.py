@@ -19,7 +19,7 @@ from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.dropping import Dropping
 from weightedit.ui.editing_many import EditingMany
 from weightedit.ui.entry_edits import EntryEdits
-from weightedit.ui.errors_view import ErrorStrip
+from weightedit.ui.error_strip import ErrorStrip
 from weightedit.ui.faults import Fault, Faults, taken_before
 from weightedit.ui.file_work import FileWork
 from weightedit.ui.filing import Filing
