@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ import weightedit
 from tests.core.crashing import crash
 from weightedit import assembly
 from weightedit.cli import main
+from weightedit.core.document import Document
 from weightedit.core.errors import CheckpointError
-from weightedit.core.recovery import Unfinished, unfinished
+from weightedit.core.recovery import Unfinished, journals_folder, unfinished
 
 
 @pytest.fixture
@@ -112,3 +114,37 @@ def test_recovered_edits_that_crash_again_were_made_when_they_were(path):
     again = left()
     assert again.key != first.key
     assert (again.begun, again.last) == (again.edits[0].time, first.last)
+
+
+def killed_after_the_rename(document: Document, monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> None:
+    """Save, and end the process before the journal hears that the file is there."""
+    with monkeypatch.context() as patched:
+        patched.setattr(assembly, "turn", lambda *_: None)
+        document.save()
+    then()
+    crash(document)
+
+
+def test_a_journal_whose_edits_are_all_in_the_file_is_not_offered_once_that_is_gone(path, monkeypatch):
+    """What a kill right after the rename leaves is told from unsaved edits while the file is there to tell."""
+    document = assembly.recover(left())
+    document.redo()
+    killed_after_the_rename(document, monkeypatch, lambda: None)
+    assert unfinished() == []
+    path.unlink()
+    assert unfinished() == []
+    assert list(journals_folder().iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["undone before", "undone after", "edited after", "another file"])
+def test_a_journal_that_may_have_something_unsaved_stays(path, monkeypatch, what):
+    """Undone edits can be redone, what was undone since is not what the file is, and another file says nothing."""
+    document = assembly.recover(left())
+    if what == "undone after":
+        document.redo()
+    after: dict[str, Callable[[], None]] = {
+        "undone after": document.undo, "edited after": lambda: document.apply("fill", "a", value=7) and None,
+        "another file": lambda: save_file({"a": torch.ones(4, 6)}, path)}  # fmt: skip
+    killed_after_the_rename(document, monkeypatch, after.get(what, lambda: None))
+    assert len(unfinished()) == (what != "undone after")
+    assert len(list(journals_folder().iterdir())) == 1

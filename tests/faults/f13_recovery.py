@@ -96,9 +96,9 @@ class _One:
         self.case = f"killed after action {done} at {self.when:.3f}"
         if not ended.was_killed and ended.error:
             return f"the script ended with {ended.error}"
-        kept = _bytes_of(self.path.parent), _bytes_of(Path(os.environ["WEIGHTEDIT_STATE"]))
-        found = unfinished()
-        if kept != (_bytes_of(self.path.parent), _bytes_of(Path(os.environ["WEIGHTEDIT_STATE"]))):
+        kept, state = _bytes_of(self.path.parent), _bytes_of(Path(os.environ["WEIGHTEDIT_STATE"]))
+        found = unfinished()  # a journal whose edits are all in the file is no more, and only that
+        if kept != _bytes_of(self.path.parent) or (found and state != _bytes_of(Path(os.environ["WEIGHTEDIT_STATE"]))):
             return "looking at what is unfinished changed a file"
         if len(found) > 1 or any(one.problem for one in found):
             return f"found {found}"

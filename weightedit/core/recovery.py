@@ -17,7 +17,7 @@ from weightedit.core.file_lock import hold, is_held
 from weightedit.core.folders import state_folder
 from weightedit.core.journal import JOURNAL, LOCK, VERSION, opened, read
 from weightedit.core.kept import Kept, Node, edits_after
-from weightedit.core.kept_file import file_problem, present_base
+from weightedit.core.kept_file import file_problem, is_finished, present_base
 
 NEW = ".new"
 """What the name of a file ends with that is not whole yet."""
@@ -127,11 +127,31 @@ def journals_folder() -> Path:
 def unfinished() -> list[Unfinished]:
     """Return the journals of processes that ended without closing their documents, the newest first.
 
-    Nothing is changed. A journal that is damaged, of another version or unreadable is listed with its `problem`.
+    A journal that is damaged, of another version or unreadable is listed with its `problem`. One whose edits are all in
+    the file, which a crash right after the save left, is removed: once the file is gone nothing would tell.
     """
     found = [one for folder in _folders() if (one := _dead(folder)) is not None]
-    listed = [_listed(one) for one in _standing(found)]
-    return sorted((one for one in listed if one is not None), key=lambda one: one.last, reverse=True)
+    listed = []
+    for one in _standing(found):
+        if (made := _listed(one)) is not None:
+            listed.append(made)
+        else:
+            with suppress(WeightEditError, OSError):
+                _remove_finished(one.folder.name)
+    return sorted(listed, key=lambda one: one.last, reverse=True)
+
+
+def _remove_finished(key: str) -> None:
+    """Remove a journal that has nothing unsaved, and before it the one that it took over, which would stand again."""
+    with taken(key) as folder:
+        kept = look(folder).kept
+        if kept is None or not is_finished(kept):
+            return
+        before = kept.recovers if kept.is_whole else None
+        if before is not None and (journals_folder() / before).exists():
+            with taken(before) as older:
+                remove(older)
+        remove(folder)
 
 
 def discard(key: str) -> None:
