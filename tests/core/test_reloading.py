@@ -46,7 +46,7 @@ def replace_by_shorter(path: Path) -> None:
 @pytest.mark.parametrize(
     ("happens", "kind", "word"),
     [(rewrite, "rewritten", "was rewritten."), (replace_by_longer, "replaced", "was replaced, "),
-     (replace_by_shorter, "cut short", "to 5 B"), (Path.unlink, "gone", "was moved or deleted."),
+     (replace_by_shorter, "replaced", "was replaced, "), (Path.unlink, "gone", "was moved or deleted."),
      (lambda path: os.truncate(path, 10), "cut short", "was cut short, from "),
      (lambda path: path.chmod(0o400), "touched", "rights or links")],
 )  # fmt: skip

@@ -80,10 +80,10 @@ def _change(file: SourceFile) -> FileChange | None:
     now = Fingerprint.of(status)
     if now == was:
         return None
-    if now.size < was.size:
-        kind = "cut short"
-    elif (now.device, now.inode) != (was.device, was.inode):
+    if (now.device, now.inode) != (was.device, was.inode):
         kind = "replaced"
+    elif now.size < was.size:
+        kind = "cut short"
     else:
         same = (now.size, now.mtime_ns) == (was.size, was.mtime_ns)
         kind = "touched" if same and file.has_other_rights(status) else "rewritten"
