@@ -11,6 +11,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QKeySequ
 from PySide6.QtWidgets import QApplication, QLabel
 
 from tests.ui.conftest import wait_ready
+from weightedit import __version__
 from weightedit.resources import resource
 from weightedit.ui.actions import ACTIONS, NEEDS
 from weightedit.ui.close_dialog import CloseDialog
@@ -128,7 +129,12 @@ def test_a_bad_file_is_said_and_changes_nothing(qtbot, open_window, checkpoint, 
     card.unfold.click()
     assert card.text.isVisible()
     card.copy.click()
-    assert str(path) in QGuiApplication.clipboard().text()
+    copied = QGuiApplication.clipboard().text()
+    assert str(path) in copied
+    assert str(window.errors.cards[0].error) in copied
+    assert "Traceback" not in copied  # it is a refusal, and no fault of the program
+    assert f"weightedit {__version__}, Python" in copied
+    assert f"torch {torch.__version__}".partition("+")[0] in copied
     card.close_button.click()
     assert not window.errors.isVisible()
 

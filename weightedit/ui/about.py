@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from functools import cache
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -22,6 +23,12 @@ PACKAGES = ("torch", "PySide6-Essentials", "pyqtgraph", "safetensors", "numpy", 
 
 def facts(devices: list[str]) -> dict[str, str]:
     """Return what a report of a fault needs: versions, platform, devices."""
+    return {**versions(), "Window system": QGuiApplication.platformName(), "Devices": ", ".join(devices)}
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions at work here, and the platform."""
     found = {"weightedit": __version__, "Python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -29,8 +36,6 @@ def facts(devices: list[str]) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[package.removesuffix("-Essentials")] = "not installed"
     found["Platform"] = platform.platform()
-    found["Window system"] = QGuiApplication.platformName()
-    found["Devices"] = ", ".join(devices)
     return found
 
 

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from weightedit.core.errors import CheckpointError, WeightEditError
+from weightedit.core.shortages import Shortage
 from weightedit.core.visible import visible
 from weightedit.ui.pieces import IconLabel, icon_button, label, restyle
 from weightedit.ui.plain import BREAK, Breaking, breaking, lines_text, plain
@@ -57,14 +58,22 @@ def folder_of(error: BaseException) -> str:
     return "" if folder in str(error) else f"Folder: {folder}"
 
 
-def details(error: BaseException) -> str:
-    """Return what belongs into a report: file, place, and the trace of what led to it."""
-    lines = []
+def details(error: BaseException, doing: str = "") -> str:
+    """Return what belongs into a report: the whole message, file, place, what was going on, and the versions.
+
+    The trace of what led to it is in it for what nobody expected: a refusal is meant, and its trace says nothing.
+    """
+    from weightedit.ui.about import versions
+
+    lines = [str(error)] if isinstance(error, WeightEditError) else \
+        ["".join(traceback.format_exception(error)).rstrip()]  # fmt: skip
+    if isinstance(error, Shortage) and error.__cause__ is not None:
+        lines.append(f"cause: {type(error.__cause__).__name__}: {error.__cause__}")
     if isinstance(error, CheckpointError):
         lines += [f"file: {visible(error.file)}"] if error.file else []
         lines += [f"place: {visible(error.place)}"] if error.place else []
-    lines.append("".join(traceback.format_exception(error)).rstrip())
-    return "\n".join(lines)
+    lines += [f"during: {visible(doing)}"] if doing else []
+    return "\n".join([*lines, ", ".join(f"{name} {version}" for name, version in versions().items())])
 
 
 def wrapping(text: str, role: str = "") -> QLabel:
@@ -82,7 +91,15 @@ def _broken(text: str) -> str:
 
 
 class ErrorCard(QFrame):
-    """One error: a title, a sentence, and details that unfold and can be copied."""
+    """One error: a title, a sentence, and details that unfold and can be copied.
+
+    Attributes
+    ----------
+    error
+        What is told of.
+    details
+        What belongs into a report of it.
+    """
 
     dismissed = Signal()
 
@@ -96,6 +113,7 @@ class ErrorCard(QFrame):
         self.title, self.body = wrapping(visible(title, LONGEST_TITLE)), wrapping(body, "secondary")
         self.title.setFont(ui_font(13, QFont.Weight.DemiBold))
         self.title.setProperty("role", "strong")
+        self.details = lines_text(details(error, doing))
         self.doing = label(doing, "caption")
         # Shown before it has a parent, a label would be a window of its own for a moment, and take the focus.
         if not body:
@@ -146,11 +164,6 @@ class ErrorCard(QFrame):
         button.clicked.connect(self.dismissed)
         self._links.insertWidget(0, button)
         return button
-
-    @property
-    def details(self) -> str:
-        """What belongs into a report of it."""
-        return lines_text(details(self.error))
 
     def _fold(self) -> None:
         self.text.setVisible(self.text.isHidden())
