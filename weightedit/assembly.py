@@ -271,7 +271,8 @@ class FileWriter:
             verify(kind, transaction, contents, progress)
             commit_beside(transaction, files)
         note_saved(journals_folder(), [pending.target for pending in transaction.pending])
-        return Saved(path, tuple(written), kind.name, transaction.tensors, transaction.nbytes, tuple(hazards))
+        return Saved(path, tuple(written), kind.name, transaction.tensors, transaction.nbytes, tuple(hazards),
+                     transaction.aliases)  # fmt: skip
 
     def hazards(self, document: Document, path: Path, format: str | None, shared: str | None,
                 shard_size: int | None, *, only_readable: bool = False) -> list[Hazard]:  # fmt: skip
@@ -328,7 +329,8 @@ class FileWriter:
         note_saved(journals_folder(), [pending.target for pending in transaction.pending])
         if rebase is not None:
             turn(document, rebase, lambda: kind.open(path, Progress()), kind.adopt, made)
-        return Saved(path, tuple(written), kind.name, transaction.tensors, transaction.nbytes, tuple(hazards))
+        return Saved(path, tuple(written), kind.name, transaction.tensors, transaction.nbytes, tuple(hazards),
+                     transaction.aliases)  # fmt: skip
 
 
 def _spare_sources(transaction: Transaction, document: Document) -> None:

@@ -34,6 +34,8 @@ class Saved:
         How many tensors, and the bytes of all files; every tensor was read back and compared.
     hazards
         What the format could not hold.
+    aliases
+        How many names were written beside them as aliases of one of these tensors.
     """
 
     path: Path
@@ -42,6 +44,12 @@ class Saved:
     tensors: int
     nbytes: int
     hazards: tuple[Hazard, ...]
+    aliases: int = 0
+
+    @property
+    def names(self) -> int:
+        """Under how many names the tensors were written; a document may have more, where not all could be read."""
+        return self.tensors + self.aliases
 
 
 class Writer(Protocol):
