@@ -14,7 +14,7 @@ from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
 from weightedit.core.numbers import moment_text, shape_text
 from weightedit.core.visible import visible, visible_lines
-from weightedit.doctor.runnable import WARNING, Runnable, RunnableModule, looked_at, run_module
+from weightedit.doctor.runnable import WARNING, Runnable, RunnableModule, command, looked_at, run_module
 from weightedit.doctor.trusted import Trusted
 
 FEW = 40
@@ -43,7 +43,7 @@ def module(options: argparse.Namespace) -> int:
         print(f"weightedit: {WARNING}", file=sys.stderr)
         run = _run(document, found, trusted, options)
     _show(found, run, options.json)
-    return 0
+    return 0 if run.report.modules else 1
 
 
 def _run(document: Document, found: Runnable, trusted: Trusted, options: argparse.Namespace) -> RunnableModule:
@@ -95,7 +95,7 @@ def _tell(found: Runnable, as_json: bool) -> None:
         return
     print(found.untrusted)
     print(WARNING)
-    print(f"To trust this content and run it: weightedit module FILE --trust {found.sha256}")
+    print(f"To trust this content and run it: {command(found.path)} --trust {found.sha256}")
 
 
 def _names(title: str, names: tuple[str, ...]) -> None:

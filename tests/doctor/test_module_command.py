@@ -15,7 +15,7 @@ from weightedit.cli import main
 from weightedit.doctor import runnable
 from weightedit.doctor.process import Ended
 from weightedit.doctor.report import RunReport
-from weightedit.doctor.runnable import Runnable, RunnableModule
+from weightedit.doctor.runnable import Runnable, RunnableModule, command
 from weightedit.doctor.trusted import Trusted
 
 
@@ -36,7 +36,7 @@ def test_a_class_that_is_not_there_names_the_option_and_the_trust_that_stays(net
     assert main(["module", str(path), "--trust", sha256]) == 2
     err = capsys.readouterr().err
     assert "No module named 'mynet'" in err
-    assert "--import-from FOLDER" in err
+    assert f"weightedit module {path} --import-from FOLDER" in err
     assert f"weightedit module --revoke {sha256}" in err
     assert [one.sha256 for one in Trusted().all] == [sha256]
     assert main(["module", str(path)]) == 2  # trusted before: nothing new is said of it
@@ -78,3 +78,11 @@ def test_nothing_to_compare_is_said(capsys):
     report = RunReport("", False, "builtins.int", (), (), "", 0, is_limited=True)
     terminal_module._show(found, RunnableModule(report, ()), as_json=False)
     assert "running: no tensors to compare." in capsys.readouterr().out
+
+
+def test_the_line_to_copy_has_the_path(net, tmp_path, capsys):
+    assert main(["module", str(net[0])]) == 1
+    assert f"run it: weightedit module {net[0]} --trust {net[1]}\n" in capsys.readouterr().out
+    assert command(Path("a b'c.pt")) == """weightedit module 'a b'"'"'c.pt'"""
+    assert command(Path("-x.pt")) == "weightedit module ./-x.pt"
+    assert command(Path("a\x1b.pt")) == "weightedit module FILE"

@@ -77,7 +77,7 @@ def whole(tmp_path, folder, monkeypatch):
 
     torch.manual_seed(1)
     path = tmp_path / "whole.pt"
-    torch.save({"model": persons_model.Net(), "epoch": 3}, path)
+    torch.save({"model": persons_model.Net(), "epoch": 3, "ema": [torch.ones(2)]}, path)
     return path
 
 
@@ -129,9 +129,10 @@ def test_a_trusted_file_runs_in_the_child_alone(tmp_path, monkeypatch, capsys):
             "sorted(os.environ), sys.stdin.read(), len(sys.argv)))); print('hello \\x1b[31m'); "
             "sys.stderr.write('world')")
     sha256 = evil(path, code)
-    assert main(["module", str(path), "--trust", sha256]) == 0
+    assert main(["module", str(path), "--trust", sha256]) == 1  # as --help promises where there is no module
     out = capsys.readouterr().out
     assert "It holds no module" in out
+    assert "without running: 1 same.\n" in out  # a tensor beside what was called, not `only in the file`
     assert "hello \\x1b[31m" in out
     assert "world" in out
     pid, cwd, listed, environment, typed, _ = eval(canary.read_text())
@@ -161,7 +162,7 @@ def test_a_whole_module_is_shown_and_compared(whole, folder):
     assert "scale: float = 1.0" in module.forward
     assert module.modules == (("", "persons_model.Net"), ("inner", "torch.nn.modules.linear.Linear"))
     assert {one.name: one.verdict for one in run.compared} == {
-        "model.inner.weight": "same", "model.inner.bias": "edited here", "model.steps": "same"}
+        "model.inner.weight": "same", "model.inner.bias": "edited here", "model.steps": "same", "ema.0": "same"}
     assert {tensor.name: (tensor.kind, tensor.shape, tensor.dtype) for tensor in module.tensors} == {
         "inner.weight": ("parameter", (4, 3), "float32"), "inner.bias": ("parameter", (4,), "float32"),
         "steps": ("buffer", (5,), "int64")}

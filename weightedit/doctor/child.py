@@ -57,6 +57,7 @@ def _report(asked: dict[str, Any]) -> dict[str, Any]:
     made = {"sha256": found, "is_script": script, "type": _name(type(loaded)), "limited": limited}
     try:
         made["parts"] = [_part(prefix, module) for prefix, module in _modules(loaded, torch)]
+        made["beside"] = _beside(loaded, torch)
     except BaseException as error:
         return {"refused": "error", "error": _told(error)}
     made["imported"] = sorted(str(name) for name in set(sys.modules) - torch_brought - before)[:MOST_MODULES]
@@ -88,6 +89,22 @@ def _modules(loaded: Any, torch: Any) -> list[tuple[str, Any]]:
     held = loaded.items() if isinstance(loaded, dict) else ()
     pairs = enumerate(loaded) if isinstance(loaded, list | tuple) else held
     return [(str(key), value) for key, value in pairs if isinstance(value, torch.nn.Module)]
+
+
+def _beside(loaded: Any, torch: Any) -> list[dict[str, Any]]:
+    """Describe the tensors that dicts and lists hold outside of every module, by their keys joined with dots."""
+    found: list[dict[str, Any]] = []
+    waiting: list[tuple[str, Any]] = [("", loaded)]
+    seen: set[int] = set()
+    while waiting and len(found) < MOST_TENSORS:
+        name, value = waiting.pop()
+        if isinstance(value, torch.Tensor):
+            found.append({"name": name, "kind": "tensor", **_tensor(value)})
+        elif isinstance(value, dict | list | tuple) and id(value) not in seen:
+            seen.add(id(value))
+            pairs = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting += [(f"{name}.{key}" if name else str(key), inner) for key, inner in pairs]
+    return found
 
 
 def _part(prefix: str, module: Any) -> dict[str, Any]:

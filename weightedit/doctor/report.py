@@ -18,12 +18,12 @@ class Garbled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunTensor:
-    """A parameter or buffer of the module that was loaded.
+    """A parameter or buffer of the module that was loaded, or a tensor beside it.
 
     Attributes
     ----------
     name, kind, shape, dtype
-        As in a state_dict; kind is `parameter` or `buffer`.
+        As in a state_dict; kind is `parameter`, `buffer` or `tensor`.
     sha256
         Of its values, row-major; empty where it has no plain values.
     """
@@ -80,6 +80,8 @@ class RunReport:
         The first of what it printed, and how many bytes it printed in all.
     is_limited
         Whether the process's memory was limited.
+    beside
+        The tensors that dicts and lists hold outside of the modules, by their whole names.
     """
 
     sha256: str
@@ -90,6 +92,7 @@ class RunReport:
     output: str
     output_nbytes: int
     is_limited: bool
+    beside: tuple[RunTensor, ...] = ()
 
 
 def report_of(found: Any, output: str, nbytes: int) -> RunReport:
@@ -104,7 +107,7 @@ def report_of(found: Any, output: str, nbytes: int) -> RunReport:
     modules = tuple(_module(one) for one in _list(whole.get("parts")))
     return RunReport(_digest(whole.get("sha256")), whole.get("is_script") is True, _text(whole.get("type")), modules,
                      tuple(map(_text, _list(whole.get("imported")))), output, nbytes,
-                     whole.get("limited") is True)  # fmt: skip
+                     whole.get("limited") is True, tuple(map(_tensor, _list(whole.get("beside")))))  # fmt: skip
 
 
 def _module(found: Any) -> RunModule:
@@ -121,7 +124,7 @@ def _tensor(found: Any) -> RunTensor:
     if len(shape) > 64 or any(type(size) is not int or not 0 <= size < 1 << 63 for size in shape):
         raise Garbled
     kind = part.get("kind")
-    if kind not in ("parameter", "buffer"):
+    if kind not in ("parameter", "buffer", "tensor"):
         raise Garbled
     return RunTensor(_text(part.get("name")), kind, shape, _text(part.get("dtype")), _digest(part.get("sha256")))
 

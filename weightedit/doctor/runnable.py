@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,8 @@ class Compared:
     run
         What the module has; None where it has none of that name.
     verdict
-        `same`, `different`, `not compared`, `only in the file`, `only in the module`, or `edited here`.
+        `same`, `different`, `not compared`, `only in the file`, `only in the module`, `only as loaded` (a
+        tensor outside of the modules), or `edited here`.
     """
 
     name: str
@@ -126,6 +128,12 @@ def looked_at(document: Document, progress: Progress | None = None) -> Runnable:
     names = {known: tuple(visible(f"{module}.{name}") for (module, name), one in sorted(file.named.items())
                           if one is known) for known in (False, True)}  # fmt: skip
     return Runnable(Path(file.path), found.hexdigest(), names[False], names[True], is_script(document))
+
+
+def command(path: Path) -> str:
+    """Return the command line for a file, to be copied into a shell; FILE stands for a name that shows otherwise."""
+    typed = shlex.quote(str(path) if not str(path).startswith("-") else f"./{path}")
+    return f"weightedit module {typed if visible(typed, len(typed)) == typed else 'FILE'}"
 
 
 def run_module(document: Document, digest: str, *, folders: Sequence[Path] = (), seconds: float = SECONDS,
@@ -181,7 +189,7 @@ def _accepted(ended: Ended, path: Path, seconds: float) -> RunReport:
         problem = "was not run: its content is not what is trusted any more; look at it again and decide anew."
     elif found.get("refused") == "import":
         problem = f"is no module here: a class that it names cannot be imported, {told}. Install what defines it, or " \
-                  "name its folder: weightedit module FILE --import-from FOLDER."  # fmt: skip
+                  f"name its folder: {command(path)} --import-from FOLDER."  # fmt: skip
     elif found.get("refused") == "error":
         problem = f"did not load as a module: {told}."
     elif ended.status is None:
@@ -198,13 +206,15 @@ def _accepted(ended: Ended, path: Path, seconds: float) -> RunReport:
 
 
 def _compared(document: Document, report: RunReport, progress: Progress) -> tuple[Compared, ...]:
-    run, made = names_of(report.modules), []
+    run, beside, made = names_of(report.modules), {one.name: one for one in report.beside}, []
     progress.begin("Comparing with the file", max(1, document.total_nbytes))
     for slot in document.slots:
-        made.append(Compared(slot.name, run.pop(slot.name, None), ""))
+        found = beside.pop(slot.name, None)
+        made.append(Compared(slot.name, run.pop(slot.name, found), ""))
     slots = {slot.name: slot for slot in document.slots}
     compared = [Compared(one.name, one.run, _verdict(document, slots[one.name], one.run, progress)) for one in made]
-    return (*compared, *(Compared(name, tensor, "only in the module") for name, tensor in run.items()))
+    return (*compared, *(Compared(name, tensor, "only in the module") for name, tensor in run.items()),
+            *(Compared(name, tensor, "only as loaded") for name, tensor in beside.items()))  # fmt: skip
 
 
 def _verdict(document: Document, slot: Slot, run: RunTensor | None, progress: Progress) -> str:
