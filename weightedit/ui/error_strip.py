@@ -8,6 +8,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from weightedit.core.numbers import count_text
+from weightedit.ui.answers import About, reading_of
 from weightedit.ui.errors_view import ErrorCard
 from weightedit.ui.pieces import label
 from weightedit.ui.plain import lines_text
@@ -43,12 +44,16 @@ class ErrorStrip(QWidget):
         """These and the ones that are only counted."""
         return tuple(self._cards)
 
-    def add(self, error: BaseException, doing: str = "") -> ErrorCard:
-        """Show an error; one that is shown already comes to the top, and the oldest is counted below."""
+    def add(self, error: BaseException, doing: str = "", about: About | None = None) -> ErrorCard:
+        """Show an error; one that is shown already comes to the top, and the oldest is counted below.
+
+        `about` is what was refused, so that the error goes once that was done.
+        """
         for old in self.all:
             if type(old.error) is type(error) and str(old.error) == str(error):
                 self._forget(old)
         card = ErrorCard(error, doing)
+        card.about = about or reading_of(error)
         card.dismissed.connect(lambda: self._remove(card))
         self._column.insertWidget(0, card)
         self._cards.insert(0, card)
@@ -62,6 +67,13 @@ class ErrorStrip(QWidget):
         """Dismiss all."""
         for card in self.all:
             self._forget(card)
+        self._follow()
+
+    def answer(self, *done: About) -> None:
+        """Take away the refusals of what has been done now."""
+        for card in self.all:
+            if card.about in done:
+                self._forget(card)
         self._follow()
 
     def _remove(self, card: ErrorCard) -> None:
@@ -106,7 +118,7 @@ class MoreErrors(QFrame):
         self.text.setTabChangesFocus(True)
         self.text.setFont(mono_font(11))
         self.text.setProperty("mono", True)
-        self.text.setFixedHeight(110)
+        self.text.setFixedHeight(84)
         self.text.setAccessibleName("More errors")
         self.text.hide()
         row = QHBoxLayout()

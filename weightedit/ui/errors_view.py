@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from weightedit.core.errors import CheckpointError, WeightEditError
 from weightedit.core.shortages import Shortage
 from weightedit.core.visible import visible
+from weightedit.ui.answers import About
 from weightedit.ui.pieces import IconLabel, icon_button, label, restyle
 from weightedit.ui.plain import BREAK, Breaking, breaking, lines_text, plain
 from weightedit.ui.theme import mono_font, ui_font
@@ -99,6 +100,8 @@ class ErrorCard(QFrame):
         What is told of.
     details
         What belongs into a report of it.
+    about
+        What was refused, which a success answers.
     """
 
     dismissed = Signal()
@@ -108,6 +111,7 @@ class ErrorCard(QFrame):
         self.setObjectName("error")
         self.setProperty("surface", "panel")
         self.error = error
+        self.about: About | None = None
         title, body = title_and_body(error)
         body = "\n".join(filter(None, (body, folder_of(error))))
         self.title, self.body = wrapping(visible(title, LONGEST_TITLE)), wrapping(body, "secondary")
@@ -124,7 +128,7 @@ class ErrorCard(QFrame):
         self.text.setReadOnly(True)
         self.text.setFont(mono_font(11))
         self.text.setProperty("mono", True)
-        self.text.setFixedHeight(150)
+        self.text.setFixedHeight(92 if isinstance(error, WeightEditError) else 150)
         self.text.hide()
         self.unfold = QPushButton("▸ Details")
         self.unfold.setProperty("kind", "link")

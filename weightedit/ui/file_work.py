@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QVBoxLayout
 
+from weightedit.ui.answers import reading
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.importing import Importing
 from weightedit.ui.lost_values import LostValues
@@ -85,6 +86,7 @@ class FileWork(QObject):
         self.watching.changed.connect(self.reloading.tell)
         self.watching.changed.connect(self.lost.look)
         self.reloading.export_asked.connect(lambda found: window.filing.export(found, only_readable=True))
+        self.reloading.refused.connect(lambda name, error, path: window.show_error(error, name, reading(path)))
         self.reloading.said.connect(window.status.say_filed)
         self.reloading.replacing.connect(self._note_tabs)
         self.reloading.replaced.connect(self._open_tabs)

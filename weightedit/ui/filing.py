@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QDialog, QWidget
 from weightedit.core.errors import EditRefused
 from weightedit.core.live.facts import count_left_out
 from weightedit.core.numbers import bytes_text, count_text
+from weightedit.ui.answers import writing
 from weightedit.ui.close_dialog import CloseDialog
 from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.export_dialog import ExportDialog
@@ -31,10 +32,14 @@ class Filing(QObject):
         A sentence on what was done.
     saved
         (OpenDocument): its file now holds its present state.
+    refused, written
+        (task, exception, what), (what): a document could not be written somewhere, or was.
     """
 
     said = Signal(str)
     saved = Signal(object)
+    refused = Signal(str, object, object)
+    written = Signal(object)
 
     def __init__(self, documents: Documents, tasks: Tasks, window: QWidget) -> None:
         super().__init__(window)
@@ -48,7 +53,7 @@ class Filing(QObject):
         """Whether a document is being saved or exported at this moment."""
         return document in self._writing
 
-    def _write(self, name: str, document: OpenDocument, work: Callable[[TaskProgress], Saved],
+    def _write(self, name: str, document: OpenDocument, path: str | Path, work: Callable[[TaskProgress], Saved],
                done: Callable[[Saved], None], refused: Callable[[], object] | None = None) -> None:  # fmt: skip
         """Write in the background; an error is shown in the window, and what was asked for next does not happen.
 
@@ -57,6 +62,7 @@ class Filing(QObject):
 
         def finished(result: Saved) -> None:
             self._writing.remove(document)
+            self.written.emit(about)
             done(result)
 
         def failed(error: Exception) -> None:
@@ -64,8 +70,9 @@ class Filing(QObject):
             if refused is not None and isinstance(error, EditRefused) and document in self._documents.all:
                 refused()
             else:
-                self._tasks.failed.emit(name, error)
+                self.refused.emit(name, error, about)
 
+        about = writing(document, path)
         self._writing.append(document)
         self._tasks.start(name, work, on_result=finished, on_error=failed,
                           on_cancelled=lambda: self._writing.remove(document))  # fmt: skip
@@ -76,7 +83,8 @@ class Filing(QObject):
         Where its format cannot hold the present state, such as tensors tied since in a safetensors file, the sheet
         asks what becomes of it; `then` follows what is written to the document's own file only.
         """
-        if document.document.path is None:
+        path = document.document.path
+        if path is None:
             self.export(document)
             return
 
@@ -86,7 +94,8 @@ class Filing(QObject):
         def done(result: Saved) -> None:
             self._say_saved(document, result, then)
 
-        self._write(f"Saving {document.title}", document, work, done, lambda: self.export(document, then, saves=True))
+        self._write(f"Saving {document.title}", document, path, work, done,
+                    lambda: self.export(document, then, saves=True))  # fmt: skip
 
     def _say_saved(self, document: OpenDocument, result: Saved, then: Callable[[], None] | None) -> None:
         self.said.emit(f"Saved {document.title} and read it back, {_what(result, document)}.")
@@ -129,7 +138,7 @@ class Filing(QObject):
             self.saved.emit(document)
 
         verb = "Saving" if Path(path) == document.document.path else "Exporting"
-        self._write(f"{verb} {document.title}", document, work, done)
+        self._write(f"{verb} {document.title}", document, path, work, done)
 
     def before_closing(self, documents: list[OpenDocument], then: Callable[[], None]) -> QDialog | None:
         """Ask once about all unsaved edits, if there are any; `then` is called when nothing is left to lose.

@@ -40,12 +40,15 @@ class Reloading(QObject):
         (OpenDocument): what can still be read of it is to be saved elsewhere.
     said
         A sentence on what was done.
+    refused
+        (task, exception, path): a file could not be opened again.
     """
 
     replacing = Signal(object, object)
     replaced = Signal(object)
     export_asked = Signal(object)
     said = Signal(str)
+    refused = Signal(str, object, str)
 
     def __init__(self, documents: Documents, tasks: Tasks, strip: NoticeStrip,
                  save_recipe: Callable[[tuple[Edit, ...], str], object], parent: QObject) -> None:  # fmt: skip
@@ -96,7 +99,7 @@ class Reloading(QObject):
 
         def failed(error: Exception) -> None:
             ended()
-            self._tasks.failed.emit(f"Reloading {found.title}", error)
+            self.refused.emit(f"Reloading {found.title}", error, str(found.document.path))
 
         if (notice := self._strip.of(found)) is not None:
             notice.set_busy(True)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 
 from weightedit.core.errors import WeightEditError
 from weightedit.core.numbers import bytes_text, shape_text
+from weightedit.ui.answers import writing
 from weightedit.ui.export_sheet import Formats
 from weightedit.ui.export_tensor_dialog import SCREEN, ExportTensorDialog
 from weightedit.ui.file_dialogs import FOLDER
@@ -55,12 +56,15 @@ class TensorExporting(QObject):
             return found.document.export_tensor(name, path, region, dtype=dtype, progress=progress.report,
                                                 cancel=progress.cancel)  # fmt: skip
 
-        def done(result: Saved) -> None:
-            what = name if region is None else f"{name} {region}"
-            self._window.status.say(f"Exported {what} to {result.path.name} and read it back, "
-                                    f"{bytes_text(result.nbytes)}.")  # fmt: skip
+        about, window = writing(found, path), self._window
 
-        self._window.tasks.start(f"Exporting {name}", work, on_result=done)
+        def done(result: Saved) -> None:
+            window.errors.answer(about)
+            what = name if region is None else f"{name} {region}"
+            window.status.say(f"Exported {what} to {result.path.name} and read it back, {bytes_text(result.nbytes)}.")
+
+        window.tasks.start(f"Exporting {name}", work, on_result=done,
+                           on_error=lambda error: window.show_error(error, f"Exporting {name}", about))  # fmt: skip
 
     def draw(self, page: TensorPage, path: str, look: str, picked: bool) -> None:
         """Write a picture: a pixel for each value of the slice or the picked cells, or what is on screen."""

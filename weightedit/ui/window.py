@@ -13,6 +13,7 @@ from weightedit.core.shortages import is_fault, shortage
 from weightedit.core.visible import message
 from weightedit.ui.actions import ACTIONS, Bound, Reach
 from weightedit.ui.actions.operations import operation_actions
+from weightedit.ui.answers import About, reading, reading_all
 from weightedit.ui.aside import Aside, Pages
 from weightedit.ui.closing import Closing
 from weightedit.ui.documents import Documents, OpenDocument
@@ -164,12 +165,15 @@ class MainWindow(QMainWindow):
         self.tree.tree.selectionModel().selectionChanged.connect(self._tree_selected)
         self.documents.opening.connect(lambda _: self.show_pages())
         self.documents.added.connect(self._added)
+        self.documents.added.connect(lambda found: self.errors.answer(*reading_all(found)))
         self.documents.removed.connect(self._removed)
-        self.documents.refused.connect(lambda _, error: self.show_error(error))
+        self.documents.refused.connect(lambda path, error: self.show_error(error, about=reading(path)))
         self.documents.settled.connect(self.show_pages)
         self.documents.changed.connect(self._changed)
         self.filing.said.connect(self.status.say_filed)
         self.filing.saved.connect(self._saved)
+        self.filing.refused.connect(lambda name, error, about: self.show_error(error, name, about))
+        self.filing.written.connect(lambda about: self.errors.answer(about))
         self.panels.changed.connect(self.refresh)
         self.tasks.failed.connect(lambda name, error: self.show_error(error, name))
         self.tasks.faulted.connect(lambda name, error: self.show_error(error, name))
@@ -332,15 +336,18 @@ class MainWindow(QMainWindow):
         self.setWindowModified(bool(found is not None and found.document.is_modified))
         self.actions_of.refresh()
 
-    def show_error(self, error: BaseException, doing: str = "") -> None:
-        """Show an error in the window, or a fault of the program in its dialog, and as one line on stderr."""
+    def show_error(self, error: BaseException, doing: str = "", about: About | None = None) -> None:
+        """Show an error in the window, or a fault of the program in its dialog, and as one line on stderr.
+
+        A success in what it is `about` takes it away again.
+        """
         error = shortage(error) or error
         if is_fault(error):
             if taken_before(error):
                 return
             self.faults.take(Fault.of(error, f"in the task {doing}" if doing else ""))
         else:
-            self.errors.add(error, doing)
+            self.errors.add(error, doing, about)
         print(f"weightedit: {message(str(error) or type(error).__name__)}", file=sys.stderr, flush=True)
         self.failed.emit(error)
 
