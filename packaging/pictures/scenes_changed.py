@@ -7,6 +7,8 @@ from pathlib import Path
 
 from shooting import Shooting
 
+from weightedit.ui.export_dialog import ExportDialog
+
 
 def lost(at: Shooting, files: Path) -> None:
     """Cut a file short while its heatmap is shown, and show what is said and still exported."""
@@ -21,6 +23,11 @@ def lost(at: Shooting, files: Path) -> None:
     at.window.files.strip.notices[0].export_button.click()
     at.rest()
     at.take("changed-export-readable")
+    dialog = at.window.findChild(ExportDialog)
+    dialog.path.setText(str(files / "digits-what-is-left.pt"))
+    at.rest(dialog.export.isEnabled)
+    dialog.export.click()
+    at.take("changed-exported")
 
 
 SCENES = {"changed": lost}

@@ -129,6 +129,10 @@ def test_what_is_still_readable_is_exported_from_the_notice(change, kept, qtbot,
     with qtbot.waitSignal(window.filing.saved):
         press(qtbot, dialog.export)
     assert list(torch.load(target)) == kept
+    report = window.status.message.text()
+    assert report.startswith(f"Exported rest.pt and read it back, {len(kept)} tensor")
+    assert "names" not in report  # each of them has one
+    assert ("2 tensors left out" in report) == (len(kept) == 1)
     assert torch.equal(torch.load(target)["a"], torch.full((256, 256), 7.0))
     assert window.isWindowModified()
     assert not window.errors.cards

@@ -247,7 +247,7 @@ def test_ctrl_shift_s_exports(qtbot, open_window, checkpoint, tmp_path):
     with qtbot.waitSignal(window.filing.saved):
         qtbot.keyClick(dialog.path, Qt.Key.Key_Return)
     assert torch.load(target)["a.weight"][1, 2] == 10.0
-    assert window.status.message.text().startswith("Exported and read back, 2 tensors, ")
+    assert window.status.message.text().startswith("Exported out.pt and read it back, 2 tensors, ")
     assert window.isWindowModified()
 
 

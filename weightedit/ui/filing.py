@@ -10,8 +10,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QDialog, QWidget
 
 from weightedit.core.errors import EditRefused
-from weightedit.core.live.facts import count_left_out
 from weightedit.core.numbers import bytes_text, count_text
+from weightedit.core.paths import counted
 from weightedit.ui.answers import writing
 from weightedit.ui.close_dialog import CloseDialog
 from weightedit.ui.documents import Documents, OpenDocument
@@ -98,7 +98,7 @@ class Filing(QObject):
                     lambda: self.export(document, then, saves=True))  # fmt: skip
 
     def _say_saved(self, document: OpenDocument, result: Saved, then: Callable[[], None] | None) -> None:
-        self.said.emit(f"Saved {document.title} and read it back, {_what(result, document)}.")
+        self.said.emit(f"Saved {document.title} and read it back, {_what(result)}{_left_out(result)}.")
         self.saved.emit(document)
         if then is not None:
             then()
@@ -134,7 +134,7 @@ class Filing(QObject):
                 self._say_saved(document, result, then)
                 return
             files = f" in {count_text(len(result.files))} files" if len(result.files) > 1 else ""
-            self.said.emit(f"Exported and read back, {_what(result, document)}{files}.")
+            self.said.emit(f"Exported {result.path.name} and read it back, {_what(result)}{files}{_left_out(result)}.")
             self.saved.emit(document)
 
         verb = "Saving" if Path(path) == document.document.path else "Exporting"
@@ -170,9 +170,15 @@ class Filing(QObject):
         self._asking = None
 
 
-def _what(result: Saved, document: OpenDocument) -> str:
+def _what(result: Saved) -> str:
     """Return `2 tensors, 33.6 MB`, or `1 tensor under 2 names, 4 kB` where the others are aliases of it."""
     word = "tensor" if result.tensors == 1 else "tensors"
-    names = document.tensors - count_left_out(document.document)
-    under = f" under {count_text(names)} names" if names > result.tensors else ""
+    under = f" under {count_text(result.names)} names" if result.names > result.tensors else ""
     return f"{count_text(result.tensors)} {word}{under}, {bytes_text(result.nbytes)}"
+
+
+def _left_out(result: Saved) -> str:
+    """Return how many tensors of the document are not in the file, as the end of a sentence; empty where all are."""
+    told = [one for one in result.hazards if one.kind == "values-dropped" and "left out" in one.title]
+    count = sum(one.count or len(one.targets) for one in told)
+    return f"; {counted(count, 'tensor')} left out" if count else ""
