@@ -9,12 +9,14 @@ import pytest
 from weightedit.core.contents import (
     DEEPEST,
     MOST_AGAIN,
+    MOST_AGAIN_AT_ALL,
     MOST_CONTAINERS,
     MOST_NAMING,
     MOST_VALUES,
     TooMuch,
     file_inventory,
 )
+from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.slots import HeldTensor
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Resident, Storage
@@ -45,7 +47,37 @@ def test_plain_values_past_a_limit_are_not_shown_one_by_one():
     found = file_inventory({"few": [1, 2], "many": [None] * (MOST_VALUES + 1), "after": held()})
     assert [entry.name for entry in found.entries] == ["few", "few.0", "few.1", "many", "after"]
     assert found.entries[3].text == f"list of {MOST_VALUES + 1:,}, not shown one by one"
-    assert file_inventory([[held(), *[None] * MOST_VALUES]]).slots
+
+
+def test_plain_values_are_not_shown_one_by_one_though_one_among_them_is_no_such():
+    """3 MB of None and one dict took 1 GB, as every None had an entry."""
+    many = [None] * MOST_VALUES
+    found = file_inventory({"list": [held(), *many, {"deep": held()}]})
+    assert [entry.name for entry in found.entries] == [
+        "list", "list.0", f"list.{MOST_VALUES + 1}", f"list.{MOST_VALUES + 1}.deep"]  # fmt: skip
+    assert found.entries[0].text == f"list of {MOST_VALUES + 2:,}, plain values not shown one by one"
+    found = file_inventory({"dict": {**dict.fromkeys(range(MOST_VALUES)), "w": held()}})
+    assert [entry.name for entry in found.entries] == ["dict", "dict.w"]
+    made = Placeholder(GlobalName("some", "List"))
+    made.items = [held(), *many]
+    made.pairs = [("w", held()), ("n", 1)]
+    found = file_inventory({"object": made})
+    assert [entry.name for entry in found.entries] == ["object", "object.0", "object.w"]
+
+
+@pytest.mark.parametrize("what", [held(), GlobalName("torch", "float32"), frozenset({1}), {"a": 1}],
+                         ids=["tensor", "class", "set", "dict"])  # fmt: skip
+def test_one_thing_named_again_and_again_is_refused(what):
+    """Two bytes of a pickle name a tensor once more, and its entry takes 500."""
+    with pytest.raises(TooMuch, match="elsewhere more than 200,000 times over"):
+        file_inventory([[what] * (MOST_AGAIN_AT_ALL + 2), None])
+    assert len(file_inventory([[what] * 50_000, None]).entries) >= 50_000
+
+
+def test_more_entries_than_can_be_listed_are_refused(monkeypatch):
+    monkeypatch.setattr("weightedit.core.contents.MOST_ENTRIES", 5_000)
+    with pytest.raises(TooMuch, match="more than 5,000 tensors and values"):
+        file_inventory([frozenset({number}) for number in range(7_000)])
 
 
 def test_more_containers_or_depth_than_can_be_listed_are_refused():

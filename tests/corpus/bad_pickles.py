@@ -107,6 +107,7 @@ BAD = {
     "190,000 numbers below 1,900 dicts": (
         beside((b"}" + t("")) * 1900 + dct(*((n(i), n(1)) for i in range(190_000))) + b"s" * 1900),
         "names of what is below"),
+    "a tensor 300,000 times": (beside(b"](" + TENSOR + b"q\x64" + b"h\x64" * 300_000 + b"e"), "times over"),
     "marks only": (b"\x80\2" + b"(" * 1_000_000 + b".", "pickle"),
     "calls 100,000 deep": (beside(g("a", "b") + b"q\1" + b"h\1" * 100_000 + b"N" + b"\x85R" * 100_000), ""),
     "calls as keys 20,000 deep": (beside(g("a", "b") * 20_000 + b"N" + b"\x85R" * 20_000), ""),
@@ -131,6 +132,7 @@ OPEN = {
     "dicts 900 deep": b"}K\1" * 900 + b"N" + b"s" * 900,
     "objects 300 deep": b"".join([g("x", "Y") + b")\x81"] * 300) + b"N" + b"b" * 300,
     "two PROTOs": b"\x80\2N",
+    "a list of 500,000 values and a dict": b"](" + b"N" * 500_000 + b"}e",
     "DUP": b"]2\x86",
     "an empty frame": b"\x95" + bytes(8) + b"N",
     "a memo written twice": b"Nq\x050]q\5h\5\x86",

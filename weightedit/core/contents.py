@@ -17,6 +17,10 @@ MOST_AGAIN = 20_000
 """A container met again is shown again only while fewer entries than this were made."""
 MOST_VALUES = 200_000
 """Plain values are shown one by one only up to this many entries."""
+MOST_AGAIN_AT_ALL = 200_000
+"""Entries that are an object met before: two bytes of a pickle name one once more, and an entry takes 500."""
+MOST_ENTRIES = 1_500_000
+"""Tensors, values and containers a document may hold, but for the plain values that are not shown one by one."""
 MOST_CONTAINERS = 300_000
 """Containers a document may hold; each takes memory and time of its own."""
 MOST_NAMING = 256 << 20
@@ -36,7 +40,7 @@ Expand = Callable[[Any, tuple[Any, ...]], Expanded | None]
 """Returns (kind, text, items) of a container, or None for anything else."""
 
 
-_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray})
 
 
 class TooMuch(WeightEditError):
@@ -74,6 +78,8 @@ class Inventory:
         self._naming = 0
         self._open: set[int] = set()
         self._met: set[int] = set()
+        self._leaves: set[int] = set()
+        self._again = 0
         self._walk(root)
 
     def _walk(self, root: Any) -> None:
@@ -100,6 +106,8 @@ class Inventory:
         owner, key, value, path = item
         if not len(self.entries) % OFTEN:  # each visit adds one
             self._ask()
+            if len(self.entries) > MOST_ENTRIES:
+                raise TooMuch(f"holds more than {MOST_ENTRIES:,} tensors and values")
         name = dotted(path)
         if len(path) > 1:  # else it is the key itself
             self._naming += (len(name) if name.isascii() else 4 * len(name)) + 8 * len(path)
@@ -111,6 +119,7 @@ class Inventory:
             return None
         held = self._held_by(value)
         if held is not None:
+            self._meet(value, self._leaves)
             name = self._unique(name)
             slot = Slot(owner, key, path, name, held)
             self.slots.append(slot)
@@ -118,22 +127,53 @@ class Inventory:
             return None
         expanded = self._expand(value, path)
         if expanded is None:
+            self._meet(value, self._leaves)
             self.entries.append(Entry(path, name, "value", owner=owner, key=key, value=value, text=brief(value)))
             return None
         kind, text, items = expanded
         if id(value) in self._open or (len(self.entries) > MOST_AGAIN and id(value) in self._met):
             text = f"the same {kind} as above"
+            self._meet(value, self._met)
             self.entries.append(Entry(path, name, "value", owner=owner, key=key, value=value, text=text))
             return None
-        self._met.add(id(value))
+        self._meet(value, self._met)
         if len(self._met) > MOST_CONTAINERS:
             raise TooMuch(f"holds more than {MOST_CONTAINERS:,} lists, dicts or objects")
-        if _is_long(value, MOST_VALUES - len(self.entries)) and _is_plain(value):
-            text = f"{text}, not shown one by one"
-            items = ()
+        if _length(value) > MOST_VALUES - len(self.entries):
+            items, text = self._without_plain(value, path, items, text)
         self.entries.append(Entry(path, name, kind, owner=owner, key=key, value=value, text=text))
         self._open.add(id(value))
         return iter(items)
+
+    def _meet(self, value: Any, met: set[int]) -> None:
+        """Take note of what may be met again, which few things are."""
+        if id(value) in met:
+            self._again += 1
+            if self._again > MOST_AGAIN_AT_ALL:
+                raise TooMuch(f"holds what it holds elsewhere more than {MOST_AGAIN_AT_ALL:,} times over")
+        met.add(id(value))
+
+    def _without_plain(self, value: Any, path: tuple[Any, ...], items: Iterable[Item],
+                       text: str) -> tuple[Iterable[Item], str]:  # fmt: skip
+        """Return what is inside a long container but its plain values, and its text, which says so."""
+        if isinstance(value, list | tuple):
+            places = [index for index, kind in enumerate(map(type, value)) if kind not in _PLAIN]
+            items = ((value, index, value[index], (*path, index)) for index in places)
+            bare = not places
+        elif isinstance(value, dict):
+            pairs = [(key, item) for key, item in value.items() if type(item) not in _PLAIN]
+            items = ((value, key, item, (*path, key)) for key, item in pairs)
+            bare = not pairs
+        else:
+            items, bare = self._sifted(items), False
+        return items, f"{text}, {'' if bare else 'plain values '}not shown one by one"
+
+    def _sifted(self, items: Iterable[Item]) -> Iterator[Item]:
+        for number, item in enumerate(items):
+            if not number % OFTEN:
+                self._ask()
+            if type(item[2]) not in _PLAIN:
+                yield item
 
     def _unique(self, name: str) -> str:
         """Return the name, or with ` #2` and so on where one like it was there before."""
@@ -150,15 +190,11 @@ class Inventory:
         return candidate
 
 
-def _is_long(value: Any, room: int) -> bool:
-    return isinstance(value, (list, tuple, dict)) and len(value) > room
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a container holds nothing but values, found without a step of ours for each."""
-    if isinstance(value, dict):
-        return set(map(type, value.values())) <= _PLAIN
-    return isinstance(value, list | tuple) and set(map(type, value)) <= _PLAIN
+def _length(value: Any) -> int:
+    """Return how many things a container holds, as far as it costs nothing to say."""
+    if isinstance(value, Placeholder):
+        return len(value.attributes) + len(value.args) + len(value.items) + len(value.pairs)
+    return len(value) if isinstance(value, (list, tuple, dict)) else 0
 
 
 def file_inventory(root: Any, ask: Ask = unasked) -> Inventory:
@@ -230,15 +266,22 @@ def expand_plain(value: Any, path: tuple[Any, ...]) -> Expanded | None:
 def _expand_placeholder(value: Placeholder, path: tuple[Any, ...]) -> Expanded | None:
     if value.is_module:
         return "module", visible(repr(value.type)), _module_items(value, path)
-    items: list[Item] = []
+    return "object", visible(array_text(value) or repr(value.type)), _object_items(value, path)
+
+
+def _object_items(value: Placeholder, path: tuple[Any, ...]) -> Iterator[Item]:
+    """Yield what is known of an object: its attributes or state, what it was called with, what was put into it."""
     attributes = value.attributes
-    items += [(attributes, key, item, (*path, key)) for key, item in attributes.items()]
+    for key, item in attributes.items():
+        yield attributes, key, item, (*path, key)
     if value.has_state and not attributes and value.state is not None:
-        items.append((value, "state", value.state, (*path, "state")))
-    items += [(value.args, index, item, (*path, index)) for index, item in enumerate(value.args)]
-    items += [(value.items, index, item, (*path, index)) for index, item in enumerate(value.items)]
-    items += [(value, key, item, (*path, key)) for key, item in value.pairs]
-    return "object", visible(array_text(value) or repr(value.type)), items
+        yield value, "state", value.state, (*path, "state")
+    for index, item in enumerate(value.args):
+        yield value.args, index, item, (*path, index)
+    for index, item in enumerate(value.items):
+        yield value.items, index, item, (*path, index)
+    for key, item in value.pairs:
+        yield value, key, item, (*path, key)
 
 
 def _module_items(value: Placeholder, path: tuple[Any, ...]) -> Iterator[Item]:
