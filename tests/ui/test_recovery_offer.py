@@ -166,9 +166,40 @@ def test_edits_of_its_own_are_not_lost_to_a_recovery(qtbot, open_window, killed)
     wait_ready(qtbot, window)
     window.current.document.apply("fill", "b.bias", value=3.0)
     press(notice.recover_button)
-    assert "has edits of its own" in notice.body.text() or "edits of its own" in notice.body.text()
+    assert "edits of its own" in notice.body.text()
     assert len(window.documents.all) == 1
     assert window.current.document.history.position == 1
+
+
+def test_edits_that_a_save_would_shut_out_are_had_in_a_copy_before(qtbot, open_window, killed, monkeypatch):
+    """Said before the save and not after it: the file is open with other edits, and a copy takes these."""
+    window = open_window()
+    notice = offered(qtbot, window)
+    window.open([str(killed)])
+    wait_ready(qtbot, window)
+    assert not notice.copy_button.isVisible()
+    with qtbot.waitSignal(window.documents.changed):
+        window.current.document.apply("fill", "b.bias", value=3.0)
+    qtbot.waitUntil(notice.copy_button.isVisible)
+    said = notice.body.text().replace("\u200b", "")
+    assert "made to the file as it is on the disk now" in said
+    assert "close net.pt without saving and try again" in said
+    assert "Once it is saved, these fit it no more" in said
+    copy = killed.with_name("copy.pt")
+    for name in (killed, copy):  # the file itself is refused
+        monkeypatch.setattr("weightedit.ui.recovery_copy.ask_copy", lambda *_, name=name: str(name))
+        notice.copy_button.setFocus()
+        QTest.keyClick(notice.copy_button, Qt.Key.Key_Space)
+        wait_ready(qtbot, window)
+    assert ["is the file that the edits were made to" in str(card.error) for card in window.errors.all] == [True]
+    assert torch.load(copy)["a.weight"][0].tolist() == [1.0, 2.0, 7.0, 7.0, 7.0, 7.0]
+    assert torch.equal(torch.load(killed)["a.weight"], torch.zeros(4, 6))
+    assert len(unfinished()) == 1
+    assert window.current.document.history.position == 1
+    with qtbot.waitSignal(window.filing.saved):
+        QTest.keyClick(window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: "fit only the file as it was" in notice.body.text())  # without being asked
+    assert not notice.copy_button.isVisible()
 
 
 def test_discard_asks_by_name_and_count(qtbot, open_window, killed):

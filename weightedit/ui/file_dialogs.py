@@ -56,6 +56,12 @@ def ask_recipe_destination(parent: QWidget, settings: Settings, name: str) -> st
     return chosen
 
 
+def ask_copy(parent: QWidget, start: str) -> str:
+    """Ask where to write a copy; empty if the person thought better of it. A file that is there is asked about."""
+    chosen, _ = QFileDialog.getSaveFileName(parent, "Recover into a copy", start, "Every file (*)")
+    return chosen
+
+
 def ask_destination(parent: QWidget, start: str) -> str:
     """Ask where to export to; empty if the person thought better of it."""
     # Replacing a file is said, and confirmed, in the export dialog itself.

@@ -12,7 +12,8 @@ from weightedit.core.errors import WeightEditError
 from weightedit.core.visible import visible
 from weightedit.ui.collecting import paused
 from weightedit.ui.documents import OpenDocument, opened
-from weightedit.ui.recovery_notice import RecoveredNotice, RecoveryNotice
+from weightedit.ui.recovery_copy import recover_copy
+from weightedit.ui.recovery_notice import OWN_EDITS, RecoveredNotice, RecoveryNotice
 from weightedit.ui.reload_notice import NoticeStrip, edits_text
 from weightedit.ui.tasks import TaskProgress
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 2
 """Offers that stand above the tensors at once; the next comes up when one is decided."""
-OWN_EDITS = "{} is open with edits of its own: save it or close it, and try again."
 
 
 class Recovering(QObject):
@@ -55,6 +55,9 @@ class Recovering(QObject):
         self._later: set[str] = set()
         self.offers: list[Unfinished] = []
         window.documents.added.connect(self._opened)
+        window.documents.removed.connect(lambda _: self._look_beside())
+        window.documents.changed.connect(lambda *_: self._look_beside())
+        window.filing.saved.connect(lambda _: self.look() if self.notices else None)
         window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -111,10 +114,18 @@ class Recovering(QObject):
         waiting = [one for one in self.offers if one.key not in self._later and one.key not in shown]
         for one in waiting[: max(MOST_SHOWN - len(shown), 0)]:
             self._offer(one)
+        self._look_beside()
+
+    def _look_beside(self) -> None:
+        """Say with each offer whether its file is open with other edits."""
+        for notice in self.notices:
+            known = next((one for one in self._window.documents.all if one.real_path == notice.real_path), None)
+            notice.set_beside_others(known is not None and known.document.is_modified)
 
     def _offer(self, one: Unfinished) -> None:
-        notice = RecoveryNotice(one, lambda: self.recover(notice), lambda: self._put_off(notice),
-                                lambda: self._discard(notice))  # fmt: skip
+        notice = RecoveryNotice(one, lambda: self.recover(notice),
+                                lambda: recover_copy(self._window, self._strip, notice),
+                                lambda: self._put_off(notice), lambda: self._discard(notice))  # fmt: skip
         self._strip.add(notice)
 
     def _opened(self, found: OpenDocument) -> None:
@@ -122,7 +133,7 @@ class Recovering(QObject):
         mine = {one.key for one in self.offers if one.path.name and os.path.realpath(one.path) == found.real_path}
         if mine & self._later:
             self._later -= mine
-            self._show()
+        self._show()
 
     def _put_off(self, notice: RecoveryNotice) -> None:
         self._later.add(notice.unfinished.key)

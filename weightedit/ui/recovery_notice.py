@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -30,6 +31,9 @@ MOST_OF_NAME = 48
 KEPT = "The file is as it is on the disk, and the edits are kept until they are discarded by name."
 KEPT_WHOLE = "It is kept until it is discarded by name."
 FIT_ONLY = "The edits fit only the file as it was, and are kept until they are discarded by name."
+OWN_EDITS = ("{0} is open with edits of its own; these were made to the file as it is on the disk now. To have these "
+             "instead, close {0} without saving and try again. Once it is saved, these fit it no more: recover them "
+             "into a copy before.")  # fmt: skip
 LOOKS_AGAIN = "Look at the file again, and recover the edits where it is the one they were made to."
 
 
@@ -63,12 +67,15 @@ class RecoveryNotice(Notice):
     ----------
     unfinished
         What there is of it.
-    recover, later, discard
-        Called when the person recovers the edits, leaves them for another time, or throws them away.
+    recover, copy, later, discard
+        Called when the person recovers the edits, writes them into a copy of the file, leaves them for another time, or
+        throws them away.
     """
 
-    def __init__(self, unfinished: Unfinished, recover: Callable[[], None], later: Callable[[], None],
-                 discard: Callable[[], None]) -> None:  # fmt: skip
+    def __init__(self, unfinished: Unfinished, recover: Callable[[], None], copy: Callable[[], None],
+                 later: Callable[[], None], discard: Callable[[], None]) -> None:  # fmt: skip
+        self.real_path = os.path.realpath(unfinished.path)
+        self.is_beside_others = False
         self.unfinished = unfinished
         self.is_busy = False
         self.title_of_file = visible(unfinished.title, 120)
@@ -76,18 +83,20 @@ class RecoveryNotice(Notice):
         self.setObjectName("recovery")
         self.count = len(unfinished.edits)
         self.recover_button = QPushButton()
-        self.show_button = QPushButton("Show the edits")
+        self.copy_button, self.show_button = QPushButton("Recover into a copy…"), QPushButton("Show the edits")
+        self.copy_button.setToolTip("Write the file with these edits under another name; what is open stays as it is.")
         self.later_button, self.discard_button = QPushButton("Not now"), QPushButton("Discard…")
         self.discard_button.setProperty("kind", "quiet")
         self.later_button.setProperty("kind", "quiet" if self.count or unfinished.problem is None else "")
         self.later_button.setToolTip("Leave them as they are; they are offered at the next start, and by the palette.")
         self.recover_button.clicked.connect(recover)
+        self.copy_button.clicked.connect(copy)
         self.show_button.clicked.connect(self._show_edits)
         self.later_button.clicked.connect(later)
         self.discard_button.clicked.connect(lambda: self._ask(True))
         self.list: KeptList | None = None
         self._buttons, self.question = QWidget(), self._question(discard)
-        buttons = self.recover_button, self.show_button, self.later_button, self.discard_button
+        buttons = self.recover_button, self.copy_button, self.show_button, self.later_button, self.discard_button
         self._buttons.setLayout(button_row(*buttons))
         self.column.addSpacing(4)
         self.column.addWidget(self._buttons)
@@ -101,7 +110,9 @@ class RecoveryNotice(Notice):
     @property
     def _level(self) -> str:
         found = self.unfinished
-        return "refusal" if found.problem is not None else "notice" if found.file_problem is None else "warning"
+        if found.problem is not None:
+            return "refusal"
+        return "notice" if found.file_problem is None and not self.is_beside_others else "warning"
 
     def _offer(self, is_refused: bool = False) -> None:
         """Make the button what it would do: recover the edits, or look once more whether that can be done."""
@@ -113,16 +124,26 @@ class RecoveryNotice(Notice):
         button.setAccessibleName(aloud(f"{button.text()}: {self.title_of_file}"))
         restyle(button, "kind", "" if again else "primary")
         button.setVisible(found.problem is None)
+        self.copy_button.setVisible(self.is_beside_others and found.problem is None and found.file_problem is None)
 
     def follow(self, unfinished: Unfinished) -> None:
         """Show what became of the file since: it was put back, or is gone."""
         if unfinished.file_problem != self.unfinished.file_problem:
             self.unfinished = unfinished
-            title, body = self._says()
-            self.title.setText(title)
-            self.body.setText(body)
-            self.set_level(self._level)
-            self._offer()
+            self._say()
+
+    def set_beside_others(self, on: bool) -> None:
+        """Say that the file is open with edits of its own, whose save would make these fit it no more."""
+        if on != self.is_beside_others:
+            self.is_beside_others = on
+            self._say()
+
+    def _say(self) -> None:
+        title, body = self._says()
+        self.title.setText(title)
+        self.body.setText(body)
+        self.set_level(self._level)
+        self._offer()
 
     def _says(self) -> tuple[str, str]:
         found = self.unfinished
@@ -140,6 +161,8 @@ class RecoveryNotice(Notice):
         if found.file_problem is not None:
             problem = re.sub("^it ", "The file ", visible(found.file_problem, 200))
             return title, f"{made} {sentence(problem)}. {FIT_ONLY}"
+        if self.is_beside_others:
+            return title, f"{made} {OWN_EDITS.format(self.title_of_file)}"
         return title, made
 
     def _question(self, discard: Callable[[], None]) -> QWidget:
