@@ -101,7 +101,7 @@ for _title, _index, _words in (
     ("another spelling of a shard", names(B.upper()), "which is not in the folder"),
     ("a tensor that its shard lacks", {"weight_map": {"a": A, "b": B, "c": B}}, "which it does not"),
     ("a tensor in the wrong shard", {"weight_map": {"a": B, "b": B}}, "which it does not"),
-    ("itself as a shard", names(INDEX), "says its header has"),
+    ("itself as a shard", names(INDEX), "the header length lies"),
     ("metadata as a tensor", {"weight_map": {"a": A, "__metadata__": B}}, "which it does not"),
 ):
     FAMILY.add(_title, model(_index), Refused(_words))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,29 @@ def test_other_formats_are_named(head, word, tmp_path):
     path = tmp_path / "model.pt"
     path.write_bytes(head.ljust(64, b" "))
     with pytest.raises(CheckpointError, match=word):
+        detect(path)
+
+
+@pytest.mark.parametrize(("data", "said"), [
+    (b"cos\nsystem\n(S'echo'\ntR.", "is a bare pickle of protocol 0, not a checkpoint of torch.save, and names os"),
+    (b"\x80\x02}q\0U\x01acos\nsystem\nX", "protocol 2, not a checkpoint of torch.save, and names os.system; nothing"),
+    (pickle.dumps({"a": [1, 2]}, 0), "torch.save; nothing of it was run. Write what it holds with torch.save(…) where"),
+    (b"", "is empty: it has 0 bytes. Get the file again"),
+    (b"collections\nof\nthings\n", "is a text file"),
+])  # fmt: skip
+def test_what_a_bare_pickle_names_is_said_and_what_to_do(data, said, tmp_path):
+    """Also one of protocol 0, which reads as text, and one that ends in the midst."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError) as caught:
+        detect(path)
+    assert said in str(caught.value)
+
+
+def test_a_header_length_that_lies_is_said(tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes((1 << 62).to_bytes(8, "little") + b'{"a":{}}'.ljust(80))
+    with pytest.raises(CheckpointError, match=r"the header length lies, 4,611,686,018,427,387,904 bytes in .* 88\."):
         detect(path)
 
 

@@ -31,8 +31,8 @@ def test_a_flipped_bit_is_told_at_the_first_read_of_any_part(tmp_path, at_value)
         for _ in range(2):  # and not forgotten
             with pytest.raises(CheckpointError) as caught:
                 document.read("hurt", region="[7:9]")
-            assert str(caught.value) == ("arrays.npz is damaged: the 3,200,128 bytes of record hurt.npy are not those "
-                                         "it promises.")  # fmt: skip
+            assert str(caught.value).startswith("arrays.npz is damaged: the 3,200,128 bytes of record hurt.npy are not "
+                                                "those it promises. Get the file again")  # fmt: skip
             assert caught.value.place == "hurt.npy"
         assert document.read("whole").tolist() == [1, 1, 1]
 

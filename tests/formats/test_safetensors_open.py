@@ -113,6 +113,8 @@ def test_what_is_wrong_is_named(case, tmp_path):
     with pytest.raises(CheckpointError, match=word) as caught:
         detect(path).open(path, Progress())
     assert "bad.safetensors" in str(caught.value)
+    said = "torch has none." if case == "F6" else ("again.", "where it comes from.")
+    assert str(caught.value).endswith(said)
 
 
 @pytest.mark.parametrize("text", [

@@ -9,12 +9,18 @@ from pathlib import Path
 from weightedit.core.errors import CheckpointError
 from weightedit.core.leftovers import settle_folder
 from weightedit.core.paths import reason, shown, some
+from weightedit.formats.bare_pickle import protocol_of, what_it_is
 
 HEAD = 4096
 """Bytes of a file that tell its format."""
 INDEX_SUFFIX = ".index.json"
+_SAFETENSORS = ".safetensors"
 CHECKPOINT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".jit")
 
+_SPOILED = ("is damaged", "is empty", "is longer than it says", "is no safetensors file", "is not valid JSON",
+            "has a header", "has metadata", "has a pickle that cannot be read", "names ", "says its header")
+"""How sentences begin that say that what a file holds makes no sense."""
+_AGAIN = "Get the file again, or have it written anew where it comes from."
 _LEGACY_PICKLES = (b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", b"L119547037146038801333356L\n.")  # binary, and as text
 _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
@@ -44,18 +50,19 @@ def what_instead(path: Path, head: bytes, size: int) -> CheckpointError:
     """Return the error that says what a file of no known format is."""
     name = path.name
     if not size:
-        return CheckpointError(f"{name} is empty: it has 0 bytes.", file=path)
+        return CheckpointError(f"{name} {with_remedy('is empty: it has 0 bytes.')}", file=path)
     for offset, magic, what in _FOREIGN:
         if head[offset : offset + len(magic)] == magic:
             return CheckpointError(f"{name} is {what}; weightedit reads safetensors, torch checkpoints and numpy "
                                    "arrays.", file=path)  # fmt: skip
+    if path.name.lower().endswith(_SAFETENSORS) and head[8:9] == b"{" and not is_text(head):
+        lies = lying_length(int.from_bytes(head[:8], "little"), size)
+        return CheckpointError(f"{name} {with_remedy(lies)}", file=path)
+    if (protocol := protocol_of(head)) is not None:
+        return what_it_is(path, protocol)
     if is_text(head):
         kind = "a web page" if head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")) else "a text file"
         return CheckpointError(f"{name} is {kind}, not a checkpoint.", file=path)
-    if head[:1] == b"\x80" and head[1:2] <= b"\x05":
-        return CheckpointError(
-            f"{name} is a bare pickle, not a checkpoint of torch.save; weightedit does not read it.", file=path
-        )
     return CheckpointError(f"{name} is no checkpoint that weightedit knows: its first bytes are "
                            f"{head[:8].hex(' ')}.", file=path)  # fmt: skip
 
@@ -118,8 +125,16 @@ def locate(path: Path) -> Path:
 
 
 def with_remedy(what: str) -> str:
-    """Return what is wrong with a file, with what to do where a download or copy of it ended too early."""
-    return f"{what} Download or copy it again." if what.startswith("is cut short") else what
+    """Return what is wrong with a file, with what to do where it was cut short or its content makes no sense."""
+    if what.startswith("is cut short"):
+        return f"{what} Download or copy it again."
+    return f"{what} {_AGAIN}" if what.startswith(_SPOILED) else what
+
+
+def lying_length(length: int, size: int) -> str:
+    """Return what is wrong with a safetensors file whose header would be longer than any, or than the file."""
+    what = f"{length:,} byte{'s' * (length != 1)}"
+    return f"is damaged: the header length lies, {what} in a file of {size:,}."
 
 
 def within(folder: Path, name: str) -> Path | None:

@@ -17,7 +17,7 @@ from typing import Any
 from weightedit.core.errors import CheckpointError
 from weightedit.core.progress import OFTEN, Ask, unasked
 from weightedit.core.source import SourceFile
-from weightedit.formats.detection import with_remedy
+from weightedit.formats.detection import lying_length, with_remedy
 
 MOST_HEADER = 100_000_000
 """Bytes; the reference reader takes no longer header either."""
@@ -94,6 +94,8 @@ def read_header(file: SourceFile, ask: Ask = unasked) -> Header:
     if file.size < 8:
         raise _wrong(file, f"is cut short. A safetensors file has at least 8 bytes, the file has {file.size}.")
     length = int.from_bytes(file.read(0, 8), "little")
+    if length > max(file.size, MOST_HEADER):
+        raise _wrong(file, lying_length(length, file.size))
     if length > MOST_HEADER:
         raise _wrong(file, f"says its header has {length:,} bytes; more than {MOST_HEADER:,} is not allowed.")
     if 8 + length > file.size:

@@ -14,7 +14,7 @@ from typing import Any
 from weightedit.core.errors import CheckpointError
 from weightedit.core.paths import reason, shown
 from weightedit.core.visible import visible
-from weightedit.formats.detection import within
+from weightedit.formats.detection import with_remedy, within
 
 MOST_INDEX = 100_000_000
 """Bytes."""
@@ -40,11 +40,11 @@ def read_index(path: Path) -> tuple[dict[str, Any], bytes]:
     except RecursionError as error:
         raise CheckpointError(f"{shown(path)} has tables or lists that are nested too deep.", file=path) from error
     except _Twice as error:
-        raise CheckpointError(f'{shown(path)} names "{visible(error.key, 100)}" twice.', file=path,
-                              place=error.key) from error  # fmt: skip
+        twice = with_remedy(f'names "{visible(error.key, 100)}" twice.')
+        raise CheckpointError(f"{shown(path)} {twice}", file=path, place=error.key) from error
     except ValueError as error:
         where = f" at byte {error.pos:,}" if isinstance(error, json.JSONDecodeError) else ""
-        raise CheckpointError(f"{shown(path)} is not valid JSON{where}.", file=path) from error
+        raise CheckpointError(f"{shown(path)} {with_remedy(f'is not valid JSON{where}.')}", file=path) from error
     weight_map = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
         raise CheckpointError(f"{shown(path)} has no weight_map that names the shard of each tensor.", file=path)
