@@ -67,10 +67,15 @@ def test_other_formats_are_named(head, word, tmp_path):
         detect(path)
 
 
+def path_of_nothing():
+    """A function for a pickle to name."""
+
+
 @pytest.mark.parametrize(("data", "said"), [
     (b"cos\nsystem\n(S'echo'\ntR.", "is a bare pickle of protocol 0, not a checkpoint of torch.save, and names os"),
     (b"\x80\x02}q\0U\x01acos\nsystem\nX", "protocol 2, not a checkpoint of torch.save, and names os.system; nothing"),
     (pickle.dumps({"a": [1, 2]}, 0), "torch.save; nothing of it was run. Write what it holds with torch.save(…) where"),
+    (pickle.dumps({"a": path_of_nothing}, 1), "of protocol 1, not a checkpoint of torch.save, and names"),
     (b"", "is empty: it has 0 bytes. Get the file again"),
     (b"collections\nof\nthings\n", "is a text file"),
 ])  # fmt: skip

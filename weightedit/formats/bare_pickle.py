@@ -17,12 +17,16 @@ LOOKED_AT = 64 << 10
 _NEXT = rb"(?:p\d+\n|[()](?=[SVIFLNRcdltgi()}\]])|\.\s*\Z)"
 _TEXTUAL = re.compile(rb"\(*c[\w.]+\n[\w.]+\n" + _NEXT + rb"|\(+[dlt](?:p\d+\n|\.)|\(+i[\w.]+\n[\w.]+\n" + _NEXT)
 """How a pickle of protocol 0 begins: a class or function, or a dict, list or tuple. It has no mark of its own."""
+_BINARY = re.compile(rb"[}\]]q\0|\(+[dlt]q\0|\(*c[\w.]+\n[\w.]+\nq\0")
+"""How one of protocol 1 begins, which has none either: the first object is numbered 0."""
 
 
 def protocol_of(head: bytes) -> int | None:
     """Return the protocol of the pickle that a file begins with, or None."""
     if head[:1] == b"\x80" and head[1:2] <= b"\x05":
         return head[1] if len(head) > 1 else 2
+    if _BINARY.match(head):
+        return 1
     return 0 if _TEXTUAL.match(head) else None
 
 
