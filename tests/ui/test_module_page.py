@@ -103,6 +103,24 @@ def test_the_press_runs_it_and_the_trust_can_be_forgotten(qtbot, page):
     assert not page.forget.isVisible()
 
 
+def test_a_trust_whose_first_run_went_wrong_can_be_forgotten_at_once(qtbot, page):
+    """The press trusts the content, whatever becomes of the run; and the page says how long that lasts."""
+    assert "Trusting lasts until it is forgotten" in shown(page)
+    assert not page.forget.isVisible()
+    page.path.unlink()
+    qtbot.mouseClick(page.run, Qt.MouseButton.LeftButton)
+    rest(qtbot, page.window_)
+    assert "ended its process" in shown(page)
+    assert not page.canary.exists()
+    assert len(Trusted().all) == 1
+    assert page.forget.isVisible()
+    page.forget.setFocus()
+    QTest.keyClick(page.forget, Qt.Key.Key_Space)
+    rest(qtbot, page.window_)
+    assert Trusted().all == ()
+    assert not page.forget.isVisible()
+
+
 def test_a_file_that_changed_is_not_run(qtbot, page):
     Trusted().trust(hashlib.sha256(page.path.read_bytes()).hexdigest(), page.path)
     page.begin()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 FEW = 60
 """Names, modules and tensors that are listed."""
+LASTS = ("Trusting lasts until it is forgotten, here or by weightedit module --revoke; content that differs in a byte "
+         "is asked about anew.")  # fmt: skip
 TRUST, RUN = "Trust this file and run it", "Run it as a module"
 
 
@@ -64,6 +66,7 @@ class ModulePage(AsidePage):
         """Look at the current document, with the focus away from what would run it."""
         super().begin()
         self.opened, self.found, self.ran = self._window.current, None, None
+        self.is_trusted = False
         self._clear("Hashing the file…")
         opened = self.opened
         if opened is None:
@@ -95,7 +98,7 @@ class ModulePage(AsidePage):
         if found.is_script:
             self._row(grid, "Program", "a TorchScript archive: torch would run the program in it")
         says = "Its content is trusted" if self.is_trusted else "Its content is not trusted; nothing of it was run"
-        self._column.addWidget(Notice("notice" if self.is_trusted else "warning", says, WARNING))
+        self._column.addWidget(Notice("notice" if self.is_trusted else "warning", says, f"{WARNING} {LASTS}"))
         self._show_buttons(RUN if self.is_trusted else TRUST)
 
     def _run(self) -> None:
@@ -104,15 +107,26 @@ class ModulePage(AsidePage):
         if opened is None or found is None:
             return
 
+        taken: list[bool] = []
+
         def work(progress: TaskProgress) -> RunnableModule:
             if not Trusted().is_trusted(found.sha256):
                 Trusted().trust(found.sha256, found.path.absolute())
+            taken.append(True)
             return run_module(opened.document, found.sha256, progress=progress)
+
+        def failed(error: Exception) -> None:
+            self.is_trusted = bool(taken)
+            self._fail(error)
+
+        def stopped() -> None:
+            self.is_trusted = bool(taken)
+            self._clear("It was stopped.")
+            self._show_buttons("")
 
         self._clear("Running in a process of its own…")
         self._window.tasks.start(f"Running {opened.title} as a module", work, on_result=self._show,
-                                 on_error=self._fail, on_cancelled=lambda: self._clear("It was stopped."),
-                                 group="module")  # fmt: skip
+                                 on_error=failed, on_cancelled=stopped, group="module")  # fmt: skip
 
     def _forget(self) -> None:
         found = self.found
