@@ -98,7 +98,7 @@ class Filing(QObject):
                     lambda: self.export(document, then, saves=True))  # fmt: skip
 
     def _say_saved(self, document: OpenDocument, result: Saved, then: Callable[[], None] | None) -> None:
-        self.said.emit(f"Saved {document.title} and read it back, {_what(result)}{_left_out(result)}.")
+        self.said.emit(f"Saved {document.title}{_left_out(result)} and read it back, {_what(result)}.")
         self.saved.emit(document)
         if then is not None:
             then()
@@ -134,7 +134,7 @@ class Filing(QObject):
                 self._say_saved(document, result, then)
                 return
             files = f" in {count_text(len(result.files))} files" if len(result.files) > 1 else ""
-            self.said.emit(f"Exported {result.path.name} and read it back, {_what(result)}{files}{_left_out(result)}.")
+            self.said.emit(f"Exported {result.path.name}{_left_out(result)} and read it back, {_what(result)}{files}.")
             self.saved.emit(document)
 
         verb = "Saving" if Path(path) == document.document.path else "Exporting"
@@ -178,7 +178,7 @@ def _what(result: Saved) -> str:
 
 
 def _left_out(result: Saved) -> str:
-    """Return how many tensors of the document are not in the file, as the end of a sentence; empty where all are."""
+    """Return how many tensors of the document are not in the file, as ` without 2 tensors`; empty where all are."""
     told = [one for one in result.hazards if one.kind == "values-dropped" and "left out" in one.title]
     count = sum(one.count or len(one.targets) for one in told)
-    return f"; {counted(count, 'tensor')} left out" if count else ""
+    return f" without {counted(count, 'tensor')}" if count else ""

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QProgressBar, QToolButton, QWi
 
 from weightedit.core.numbers import bytes_text, count_text
 from weightedit.ui.documents import OpenDocument
+from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.errors_view import LEVELS
 from weightedit.ui.icons import icon
 from weightedit.ui.memory import memory_in_use, memory_there_is
@@ -135,7 +136,7 @@ class StatusBar(QWidget):
         self.file = label("")
         self.format = label("", "secondary")
         self.message_icon = IconLabel("check", 12, "ok")
-        self.message = label("", "secondary")
+        self.message = ElidedLabel("", "secondary")
         self.task_name = QToolButton()
         self.task_name.setToolTip("Every task that is running")
         self.task_name.clicked.connect(self._list_tasks)
@@ -200,6 +201,7 @@ class StatusBar(QWidget):
         """Show what just happened, for a while."""
         self._passing = ""
         self.message.setText(text)
+        self.message.setToolTip(tip(text))  # a narrow window cuts it
         self.message_icon.show_icon(*LEVELS[level])
         for widget in (self.message, self.message_icon, self._message_line):
             widget.setVisible(bool(text))
