@@ -35,7 +35,7 @@ def test_opening_a_file_that_names_code_says_so_and_runs_nothing(qtbot, open_win
     assert window.current.code
     assert all(name in text and name in hazard.detail for name in window.current.code)
     assert "evil.pt names code" in text
-    assert "Nothing of it was imported or run here" in text
+    assert "Opening imported and ran nothing of it" in text
     assert "weights_only=False" in text
     assert "safe" not in text
     assert not (tmp_path / checkpoints.EVIL_MARKER).exists()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MOST_FILES, MOST_NAMES = 2, 4
 """Files, and names of one of them, that are shown; the rest is counted, and copied."""
-NOT_RUN = "Nothing of it was imported or run here; torch.load(…, weights_only=False) or pickle would import and run it."
+NOT_RUN = "Opening imported and ran nothing of it; torch.load(…, weights_only=False) or pickle would import and run it."
 
 
 class CodeNotice(Notice):

@@ -84,6 +84,7 @@ class RecoveryNotice(Notice):
         self.count = len(unfinished.edits)
         self.recover_button = QPushButton()
         self.copy_button, self.show_button = QPushButton("Recover into a copy…"), QPushButton("Show the edits")
+        self.copy_button.setProperty("kind", "primary")
         self.copy_button.setToolTip("Write the file with these edits under another name; what is open stays as it is.")
         self.later_button, self.discard_button = QPushButton("Not now"), QPushButton("Discard…")
         self.discard_button.setProperty("kind", "quiet")
@@ -122,7 +123,7 @@ class RecoveryNotice(Notice):
         button.setText("Try again" if again else plain(f"Recover {what}"))
         button.setToolTip(tip(LOOKS_AGAIN) if again else "")
         button.setAccessibleName(aloud(f"{button.text()}: {self.title_of_file}"))
-        restyle(button, "kind", "" if again else "primary")
+        restyle(button, "kind", "" if again or self.is_beside_others else "primary")
         button.setVisible(found.problem is None)
         self.copy_button.setVisible(self.is_beside_others and found.problem is None and found.file_problem is None)
 
