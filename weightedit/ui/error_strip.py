@@ -145,7 +145,7 @@ class MoreErrors(QFrame):
         gone = f"; the oldest {count_text(dropped)} are not kept" if dropped else ""
         self.count.setText(f"and {count_text(len(rest) + dropped)} more{gone}")
         self.show_button.setAccessibleName(f"Show {count_text(len(rest))} more errors")
-        self.text.setPlainText("\n".join(lines_text(str(card.error)) for card in rest))
+        self.text.setPlainText(lines_text("\n".join(str(card.error) for card in rest)))
         self.setVisible(bool(rest))
 
     def _fold(self) -> None:

@@ -98,8 +98,6 @@ class ErrorCard(QFrame):
     ----------
     error
         What is told of.
-    details
-        What belongs into a report of it.
     about
         What was refused, which a success answers.
     """
@@ -117,14 +115,13 @@ class ErrorCard(QFrame):
         self.title, self.body = wrapping(visible(title, LONGEST_TITLE)), wrapping(body, "secondary")
         self.title.setFont(ui_font(13, QFont.Weight.DemiBold))
         self.title.setProperty("role", "strong")
-        self.details = lines_text(details(error, doing))
         self.doing = label(doing, "caption")
         # Shown before it has a parent, a label would be a window of its own for a moment, and take the focus.
         if not body:
             self.body.hide()
         if not doing or isinstance(error, WeightEditError):
             self.doing.hide()
-        self.text = QPlainTextEdit(self.details)
+        self.text = QPlainTextEdit(lines_text(details(error, doing)))
         self.text.setReadOnly(True)
         self.text.setFont(mono_font(11))
         self.text.setProperty("mono", True)
@@ -135,7 +132,7 @@ class ErrorCard(QFrame):
         self.unfold.clicked.connect(self._fold)
         self.copy = QPushButton("Copy details")
         self.copy.setProperty("kind", "link")
-        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text.toPlainText()))
+        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.details))
         self.close_button = icon_button("close", "Dismiss", 22, 12)
         self.close_button.clicked.connect(self.dismissed)
         self._lay_out()
@@ -168,6 +165,11 @@ class ErrorCard(QFrame):
         button.clicked.connect(self.dismissed)
         self._links.insertWidget(0, button)
         return button
+
+    @property
+    def details(self) -> str:
+        """What belongs into a report of it."""
+        return self.text.toPlainText()
 
     def _fold(self) -> None:
         self.text.setVisible(self.text.isHidden())
