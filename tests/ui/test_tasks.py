@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
+from collections.abc import Callable
+from typing import ClassVar
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtWidgets import QApplication
 
 from weightedit.core.errors import Cancelled
+from weightedit.core.progress import Progress
 from weightedit.ui.collecting import paused
 from weightedit.ui.status_bar import StatusBar, left_text
 from weightedit.ui.tasks import Tasks
@@ -241,3 +245,51 @@ def test_what_cannot_be_stopped_is_not_waited_for(qtbot):
     assert stopped, "what stops when it is asked to is waited for"
     assert time.monotonic() - begun < 10
     gate.set()
+
+
+class Held:
+    """Stands for a widget: says in which threads such objects ended."""
+
+    ended_in: ClassVar[set[threading.Thread]] = set()
+
+    def __del__(self) -> None:
+        self.ended_in.add(threading.current_thread())
+
+
+def holding(held: Held, outcome: str) -> Callable[[Progress], Held]:
+    """Work that holds something, also in its result or in the trace of its error."""
+
+    def work(progress: Progress) -> Held:
+        if outcome == "cancelled":
+            raise Cancelled("cancelled")
+        if outcome == "error":
+            raise ValueError(repr(held))
+        return held
+
+    return work
+
+
+@pytest.mark.parametrize("outcome", ["result", "cancelled", "error"])
+@pytest.mark.parametrize("closes", [False, True], ids=["delivered", "closed meanwhile"])
+def test_what_a_task_holds_never_ends_in_a_workers_thread(qtbot, qapp, outcome, closes):
+    """A widget that a worker was the last to hold ended in its thread, which Qt does not survive for certain."""
+    Held.ended_in.clear()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(20 if closes else 1):
+            tasks = Tasks()
+            for _ in range(8 if closes else 200):
+                tasks.start("work", holding(Held(), outcome), on_result=lambda _: None, on_error=lambda _: None)
+            if not closes:
+                with qtbot.waitSignal(tasks.idle):
+                    pass
+            assert tasks.shutdown()
+            tasks.deleteLater()
+            del tasks
+    finally:
+        sys.setswitchinterval(interval)
+    gc.collect()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    assert Held.ended_in == {threading.main_thread()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +20,8 @@ T = TypeVar("T")
 WORKERS = 4
 SHOWN_AFTER = 0.5
 """Seconds after which a task is shown in the status bar."""
+_LEFT_BEHIND: list[Tasks] = []
+"""Whose threads did not stop in time; they end with the process."""
 TICK = 100
 """Milliseconds between two looks at how far tasks are."""
 
@@ -146,16 +149,17 @@ class Tasks(QObject):
     raised = Signal(object)
     faulted = Signal(str, object)
     idle = Signal()
-    _ended = Signal(object, str, object)
+    _ended = Signal(int)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._queue: queue.SimpleQueue[Task[Any] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._handed: list[deque[tuple[Task[Any], str, Any]]] = []
         self._active: list[Task[Any]] = []
         self._generations: dict[str, int] = {}
         self._closed = False
-        self._ended.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        self._ended.connect(self._take, Qt.ConnectionType.QueuedConnection)
         self._timer = QTimer(self)
         self._timer.setInterval(TICK)
         self._timer.timeout.connect(self.changed)
@@ -196,8 +200,10 @@ class Tasks(QObject):
             return task
         self._active.append(task)
         if len(self._threads) < min(WORKERS, len(self._active)):
-            thread = threading.Thread(target=self._serve, name=f"weightedit-{len(self._threads)}", daemon=True)
+            number = len(self._threads)
+            thread = threading.Thread(target=self._serve, args=(number,), name=f"weightedit-{number}", daemon=True)
             self._threads.append(thread)
+            self._handed.append(deque())
             thread.start()
         self._queue.put(task)
         self._timer.start()
@@ -241,17 +247,31 @@ class Tasks(QObject):
         for thread in self._threads:
             thread.join(0.05 if stuck else max(until - time.monotonic(), 0.0))
         self._active.clear()
-        return not any(thread.is_alive() for thread in self._threads)
+        stopped = not any(thread.is_alive() for thread in self._threads)
+        if not stopped:
+            _LEFT_BEHIND.append(self)  # or the last of them would end what it serves, in its own thread
+        return stopped
 
-    def _serve(self) -> None:
+    def _serve(self, number: int) -> None:
+        """Do what is in the queue, in a thread of its own, and hand each task over before saying that it has ended.
+
+        What a task, its result or the trace of its error holds may be widgets, and those may only end in the GUI
+        thread: this one lets go of them first, and the GUI thread takes them after that.
+        """
+        handed = self._handed[number]
         while (task := self._queue.get()) is not None:
             task.begun = True
             outcome, value = task.run()
-            task.ended.set()
+            ended = task.ended
+            handed.append((task, outcome, value))
+            del task, value
+            ended.set()
             if self._closed:
                 return
-            self._ended.emit(task, outcome, value)
-            del task, value  # a result must not live on until the next task comes
+            self._ended.emit(number)
+
+    def _take(self, number: int) -> None:
+        self._deliver(*self._handed[number].popleft())
 
     def _is_stale(self, task: Task[Any]) -> bool:
         return task.group is not None and self._generations[task.group] != task.generation
