@@ -26,7 +26,7 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"
 
 def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """Run the command line as a person's shell does."""
-    return subprocess.run([sys.executable, "-m", "weightedit.cli", *map(str, arguments)], cwd=ROOT, check=False,
+    return subprocess.run([sys.executable, "-m", "weightedit", *map(str, arguments)], cwd=ROOT, check=False,
                           capture_output=True, env=ENVIRONMENT | environment, timeout=120)  # fmt: skip
 
 
@@ -539,7 +539,7 @@ def test_help_and_version(arguments):
 def test_a_pipe_that_closes_early_is_no_error(json_too, tmp_path):
     """`weightedit inspect … | head -1` ends quietly."""
     path = checkpoints.many_tensors(tmp_path, 5_000)
-    with subprocess.Popen([sys.executable, "-m", "weightedit.cli", "inspect", str(path), *json_too], cwd=ROOT,
+    with subprocess.Popen([sys.executable, "-m", "weightedit", "inspect", str(path), *json_too], cwd=ROOT,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as child:  # fmt: skip
         assert child.stdout is not None
         assert child.stderr is not None
@@ -556,7 +556,7 @@ def test_a_pipe_closed_before_the_last_bytes_is_no_error(tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        done = subprocess.run([sys.executable, "-m", "weightedit.cli", "inspect", str(path)], cwd=ROOT, stdout=writer,
+        done = subprocess.run([sys.executable, "-m", "weightedit", "inspect", str(path)], cwd=ROOT, stdout=writer,
                               stderr=subprocess.PIPE, env=ENVIRONMENT, check=False)  # fmt: skip
     finally:
         os.close(writer)
@@ -568,7 +568,7 @@ def test_a_full_disk_behind_the_output_is_an_error(tmp_path):
     """`inspect --json > list.json` that wrote nothing must not exit 0."""
     path = checkpoints.small_shapes_zip(tmp_path)
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run([sys.executable, "-m", "weightedit.cli", "inspect", str(path), "--json"], cwd=ROOT,
+        done = subprocess.run([sys.executable, "-m", "weightedit", "inspect", str(path), "--json"], cwd=ROOT,
                               stdout=full, stderr=subprocess.PIPE, env=ENVIRONMENT, check=False)  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.count(b"\n") == 1

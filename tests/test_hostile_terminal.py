@@ -83,7 +83,7 @@ def test_complaints_about_arguments(arguments, capsys):
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "utf-8"])
 def test_other_encodings_of_terminals(hostile, encoding):
-    done = subprocess.run([sys.executable, "-m", "weightedit.cli", "inspect", str(hostile)], capture_output=True,
+    done = subprocess.run([sys.executable, "-m", "weightedit", "inspect", str(hostile)], capture_output=True,
                           env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}, cwd=ROOT,
                           check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -180,7 +180,3 @@ def _lazily(name: str) -> Command:
         return found(options)
 
     return run
-
-
-if __name__ == "__main__":
-    sys.exit(main())

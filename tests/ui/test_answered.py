@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 
 from tests.ui.conftest import wait_ready
 from weightedit.ui.export_dialog import ExportDialog
+from weightedit.ui.plain import BREAK
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def save(qtbot, window, done):
 
 
 def titles(window):
-    return sorted(card.title.text() for card in window.errors.all)
+    return sorted(card.title.text().replace(BREAK, "") for card in window.errors.all)
 
 
 def blocked(monkeypatch):

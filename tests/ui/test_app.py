@@ -16,7 +16,7 @@ from weightedit.ui import app
 
 def test_a_picture_is_written(tmp_path):
     picture = tmp_path / "shot.png"
-    command = [sys.executable, "-m", "weightedit.cli", "--shot", str(picture), "--theme", "light", "--size", "1200x800"]
+    command = [sys.executable, "-m", "weightedit", "--shot", str(picture), "--theme", "light", "--size", "1200x800"]
     settings = {"WEIGHTEDIT_SETTINGS": str(tmp_path / "settings.ini")}
     done = subprocess.run([*command, str(resource("demo", "digits.pt"))], env=os.environ | settings, timeout=200,
                           capture_output=True, text=True, check=False)  # fmt: skip
@@ -28,7 +28,7 @@ def test_a_picture_is_written(tmp_path):
 
 
 def test_a_picture_that_cannot_be_written_is_said(tmp_path):
-    command = [sys.executable, "-m", "weightedit.cli", "--shot", str(tmp_path / "nowhere" / "shot.png")]
+    command = [sys.executable, "-m", "weightedit", "--shot", str(tmp_path / "nowhere" / "shot.png")]
     done = subprocess.run(command, timeout=200, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "shot.png cannot be written" in done.stderr
@@ -43,7 +43,7 @@ def test_without_a_display_one_sentence_says_so(tmp_path, platform):
     names = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "XDG_RUNTIME_DIR", "QT_QPA_PLATFORM")
     environment = {name: value for name, value in os.environ.items() if name not in names}
     environment |= {"QT_QPA_PLATFORM": platform} if platform else {}
-    done = subprocess.run([sys.executable, "-m", "weightedit.cli"], env=environment, timeout=200, capture_output=True,
+    done = subprocess.run([sys.executable, "-m", "weightedit"], env=environment, timeout=200, capture_output=True,
                           text=True, check=False)  # fmt: skip
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()

@@ -28,7 +28,7 @@ sys.exit(app.run(sys.argv[1:], smoke=True))
 
 
 def run(*arguments, code=None):
-    command = [sys.executable, *(["-c", code] if code else ["-m", "weightedit.cli"]), *map(str, arguments)]
+    command = [sys.executable, *(["-c", code] if code else ["-m", "weightedit"]), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
 
 

@@ -185,7 +185,8 @@ class _Ours:
         holder = Holder()
         holder._queue = queue.SimpleQueue()
         holder._queue.put(5)  # no task
-        Tasks._serve(holder)
+        holder._handed = [None]
+        Tasks._serve(holder, 0)
 
 
 @pytest.mark.qt_no_exception_capture
