@@ -58,6 +58,9 @@ def test_plain_values_are_not_shown_one_by_one_though_one_among_them_is_no_such(
     assert found.entries[0].text == f"list of {MOST_VALUES + 2:,}, plain values not shown one by one"
     found = file_inventory({"dict": {**dict.fromkeys(range(MOST_VALUES)), "w": held()}})
     assert [entry.name for entry in found.entries] == ["dict", "dict.w"]
+    found = file_inventory({"many": [None] * 10, "state": [{"step": 1, "w": held()} for _ in range(70_000)]})
+    assert len(found.entries) > MOST_VALUES
+    assert found.entries[-2].name == "state.69999.step"
     made = Placeholder(GlobalName("some", "List"))
     made.items = [held(), *many]
     made.pairs = [("w", held()), ("n", 1)]

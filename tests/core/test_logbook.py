@@ -49,6 +49,8 @@ def test_a_log_that_cannot_be_written_is_no_error(log, monkeypatch, tmp_path):
     monkeypatch.setenv("WEIGHTEDIT_STATE", str(tmp_path / "file"))
     log.error("lost")
     keep_crashes()()
+    assert not log_path().exists()
+    assert (tmp_path / "file").read_text() == "in the way"
 
 
 def test_a_link_in_its_place_is_not_followed(log, tmp_path):

@@ -100,4 +100,6 @@ def test_what_fits_into_memory_needs_no_disk(tmp_path: Path, monkeypatch: pytest
     with weightedit.open(tmp_path / "w.pt") as doc:
         disk_of(monkeypatch, 0)
         doc.apply("scale", "w", factor=2.0)
+        assert doc.read("w").unique().tolist() == [2.0]
         doc.undo()
+        assert doc.read("w").unique().tolist() == [1.0]

@@ -21,6 +21,8 @@ MOST_AGAIN_AT_ALL = 200_000
 """Entries that are an object met before: two bytes of a pickle name one once more, and an entry takes 500."""
 MOST_ENTRIES = 1_500_000
 """Tensors, values and containers a document may hold, but for the plain values that are not shown one by one."""
+FEW_VALUES = 64
+"""A container of so few shows the plain values beside its tensors too, up to half of all entries there may be."""
 MOST_CONTAINERS = 300_000
 """Containers a document may hold; each takes memory and time of its own."""
 MOST_NAMING = 256 << 20
@@ -155,7 +157,13 @@ class Inventory:
 
     def _without_plain(self, value: Any, path: tuple[Any, ...], items: Iterable[Item],
                        text: str) -> tuple[Iterable[Item], str]:  # fmt: skip
-        """Return what is inside a long container but its plain values, and its text, which says so."""
+        """Return what is inside a container that is too much but its plain values, and its text, which says so.
+
+        An optimizer keeps a step beside the moments of each parameter: dicts of a few things, among them tensors, stay
+        as they are.
+        """
+        is_short = _length(value) <= FEW_VALUES and len(self.entries) < MOST_ENTRIES // 2
+        everything = items
         if isinstance(value, list | tuple):
             places = [index for index, kind in enumerate(map(type, value)) if kind not in _PLAIN]
             items = ((value, index, value[index], (*path, index)) for index in places)
@@ -166,6 +174,8 @@ class Inventory:
             bare = not pairs
         else:
             items, bare = self._sifted(items), False
+        if is_short and not bare:
+            return everything, text
         return items, f"{text}, {'' if bare else 'plain values '}not shown one by one"
 
     def _sifted(self, items: Iterable[Item]) -> Iterator[Item]:
