@@ -15,8 +15,9 @@ from safetensors.torch import save_file
 from tests import checkpoints
 from tests.checkpoints import write_safetensors
 from tests.formats.documents import Held, bits, slot_bits, tensor_of
+from weightedit.core.contents import file_inventory
 from weightedit.core.errors import CheckpointError
-from weightedit.core.progress import Progress
+from weightedit.core.progress import Found, Progress
 from weightedit.formats import detect
 from weightedit.formats.safetensors_header import TO_TORCH
 
@@ -173,6 +174,24 @@ class TestShards:
             with safe_open(path.parent / file, "pt") as shard:
                 assert slot_bits(held.slots[name]) == bits(shard.get_tensor(name))
         assert set(Held.open(path.parent).slots) == set(held.slots)
+
+    def test_the_tensors_of_each_shard_are_told_while_the_rest_is_on_its_way(self, tmp_path):
+        """A window lists what is there before the last shard was read: all names, in order, as they will be."""
+        index = checkpoints.sharded(tmp_path)
+        pieces: list[Found] = []
+        shards_read: list[int] = []
+
+        def arrivals(found: Found) -> None:
+            pieces.append(found)
+            shards_read.append(progress.done)
+
+        progress = Progress(arrivals=arrivals)
+        opened = detect(index).open(index, progress)
+        slots = file_inventory(opened.root).slots
+        assert shards_read == list(range(len(opened.files))) == [0, 1, 2]
+        assert [name for piece in pieces for name in piece.names] == [slot.name for slot in slots]
+        specs = [(slot.spec.dtype, slot.spec.shape, slot.spec.nbytes) for slot in slots]
+        assert [one for piece in pieces for one in zip(piece.dtypes, piece.shapes, piece.nbytes, strict=True)] == specs
 
     @pytest.mark.parametrize("name", ["../x.safetensors", "/etc/passwd", "https://a/b", "..\\x", "", "a\0b"])
     def test_a_shard_outside_the_folder_is_refused(self, name, tmp_path):

@@ -15,7 +15,7 @@ from weightedit.core.errors import CheckpointError
 from weightedit.core.hazards import Hazard
 from weightedit.core.leftovers import settle_folder
 from weightedit.core.paths import shown
-from weightedit.core.progress import OFTEN, Ask, Progress
+from weightedit.core.progress import OFTEN, Ask, Found, Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import Source, SourceFile
 from weightedit.core.spec import TensorSpec
@@ -151,6 +151,7 @@ def _open_index(path: Path, progress: Progress) -> Opened:
     progress.begin("Opening shards", len(paths))
     for name, shard in paths.items():
         origin.shards[name] = open_shard(shard, progress.ask)
+        progress.found(_found(origin.shards[name]))
         progress.advance(1)
     files = [shard.file for shard in origin.shards.values()]
     for file in files:
@@ -159,6 +160,12 @@ def _open_index(path: Path, progress: Progress) -> Opened:
     for shard_opened in origin.shards.values():
         origin.aliases |= aliases_in(shard_opened.header.metadata, joined)
     return Opened(with_aliases(joined, origin.aliases), _index_metadata(index, origin), files, origin, path)
+
+
+def _found(shard: Shard) -> Found:
+    specs = list(map(spec_of, shard.header.records.values()))
+    return Found(list(shard.held), [spec.dtype for spec in specs], [spec.shape for spec in specs],
+                 [spec.nbytes for spec in specs])  # fmt: skip
 
 
 def _settle(files: Iterable[Path], opening: Path) -> None:
