@@ -9,6 +9,7 @@
     python3 packaging/dev.py faults [--quick] [F1 F13 ...]
     python3 packaging/dev.py corpus [FAMILY ...]
     python3 packaging/dev.py fuzz [--minutes N] [--format NAME] [--seed N]
+    python3 packaging/dev.py bench [NAME ...] [--size small|full]
 
 Everything it makes lies in `.venv` in the checkout; delete that folder to start afresh.
 """
@@ -63,6 +64,7 @@ PROGRAMS = {
     "faults": "kill, starve and damage saves, undo and recovery; print how many held",
     "corpus": "open every bad and odd file of tests/corpus and print what came of it",
     "fuzz": "break files of every format at random, for as long as one likes",
+    "bench": "time weightedit beside other programs and the limit, with their memory; print the table of ratios",
 }
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
 
@@ -389,7 +391,8 @@ def main(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in PROGRAMS:  # and after these, the program's
         if {"-h", "--help"} & set(arguments[1:]):
             return help_of(arguments[0])
-        return python("-m", f"tests.{arguments[0]}", *arguments[1:])
+        room = {"bench": "benchmarks"}.get(arguments[0], arguments[0])
+        return python("-m", f"tests.{room}", *arguments[1:])
     chosen = parser.parse_args(arguments)
     if chosen.command == "run":
         return run(chosen.files, chosen.smoke)

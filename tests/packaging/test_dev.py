@@ -51,7 +51,8 @@ def test_uses_the_standard_library_only():
 
 def test_help_names_every_command():
     shown = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True, check=True).stdout
-    names = ["setup", "run", "test", "shot", "pictures", "docs", "demo", "alarms", "faults", "corpus", "fuzz"]
+    names = ["setup", "run", "test", "shot", "pictures", "docs", "demo", "alarms", "faults", "corpus", "fuzz",
+             "bench"]  # fmt: skip
     assert re.findall(r"^    (\w+) ", shown, re.M) == names
 
 
@@ -148,7 +149,7 @@ def test_constraints_pin_every_direct_dependency(dev):
     assert names <= pinned
 
 
-@pytest.mark.parametrize("program", ["faults", "corpus", "fuzz"])
+@pytest.mark.parametrize("program", ["faults", "corpus", "fuzz", "bench"])
 def test_help_of_a_program_sets_nothing_up(program, dev, pip, capsys, tmp_path, monkeypatch):
     """Whoever asks what a command does has not asked for 1.5 GB of torch."""
     monkeypatch.setattr(dev, "PYTHON", tmp_path / "no-python")

@@ -1,0 +1,8 @@
+"""Every benchmark there is, in the order of the table."""
+
+from __future__ import annotations
+
+from tests.benchmarks.case import Case
+from tests.benchmarks.cases import open_safetensors
+
+CASES: tuple[Case, ...] = (*open_safetensors.CASES,)
