@@ -325,7 +325,7 @@ def test_a_file_written_in_this_tick_of_the_clock_is_waited_for(tmp_path, monkey
     path.write_bytes(BYTES)
     stamp = path.stat().st_mtime_ns if os.name == "nt" else path.stat().st_ctime_ns
     ticks = [stamp - 1, stamp, stamp, stamp + 1]
-    monkeypatch.setattr("weightedit.core.source._file_time", lambda: ticks.pop(0))
+    monkeypatch.setattr("weightedit.core.fingerprint._file_time", lambda: ticks.pop(0))
     SourceFile(path)
     assert not ticks
 
@@ -334,7 +334,7 @@ def test_a_clock_that_is_behind_is_not_waited_for_long(tmp_path, monkeypatch):
     """A server's clock may be ahead of ours by minutes."""
     path = tmp_path / "file"
     path.write_bytes(BYTES)
-    monkeypatch.setattr("weightedit.core.source._file_time", lambda: 0)
+    monkeypatch.setattr("weightedit.core.fingerprint._file_time", lambda: 0)
     assert SourceFile(path).read(0, 4) == BYTES[:4]
 
 

@@ -20,7 +20,8 @@ import weightedit
 from tests import checkpoints
 from tests.conftest import ROOT
 from weightedit.core.errors import CheckpointError, SourceChanged, WeightEditError
-from weightedit.core.source import Fingerprint, Source, SourceFile
+from weightedit.core.fingerprint import Fingerprint
+from weightedit.core.source import Source, SourceFile
 from weightedit.core.visible import visible
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX only")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Resident
-from weightedit.core.streaming import is_dense, logical_bytes, range_bytes, same_bytes
+from weightedit.core.streaming import is_dense, logical_bytes, range_bytes
 
 
 def described(tensor: torch.Tensor) -> tuple[TensorSpec, Resident]:
@@ -48,15 +48,6 @@ def test_expanded_tensors_repeat():
 )  # fmt: skip
 def test_density(tensor, dense):
     assert is_dense(described(tensor)[0]) == dense
-
-
-def test_sameness_is_of_bits():
-    one, two = torch.tensor([0.0, float("nan")]), torch.tensor([-0.0, float("nan")])
-    assert same_bytes(*described(one), *described(one.clone()))
-    assert not same_bytes(*described(one), *described(two))
-    square = torch.arange(9.0).view(3, 3)
-    assert same_bytes(*described(square.T), *described(square.T.contiguous()))
-    assert not same_bytes(*described(square.T), *described(square))
 
 
 def test_a_range_of_nothing_is_nothing():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weightedit.core.equality import differing
 from weightedit.core.numbers import shape_text
 from weightedit.core.progress import Progress
 
@@ -53,9 +54,9 @@ def compare(first: Reader, second: Reader, progress: Progress | None = None) -> 
         if other is None:
             found.append(Comparison(slot.name, "only in A", f"only in {first.title}"))
         else:
-            one = _compare(first.pin(slot.name), second.pin(other.name))
+            one = _compare(first.pin(slot.name), second.pin(other.name), progress)
             found.append(_surroundings(first, slot, second, other) if one.what == "same" else one)
-        progress.advance(slot.spec.nbytes)
+        progress.advance(0)
     only = (slot.name for slot in second.slots if first.find(slot.name) is None)
     found += [Comparison(name, "only in B", f"only in {second.title}") for name in only]
     return found + (_compare_values(first, second) if first.format_name == second.format_name else [])
@@ -98,29 +99,14 @@ def _compare_values(first: Reader, second: Reader) -> list[Comparison]:
     return found
 
 
-def _compare(first: PinnedTensor, second: PinnedTensor) -> Comparison:
+def _compare(first: PinnedTensor, second: PinnedTensor, progress: Progress) -> Comparison:
     name = first.name
     if first.spec.shape != second.spec.shape:
         shapes = " against ".join(shape_text(one.spec.shape) for one in (first, second))
         return Comparison(name, "shape", f"shape {shapes}")
     if first.spec.dtype != second.spec.dtype:
         return Comparison(name, "dtype", f"dtype {first.spec.dtype} against {second.spec.dtype}")
-    changed = differing(first, second)
+    changed = differing(first.spec, first.content, second.spec, second.content, progress.advance)
     if changed:
         return Comparison(name, "values", f"{changed:,} of {first.spec.numel:,} values differ", changed)
     return Comparison(name, "same", "the same")
-
-
-def differing(first: PinnedTensor, second: PinnedTensor) -> int:
-    """Return how many values of two tensors of one shape and dtype differ in bits."""
-    import numpy as np
-
-    size = first.spec.type.itemsize
-    changed = 0
-    for box, values in first.chunks():
-        mine, theirs = (
-            np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in (values, second.read(box))
-        )
-        if not np.array_equal(mine, theirs):
-            changed += int((mine != theirs).reshape(-1, size).any(1).sum())
-    return changed

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from weightedit.core.commands import Command, Flag, LiveWrite, Rebind, Write
+from weightedit.core.equality import differing_in, elements_differ
 from weightedit.core.history import Step
 from weightedit.core.numbers import shape_text
 from weightedit.core.pinned import PinnedTensor
@@ -255,8 +256,8 @@ def measure(old: PinnedTensor, new: PinnedTensor, advance: Callable[[int], None]
     size, found = new.spec.type.itemsize, Measured()
     for box, values in new.chunks():
         mine, theirs = np.ascontiguousarray(values).reshape(-1), np.ascontiguousarray(old.read(box)).reshape(-1)
-        differs = (mine.view(np.uint8) != theirs.view(np.uint8)).reshape(-1, size).any(1)
-        if differs.any():
+        if differing_in(mine.view(np.uint8), theirs.view(np.uint8), size):
+            differs = elements_differ(mine.view(np.uint8), theirs.view(np.uint8), size)
             found.add(theirs[differs], mine[differs])
         advance(mine.nbytes)
     return found

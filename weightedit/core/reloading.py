@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from weightedit.core.edit import Edit, TensorValue
 from weightedit.core.errors import EditRefused, HazardError
+from weightedit.core.fingerprint import Fingerprint
 from weightedit.core.hazards import refusal
 from weightedit.core.numbers import bytes_text
 from weightedit.core.progress import Progress
 from weightedit.core.slots import Slot
 from weightedit.core.snapshotting import RESTORE
-from weightedit.core.source import Fingerprint, SourceFile
+from weightedit.core.source import SourceFile
 from weightedit.core.spill import Spill
 
 if TYPE_CHECKING:

@@ -14,25 +14,19 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import sys
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from weightedit.core.errors import CheckpointError, SourceChanged
+from weightedit.core.fingerprint import Fingerprint, Rights, past_its_tick
 from weightedit.core.positioned import read_some
 
 _HEAD, _TAIL = 4 << 10, 64 << 10
 """Bytes of both ends that are hashed: a zip archive has its directory, with a checksum of each record, at its end."""
-_LONGEST_TICK = 0.05
-"""Seconds that the clock of file times is waited for at most; where it is another machine's it may be ahead."""
-_COARSE_CLOCK = 5
-"""Linux stamps files by the clock of this number, which moves on every few milliseconds."""
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -52,55 +46,6 @@ class ByteSource(Protocol):
     def read_into(self, buffer: memoryview, offset: int = 0) -> None:
         """Fill `buffer` with the bytes from `offset` on."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """What tells one state of a file from another without reading it whole."""
-
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> Fingerprint:
-        """Take the fingerprint out of what `stat` says."""
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-class Rights(NamedTuple):
-    """What a change of may explain a new ctime of a file whose bytes stayed as they were."""
-
-    mode: int
-    links: int
-    user: int
-    group: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> Rights:
-        """Take them out of what `stat` says."""
-        return cls(status.st_mode, status.st_nlink, status.st_uid, status.st_gid)
-
-
-def _file_time() -> int:
-    """Return the time, in nanoseconds, that a file would get if it changed now."""
-    return time.clock_gettime_ns(_COARSE_CLOCK) if sys.platform == "linux" else time.time_ns() - 16_000_000
-
-
-def _changed_at(status: os.stat_result) -> int:
-    return status.st_mtime_ns if os.name == "nt" else status.st_ctime_ns  # on Windows the latter is when it was made
-
-
-def _past_its_tick(handle: int) -> os.stat_result:
-    """Return what the system says of a file whose next change will have another time than its last one."""
-    until = time.monotonic() + _LONGEST_TICK
-    while True:
-        status = os.fstat(handle)
-        if _file_time() > _changed_at(status) or time.monotonic() >= until:
-            return status
-        time.sleep(0.001)
 
 
 class SourceFile:
@@ -135,7 +80,7 @@ class SourceFile:
             os.close(handle)
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or device"
             raise CheckpointError(f"{self.name} is {kind}, not a file.", file=self.path)
-        status = _past_its_tick(handle)
+        status = past_its_tick(handle)
         self._handle = handle
         self._ours = self._read_on = None
         self.fingerprint, self._rights = Fingerprint.of(status), Rights.of(status)
@@ -227,6 +172,8 @@ class SourceFile:
         """
         if self._handle < 0:
             raise SourceChanged(f"{self.name} is closed.", file=self.path)
+        if not header and self._is_as_it_was():
+            return
         held = Fingerprint.of(os.fstat(self._handle))
         asked = _THROUGH_HANDLE.get().get(self)
         wanted = asked or self._read_on
@@ -239,6 +186,19 @@ class SourceFile:
             self._check_path(held)
         if header and not self._has_its_ends():
             raise self._changed("was rewritten")
+
+    def _is_as_it_was(self) -> bool:
+        """Whether handle and path are at a glance what was opened; where they are not, `check` looks closely.
+
+        Every read asks twice, and in a pass over a large file that is most of what Python does.
+        """
+        if self._read_on is not None or _THROUGH_HANDLE.get():
+            return False
+        was = self.fingerprint
+        try:
+            return was.is_of(os.fstat(self._handle)) and was.is_of(os.stat(self.path))  # noqa: PTH116 - half the time
+        except OSError:
+            return False
 
     def read_on(self, ours: tuple[int, int]) -> None:
         """Read on from the open handle though our own save put another file in its place.

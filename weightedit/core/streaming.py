@@ -1,8 +1,8 @@
-"""All bytes of a tensor in row-major order, chunk by chunk, and whether two tensors have the same ones."""
+"""All bytes of a tensor in row-major order, chunk by chunk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 
 from weightedit.core.region import Box
@@ -86,20 +86,3 @@ def _row_blocks(spec: TensorSpec, nbytes: int) -> Iterator[Box]:
         for start in range(0, spec.shape[dim - 1], step):
             rows = range(start, min(start + step, spec.shape[dim - 1]))
             yield Box((*(range(at, at + 1) for at in index), rows, *whole))
-
-
-def same_bytes(spec: TensorSpec, content: ByteSource, other: TensorSpec, others: ByteSource,
-               compared: Callable[[int], None] = lambda nbytes: None) -> bool:  # fmt: skip
-    """Whether two tensors of one shape and dtype have the same bits in every element.
-
-    `compared` is called with the bytes of each piece that was; it may raise to stop.
-    """
-    if spec.stride == other.stride and is_dense(spec) and is_dense(other):
-        chunks = range_bytes(content, *spec.extent), range_bytes(others, *other.extent)
-    else:
-        chunks = logical_bytes(spec, content), logical_bytes(other, others)
-    for mine, theirs in zip(*chunks, strict=True):
-        if mine != theirs:
-            return False
-        compared(len(mine))
-    return True

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from weightedit.core.contents import file_inventory
+from weightedit.core.equality import same_bytes
 from weightedit.core.errors import CheckpointError
 from weightedit.core.paths import counted, shown
 from weightedit.core.progress import Asking, Progress
-from weightedit.core.streaming import same_bytes
 from weightedit.core.transaction import Pending, Transaction
 from weightedit.formats.live_view import as_plain
 from weightedit.formats.protocol import Contents, Expected, Format, Opened

@@ -15,8 +15,8 @@ from weightedit.ui.tasks import Task, TaskProgress, Tasks
 
 if TYPE_CHECKING:
     from weightedit.core.document import Change, Document
+    from weightedit.core.fingerprint import Fingerprint
     from weightedit.core.slots import Slot
-    from weightedit.core.source import Fingerprint
 
 MEASURED_SLOTS = 5_000
 """Tensors looked at to find how wide the tree's columns must be."""
