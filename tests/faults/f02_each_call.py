@@ -20,7 +20,7 @@ GROUPS = tuple(KINDS)
 QUICK = ("safetensors in shards",)
 CALLS = (
     "?openat,?creat,?write,?writev,?pwrite64,?pwritev,?pwritev2,?copy_file_range,?sendfile,?ftruncate,?fallocate,"
-    "?fsync,?fdatasync,?sync_file_range,?close,?rename,?renameat,?renameat2,?link,?linkat,?symlink,?symlinkat,"
+    "?fsync,?fdatasync,?sync_file_range,?ioctl,?close,?rename,?renameat,?renameat2,?link,?linkat,?symlink,?symlinkat,"
     "?unlink,?unlinkat,?chmod,?fchmod,?fchmodat,?fchmodat2,?chown,?fchown,?lchown,?fchownat,?setxattr,?fsetxattr,"
     "?lsetxattr,?removexattr,?utimensat,?flock,?fcntl,?mkdir,?mkdirat,?rmdir"
 )
@@ -66,7 +66,7 @@ def _operations(one: Scene, only: tuple[str, ...], *, short: bool = False) -> It
     for number, name in enumerate(names, 1):
         if only and name not in only:
             continue
-        sides = ("before", *(["within"] if name == "write" else []), *(["after"] if not short else []))
+        sides = ("before", *(["within"] if name in ("write", "copy") else []), *(["after"] if not short else []))
         for side in sides:
             yield _judged(one, f"{side} operation {number} of {len(names)}, {name}", end_at=(number, side))
 

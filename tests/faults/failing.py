@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from weightedit.core import transaction
+from tests.faults.saves import SMALL
+from weightedit.core import pending, transaction
 from weightedit.core.file_system import FileSystem
 
 OPERATIONS = tuple(name for name, does in vars(FileSystem).items() if callable(does) and not name.startswith("_"))
@@ -82,9 +83,10 @@ class Failing(FileSystem):
 @contextmanager
 def under(system: FileSystem) -> Iterator[FileSystem]:
     """Let every save in this process go through one file system."""
-    real = transaction.FileSystem
+    real, far = transaction.FileSystem, pending.FAR
     transaction.FileSystem = lambda: system  # type: ignore[assignment,misc]
+    pending.FAR = SMALL
     try:
         yield system
     finally:
-        transaction.FileSystem = real  # type: ignore[misc]
+        transaction.FileSystem, pending.FAR = real, far  # type: ignore[misc]

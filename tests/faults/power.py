@@ -137,6 +137,38 @@ class Recording(FileSystem):
         self._change(path.parent, (path.name, number))
         return handle
 
+    def open(self, path: Path) -> int:
+        handle = self.inner.open(path)
+        self._handles[handle] = self.names[path]
+        return handle
+
+    def clone(self, source: int, path: Path, mode: int = 0o666) -> int:
+        handle = self.inner.clone(source, path, mode)
+        number = len(self.inodes)
+        data = bytearray(os.pread(handle, os.fstat(handle).st_size, 0))
+        self.inodes[number] = Inode(data, os.fstat(handle).st_mtime_ns, None, mode)
+        self._handles[handle] = number
+        self._change(path.parent, (path.name, number))
+        return handle
+
+    def can_clone(self, source: int, folder: Path) -> bool:
+        return self.inner.can_clone(source, folder)
+
+    def copy(self, source: int, offset: int, handle: int, nbytes: int) -> int:
+        at = os.lseek(handle, 0, os.SEEK_CUR)
+        taken = self.inner.copy(source, offset, handle, nbytes)
+        inode = self.inodes[self._handles[handle]]
+        inode.data[at : at + taken] = os.pread(source, taken, offset)
+        inode.mtime_ns = os.fstat(handle).st_mtime_ns
+        return taken
+
+    def write_behind(self, handle: int, start: int, nbytes: int, wait: bool) -> None:
+        self.inner.write_behind(handle, start, nbytes, wait)
+
+    def set_times(self, handle: int, times: tuple[int, int]) -> None:
+        self.inner.set_times(handle, times)
+        self.inodes[self._handles[handle]].mtime_ns = times[1]
+
     def write(self, handle: int, data: memoryview) -> int:
         at = os.lseek(handle, 0, os.SEEK_CUR)
         taken = self.inner.write(handle, data)

@@ -19,6 +19,8 @@ from typing import Any
 from tests.faults.warm import BEGIN, READY, settle
 
 MIB = 1 << 20
+SMALL = 1 << 10
+"""Bytes that are worth a copy by the kernel in trials, whose files are small."""
 Report = Callable[[str], None]
 
 
@@ -139,7 +141,9 @@ def save(arguments: dict[str, Any], report: Report, *, patch: bool = True,
     it says "begin".
     """
     import weightedit
+    from weightedit.core import pending
 
+    pending.FAR = SMALL
     kind = KINDS[arguments["kind"]]
     document = weightedit.open(arguments["source"])
     edit(document)
@@ -186,7 +190,7 @@ def watch(report: Report, slow: dict[str, float]) -> None:
     """
     from weightedit.core.transaction import FileSystem
 
-    write, sync, replace = FileSystem.write, FileSystem.sync, FileSystem.replace
+    write, copy, sync, replace = FileSystem.write, FileSystem.copy, FileSystem.sync, FileSystem.replace
     last = ""
 
     def say(word: str) -> None:
@@ -202,6 +206,12 @@ def watch(report: Report, slow: dict[str, float]) -> None:
             time.sleep(slow["write"] * len(piece) / MIB)
         return write(self, handle, piece)
 
+    def slowed_copy(self: Any, source: int, offset: int, handle: int, nbytes: int) -> int:
+        say("write")
+        if slow.get("write"):
+            time.sleep(slow["write"] * min(nbytes, MIB) / MIB)
+        return copy(self, source, offset, handle, min(nbytes, MIB))
+
     def slowed_sync(self: Any, handle: int) -> None:
         say("sync")
         time.sleep(slow.get("sync", 0.0))
@@ -214,6 +224,7 @@ def watch(report: Report, slow: dict[str, float]) -> None:
         say("renamed")
 
     FileSystem.write = slowed_write  # type: ignore[method-assign]
+    FileSystem.copy = slowed_copy  # type: ignore[method-assign]
     FileSystem.sync = slowed_sync  # type: ignore[method-assign]
     FileSystem.replace = slowed_replace  # type: ignore[method-assign]
 
@@ -224,7 +235,7 @@ def count(end_at: tuple[int, str] | None = None) -> list[str]:
     Parameters
     ----------
     end_at
-        Which operation, from 1, and whether "before", "after", or "within" it: a write that took half its bytes.
+        Which operation, from 1, and whether "before", "after", or "within" it: a write or copy of half its bytes.
 
     Returns
     -------
@@ -242,6 +253,8 @@ def count(end_at: tuple[int, str] | None = None) -> list[str]:
             is_it = len(counted) == number
             if is_it and side == "within" and name == "write":
                 does(self, given[0], given[1][: len(given[1]) // 2])
+            if is_it and side == "within" and name == "copy":
+                does(self, *given[:3], given[3] // 2)
             if is_it and side != "after":
                 os.kill(os.getpid(), signal.SIGKILL)
             found = does(self, *given)

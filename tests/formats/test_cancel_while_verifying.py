@@ -53,9 +53,15 @@ def test_what_is_verified_adds_up(checkpoint: Path) -> None:
 
 def test_the_disk_is_waited_for_while_writing(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One wait for all of it at the end could not be cancelled, and takes minutes for a large file on a slow disk."""
-    monkeypatch.setattr(pending, "SYNC_EVERY", 8 * MIB)
-    synced: list[int] = []
-    monkeypatch.setattr(FileSystem, "sync", lambda self, handle: synced.append(handle))
+    monkeypatch.setattr(pending, "SYNC_EVERY", 4 * MIB)
+    monkeypatch.setattr(pending, "LAG", 8 * MIB)
+    monkeypatch.setattr(pending, "COPIED", 4 * MIB)
+    waited: list[int] = []
+
+    def write_behind(self: FileSystem, handle: int, start: int, nbytes: int, wait: bool) -> None:
+        waited.extend([start] if wait else [])
+
+    monkeypatch.setattr(FileSystem, "write_behind", write_behind)
     with open_document(checkpoint) as document:
         document.export(checkpoint.with_name("out.safetensors"))
-    assert len(synced) >= 3
+    assert waited == [0, 8 * MIB]

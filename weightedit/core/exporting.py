@@ -13,6 +13,7 @@ from weightedit.core.reader import Reader
 if TYPE_CHECKING:
     from weightedit.core.document import Document
     from weightedit.core.hazards import Hazard
+    from weightedit.core.save_plan import SavePlan
     from weightedit.core.saving import Saved, Writer
 
 
@@ -75,6 +76,24 @@ class Exporting(Reader):
             whole = cast("Document", self)
             return self._writer.export(whole, Path(path), format, shared, shard_size, Progress(progress, cancel),
                                        only_readable=only_readable)  # fmt: skip
+
+    @guarded("the plan")
+    def save_plan(self, shared: str | None = None, *, cancel: CancelFlag | None = None) -> SavePlan:
+        """Say how `save` would be done: which files, how many bytes are written and how many kept.
+
+        The code that saves says it, with nothing written; parameters and errors are those of `save`.
+        """
+        with self._lock:
+            return self._writer.plan(cast("Document", self), None, None, shared, None, Progress(None, cancel))
+
+    @guarded("the plan")
+    def export_plan(self, path: str | Path, format: str | None = None, shared: str | None = None,
+                    shard_size: int | None = None, *, only_readable: bool = False,
+                    cancel: CancelFlag | None = None) -> SavePlan:  # fmt: skip
+        """Say how `export` would be done; as `save_plan`, with the parameters and errors of `export`."""
+        with self._lock:
+            return self._writer.plan(cast("Document", self), Path(path), format, shared, shard_size,
+                                     Progress(None, cancel), only_readable=only_readable)  # fmt: skip
 
     def unreadable_names(self) -> tuple[str, ...]:
         """Return the tensors whose bytes are lost, in file order, because another program changed the files.

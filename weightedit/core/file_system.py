@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 
 from weightedit.core.file_limits import check_file_size
+from weightedit.core.kernel_copy import can_clone, clone, copy_some, write_out
 
 if sys.platform == "darwin":
     import fcntl
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_CHANGE = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _NO_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EOPNOTSUPP)
 """What file systems say that have no fsync of folders, such as those of some servers."""
 
@@ -36,6 +38,29 @@ class FileSystem:
     def create(self, path: Path, mode: int = 0o666) -> int:
         """Create a file that must not exist yet and return its handle."""
         return os.open(path, _FLAGS, mode)
+
+    def open(self, path: Path) -> int:
+        """Open a file that is there, to write into it, and return its handle."""
+        return os.open(path, _CHANGE)
+
+    def clone(self, source: int, path: Path, mode: int = 0o666) -> int:
+        """Create a file that shares all blocks with an open one and return its handle; raises `CannotClone`."""
+        check_file_size(os.fstat(source).st_size)
+        return clone(source, path, _FLAGS, mode)
+
+    def can_clone(self, source: int, folder: Path) -> bool:
+        """Whether that would work in a folder; nothing is left of the attempt."""
+        return can_clone(source, folder)
+
+    def copy(self, source: int, offset: int, handle: int, nbytes: int) -> int:
+        """Copy from a place of one file to the place of the handle of another; returns how many bytes were taken."""
+        check_file_size(os.lseek(handle, 0, os.SEEK_CUR) + nbytes)
+        return copy_some(source, offset, handle, nbytes)
+
+    def write_behind(self, handle: int, start: int, nbytes: int, wait: bool) -> None:
+        """Let the system begin to put a range on the disk, or wait for it; where it knows no ranges, for the file."""
+        if not write_out(handle, start, nbytes, wait=wait) and wait:
+            os.fsync(handle)
 
     def write(self, handle: int, data: memoryview) -> int:
         """Write at the place of the handle; returns how many bytes were taken."""
@@ -66,6 +91,10 @@ class FileSystem:
             os.removexattr(path, name)
         else:
             os.setxattr(path, name, value)
+
+    def set_times(self, handle: int, times: tuple[int, int]) -> None:
+        """Set when a file was last read and changed, in nanoseconds."""
+        os.utime(handle, ns=times)
 
     def sync(self, handle: int) -> None:
         """Wait until the file's bytes are on the disk."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,14 +13,22 @@ from typing import Any
 
 from weightedit.core.commit_record import MARK
 from weightedit.core.errors import CheckpointError
+from weightedit.core.file_layout import FAR, FileLayout, Kept
 from weightedit.core.file_system import FileSystem, is_folder, write_all
 from weightedit.core.keeping import keep
+from weightedit.core.kernel_copy import CannotClone
 from weightedit.core.paths import reason, shown
+from weightedit.core.progress import Progress
 
 BUFFER = 1 << 20
 """Bytes gathered before they are written, so that thousands of small tensors are few writes."""
 SYNC_EVERY = 32 << 20
-"""Bytes after which the disk is waited for: no wait can be cancelled, and one for all of a large file takes minutes."""
+"""Bytes after which the disk is set to work on them, while more is written."""
+LAG = 256 << 20
+"""Bytes that the disk may be behind: no wait for it can be cancelled, and one for all of a large file takes minutes."""
+COPIED = 32 << 20
+"""Bytes that the system is asked to copy at once, which cannot be cancelled either."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 UNTOUCHED = "what was there before is untouched"
 _LONGEST_STEM = 100
 _PRIVATE = 0o600
@@ -39,24 +47,106 @@ class Pending:
         By name, what a reader must find in the file; None for a file without tensors.
     position
         How many bytes were appended.
+    layout
+        What the file is made of, where that was said beforehand; None where bytes are only appended.
+    is_clone
+        Whether it shares the blocks of the file that its layout changes, so that only what is new is written.
     """
 
-    def __init__(self, system: FileSystem, path: Path, target: Path) -> None:
+    is_sketch = False
+    """Whether nothing is written, so that nothing need be read for it."""
+
+    def __init__(self, system: FileSystem, path: Path, target: Path, layout: FileLayout | None = None) -> None:
         stem = os.fsencode(target.name)[:_LONGEST_STEM].decode("utf-8", "ignore")
         self.path = path
         self.target = target
         self.temporary = target.with_name(f".{stem}{MARK}{secrets.token_hex(4)}.tmp")
         self.expected: dict[str, Any] | None = None
         self.position = 0
+        self.layout = layout
+        self.is_clone = False
         self._system = system
         self._gathered = bytearray()
         self._handle = -1
-        self._waiting = 0
+        self._written = self._begun = self._waited = 0
         self._failed: CheckpointError | None = None
 
-    def begin(self) -> None:
-        """Make the temporary file; nobody else may read it where it is to replace a file that has other rights."""
-        self._handle = self._system.create(self.temporary, _PRIVATE if self.target.exists() else 0o666)
+    def begin(self, *, clones: bool = False) -> None:
+        """Make the temporary file; nobody else may read it where it is to replace a file that has other rights.
+
+        With `clones` it shares the blocks of the file that the layout changes, where the file system lets it.
+        """
+        mode = _PRIVATE if self.target.exists() else 0o666
+        origin = self.layout.origin if clones and self.layout is not None else None
+        if origin is not None:
+            try:
+                with origin.lent() as handle:
+                    self._handle = self._system.clone(handle, self.temporary, mode)
+            except CannotClone:
+                pass
+            else:
+                self.is_clone, self.position = True, origin.size
+                return
+        self._handle = self._system.create(self.temporary, mode)
+
+    def lay(self, progress: Progress) -> None:
+        """Write what the layout says; `progress` counts every byte of the file, those that are shared at once."""
+        assert self.layout is not None
+        if self.is_clone:
+            self._patch(self.layout, progress)
+            return
+        for _, piece in self.layout.steps(FAR):
+            if not isinstance(piece, Kept):
+                self.stream(piece.chunks(), progress)
+            elif piece.nbytes < FAR:
+                self.stream((piece.file.read(piece.start, piece.nbytes),), progress)
+            else:
+                self._copy(piece, progress)
+
+    def stream(self, chunks: Iterable[bytes | memoryview], progress: Progress | None = None) -> None:
+        """Append pieces as they come."""
+        for chunk in chunks:
+            self.write(chunk)
+            if progress is not None:
+                progress.advance(len(chunk))
+
+    def _patch(self, layout: FileLayout, progress: Progress) -> None:
+        gap = layout.gap()
+        progress.advance(layout.nbytes - layout.fresh_bytes(gap))
+        for at, piece in layout.steps(gap):
+            if isinstance(piece, Kept):
+                continue
+            for chunk in piece.chunks():
+                self.write_at(chunk, at)
+                at += len(chunk)
+                progress.advance(len(chunk))
+
+    def _copy(self, piece: Kept, progress: Progress) -> None:
+        """Let the system copy what stays as it is; what it cannot, or where something is wrong, goes through us."""
+        self._flush()
+        at = piece.start
+        while at < piece.stop:
+            nbytes = min(COPIED, piece.stop - at)
+            done = self._copied(piece, at, nbytes)
+            if not done:
+                with self._step():
+                    self._system.seek(self._handle, 0, os.SEEK_END)
+                done = min(nbytes, BUFFER)
+                self._write_all(memoryview(piece.file.read(at, done)))
+            else:
+                self._wrote(done)
+            at += done
+            self.position += done
+            progress.advance(done)
+
+    def _copied(self, piece: Kept, at: int, nbytes: int) -> int:
+        with piece.file.lent() as handle, self._step():
+            try:
+                return self._system.copy(handle, at, self._handle, nbytes)
+            except OSError as error:
+                if error.errno in _FULL:
+                    raise
+                return 0  # either file may be the cause: reading and writing it by ourselves tells which
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append bytes."""
@@ -70,7 +160,7 @@ class Pending:
         self._flush()
         self._write_all(view)
 
-    def write_at(self, data: bytes, offset: int) -> None:
+    def write_at(self, data: bytes | memoryview, offset: int) -> None:
         """Write over bytes that were appended before."""
         self._flush()
         with self._step():
@@ -85,10 +175,19 @@ class Pending:
     def _write_all(self, view: memoryview) -> None:
         with self._step():
             write_all(self._system, self._handle, view)
-            self._waiting += len(view)
-            if self._waiting >= SYNC_EVERY:
-                self._waiting = 0
-                self._system.sync(self._handle)
+        self._wrote(len(view))
+
+    def _wrote(self, nbytes: int) -> None:
+        """Keep the disk busy, and wait where it is too far behind."""
+        self._written += nbytes
+        if self._written - self._begun < SYNC_EVERY:
+            return
+        with self._step():
+            self._system.write_behind(self._handle, self._begun, self._written - self._begun, wait=False)
+            self._begun = self._written
+            if self._begun - self._waited >= 2 * LAG:
+                self._system.write_behind(self._handle, self._waited, LAG, wait=True)
+                self._waited += LAG
 
     def finish(self) -> None:
         """Put everything on the disk and close the file; it can be read back from now on.

@@ -15,6 +15,7 @@ from weightedit.core.storage import Patched, Resident, Storage, written_out
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
+    from weightedit.core.save_plan import SavePlan
 
 Change = tuple[Any, str, Any]
 """(owner, attribute, what it becomes)"""
@@ -31,9 +32,11 @@ class Saved:
     format_name
         `safetensors`, `torch zip`, `npy`, …
     tensors, nbytes
-        How many tensors, and the bytes of all files; every tensor was read back and compared.
+        How many tensors, and the bytes of all files; every byte that was written was read back and compared.
     hazards
         What the format could not hold.
+    plan
+        How it was done: which bytes were written, and which were not since they share their blocks with the old file.
     aliases
         How many names were written beside them as aliases of one of these tensors.
     """
@@ -44,6 +47,7 @@ class Saved:
     tensors: int
     nbytes: int
     hazards: tuple[Hazard, ...]
+    plan: SavePlan
     aliases: int = 0
 
     @property
@@ -62,6 +66,11 @@ class Writer(Protocol):
     def export(self, document: Document, path: Path, format: str | None, shared: str | None, shard_size: int | None,
                progress: Progress, *, only_readable: bool = False) -> Saved:  # fmt: skip
         """Write another file, or save where it is the document's own."""
+        ...
+
+    def plan(self, document: Document, path: Path | None, format: str | None, shared: str | None,
+             shard_size: int | None, progress: Progress, *, only_readable: bool = False) -> SavePlan:  # fmt: skip
+        """Say how a save (without a path) or an export would be done; nothing is written."""
         ...
 
     def export_tensor(self, document: Document, name: object, path: Path, region: str | None, format: str | None,

@@ -121,6 +121,23 @@ class SourceFile:
         self._read(buffer, offset)
         self.check()
 
+    @contextmanager
+    def lent(self) -> Iterator[int]:
+        """Give the handle to who copies bytes without reading them; checked before and after, as a read is.
+
+        Raises
+        ------
+        SourceChanged
+            As for `read_into`.
+        """
+        self.check()
+        if hasattr(os, "preadv"):
+            yield self._handle
+        else:  # pragma: no cover  # a copy moves the place of the handle
+            with self._lock:
+                yield self._handle
+        self.check()
+
     def _read(self, buffer: memoryview, offset: int) -> None:
         view = buffer.cast("B")
         try:

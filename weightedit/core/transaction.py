@@ -42,6 +42,7 @@ from types import TracebackType
 
 from weightedit.core.commit_record import MARK
 from weightedit.core.errors import CheckpointError
+from weightedit.core.file_layout import FileLayout
 from weightedit.core.file_limits import largest_file
 from weightedit.core.file_system import FileSystem
 from weightedit.core.folder_locks import FolderBusy, FolderLocks
@@ -78,6 +79,7 @@ class Transaction:
         self._system = system or FileSystem()
         self._sources: list[SourceFile] = []
         self._needs: dict[Path, int] = {}
+        self._clonable: dict[tuple[int, Path], bool] = {}
         self._seen: set[Path] = set()
         self._made: list[Path] = []
         self._registration: Registration | None = None
@@ -101,38 +103,56 @@ class Transaction:
         """Name the files the bytes come from: one that is a destination must still be what was opened."""
         self._sources += sources
 
-    def expect(self, files: Iterable[tuple[Path, int]]) -> None:
+    def expect(self, files: Iterable[tuple[Path, int | FileLayout]]) -> None:
         """Check that several files will fit together, before the first of them is made.
 
         Parameters
         ----------
         files
-            Each destination with about how many bytes it will have.
+            Each destination with what it is made of, or with about how many bytes it will have.
 
         Raises
         ------
         CheckpointError
             As for `create`.
         """
-        found = [(Path(path), nbytes) for path, nbytes in files]
-        for path, nbytes in found:
+        found = [(Path(path), size) for path, size in files]
+        for path, size in found:
             with failing(path):
                 target = Path(os.path.realpath(path))
-                self._check(path, target, nbytes)
-                self._needs[target] = nbytes
+                self._check(path, target, size.nbytes if isinstance(size, FileLayout) else size)
+                self._needs[target] = self._need(size, target)
         if found:
             with failing(found[-1][0]):
                 self._check_room(found[-1][0])
 
-    def create(self, path: Path, nbytes: int) -> Pending:
+    def _need(self, size: int | FileLayout, target: Path) -> int:
+        """Return how many bytes of the disk a file takes."""
+        if not isinstance(size, FileLayout):
+            return size
+        return size.fresh_bytes(size.gap()) if self.clones(size, target) else size.nbytes
+
+    def clones(self, layout: FileLayout, target: Path) -> bool:
+        """Whether a file is made by sharing the blocks of one that it changes in some places."""
+        origin = layout.origin
+        if origin is None or not target.parent.is_dir():
+            return False
+        key = origin.fingerprint.device, target.parent
+        if key not in self._clonable:
+            with origin.lent() as handle:
+                self._clonable[key] = self._system.can_clone(handle, target.parent)
+        return self._clonable[key]
+
+    def create(self, path: Path, size: int | FileLayout) -> Pending:
         """Begin a file.
 
         Parameters
         ----------
         path
             The destination; links in it are followed and stay.
-        nbytes
-            About how many bytes it will have, so that a full disk is noticed before anything is written.
+        size
+            What it is made of, for `Pending.lay`; or about how many bytes it will have, so that a full disk is noticed
+            before anything is written.
 
         Raises
         ------
@@ -146,15 +166,24 @@ class Transaction:
                 raise CheckpointError(f"{shown(path)} would be written twice by this save, since two names mean it; "
                                       "nothing was written.", file=path)  # fmt: skip
             if target not in self._needs:
-                self.expect([(path, nbytes)])
+                self.expect([(path, size)])
             self._look_around(target.parent, path)
-            pending = Pending(self._system, path, target)
-            if self._registration is None:
-                self._registration = Registration()
-            self._registration.add("temporary", pending.temporary, target)
-            self.pending.append(pending)
-            pending.begin()
+            layout = size if isinstance(size, FileLayout) else None
+            pending = Pending(self._system, path, target, layout)
+            self._begin(pending)
         return pending
+
+    def _begin(self, pending: Pending) -> None:
+        if self._registration is None:
+            self._registration = Registration()
+        self._registration.add("temporary", pending.temporary, pending.target)
+        self.pending.append(pending)
+        clones = pending.layout is not None and self.clones(pending.layout, pending.target)
+        pending.begin(clones=clones)
+        if clones and not pending.is_clone and pending.layout is not None:  # against what the system had said
+            self._clonable.clear()
+            self._needs[pending.target] = pending.layout.nbytes
+            self._check_room(pending.path)
 
     def make_folder(self, path: Path) -> None:
         """Make a folder and those above it where they are missing; gone again unless there is a commit.

@@ -101,12 +101,13 @@ class Csv:
             pending.write(contents.origin.table.heading)
             separator = contents.origin.table.separator or b" "
         columns = written.spec.shape[1] if len(written.spec.shape) == 2 else 1
-        for text in _texts(written, columns, separator, progress):
-            pending.write(text)
+        pending.stream(_texts(written, columns, separator, progress))
+        transaction.tensors = 1
+        if pending.is_sketch:
+            return [path]
         pending.finish()
         with pending.reading():
             _check(written, pending.temporary, path)
-        transaction.tensors = 1
         return [path]
 
 

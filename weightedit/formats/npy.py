@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weightedit.core.errors import CheckpointError, EditRefused
+from weightedit.core.file_layout import FileLayout, Fresh, Kept
 from weightedit.core.hazards import Hazard
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import ByteSource, Source, SourceFile
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
-from weightedit.core.streaming import logical_bytes, range_bytes
+from weightedit.core.streaming import logical_bytes
 from weightedit.core.transaction import Transaction
 from weightedit.formats.array_hazards import ARRAY, dtype_hazards, one_tensor, single_hazards
 from weightedit.formats.byte_views import Swapped
@@ -81,25 +82,26 @@ class Npy:
         origin = contents.origin if isinstance(contents.origin, NpyOrigin) else None
         if origin is not None:
             transaction.guard([origin.file])
-        progress.begin("Writing", written.spec.nbytes)
-        pending = transaction.create(path, written.spec.nbytes + 256)
-        if origin is not None and _is_as_read(written, origin):
-            pending.write(origin.file.read(0, origin.header.start))
-            content = array_content(written.content, origin.header)
-            chunks = range_bytes(content, 0, origin.header.spec.nbytes)
-        else:
-            pending.write(make_header(written.spec))
-            chunks = logical_bytes(written.spec, written.content)
-        for chunk in chunks:
-            pending.write(chunk)
-            progress.advance(len(chunk))
-        if origin is not None:  # numpy reads several arrays in a row from one file
-            end = origin.header.start + origin.header.spec.nbytes
-            for chunk in range_bytes(Source(origin.file, end, origin.file.size - end), 0, origin.file.size - end):
-                pending.write(chunk)
+        layout = _layout(written, origin)
+        progress.begin("Writing", layout.nbytes)
+        pending = transaction.create(path, layout)
+        pending.lay(progress)
         pending.expected = {ARRAY: Expected(TensorSpec.contiguous(written.spec.dtype, written.spec.shape), written)}
         transaction.tensors = 1
         return [path]
+
+
+def _layout(written: Written, origin: NpyOrigin | None) -> FileLayout:
+    layout, spec = FileLayout(), written.spec
+    if origin is not None and _is_as_read(written, origin):
+        layout.add(Kept(origin.file, 0, origin.header.start))
+        layout.add_content(array_content(written.content, origin.header), 0, origin.header.spec.nbytes)
+    else:
+        layout.add(Fresh.of(make_header(spec)))
+        layout.add(Fresh(spec.nbytes, lambda: logical_bytes(spec, written.content)))
+    if origin is not None:  # numpy reads several arrays in a row from one file
+        layout.add(Kept(origin.file, origin.header.start + origin.header.spec.nbytes, origin.file.size))
+    return layout
 
 
 def array_content(content: ByteSource, header: NpyHeader) -> ByteSource:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from weightedit.core.errors import CheckpointError, EditRefused
+from weightedit.core.errors import CheckpointError, EditRefused, SourceChanged
+from weightedit.core.file_layout import FileLayout, Fresh, Kept, Piece
 from weightedit.core.file_system import is_folder
 from weightedit.core.paths import shown, some
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import Source
 from weightedit.core.spec import TensorSpec
-from weightedit.core.streaming import logical_bytes, range_bytes
+from weightedit.core.streaming import logical_bytes
 from weightedit.core.transaction import Transaction
 from weightedit.formats.detection import INDEX_SUFFIX
 from weightedit.formats.live_view import as_plain
@@ -27,6 +30,8 @@ from weightedit.formats.safetensors_header import FROM_TORCH, METADATA
 
 Table = dict[str, Written]
 """By name, in the order of the header."""
+_MOST_PADDING = 64 << 10
+"""Spaces that a header may end in so that what follows need not move."""
 
 
 def write(contents: Contents, path: Path, transaction: Transaction, *, shared: str | None, shard_size: int | None,
@@ -85,7 +90,7 @@ def written_spec(written: Written) -> TensorSpec:
 
 
 def write_file(table: Table, metadata: dict[str, str], shard: Shard | None, path: Path, transaction: Transaction,
-               progress: Progress) -> Path:  # fmt: skip
+               progress: Progress, layout: FileLayout | None = None) -> Path:  # fmt: skip
     """Write one file.
 
     Parameters
@@ -98,59 +103,74 @@ def write_file(table: Table, metadata: dict[str, str], shard: Shard | None, path
         The file it was read from: where names, dtypes and shapes are still the same its header is kept to the byte.
     path, transaction, progress
         Where to, by which transaction, told how far.
+    layout
+        What `file_layout` says of it, where that was asked for before.
     """
-    header, starts = _head(table, metadata, shard)
-    pending = transaction.create(path, 8 + len(header) + _data_nbytes(table))
-    pending.write(len(header).to_bytes(8, "little") + header)
-    for chunk in _data([table[name] for name in sorted(table, key=starts.__getitem__)]):
-        pending.write(chunk)
-        progress.advance(len(chunk))
+    layout = layout or file_layout(table, metadata, shard)
+    pending = transaction.create(path, layout)
+    pending.lay(progress)
     expected = {name: Expected(written_spec(written), written) for name, written in table.items()}
     pending.expected = with_aliases(expected, aliases_in(metadata, table))
     return path
 
 
+def file_layout(table: Table, metadata: dict[str, str], shard: Shard | None) -> FileLayout:
+    """Return what a file is made of: its header, and every tensor at its place."""
+    header, starts = _head(table, metadata, shard)
+    layout = FileLayout()
+    layout.add(_header_piece(header, shard))
+    for name in sorted(table, key=starts.__getitem__):
+        written = table[name]
+        low, high = written.spec.extent
+        if written.spec.is_contiguous:
+            layout.add_content(written.content, low, high)
+        else:
+            layout.add(Fresh(written.spec.nbytes, partial(logical_bytes, written.spec, written.content)))
+    return layout
+
+
+def _header_piece(header: bytes, shard: Shard | None) -> Piece:
+    """Return length and header: as they are in the file, where they are the same and it can still be read."""
+    if shard is not None and header is shard.header.raw:
+        with suppress(SourceChanged):
+            shard.file.check()
+            return Kept(shard.file, 0, shard.header.start)
+    return Fresh.of(len(header).to_bytes(8, "little") + header)
+
+
 def _head(table: Table, metadata: dict[str, str], shard: Shard | None) -> tuple[bytes, dict[str, int]]:
-    """Return the header of a file and where each of its tensors begins."""
+    """Return the header of a file and where each of its tensors begins.
+
+    Where every tensor of a file is still there, with as many bytes, it stays at its place, whatever its name and the
+    header's order are now; and where the new header fits into the room of the old one it gets its length, so that
+    nothing else in the file has to move.
+    """
     if shard is not None and _fits(table, metadata, shard):
         return shard.header.raw, {name: record["data_offsets"][0] for name, record in shard.header.records.items()}
-    starts = _layout(table)
-    return _header(table, metadata, starts), starts
+    kept = None if shard is None else _kept_starts(table, shard)
+    starts = kept or _layout(table)
+    header = _header(table, metadata, starts)
+    if kept is not None and shard is not None:
+        bare, room = len(header.rstrip(b" ")), len(shard.header.raw)
+        if bare <= room <= bare + _MOST_PADDING:
+            header = header[:bare] + b" " * (room - bare)
+    return header, starts
+
+
+def _kept_starts(table: Table, shard: Shard) -> dict[str, int] | None:
+    """Return where each tensor lies in the file it is from; None unless they are all of that file, and fit there."""
+    place = {id(held): shard.header.records[name]["data_offsets"] for name, held in shard.held.items()}
+    starts = {}
+    for name, written in table.items():
+        start, stop = place.pop(id(written.held), (0, -1))
+        if stop - start != written.spec.nbytes or start % written.spec.type.itemsize:
+            return None
+        starts[name] = start
+    return starts if not place else None
 
 
 def _data_nbytes(table: Table) -> int:
     return sum(written.spec.nbytes for written in table.values())
-
-
-def _file_nbytes(table: Table, metadata: dict[str, str], shard: Shard | None) -> int:
-    """Return how many bytes a file will have."""
-    return 8 + len(_head(table, metadata, shard)[0]) + _data_nbytes(table)
-
-
-def _data(tensors: list[Written]) -> Iterator[memoryview]:
-    """Yield the bytes of tensors one after the other; those that follow one another in a file are read together."""
-    run: Source | None = None
-    for written in tensors:
-        here = _range_in_file(written)
-        if run is not None and here is not None and here.file is run.file and here.offset == run.offset + run.nbytes:
-            run.nbytes += here.nbytes
-            continue
-        if run is not None:
-            yield from range_bytes(run, 0, run.nbytes)
-        run = here
-        if run is None:
-            yield from logical_bytes(written.spec, written.content)
-    if run is not None:
-        yield from range_bytes(run, 0, run.nbytes)
-
-
-def _range_in_file(written: Written) -> Source | None:
-    """Return the bytes of a tensor as a range of the file, where they are untouched and lie there row-major."""
-    content, spec = written.content, written.spec
-    low, high = spec.extent
-    if not isinstance(content, Source) or not spec.is_contiguous or low == high:
-        return None
-    return Source(content.file, content.offset + low, high - low)
 
 
 def _fits(table: Table, metadata: dict[str, str], shard: Shard) -> bool:
@@ -219,12 +239,9 @@ def _write_split(table: Table, metadata: dict[str, str], path: Path, transaction
     names = [f"{stem}-{number:05}-of-{len(parts):05}.safetensors" for number in range(1, len(parts) + 1)]
     weight_map = {name: file for file, part in zip(names, parts, strict=True) for name in part}
     total = _data_nbytes(table)
-    transaction.expect((folder / file, _file_nbytes(part, metadata, None))
-                       for file, part in zip(names, parts, strict=True))  # fmt: skip
-    done = [
-        write_file(part, metadata, None, folder / file, transaction, progress)
-        for file, part in zip(names, parts, strict=True)
-    ]
+    jobs = [(part, folder / file, file_layout(part, metadata, None)) for file, part in zip(names, parts, strict=True)]
+    transaction.expect((file, layout) for _, file, layout in jobs)
+    done = [write_file(part, metadata, None, file, transaction, progress, layout) for part, file, layout in jobs]
     index = {"metadata": {"total_size": total}, "weight_map": weight_map}
     return [*done, _write_index(index, folder / f"{stem}.safetensors{INDEX_SUFFIX}", transaction)]
 
@@ -251,9 +268,10 @@ def _write_shards(table: Table, aliases: dict[str, str], origin: SafetensorsOrig
             continue
         target = index_path.parent / file
         transaction.make_folder(target.parent)
-        jobs.append((part, metadata, shard, target))
-    transaction.expect((target, _file_nbytes(part, metadata, shard)) for part, metadata, shard, target in jobs)
-    done = [write_file(*job, transaction, progress) for job in jobs]
+        jobs.append((part, metadata, shard, target, file_layout(part, metadata, shard)))
+    transaction.expect((target, layout) for *_, target, layout in jobs)
+    done = [write_file(part, metadata, shard, target, transaction, progress, layout)
+            for part, metadata, shard, target, layout in jobs]  # fmt: skip
     index = _new_index(origin.index, parts)
     if not own or index != origin.index:
         raw = origin.index_raw if index == origin.index else None

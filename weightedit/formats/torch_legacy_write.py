@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from weightedit.core.errors import EditRefused
+from weightedit.core.file_layout import FileLayout, Kept
 from weightedit.core.file_system import is_folder
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.paths import counted, some
@@ -102,22 +103,17 @@ def _is_original(content: ByteSource, origin: TorchLegacyOrigin, key: str) -> bo
 def _write_overlay(job: Job, origin: TorchLegacyOrigin, changes: dict[str, ByteSource], transaction: Transaction,
                    progress: Progress) -> Pending:  # fmt: skip
     """Copy the file byte for byte with other bytes in some storages."""
-    progress.begin("Writing", origin.file.size)
-    pending = transaction.create(job.path, origin.file.size)
-    at = 0
+    layout, at = FileLayout(), 0
     for key, source in origin.storages.items():
         if key in changes:
-            _append(pending, Source(origin.file, at, source.offset - at), progress)
-            _append(pending, changes[key], progress)
+            layout.add(Kept(origin.file, at, source.offset))
+            layout.add_content(changes[key], 0, changes[key].nbytes)
             at = source.offset + source.nbytes
-    _append(pending, Source(origin.file, at, origin.file.size - at), progress)
+    layout.add(Kept(origin.file, at, origin.file.size))
+    progress.begin("Writing", layout.nbytes)
+    pending = transaction.create(job.path, layout)
+    pending.lay(progress)
     return pending
-
-
-def _append(pending: Pending, content: ByteSource, progress: Progress) -> None:
-    for chunk in range_bytes(content, 0, content.nbytes):
-        pending.write(chunk)
-        progress.advance(len(chunk))
 
 
 def _write_new(job: Job, origin: TorchLegacyOrigin | None, transaction: Transaction, progress: Progress) -> Pending:
@@ -131,10 +127,9 @@ def _write_new(job: Job, origin: TorchLegacyOrigin | None, transaction: Transact
     pending.write(pickle.dumps(list(new.plans), 2))
     for key, plan in new.plans.items():
         pending.write((plan.nbytes // new.itemsizes[key]).to_bytes(PREFIX, "little"))
-        for chunk in streamed(plan, progress):
-            pending.write(chunk)
+        pending.stream(streamed(plan, progress))
     if origin is not None:
-        _append(pending, Source(origin.file, origin.end, origin.file.size - origin.end), Progress())
+        pending.stream(range_bytes(Source(origin.file, 0, origin.file.size), origin.end, origin.file.size))
     return pending
 
 

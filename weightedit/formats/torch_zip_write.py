@@ -18,7 +18,7 @@ from weightedit.formats.torch_write import Job, pickle_hazards, pickled, storage
 from weightedit.formats.torch_zip import TorchZipOrigin, read_pickle
 from weightedit.formats.zip_directory import STORED
 from weightedit.formats.zip_source import InflatedSource, RecordSource
-from weightedit.formats.zip_writer import ZipWriter, write_overlay
+from weightedit.formats.zip_writer import ZipWriter, overlay
 
 _FRESH = {".format_version": b"1", ".storage_alignment": b"64", "byteorder": b"little"}
 """Records torch.save writes between pickle and storages."""
@@ -81,10 +81,10 @@ def _is_original(content: ByteSource, origin: TorchZipOrigin, key: str) -> bool:
 
 def _write_overlay(job: Job, origin: TorchZipOrigin, changes: dict[str, ByteSource], transaction: Transaction,
                    progress: Progress) -> None:  # fmt: skip
-    progress.begin("Writing", origin.file.size)
-    pending = transaction.create(job.path, origin.file.size)
-    for nbytes in write_overlay(pending, origin.directory, changes):
-        progress.advance(nbytes)
+    layout = overlay(origin.directory, changes)
+    progress.begin("Writing", layout.nbytes)
+    pending = transaction.create(job.path, layout)
+    pending.lay(progress)
     pending.expected = job.expected()
     transaction.tensors = len(pending.expected)
 

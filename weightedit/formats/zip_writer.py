@@ -6,7 +6,9 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
+from weightedit.core.file_layout import FileLayout, Fresh, Kept
 from weightedit.core.source import ByteSource
 from weightedit.core.streaming import CHUNK, range_bytes
 from weightedit.core.transaction import BUFFER, Pending
@@ -58,7 +60,9 @@ class ZipWriter:
         """Append a record of exactly `size` bytes."""
         raw, offset = name.encode("utf-8", "surrogatepass"), self._pending.position
         crc = 0
-        if size <= BUFFER:
+        if self._pending.is_sketch:
+            written = size
+        elif size <= BUFFER:
             data = b"".join(chunks)
             crc = zlib.crc32(data)
             self._pending.write(self._local(raw, size, size, crc, STORED) + data)
@@ -78,8 +82,7 @@ class ZipWriter:
         """Append a record of another archive, compressed as it is there."""
         raw, offset = record.name.encode("utf-8", "surrogatepass"), self._pending.position
         self._pending.write(self._local(raw, record.stored, record.size, record.crc, record.method))
-        for chunk in file_bytes(directory, directory.data_offset(record), record.stored):
-            self._pending.write(chunk)
+        self._pending.stream(file_bytes(directory, directory.data_offset(record), record.stored))
         self._rows.append(_Row(raw, offset, record.stored, record.size, record.crc, record.method))
 
     def _local(self, name: bytes, stored: int, size: int, crc: int, method: int) -> bytes:
@@ -120,41 +123,49 @@ def file_bytes(directory: ZipDirectory, offset: int, nbytes: int) -> Iterator[me
         yield view
 
 
-def write_overlay(pending: Pending, directory: ZipDirectory, replaced: Mapping[str, ByteSource]) -> Iterator[int]:
-    """Copy an archive byte for byte with other bytes in some stored records; yields how many were written.
+def overlay(directory: ZipDirectory, replaced: Mapping[str, ByteSource]) -> FileLayout:
+    """Return an archive byte for byte with other bytes in some stored records.
 
     Parameters
     ----------
-    pending
-        The new file.
     directory
         Of the archive.
     replaced
-        By record name, content of exactly the record's size. Their checksums are written anew wherever they stand.
+        By record name, content of exactly the record's size. Their checksums are new wherever they stand.
     """
-    records = sorted((directory.record(name) for name in replaced), key=lambda record: record.header_offset)
-    at = 0
-    sums: list[tuple[int, int]] = []
-    for record in records:
+    changes: list[tuple[int, int, ByteSource | _Sum]] = []
+    for record in map(directory.record, replaced):
         assert record.method == STORED
-        start = directory.data_offset(record)
-        yield from _append(pending, file_bytes(directory, at, start - at))
-        crc = 0
-        for chunk in range_bytes(replaced[record.name], 0, record.size):
-            crc = zlib.crc32(chunk, crc)
-            pending.write(chunk)
-            yield len(chunk)
-        at = start + record.size
-        sums += [(place, crc) for place in _crc_places(directory, record, at)]
-    yield from _append(pending, file_bytes(directory, at, directory.file.size - at))
-    for place, crc in sums:
-        pending.write_at(struct.pack("<L", crc), place)
+        content, start = replaced[record.name], directory.data_offset(record)
+        crc = _Sum(content)
+        changes.append((start, start + record.size, content))
+        changes += [(place, place + 4, crc) for place in _crc_places(directory, record, start + record.size)]
+    layout, at = FileLayout(), 0
+    for start, stop, new in sorted(changes, key=itemgetter(0, 1)):
+        layout.add(Kept(directory.file, at, start))
+        if isinstance(new, _Sum):
+            layout.add(Fresh(4, new.chunks))
+        else:
+            layout.add_content(new, 0, stop - start)
+        at = stop
+    layout.add(Kept(directory.file, at, directory.file.size))
+    return layout
 
 
-def _append(pending: Pending, chunks: Iterator[memoryview]) -> Iterator[int]:
-    for chunk in chunks:
-        pending.write(chunk)
-        yield len(chunk)
+class _Sum:
+    """The CRC-32 of a content, as a zip archive has it; worked out when it is first wanted."""
+
+    def __init__(self, content: ByteSource) -> None:
+        self._content = content
+        self._data: bytes | None = None
+
+    def chunks(self) -> tuple[bytes]:
+        if self._data is None:
+            crc = 0
+            for chunk in range_bytes(self._content, 0, self._content.nbytes):
+                crc = zlib.crc32(chunk, crc)
+            self._data = struct.pack("<L", crc)
+        return (self._data,)
 
 
 def _crc_places(directory: ZipDirectory, record: ZipRecord, end: int) -> Iterator[int]:
