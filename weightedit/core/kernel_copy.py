@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from weightedit.core.positioned import read_some
 
 if sys.platform != "win32":
     import fcntl
@@ -141,11 +144,8 @@ def _by_sendfile(source: int, offset: int, handle: int, nbytes: int) -> int:
 
 
 def _through_buffer(source: int, offset: int, handle: int, nbytes: int) -> int:
-    if not hasattr(os, "preadv"):  # pragma: no cover
-        os.lseek(source, offset, os.SEEK_SET)
-        return os.write(handle, os.read(source, min(nbytes, _BUFFER)))
     view = memoryview(bytearray(min(nbytes, _BUFFER)))
-    got = os.preadv(source, [view], offset)
+    got = read_some(source, view, offset, threading.Lock())  # who lent the handle keeps others from it
     return os.write(handle, view[:got]) if got else 0
 
 
