@@ -32,6 +32,11 @@ def paused() -> Iterator[None]:
                 gc.enable()
 
 
+def is_paused() -> bool:
+    """Whether garbage is not to be collected just now."""
+    return bool(_pausing)
+
+
 def set_apart() -> None:
     """Leave what is alive now, a document and its tree above all, out of later passes.
 

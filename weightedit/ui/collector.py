@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer
 
-from weightedit.ui.collecting import set_apart
+from weightedit.ui.collecting import is_paused, set_apart
 
 LOOK_EVERY = 100
 """Milliseconds between two looks at how many objects were made."""
@@ -80,6 +80,8 @@ class Collector(QObject):
         """Collect what is due by the counts that Python keeps."""
         if self._raised is None and gc.isenabled():  # somebody has switched it on meanwhile
             gc.disable()
+        if is_paused():
+            return  # a document is being made: a pass over a million objects that all stay takes a second and a half
         due = self._due()
         if due == 2:
             self._full()

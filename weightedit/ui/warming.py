@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from weightedit.ui.tasks import TaskProgress, Tasks
     from weightedit.ui.workbench import Workbench
 
+LATER = ("weightedit.ui.workbench", "weightedit.doctor.runnable", "weightedit.assembly")
+"""Modules that the window would else import as the first document is shown."""
 MakeWorkbench = Callable[["Tasks", "Settings"], "Workbench"]
 
 
@@ -20,7 +22,8 @@ def warm_up(progress: TaskProgress) -> tuple[str, list[str]]:
 
     from weightedit.core.devices import devices
 
-    importlib.import_module("weightedit.ui.workbench")
+    for name in LATER:
+        importlib.import_module(name)
     return torch.__version__, devices()
 
 

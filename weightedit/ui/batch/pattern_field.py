@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from PySide6.QtCore import QStringListModel, Qt, Signal
 from PySide6.QtWidgets import QCompleter, QLineEdit, QListView, QPushButton, QStyledItemDelegate, QVBoxLayout, QWidget
@@ -16,6 +17,10 @@ from weightedit.ui.theme import mono_font
 
 WIDTH = 300
 SHOWN = 6
+OFFERED = 100
+"""Completions listed at most."""
+LOOKED_AT = 50_000
+"""Texts that are looked through as a letter is typed, in 3 ms; patterns of groups come first."""
 
 
 def written(targets: Sequence[str]) -> str:
@@ -69,9 +74,10 @@ class PatternField(QWidget):
         self.edit.setPlaceholderText("*.mlp.*")
         self.edit.setToolTip("Names or patterns parted by commas; * crosses dots; re: and a regular expression for the "
                              "whole name")  # fmt: skip
-        self._offered = QStringListModel(self)
-        completer = QCompleter(self._offered, self)
-        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        self._offered: list[str] = []
+        self._fitting = QStringListModel(self)
+        completer = QCompleter(self._fitting, self)
+        completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
         completer.setMaxVisibleItems(SHOWN)
         self.edit.setCompleter(completer)
         popup = QListView()
@@ -92,6 +98,7 @@ class PatternField(QWidget):
         column.addWidget(self.meant, 0, Qt.AlignmentFlag.AlignLeft)
         self.setFixedWidth(WIDTH)
         self.setFocusProxy(self.edit)
+        self.edit.textEdited.connect(self._complete)
         self.edit.textChanged.connect(lambda _: self.changed.emit())
         self.meant.clicked.connect(lambda: self.edit.setText(self._suggested))
 
@@ -107,7 +114,12 @@ class PatternField(QWidget):
 
     def offer(self, texts: list[str]) -> None:
         """Complete to these from now on."""
-        self._offered.setStringList(texts)
+        self._offered = texts
+
+    def _complete(self, text: str) -> None:
+        """Offer the first that hold what is typed; Qt's own way lays out every one of 46,000, which takes 0.4 s."""
+        fits = (one for one in islice(self._offered, LOOKED_AT) if text in one)
+        self._fitting.setStringList(list(islice(fits, OFFERED)))
 
     def say_count(self, count: int, word: str = "tensor") -> None:
         """Say how many tensors match."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BATCH = 256
 """Rows a level gains at a time."""
+MEASURED_AT_ONCE = 64
+"""Tensors of a group whose size is added up while its row is painted; forty rows are in sight."""
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -364,7 +366,7 @@ class TreeModel(QAbstractItemModel):
         if not node.tensors:
             return ""
         outline = self._outlines[self.root_of(node)]
-        nbytes = outline.nbytes(node)
+        nbytes = outline.nbytes(node) if node.tensors < MEASURED_AT_ONCE else node.nbytes
         if nbytes is None:
             if node not in self._asked:
                 self._asked.add(node)

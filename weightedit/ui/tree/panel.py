@@ -17,13 +17,14 @@ from PySide6.QtWidgets import (
 )
 
 from weightedit.core.numbers import count_text
-from weightedit.core.outline import Node, Outline, matching, suggestion
+from weightedit.core.outline import Outline, matching, suggestion
 from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.icons import icon, icon_pixmap
 from weightedit.ui.plain import Label, plain
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.delegate import TreeDelegate
+from weightedit.ui.tree.sizes import Sizes
 from weightedit.ui.tree.thumbnails import Thumbnails
 from weightedit.ui.tree.view import TreeView
 
@@ -122,8 +123,7 @@ class TreePanel(QWidget):
         self.tree.opened.connect(self.opened)
         self.tree.close_requested.connect(self.close_requested)
         self.tree.rows.rename_requested.connect(self.rename_requested)
-        # A row asks while it is painted, and a task shows itself in the status bar: not within that paint.
-        self.tree.rows.sizes_wanted.connect(self._measure, Qt.ConnectionType.QueuedConnection)
+        Sizes(self.tree.rows, self._tasks)
         self.collapse.clicked.connect(self.tree.levels.close_all)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.tree)
@@ -223,10 +223,6 @@ class TreePanel(QWidget):
         if (then := self._then) is not None:
             self._then = None
             then()
-
-    def _measure(self, outline: Outline, node: Node) -> None:
-        self._tasks.start("Sizes", lambda progress: outline.measure(node, progress),
-                          on_result=lambda _: self.tree.rows.measured(node), quiet=True)  # fmt: skip
 
     # ---- keyboard
 
