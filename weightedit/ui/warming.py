@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from weightedit.ui.tasks import TaskProgress, Tasks
     from weightedit.ui.workbench import Workbench
 
-LATER = ("weightedit.ui.workbench", "weightedit.doctor.runnable", "weightedit.assembly")
-"""Modules that the window would else import as the first document is shown."""
 MakeWorkbench = Callable[["Tasks", "Settings"], "Workbench"]
 
 
@@ -22,8 +20,8 @@ def warm_up(progress: TaskProgress) -> tuple[str, list[str]]:
 
     from weightedit.core.devices import devices
 
-    for name in LATER:
-        importlib.import_module(name)
+    importlib.import_module("weightedit.ui.workbench")
+    importlib.import_module("weightedit.doctor.runnable")  # which the window asks once a document is there
     return torch.__version__, devices()
 
 

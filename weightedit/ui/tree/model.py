@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 BATCH = 256
 """Rows a level gains at a time."""
-MEASURED_AT_ONCE = 64
-"""Tensors of a group whose size is added up while its row is painted; forty rows are in sight."""
+MEASURED_AT_ONCE = 64  # tensors of a group whose size is added up while its row is painted; forty are in sight
 Index = QModelIndex | QPersistentModelIndex
 
 
