@@ -13,6 +13,7 @@ import scenes_changed
 import scenes_edit
 import scenes_hazards
 import scenes_live
+import scenes_many
 import scenes_names
 import scenes_sharing
 import scenes_trust
@@ -26,10 +27,10 @@ SMALL = (1024, 640)
 SCENES: dict[str, Scene] = {**scenes_view.SCENES, **scenes_edit.SCENES, **scenes_batch.SCENES, **scenes_cast.SCENES,
                             **scenes_sharing.SCENES, **scenes_hazards.SCENES, **scenes_live.SCENES,
                             **scenes_window.SCENES, **scenes_trust.SCENES,
-                            **scenes_names.SCENES, **scenes_changed.SCENES}
+                            **scenes_names.SCENES, **scenes_changed.SCENES, **scenes_many.SCENES}
 AT_SMALL_SIZE = ("batch", "casts", "hazard-cards", "live", "snapshots", "heatmap", "tiles", "forms", "pages", "start",
                  "recovery", "unexpected", "leftovers", "names", "module", "changed", "code",
-                 "refusals")
+                 "refusals", "many")
 """Scenes that are taken at the smallest size of the window too."""
 
 

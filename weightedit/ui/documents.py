@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, Signal
 
 from weightedit.core.outline import Outline
+from weightedit.core.progress import Progress
+from weightedit.ui.arrivals import Arrival, Arrivals
 from weightedit.ui.collecting import paused, take_back
 from weightedit.ui.tasks import Task, TaskProgress, Tasks
 
@@ -111,7 +113,7 @@ def open_already(path: str, documents: Sequence[OpenDocument]) -> OpenDocument |
     return None
 
 
-def opened(document: Document, progress: TaskProgress) -> OpenDocument:
+def opened(document: Document, progress: Progress) -> OpenDocument:
     """Make a document's display tree, and see what code its file names, in a worker."""
     from weightedit.assembly import code_named
 
@@ -129,6 +131,8 @@ class Documents(QObject):
     ----------
     keeps_journal
         Whether edits of files opened from now on are written down before they are applied.
+    arrivals
+        What is known so far of the files on their way.
 
     Signals
     -------
@@ -165,6 +169,7 @@ class Documents(QObject):
         self._waiting: list[Task[Any]] = []
         self._times_asked = 0
         self.keeps_journal = True
+        self.arrivals = Arrivals(self)
         self._announced.connect(self._change, Qt.ConnectionType.QueuedConnection)
 
     def __len__(self) -> int:
@@ -208,10 +213,12 @@ class Documents(QObject):
 
     def _start(self, target: Any, name: str, number: int, optimizer: Any = None) -> None:
         place, before, journal = (self._times_asked, number), self.all, self.keeps_journal
+        arrival = self.arrivals.begin(name)
 
-        def work(progress: TaskProgress) -> OpenDocument:
+        def work(asked: TaskProgress) -> OpenDocument:
             from weightedit.assembly import open_document
 
+            progress = Progress(asked.report, asked.cancel, arrival.take)
             if isinstance(target, str) and (known := open_already(target, before)) is not None:
                 return known
             with paused():
@@ -220,18 +227,18 @@ class Documents(QObject):
                 return opened(document, progress)
 
         def done(result: OpenDocument) -> None:
-            self._finished(task)
+            self._waiting.remove(task)
             self._take_in(result, place)
-            self._settle()
+            self._settle(arrival)
 
         def failed(error: Exception) -> None:
-            self._finished(task)
+            self._waiting.remove(task)
             self.refused.emit(str(target) if isinstance(target, str) else name, error)
-            self._settle()
+            self._settle(arrival)
 
         def cancelled() -> None:
-            self._finished(task)
-            self._settle()
+            self._waiting.remove(task)
+            self._settle(arrival)
 
         task = self._tasks.start(f"Opening {name}", work, on_result=done, on_error=failed, on_cancelled=cancelled)
         self._waiting.append(task)
@@ -264,10 +271,8 @@ class Documents(QObject):
         self.removed.emit(old)
         old.document.close()
 
-    def _finished(self, task: Task[Any]) -> None:
-        self._waiting.remove(task)
-
-    def _settle(self) -> None:
+    def _settle(self, arrival: Arrival) -> None:
+        self.arrivals.end(arrival)
         if not self._waiting:
             self.settled.emit()
 

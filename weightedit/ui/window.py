@@ -164,6 +164,7 @@ class MainWindow(QMainWindow):
         self.tree.close_requested.connect(self.close_document)
         self.tree.tree.selectionModel().selectionChanged.connect(self._tree_selected)
         self.documents.opening.connect(lambda _: self.show_pages())
+        self.documents.arrivals.came.connect(lambda: self.tree.isVisible() or self.show_pages())
         self.documents.added.connect(self._added)
         self.documents.added.connect(lambda found: self.errors.answer(*reading_all(found)))
         self.documents.removed.connect(self._removed)
@@ -229,7 +230,7 @@ class MainWindow(QMainWindow):
         self._offer_operations(opened)
         self.show_pages()
         if leads and self.workbench is not None:
-            self._show_first(opened)
+            self._show_first(opened, self.tree.taken_over)
 
     def _offer_operations(self, opened: OpenDocument) -> None:
         """Fill the Operations menu with what a document offers."""
@@ -322,7 +323,7 @@ class MainWindow(QMainWindow):
         names = self.documents.names_being_opened
         self.opening.say(f"Opening {', '.join(names)}" if names else "Starting torch")
         self.pages.setCurrentWidget(page)
-        self.tree.setVisible(present)
+        self.tree.setVisible(present or self.documents.arrivals.shown is not None)
         self.top.show_document_buttons(present)
         self.rail.set_room("" if self.aside.current else "edit" if present else "")
         self.refresh()

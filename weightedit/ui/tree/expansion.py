@@ -85,6 +85,13 @@ class Expansion(QObject):
                 below += [self._rows.index(row, 0, index) for row in range(self._rows.rowCount(index))]
             level = below
 
+    def open_above(self, index: QModelIndex) -> None:
+        """Expand everything that a row lies in."""
+        parent = index.parent()
+        while parent.isValid():
+            self._view.expand(parent)
+            parent = parent.parent()
+
     def close_all(self) -> None:
         """Close every row."""
         self._expanded.clear()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QKeyEvent
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
@@ -18,11 +19,13 @@ from PySide6.QtWidgets import (
 
 from weightedit.core.numbers import count_text
 from weightedit.core.outline import Outline, matching, suggestion
+from weightedit.core.paths import counted
 from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.icons import icon, icon_pixmap
 from weightedit.ui.plain import Label, plain
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.tree.arriving import ArrivingList
 from weightedit.ui.tree.delegate import TreeDelegate
 from weightedit.ui.tree.sizes import Sizes
 from weightedit.ui.tree.thumbnails import Thumbnails
@@ -70,12 +73,15 @@ class TreePanel(QWidget):
         self._is_filtering = False
         self._matched: list[tuple[OpenDocument, Outline]] = []
         self._then: Callable[[], None] | None = None
+        self.taken_over: tuple[OpenDocument, str] | None = None
+        """The tensor of the newest document that was picked while the document was still on its way."""
         self._build()
         self.thumbnails: Thumbnails = Thumbnails(self.tree, self.tree.rows, tasks)
         delegate = self.tree.itemDelegate()
         assert isinstance(delegate, TreeDelegate)
         delegate.thumbnails = self.thumbnails
         documents.added.connect(self._added)
+        documents.arrivals.came.connect(self._arrived)
         documents.removed.connect(self._removed)
         documents.removed.connect(self.thumbnails.forget)
         documents.outlined.connect(self._outlined)
@@ -128,6 +134,8 @@ class TreePanel(QWidget):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.tree)
         self.stack.addWidget(self._build_nothing())
+        self.arriving: ArrivingList = ArrivingList()
+        self.stack.addWidget(self.arriving)
         layout.addWidget(self.stack, 1)
 
     def _build_nothing(self) -> QWidget:
@@ -155,8 +163,34 @@ class TreePanel(QWidget):
 
     # ---- documents
 
+    def _arrived(self) -> None:
+        """Show what is known of a file that is on its way, where no other is open."""
+        arrival = None if len(self._documents) else self._documents.arrivals.shown
+        self.arriving.follow(arrival)
+        for part in (self.filter, self.collapse):
+            part.setEnabled(arrival is None)
+        if arrival is not None:
+            self.stack.setCurrentWidget(self.arriving)
+            self.count.setText(f"{counted(arrival.tensors, 'tensor')} so far")
+
     def _added(self, document: OpenDocument) -> None:
+        """Put the tree in place of the names that came before it, at the tensor that was picked or scrolled to."""
+        picked, top = self.arriving.picked, self.arriving.top
+        had_focus = self.arriving.hasFocus()
         self._refresh(new=document)
+        self.taken_over = (document, picked) if self.tree.rows.find(document, picked).isValid() else None
+        if self.taken_over is not None:
+            self.tree.restore([self.taken_over])
+        elif top:
+            QTimer.singleShot(0, self, lambda: self._show_at_top(document, top))  # after the first tensor is shown
+        if had_focus:
+            self.tree.setFocus()
+
+    def _show_at_top(self, document: OpenDocument, name: str) -> None:
+        index = self.tree.rows.find(document, name)
+        if index.isValid():
+            self.tree.levels.open_above(index)
+            self.tree.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtTop)
 
     def _removed(self, document: OpenDocument) -> None:
         self._refresh()

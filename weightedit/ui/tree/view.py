@@ -163,10 +163,7 @@ class TreeView(QTreeView):
     def _go_to(self, index: QModelIndex) -> bool:
         if not index.isValid():
             return False
-        parent = index.parent()
-        while parent.isValid():
-            self.expand(parent)
-            parent = parent.parent()
+        self.levels.open_above(index)
         flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
         self.selectionModel().setCurrentIndex(index, flags)
         self.scrollTo(index)
