@@ -133,7 +133,8 @@ class ArrivingDelegate(QStyledItemDelegate):
             icon = QRect(rect.x() + LEFT + (WIDTH - ICON) // 2, rect.center().y() - ICON // 2 + 1, ICON, ICON)
             paint_icon(painter, icon, "tensor", "text3")
             place.setLeft(rect.x() + LEFT + WIDTH + 6)
-        cut = QFontMetrics(font).elidedText(shown[-300:], Qt.TextElideMode.ElideLeft, place.width())  # their ends differ
+        # The names of one list begin alike.
+        cut = QFontMetrics(font).elidedText(shown[-300:], Qt.TextElideMode.ElideLeft, place.width())
         painter.drawText(place, side | Qt.AlignmentFlag.AlignVCenter, cut)
         painter.restore()
 
