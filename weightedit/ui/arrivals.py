@@ -89,5 +89,6 @@ class Arrivals(QObject):
         return next((one for one in self._all if one.tensors), None)
 
     def _look(self) -> None:
-        if any([one.gather() for one in self._all]):
+        come = [one.gather() for one in self._all]
+        if any(come):
             self.came.emit()
