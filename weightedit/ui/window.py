@@ -164,7 +164,7 @@ class MainWindow(QMainWindow):
         self.tree.close_requested.connect(self.close_document)
         self.tree.tree.selectionModel().selectionChanged.connect(self._tree_selected)
         self.documents.opening.connect(lambda _: self.show_pages())
-        self.documents.arrivals.came.connect(lambda: self.tree.isVisible() or self.show_pages())
+        self.documents.arrivals.came.connect(self._arrived)
         self.documents.added.connect(self._added)
         self.documents.added.connect(lambda found: self.errors.answer(*reading_all(found)))
         self.documents.removed.connect(self._removed)
@@ -231,6 +231,10 @@ class MainWindow(QMainWindow):
         self.show_pages()
         if leads and self.workbench is not None:
             self._show_first(opened, self.tree.taken_over)
+
+    def _arrived(self) -> None:
+        if not self.tree.isVisible():
+            self.show_pages()
 
     def _offer_operations(self, opened: OpenDocument) -> None:
         """Fill the Operations menu with what a document offers."""
