@@ -167,7 +167,7 @@ def setup(torch_index: str | None = None) -> None:
         # Another build of the same version would else count as there already.
         again = ["--force-reinstall"] if index != stamp.get("torch_index") else []
         pip("install", *again, "-c", str(CONSTRAINTS), "--index-url", index, torch)
-    pip("install", "-c", str(CONSTRAINTS), "-e", f"{ROOT}[dev]")
+    pip("install", "-c", str(CONSTRAINTS), "-e", f"{ROOT}[dev,fast]")
     write_stamp(STAMP, inputs=inputs, torch_index=index)
     say(f"Set up in {time.monotonic() - started:.0f} s")
     missing = missing_packages()

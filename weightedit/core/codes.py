@@ -42,21 +42,19 @@ def numbers(array: Array, dtype: str) -> Array:
         return array.astype(np.float64 if wide else np.float32, order="C")
 
 
-def codes(array: Array, values: Array, dtype: str) -> Array:
-    """Return the code of each element, uint8 or uint16, flat; `values` are `numbers(array, dtype)`."""
-    if is_exact(dtype):
-        return np.ascontiguousarray(array).reshape(-1).view(f"u{DTYPES[dtype].itemsize}")
-    narrow = np.ascontiguousarray(values).reshape(-1)
+def patterns(array: Array, dtype: str) -> Array:
+    """Return the bits of stored values whose codes tell them apart, uint8 or uint16, flat."""
+    return np.ascontiguousarray(array).reshape(-1).view(f"u{DTYPES[dtype].itemsize}")
+
+
+def wide_codes(values: Array) -> Array:
+    """Return the code of each float32 or float64 number, uint16, flat as they are."""
+    narrow = values
     if narrow.dtype != np.float32:
         limit = np.finfo(np.float32).max
         with np.errstate(all="ignore"):
             narrow = np.where(np.isfinite(narrow), np.clip(narrow, -limit, limit), narrow).astype(np.float32)
     return (narrow.view(np.uint32) >> 16).astype(np.uint16)
-
-
-def count(found: Array) -> Array:
-    """Return how often each code occurs, int64, of length 256 or 65,536."""
-    return np.bincount(found, minlength=256 if found.dtype == np.uint8 else 1 << 16)
 
 
 @lru_cache(32)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from weightedit.core.codes import Array
+from weightedit.core.passes import CHUNK
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
-from weightedit.core.statistics import CHUNK, Pinned
+from weightedit.core.statistics import Pinned
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from weightedit.core.codes import Array
+from weightedit.core.pixels import Reduced
 from weightedit.core.progress import Progress
-from weightedit.core.reduction import Reduced
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
 from weightedit.core.statistics import Pinned

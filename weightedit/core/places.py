@@ -10,9 +10,10 @@ from typing import Literal
 import numpy as np
 
 from weightedit.core.codes import Array, numbers
+from weightedit.core.passes import CHUNK
 from weightedit.core.progress import Progress
 from weightedit.core.region import Box
-from weightedit.core.statistics import CHUNK, Pinned
+from weightedit.core.statistics import Pinned
 
 Extreme = Literal["largest", "smallest", "magnitude"]
 Index = tuple[int, ...]

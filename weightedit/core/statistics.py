@@ -1,21 +1,21 @@
-"""Statistics of a tensor in one pass over its chunks, in the memory of one chunk."""
+"""Statistics of a tensor in one pass over its chunks, in the memory of a few of them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from weightedit.core.codes import Array, code_values, codes, count, is_exact, numbers
+from weightedit.core import kernels, passes
+from weightedit.core.codes import Array, code_values, is_exact, numbers, patterns
 from weightedit.core.dtypes import DTYPES
+from weightedit.core.kernels.arrays import Moments
 from weightedit.core.progress import Progress
 from weightedit.core.region import Box, parse_region
 from weightedit.core.spec import TensorSpec
-
-CHUNK = 4 << 20
 
 
 class Pinned(Protocol):
@@ -149,39 +149,9 @@ def between(first: float, second: float, share: float) -> float:
     return first * (1 - share) + second * share  # a difference could overflow
 
 
-@dataclass
-class _Moments:
-    """Count, mean and sum of squared deviations of what was seen, joined as Chan, Golub and LeVeque (1983) do."""
-
-    count: int = 0
-    mean: float = 0.0
-    deviation: float = 0.0
-    minimum: float = math.inf
-    maximum: float = -math.inf
-    square: float = 0.0
-
-    def add(self, values: Array) -> None:
-        size = values.size
-        if not size:
-            return
-        self.minimum = min(self.minimum, values.min())
-        self.maximum = max(self.maximum, values.max())
-        wide = values.astype(np.float64, copy=False).reshape(-1)
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = float(wide.mean())
-            off = wide - mean
-            deviation = float(off @ off)
-            self.square += float(wide @ wide)
-            delta = mean - self.mean
-            total = self.count + size
-            self.mean += delta * (size / total)
-            self.deviation += deviation + delta * delta * (self.count * size / total)
-            self.count = total
-
-
 def statistics(pinned: Pinned, region: Box | str | None = None, progress: Progress | None = None,
-               nbytes: int = CHUNK) -> Statistics:  # fmt: skip
-    """Return the statistics of a tensor or of one region of it.
+               nbytes: int = passes.CHUNK) -> Statistics:  # fmt: skip
+    """Return the statistics of a tensor or of one region of it, in one pass.
 
     Parameters
     ----------
@@ -192,18 +162,26 @@ def statistics(pinned: Pinned, region: Box | str | None = None, progress: Progre
     progress
         Advanced by the bytes read; cancelling it raises `Cancelled`.
     nbytes
-        How large a chunk may be.
+        How large a chunk may be; each of a few threads reads one at a time.
     """
     spec = pinned.spec
     box = region if isinstance(region, Box) else parse_region(region, spec.shape)
+    size = box.numel * spec.type.itemsize
+    kernels.prepare(size)
     if progress is not None:
-        progress.begin("Statistics", box.numel * spec.type.itemsize)
-    seen = Collecting(spec)
-    for _, array in pinned.chunks(box, nbytes):
-        seen.add(array)
-        if progress is not None:
+        progress.begin("Statistics", size)
+
+    def collect(part: Box, progress: Progress) -> Collecting:
+        seen = Collecting(spec)
+        for _, array in pinned.chunks(part, nbytes):
+            seen.add(array)
             progress.advance(array.nbytes)
-    return seen.found()
+        return seen
+
+    first, *others = passes.side_by_side(passes.parts_of(spec, box), collect, progress, passes.threads_for(pinned))
+    for other in others:
+        first.join(other)
+    return first.found()
 
 
 class Collecting:
@@ -217,68 +195,59 @@ class Collecting:
 
     def __init__(self, spec: TensorSpec) -> None:
         self._spec = spec
-        exact = is_exact(spec.dtype)
-        self._counts = np.zeros(256 if spec.type.itemsize == 1 and exact else 1 << 16, np.int64)
-        self._moments, self._tally = _Moments(), _Tally()
+        is_byte = spec.type.itemsize == 1 and is_exact(spec.dtype)
+        self._counts = np.zeros((2, 256 if is_byte else 1 << 16), np.int64)
+        self._moments = Moments()
+        self._low: int | None = None
+        self._high: int | None = None
 
     def add(self, array: Array) -> None:
         """Take in stored values, of any shape."""
         spec = self._spec
-        values = None if is_exact(spec.dtype) else numbers(array, spec.dtype)
-        self._counts += count(codes(array, array if values is None else values, spec.dtype))
-        if values is not None:
-            _add_wide(array, values, spec, self._moments, self._tally)
+        if is_exact(spec.dtype):
+            kernels.best().count(patterns(array, spec.dtype), self._counts)
+            return
+        if not array.size:
+            return
+        values = np.ascontiguousarray(numbers(array, spec.dtype)).reshape(-1)
+        found = kernels.best().moments(values, self._counts)
+        if spec.type.is_integer:  # float64 does not hold all of them
+            self._meet(int(array.min()), int(array.max()))
+        elif spec.type.family == "complex" and found.finite < values.size:
+            found = _by_parts(found, array, values.size)
+        self._moments = self._moments.joined(found)
+
+    def _meet(self, low: int, high: int) -> None:
+        self._low = low if self._low is None else min(self._low, low)
+        self._high = high if self._high is None else max(self._high, high)
+
+    def join(self, other: Collecting) -> None:
+        """Take in what another one of the same dtype has seen."""
+        self._counts += other._counts
+        self._moments = self._moments.joined(other._moments)
+        if other._low is not None and other._high is not None:
+            self._meet(other._low, other._high)
 
     def found(self) -> Statistics:
         """Return what the pieces so far have."""
-        if is_exact(self._spec.dtype):
-            return _from_counts(self._counts, self._spec.dtype)
-        return _finished(self._counts, self._spec, self._moments, self._tally)
+        counts: Array = self._counts.sum(axis=0)
+        spec, seen = self._spec, self._moments
+        if is_exact(spec.dtype):
+            return _from_counts(counts, spec.dtype)
+        total, odd = int(counts.sum()), (seen.zeros, seen.nan, seen.posinf, seen.neginf)
+        if not seen.finite or spec.type.family == "opaque":
+            return Statistics(total, None, None, None, None, None, *odd, counts, spec.dtype)
+        low = seen.minimum + 0.0 if self._low is None else self._low  # -0.0 becomes 0.0
+        high = seen.maximum + 0.0 if self._high is None else self._high
+        return Statistics(total, low, high, seen.mean, math.sqrt(seen.deviation / seen.finite),
+                          math.sqrt(seen.square), *odd, counts, spec.dtype)  # fmt: skip
 
 
-@dataclass
-class _Tally:
-    zeros: int = 0
-    nan: int = 0
-    posinf: int = 0
-    neginf: int = 0
-    low: int | None = None
-    high: int | None = None
-
-
-def _add_wide(array: Array, values: Array, spec: TensorSpec, moments: _Moments, tally: _Tally) -> None:
-    tally.zeros += values.size - int(np.count_nonzero(values))
-    if spec.type.is_integer:
-        tally.low = min(int(array.min()), int(array.min()) if tally.low is None else tally.low)
-        tally.high = max(int(array.max()), int(array.max()) if tally.high is None else tally.high)
-        moments.add(values)
-        return
-    finite = np.isfinite(values)
-    if finite.all():
-        moments.add(values)
-        return
-    if spec.type.family == "complex":
-        parts = (array["real"], array["imag"]) if spec.dtype == "complex32" else (array.real, array.imag)
-        nan = int(np.count_nonzero(np.isnan(parts[0]) | np.isnan(parts[1])))
-        tally.nan += nan
-        tally.posinf += values.size - int(np.count_nonzero(finite)) - nan
-    else:
-        tally.nan += int(np.count_nonzero(np.isnan(values)))
-        tally.posinf += int(np.count_nonzero(values == np.inf))
-        tally.neginf += int(np.count_nonzero(values == -np.inf))
-    moments.add(values[finite])
-
-
-def _finished(counts: Array, spec: TensorSpec, moments: _Moments, tally: _Tally) -> Statistics:
-    total = int(counts.sum())
-    if not moments.count or spec.type.family == "opaque":
-        return Statistics(total, None, None, None, None, None, tally.zeros, tally.nan, tally.posinf, tally.neginf,
-                          counts, spec.dtype)  # fmt: skip
-    low: float | int = float(moments.minimum) if tally.low is None else tally.low
-    high: float | int = float(moments.maximum) if tally.high is None else tally.high
-    return Statistics(total, low, high, moments.mean, math.sqrt(moments.deviation / moments.count),
-                      math.sqrt(moments.square), tally.zeros, tally.nan, tally.posinf, tally.neginf, counts,
-                      spec.dtype)  # fmt: skip
+def _by_parts(found: Moments, array: Array, size: int) -> Moments:
+    """Count what is not finite among complex values by their parts: one with a NaN in it counts as NaN."""
+    parts = (array["real"], array["imag"]) if array.dtype.names else (array.real, array.imag)
+    nan = int(np.count_nonzero(np.isnan(parts[0]) | np.isnan(parts[1])))
+    return replace(found, nan=nan, posinf=size - found.finite - nan, neginf=0)
 
 
 def _from_counts(counts: Array, dtype: str) -> Statistics:

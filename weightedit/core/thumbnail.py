@@ -8,7 +8,7 @@ import numpy as np
 
 from weightedit.core.codes import Array, numbers
 from weightedit.core.pinned import Readable
-from weightedit.core.reduction import Pixels, Reduced
+from weightedit.core.pixels import Pixels, Reduced
 from weightedit.core.region import Axis, Box
 
 BUDGET = 64 << 10
@@ -71,6 +71,6 @@ def _read(readable: Readable, shape: tuple[int, ...], row: int, column: int, run
 
 
 def _reduced(values: Array, rows: int, columns: int, height: int, width: int, exact: bool) -> Reduced:
-    pixels = Pixels(range(values.shape[0]), range(values.shape[1]), height, width)
+    pixels = Pixels(range(values.shape[0]), range(values.shape[1]), height, width, "float64")
     pixels.add(values, 0, 0)
     return pixels.result(range(rows), range(columns), exact)

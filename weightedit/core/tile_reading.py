@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from weightedit.core.codes import Array, numbers
+from weightedit.core import kernels, passes
+from weightedit.core.codes import Array
+from weightedit.core.pixels import Pixels, Reduced
 from weightedit.core.progress import Progress
-from weightedit.core.reduction import Pixels, Reduced, Scale
+from weightedit.core.reduction import Scale
 from weightedit.core.region import Box
-from weightedit.core.statistics import CHUNK, Pinned
+from weightedit.core.statistics import Pinned
 from weightedit.core.tiling import Tiling, split
 
 DEAD = 1e-3
@@ -18,7 +20,7 @@ DEAD = 1e-3
 
 
 def blocks(pinned: Pinned, tiling: Tiling, rows: range, columns: range,
-           nbytes: int = CHUNK) -> Iterator[tuple[int, int, Array, int]]:  # fmt: skip
+           nbytes: int = passes.CHUNK) -> Iterator[tuple[int, int, Array, int]]:  # fmt: skip
     """Yield (row, column, stored values, bytes read): a rectangle of the table, in smaller ones.
 
     The values are 2-D, of about `nbytes`, in a buffer that the next step uses again.
@@ -91,28 +93,33 @@ def _table(array: Array, order: list[int | None]) -> Array:
 
 def reduce_tiles(pinned: Pinned, tiling: Tiling, rows: range, columns: range, height: int, width: int,
                  progress: Progress | None = None, *, scale: Scale | None = None,
-                 nbytes: int = CHUNK) -> Reduced:  # fmt: skip
+                 nbytes: int = passes.CHUNK) -> Reduced:  # fmt: skip
     """Reduce a rectangle of the table of tiles to at most `height` × `width` pixels, reading only what lies in it.
 
     Parameters are those of `reduction.reduce`. Pixels past the last tile hold no value and count none.
     """
     height, width = min(height, len(rows)), min(width, len(columns))
-    pixels = Pixels(rows, columns, height, width)
+    pixels = Pixels(rows, columns, height, width, pinned.spec.dtype, scale is not None)
+    size = len(rows) * len(columns) * pinned.spec.type.itemsize
+    kernels.prepare(size)
     if progress is not None:
-        progress.begin("Heatmap", len(rows) * len(columns) * pinned.spec.type.itemsize)
+        progress.begin("Heatmap", size)
+
+    def take_in(part: tuple[range, range], progress: Progress) -> None:
+        for row, column, values, read in blocks(pinned, tiling, *part, nbytes):
+            by = None if scale is None else scale(range(row, row + values.shape[0]),
+                                                  range(column, column + values.shape[1]))  # fmt: skip
+            pixels.add(values, row - rows.start, column - columns.start, by)
+            progress.advance(read)
+
     if pinned.spec.numel and height and width:
-        for row, column, values, read in blocks(pinned, tiling, rows, columns, nbytes):
-            block = numbers(values, pinned.spec.dtype)
-            by = None if scale is None else scale(range(row, row + block.shape[0]),
-                                                  range(column, column + block.shape[1]))  # fmt: skip
-            pixels.add(block, row - rows.start, column - columns.start, by)
-            if progress is not None:
-                progress.advance(read)
+        parts = pixels.parts(size // passes.PART)
+        passes.side_by_side(parts, take_in, progress, passes.threads_for(pinned))
         pixels.leave_out(*tiling.missing)
     return pixels.result(rows, columns, True)
 
 
-def tile_peaks(pinned: Pinned, tiling: Tiling, progress: Progress | None = None, nbytes: int = CHUNK) -> Array:
+def tile_peaks(pinned: Pinned, tiling: Tiling, progress: Progress | None = None, nbytes: int = passes.CHUNK) -> Array:
     """Return the largest finite magnitude of each tile, float64 `tiling.grid`; NaN where a tile has none."""
     (rows, columns), (down, across) = tiling.size, tiling.grid
     found = reduce_tiles(pinned, tiling, range(rows), range(columns), down, across, progress, nbytes=nbytes)

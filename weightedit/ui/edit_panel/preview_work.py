@@ -8,9 +8,10 @@ from weightedit.core.document import Document
 from weightedit.core.loss_map import loss_map
 from weightedit.core.numbers import count_text
 from weightedit.core.pinned import Readable
+from weightedit.core.pixels import Reduced
 from weightedit.core.preview import Preview
 from weightedit.core.progress import Progress
-from weightedit.core.reduction import Reduced, SliceView, preview, reduce
+from weightedit.core.reduction import SliceView, preview, reduce
 from weightedit.core.statistics import Statistics, statistics
 from weightedit.ui.edit_panel.form import Request
 from weightedit.ui.tasks import TaskProgress

@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPen
 
-from weightedit.core.reduction import Reduced
+from weightedit.core.pixels import Reduced
 from weightedit.ui.theme import theme
 
 TOKENS = ("nan", "posinf", "neginf")

@@ -10,7 +10,7 @@ from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from weightedit.core.numbers import statistic_text
-from weightedit.core.reduction import Reduced
+from weightedit.core.pixels import Reduced
 from weightedit.core.statistics import Statistics
 from weightedit.ui.plain import aloud
 from weightedit.ui.plots.colormaps import picture

@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from weightedit.core.codes import numbers
 from weightedit.core.numbers import bits_text, index_text, value_text
 from weightedit.core.pinned import PinnedTensor
+from weightedit.core.pixels import Reduced
 from weightedit.core.progress import Progress
-from weightedit.core.reduction import Reduced, SliceView
+from weightedit.core.reduction import SliceView
 from weightedit.core.region import Box
 from weightedit.core.statistics import Statistics
 from weightedit.core.tiling import Tiling

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from weightedit.core.reduction import Reduced
+from weightedit.core.pixels import Reduced
 from weightedit.core.statistics import Statistics
 from weightedit.ui.plots.colormaps import DEFAULT_MAPS, FIXED, NAMES
 from weightedit.ui.plots.levels import SCALED, Levels, choices_of, kind_of, levels_of

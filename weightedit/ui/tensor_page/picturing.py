@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from weightedit.core.phase import reduce_phase
+from weightedit.core.pixels import Reduced
 from weightedit.core.progress import Progress
-from weightedit.core.reduction import Reduced, Scale, SliceView, preview, reduce
+from weightedit.core.reduction import Scale, SliceView, preview, reduce
 from weightedit.core.scaling import row_scale, tile_scale
 from weightedit.core.statistics import Pinned
 from weightedit.core.tile_reading import reduce_tiles

@@ -12,7 +12,7 @@ from weightedit.core.loss_map import LossTensor, loss_map
 from weightedit.core.loss_words import loss_note
 from weightedit.core.numbers import index_text, value_text
 from weightedit.core.pinned import Readable
-from weightedit.core.reduction import Reduced
+from weightedit.core.pixels import Reduced
 from weightedit.core.region import Box
 from weightedit.core.statistics import Statistics, statistics
 from weightedit.ui.edit_panel.preview_work import Shown
