@@ -213,3 +213,11 @@ def test_the_codes_of_exact_dtypes_are_their_patterns() -> None:
     patterns = np.arange(1 << 16, dtype=np.uint16)
     values = code_values("bfloat16")
     assert np.array_equal(values, widened(patterns.view(ml_dtypes.bfloat16)), equal_nan=True)
+
+
+def test_numbers_of_32_bits_go_into_pixels_of_64(kernel: Any) -> None:
+    """What was widened already, such as a sample, may be narrower than what keeps it."""
+    values = np.arange(-6, 6, dtype=np.float32).reshape(3, 4)
+    into = empty(1, 2, np.float64)
+    kernel.reduce_block(values, "float64", np.array([0, 3]), np.array([0, 2, 4]), into)
+    check(into, values.astype(np.float64), [0, 3], [0, 2, 4])

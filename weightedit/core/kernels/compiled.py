@@ -30,6 +30,8 @@ _LOADED: set[tuple[Any, str]] = set()
 def reduce_block(block: Array, dtype: str, row_edges: Array, column_edges: Array, into: PixelArrays) -> None:
     """Take a block of stored values into pixels; as `plain.reduce_block`."""
     values = loadable(block, dtype)
+    if into.low.dtype == np.float64:
+        values = values.astype(np.float64, copy=False)
     kind = values.dtype.name
     if (reduce, kind) not in _LOADED:
         plain.reduce_block(block, dtype, row_edges, column_edges, into)
