@@ -6,8 +6,9 @@ from collections import OrderedDict
 
 import pytest
 
-from weightedit.core.contents import Inventory, expand_plain
-from weightedit.core.outline import MOST_CHILDREN, Outline, matching, suggestion
+from weightedit.core.contents import Walked, expand_plain
+from weightedit.core.name_filter import matching, suggestion
+from weightedit.core.outline import MOST_CHILDREN, Outline
 from weightedit.core.slots import HeldTensor
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Resident, Storage
@@ -20,7 +21,7 @@ def held(*shape, storage=None, offset=0):
 
 
 def inventory(root):
-    return Inventory(root, expand_plain, lambda value: value if isinstance(value, HeldTensor) else None)
+    return Walked(root, expand_plain, lambda value: value if isinstance(value, HeldTensor) else None)
 
 
 def outline(root, keep=None):

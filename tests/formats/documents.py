@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from weightedit.core.contents import Inventory, expand_plain
+from weightedit.core.contents import Walked, expand_plain
 from weightedit.core.progress import Progress
 from weightedit.core.slots import Described, HeldTensor, Slot
 from weightedit.core.spec import TensorSpec
@@ -40,8 +40,8 @@ class Held:
         return cls(kind, kind.open(path, Progress()))
 
     @property
-    def inventory(self) -> Inventory:
-        return Inventory(self.opened.root, expand_plain, held_by)
+    def inventory(self) -> Walked:
+        return Walked(self.opened.root, expand_plain, held_by)
 
     @property
     def slots(self) -> dict[str, Slot]:

@@ -19,7 +19,7 @@ from weightedit.core.contents import file_inventory
 from weightedit.core.errors import CheckpointError
 from weightedit.core.progress import Found, Progress
 from weightedit.formats import detect
-from weightedit.formats.safetensors_header import TO_TORCH
+from weightedit.formats.safetensors_rows import TO_TORCH
 
 
 def assert_as_safetensors_reads(path: Path) -> None:

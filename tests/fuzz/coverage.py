@@ -93,15 +93,17 @@ class Memory:
     def check(self, *, header: bool = False) -> None:
         pass
 
+    def remember_header(self, nbytes: int, header: bytes | bytearray | None = None) -> None:
+        assert header is None or bytes(header) == self.data[:nbytes]
+
 
 def _safetensors(data: bytes) -> None:
     from weightedit.formats.safetensors_header import looks_like_header, read_header
 
     looks_like_header(data[:4096], len(data))
-    header = read_header(Memory(data))
-    for record in header.records.values():
-        start, stop = record["data_offsets"]
-        assert 0 <= start <= stop <= len(data) - header.start
+    columns = read_header(Memory(data)).columns
+    for start, kind in zip(columns.offsets, columns.kinds, strict=True):
+        assert 0 <= start <= start + kind.nbytes <= len(data) - columns.start
 
 
 def _zip(data: bytes) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightedit.core.collector import collector_paused
 from weightedit.core.contents import Inventory, file_inventory
+from weightedit.core.slot_list import SlotList
 from weightedit.core.slots import Slot
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def take_in(document: Document, known: Sequence[Slot], inventory: Inventory, kep
         if entry.slot is not None:
             entry.slot = kept.get(id(entry.slot), entry.slot)
     document.entries = inventory.entries
-    document.slots = [kept.get(id(slot), slot) for slot in inventory.slots]
+    document.slots = SlotList(kept.get(id(slot), slot) for slot in inventory.slots)
     present = set(map(id, document.slots))
     document.absent = [slot for slot in known if id(slot) not in present]
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
+from weightedit.core.entry_list import Entries, EntryList, LazyEntries
 from weightedit.core.errors import WeightEditError
 from weightedit.core.pickled_numpy import array_text, scalar_text
 from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.progress import OFTEN, Ask, unasked
+from weightedit.core.slot_list import LazySlots, SlotList, Slots
 from weightedit.core.slots import Entry, HeldTensor, Slot
+from weightedit.core.tensor_dict import TensorDict
 from weightedit.core.visible import visible
 
 MOST_AGAIN = 20_000
@@ -23,6 +26,7 @@ MOST_ENTRIES = 1_500_000
 """Tensors, values and containers a document may hold, but for the plain values that are not shown one by one."""
 FEW_VALUES = 64
 """A container of so few shows the plain values beside its tensors too, up to half of all entries there may be."""
+TOO_MANY = f"holds more than {MOST_ENTRIES:,} tensors and values"
 MOST_CONTAINERS = 300_000
 """Containers a document may hold; each takes memory and time of its own."""
 MOST_NAMING = 256 << 20
@@ -49,7 +53,31 @@ class TooMuch(WeightEditError):
     """A file or object holds more than can be listed; the message goes on after its name."""
 
 
-class Inventory:
+class Inventory(Protocol):
+    """What is in a checkpoint or live object, in order: all entries, and the slots among them."""
+
+    @property
+    def entries(self) -> Entries:
+        """Tensors, values and containers."""
+        ...
+
+    @property
+    def slots(self) -> Slots:
+        """The places of tensors."""
+        ...
+
+
+class Flat:
+    """What is in a flat checkpoint: tensors by name, of which nothing is made until someone looks."""
+
+    def __init__(self, root: TensorDict) -> None:
+        if len(root) > MOST_ENTRIES:
+            raise TooMuch(TOO_MANY)
+        self.slots = LazySlots(root)
+        self.entries = LazyEntries(self.slots)
+
+
+class Walked:
     """What a walk found, in order: all entries, and the slots among them.
 
     Parameters
@@ -71,8 +99,8 @@ class Inventory:
 
     def __init__(self, root: Any, expand: Expand, held_by: Callable[[Any], HeldTensor | None],
                  ask: Ask = unasked) -> None:  # fmt: skip
-        self.entries: list[Entry] = []
-        self.slots: list[Slot] = []
+        self.entries = EntryList()
+        self.slots = SlotList()
         self._expand = expand
         self._held_by = held_by
         self._ask = ask
@@ -109,7 +137,7 @@ class Inventory:
         if not len(self.entries) % OFTEN:  # each visit adds one
             self._ask()
             if len(self.entries) > MOST_ENTRIES:
-                raise TooMuch(f"holds more than {MOST_ENTRIES:,} tensors and values")
+                raise TooMuch(TOO_MANY)
         name = dotted(path)
         if len(path) > 1:  # else it is the key itself
             self._naming += (len(name) if name.isascii() else 4 * len(name)) + 8 * len(path)
@@ -209,7 +237,9 @@ def _length(value: Any) -> int:
 
 def file_inventory(root: Any, ask: Ask = unasked) -> Inventory:
     """Return everything in the root of a checkpoint, whose tensors are `HeldTensor` leaves; `ask` may end the walk."""
-    return Inventory(root, expand_plain, lambda value: value if isinstance(value, HeldTensor) else None, ask)
+    if isinstance(root, TensorDict) and root.table is not None:
+        return Flat(root)
+    return Walked(root, expand_plain, lambda value: value if isinstance(value, HeldTensor) else None, ask)
 
 
 def dotted(path: tuple[Any, ...]) -> str:

@@ -48,14 +48,3 @@ class StorageGroups:
     def members(self, label: str) -> list[Slot]:
         """Return the slots of a group, in file order; KeyError if there is no such label."""
         return list(self._members[label])
-
-
-def total_nbytes(slots: Sequence[Slot]) -> int:
-    """Return the bytes of all storages, each counted once."""
-    seen: set[int] = set()
-    total = 0
-    for slot in slots:
-        if id(slot.storage) not in seen:
-            seen.add(id(slot.storage))
-            total += slot.storage.nbytes
-    return total

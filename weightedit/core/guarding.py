@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, Protocol, TypeVar, cast
 
-from weightedit.core.slots import Slot
+from weightedit.core.slot_list import Slots
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class _HasSlots(Protocol):
-    slots: Sequence[Slot]
+    slots: Slots
 
 
 @contextmanager

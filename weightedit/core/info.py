@@ -76,13 +76,13 @@ class TensorsView(Mapping[Any, TensorInfo]):
             spec.device, spec.requires_grad, group, spec.numel, spec.nbytes, slot.is_modified)  # fmt: skip
 
     def __repr__(self) -> str:
-        names = [slot.name for slot in self._document.slots[:4]]
+        names = self._document.slots.names[:4]
         more = ", …" if len(self) > 4 else ""
         count = f"{len(self):,} tensor{'' if len(self) == 1 else 's'}"
         return f"<{count} of {self._document.title}: {', '.join(names)}{more}>"
 
     def __iter__(self) -> Iterator[str]:
-        return (slot.name for slot in self._document.slots)
+        return iter(self._document.slots.names)
 
     def __len__(self) -> int:
         return len(self._document.slots)

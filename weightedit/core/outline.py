@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from fnmatch import translate
+from itertools import accumulate
 
 from weightedit.core.contents import key_text
+from weightedit.core.entry_list import by_columns
 from weightedit.core.progress import Progress
 from weightedit.core.slots import Entry
 from weightedit.core.spec import TensorSpec
@@ -20,8 +19,6 @@ SMALL = 1_000
 """A node with fewer entries than this is filled or measured at once, in a few milliseconds."""
 PREPARED = 4_000_000
 """How many entries `prepare` looks at before it leaves the rest to the moment someone expands it."""
-MOST_PARTS = 5_000
-"""Name parts that a mistyped filter is compared with."""
 
 _Row = tuple[str, int, list[int] | None]
 """(label, entry, None) of a leaf or container; (label, -1, entries) of a group."""
@@ -57,7 +54,7 @@ class Node:
         self.row = row
         self.tensors = 0
         self.nbytes: int | None = None
-        self.members: list[int] = []
+        self.members: Sequence[int] = ()
         self.offset = 0
         self.children: list[Node] | None = None
         self.pending: list[_Row] | None = None
@@ -93,38 +90,32 @@ class Outline:
     """
 
     def __init__(self, entries: Sequence[Entry], keep: Iterable[int] | None = None) -> None:
-        self.entries = entries
+        self.entries = by_columns(entries)
+        self._keys = self.entries.keys
+        self._ends = self.entries.ends
         self._kept = None if keep is None else frozenset(keep)
-        self._ends, self._before, self._kept_before = self._scan()
+        self._before, self._kept_before = self._scan()
         self.root = Node("", "root", None, None, 0)
         self.root.members = self._direct(0, len(entries))
         self.root.tensors = self._before[-1]
 
-    def _scan(self) -> tuple[list[int], list[int], list[int]]:
-        """For each entry: where its content ends, and the tensors and kept leaves before it."""
+    def _scan(self) -> tuple[Sequence[int], Sequence[int]]:
+        """For each entry, and after the last: the shown tensors and leaves before it."""
         entries, kept = self.entries, self._kept
-        ends = [index + 1 for index in range(len(entries))]
-        before, kept_before = [0], [0]
-        tensors = leaves = 0
-        stack: list[int] = []
-        for index, entry in enumerate(entries):
-            depth = len(entry.path)
-            while stack and len(entries[stack[-1]].path) >= depth:
-                ends[stack.pop()] = index
-            is_leaf = entry.kind in ("tensor", "value")
-            if not is_leaf:
-                stack.append(index)
-            elif kept is None or index in kept:
-                leaves += 1
-                tensors += entry.kind == "tensor"
-            before.append(tensors)
-            kept_before.append(leaves)
-        for index in stack:
-            ends[index] = len(entries)
-        return ends, before, kept_before
+        if kept is None and entries.is_flat:
+            return range(len(entries) + 1), range(len(entries) + 1)
+        shown = entries.leaves if kept is None else kept.intersection(entries.leaves)
+        marks, tensors = bytearray(len(entries)), bytearray(len(entries))
+        for index in shown:
+            marks[index] = 1
+            tensors[index] = entries.is_tensor(index)
+        before, leaves = (list(accumulate(column, initial=0)) for column in (tensors, marks))
+        return before, leaves
 
-    def _direct(self, start: int, stop: int) -> list[int]:
+    def _direct(self, start: int, stop: int) -> Sequence[int]:
         """Return what is directly in a container."""
+        if self.entries.is_flat:
+            return range(start, stop)
         found = []
         while start < stop:
             found.append(start)
@@ -176,9 +167,9 @@ class Outline:
         groups: dict[str, list[int]] = {}
         rows: list[_Row] = []
         offset = node.offset
+        keys = self._keys
         for index in node.members:
-            path = self.entries[index].path
-            key = path[-1] if path else "tensor"
+            key = keys[index]
             if not isinstance(key, str):
                 rows.append((key_text(key), index, None))
                 continue
@@ -202,7 +193,7 @@ class Outline:
         _, _, members = row
         if members is None or len(members) > 1:
             return row
-        return key_text(self.entries[members[0]].path[-1])[offset:], members[0], None
+        return key_text(self._keys[members[0]])[offset:], members[0], None
 
     def _node(self, parent: Node, number: int, row: _Row) -> Node:
         label, index, members = row
@@ -210,7 +201,7 @@ class Outline:
             node = Node(label, "group", None, parent, number)
             node.members = members
             node.offset = self._offset_in(parent) + len(label) + 1
-            node.tensors = sum(self._tensors_in(member) for member in members)
+            node.tensors = self._tensors_in_all(members)
             return node
         entry = self.entries[index]
         node = Node(label, entry.kind, entry, parent, number)
@@ -229,6 +220,11 @@ class Outline:
     def _tensors_in(self, index: int) -> int:
         return self._before[self._ends[index]] - self._before[index]
 
+    def _tensors_in_all(self, members: Sequence[int]) -> int:
+        if self._kept is None and self.entries.is_flat:
+            return len(members)
+        return sum(self._tensors_in(member) for member in members)
+
     def _ranges(self, parent: Node, rows: list[_Row]) -> list[Node]:
         """Cut a long level into ranges, so that no level is too long to lay out."""
         made = []
@@ -237,7 +233,7 @@ class Outline:
             node = Node(f"{part[0][0]} … {part[-1][0]}", "range", None, parent, number)
             node.pending = part
             node.members = [member for _, index, members in part for member in (members or [index])]
-            node.tensors = sum(self._tensors_in(member) for member in node.members)
+            node.tensors = self._tensors_in_all(node.members)
             made.append(node)
         return made
 
@@ -248,17 +244,17 @@ class Outline:
 
     def first(self) -> str | None:
         """Return the name of the first tensor that is shown."""
-        for index, entry in enumerate(self.entries):
-            if entry.kind == "tensor" and (self._kept is None or index in self._kept):
-                return entry.name
-        return None
+        shown = (index for index in self.entries.leaves if self.entries.is_tensor(index) and self._shows(index))
+        first = next(shown, None)
+        return None if first is None else self.entries[first].name
 
     def position(self, name: str) -> int | None:
         """Return the place of a tensor among the entries; None if it is not shown."""
-        for index, entry in enumerate(self.entries):
-            if entry.name == name and entry.kind == "tensor" and (self._kept is None or index in self._kept):
-                return index
-        return None
+        found = self.entries.position(name)
+        return found if found is not None and self._shows(found) else None
+
+    def _shows(self, leaf: int) -> bool:
+        return self._kept is None or leaf in self._kept
 
     def child_with(self, node: Node, position: int) -> Node | None:
         """Return the row in a node that is or holds the entry at `position`."""
@@ -286,15 +282,18 @@ class Outline:
 
     # ---- sizes
 
-    def _tensor_entries(self, node: Node) -> Iterator[Entry]:
+    def _tensor_places(self, node: Node) -> Iterator[int]:
+        if self.entries.is_flat:
+            yield from node.members if self._kept is None else filter(self._kept.__contains__, node.members)
+            return
         for member in node.members:
             for index in range(member, self._ends[member]):
-                if self.entries[index].kind == "tensor" and (self._kept is None or index in self._kept):
-                    yield self.entries[index]
+                if self.entries.is_tensor(index) and self._shows(index):
+                    yield index
 
     def tensor_names(self, node: Node) -> list[str]:
         """Return the names of the tensors that a row shows, its own or those below it."""
-        return [entry.name for entry in self._tensor_entries(node)]
+        return list(map(self.entries.name, self._tensor_places(node)))
 
     def nbytes(self, node: Node) -> int | None:
         """Return the bytes in a node, measured now if that takes no time; None if it needs `measure` in a worker."""
@@ -306,14 +305,19 @@ class Outline:
         """Add up the bytes of the tensors in a node; a byte that several of them show counts once."""
         storages: dict[int, list[TensorSpec]] = {}
         held: set[int] = set()
-        for number, entry in enumerate(self._tensor_entries(node)):
-            assert entry.slot is not None
-            if id(entry.slot.held) not in held:
-                held.add(id(entry.slot.held))
-                storages.setdefault(id(entry.slot.storage), []).append(entry.slot.spec)
+        alone = 0
+        for number, index in enumerate(self._tensor_places(node)):
             if progress is not None and number % SMALL == 0:
                 progress.advance(0)
-        node.nbytes = sum(_covered(specs) for specs in storages.values())
+            if (nbytes := self.entries.deferred_nbytes(index)) is not None:
+                alone += nbytes
+                continue
+            slot = self.entries[index].slot
+            assert slot is not None
+            if id(slot.held) not in held:
+                held.add(id(slot.held))
+                storages.setdefault(id(slot.storage), []).append(slot.spec)
+        node.nbytes = alone + sum(_covered(specs) for specs in storages.values())
         return node.nbytes
 
     def forget_sizes(self, nodes: Iterable[Node]) -> set[Node]:
@@ -337,63 +341,3 @@ def _covered(specs: list[TensorSpec]) -> int:
         covered += max(0, stop - max(start, reached))
         reached = max(reached, stop)
     return min(covered, sum(spec.nbytes for spec in specs))
-
-
-# ---- the filter
-
-
-def glob(text: str) -> str:
-    """Return the pattern that a filter means: a bare word matches anywhere in a name."""
-    text = text.strip()
-    return text if any(letter in text for letter in "*?[") else f"*{text}*"
-
-
-def matching(entries: Sequence[Entry], text: str, progress: Progress | None = None) -> list[int]:
-    """Return the indices of the leaves whose full name matches a filter.
-
-    Parameters
-    ----------
-    entries
-        Of a document.
-    text
-        As typed: a glob with `*`, `?` and `[…]` on the full name, upper and lower case told apart, or a bare word;
-        a glob that matches no full name is tried on the middle of names.
-    progress
-        Asked now and then whether to stop.
-    """
-    pattern = glob(text)
-    found = _matching(entries, pattern, progress)
-    if not found and not pattern.startswith("*"):
-        found = _matching(entries, f"*{pattern}*", progress)
-    return found
-
-
-def _matching(entries: Sequence[Entry], pattern: str, progress: Progress | None) -> list[int]:
-    match = re.compile(translate(pattern)).match
-    found = []
-    for index, entry in enumerate(entries):
-        if progress is not None and index % 4096 == 0:
-            progress.advance(0)
-        if entry.kind in ("tensor", "value") and match(entry.name):
-            found.append(index)
-    return found
-
-
-def suggestion(entries: Sequence[Entry], text: str) -> str | None:
-    """Return the filter that was probably meant where one matches nothing; None where there is no telling."""
-    parts: dict[str, None] = {}
-    for entry in entries:
-        if entry.kind in ("tensor", "value"):
-            for part in entry.name.split("."):
-                parts[part] = None
-            if len(parts) > MOST_PARTS:
-                break
-    meant = text.strip()
-    for word in re.findall(r"[^*?.\[\]]+", text):
-        if any(word in part for part in parts):
-            continue
-        close = difflib.get_close_matches(word, parts, 1, 0.6)
-        if not close:
-            return None
-        meant = meant.replace(word, close[0])
-    return meant if meant != text.strip() and matching(entries, meant) else None

@@ -217,14 +217,14 @@ def group_by_tensor(index: SlotIndex, operation: Operation, edit: Edit) -> list[
     }  # fmt: skip
     if together and rebound:
         named = {id(slot) for slots in found.values() for slot in slots}
-        for slot in index.slots:
+        for slot in index.slots.looked_at():
             if id(slot) not in named and not slot.held.is_deferred and place_of(slot) in rebound:
                 found[place_of(slot)].append(slot)
     if together and operation.relocates:
         _add_what_shares(index, found)
     elif operation.effect == "flag" and edit.tied == "all":
         named = {id(slot) for slots in found.values() for slot in slots}
-        for slot in index.slots:
+        for slot in index.slots.looked_at():
             if id(slot.held) in found and id(slot) not in named:
                 found[id(slot.held)].append(slot)
     if edit.leave:
@@ -236,7 +236,7 @@ def _add_what_shares(index: SlotIndex, found: dict[object, list[Slot]]) -> None:
     """Add every slot over a storage that one of the slots found lies over."""
     named = {id(slot) for slots in found.values() for slot in slots}
     storages = {id(slots[0].storage) for slots in found.values()}
-    for slot in index.slots:
+    for slot in index.slots.looked_at():
         if id(slot) not in named and not slot.held.is_deferred and id(slot.storage) in storages:
             found.setdefault(place_of(slot), []).append(slot)
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.entry_list import Entries, EntryList
 from weightedit.core.errors import EditRefused, RegionError
-from weightedit.core.groups import StorageGroups, total_nbytes
+from weightedit.core.groups import StorageGroups
 from weightedit.core.guarding import guarded
 from weightedit.core.hazards import refusal
 from weightedit.core.info import TensorsView
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.region import Box, parse_region
-from weightedit.core.slots import Entry, Slot
+from weightedit.core.slot_list import SlotList, Slots
+from weightedit.core.slots import Slot
 from weightedit.core.source import Source, SourceFile
 from weightedit.core.targets import missing
 from weightedit.core.visible import visible
@@ -52,8 +54,8 @@ class Reader:
 
     def __init__(self, origin: Origin, inventory: Inventory) -> None:
         self.origin = origin
-        self.entries: Sequence[Entry] = inventory.entries
-        self.slots: Sequence[Slot] = inventory.slots
+        self.entries: Entries = inventory.entries
+        self.slots: Slots = inventory.slots
         self.absent: Sequence[Slot] = ()
         """Slots that are not there now, and that undo or redo may bring back."""
         self.tensors = TensorsView(self)
@@ -92,30 +94,27 @@ class Reader:
     @property
     def total_nbytes(self) -> int:
         """Bytes of all tensors, each storage counted once."""
-        return total_nbytes(self.slots)
+        return self.slots.total_nbytes()
 
     def _index(self) -> None:
-        self._by_name = {slot.name: slot for slot in self.slots}
-        self._by_path = {slot.path: slot for slot in self.slots}
-        self._groups = StorageGroups(self.slots)
+        if self.slots.is_restructured():  # names and places are no longer as the file's header has them
+            self.entries, self.slots = EntryList(self.entries), SlotList(self.slots)
+        self._groups = StorageGroups(self.slots.looked_at())
 
     def find(self, key: object) -> Slot | None:
         """Return the slot with exactly this name or path, or None."""
-        try:
-            found = self._by_name.get(key) if isinstance(key, str) else self._by_path.get(key)  # type: ignore[call-overload]
-        except TypeError:
-            return None
+        found = self.slots.find(key)
         return self._computed(key) if found is None and isinstance(key, str) and self.is_live else found
 
     def _computed(self, name: str) -> Slot | None:
         """Return a slot for a weight that a parametrization computes: it can be named, and is in no list."""
         prefix, _, key = name.rpartition(".")
         start = f"{prefix}.parametrizations.{key}." if prefix else f"parametrizations.{key}."
-        if f"{start}original" not in self._by_name and f"{start}original0" not in self._by_name:
+        if self.slots.find(f"{start}original") is None and self.slots.find(f"{start}original0") is None:
             return None
         from weightedit.core.live.parametrized import computed_slot
 
-        return computed_slot(name, self._by_name.get, self.origin.root)
+        return computed_slot(name, self.slots.find, self.origin.root)
 
     def slot(self, key: object) -> Slot:
         """Return the slot with exactly this name or path; KeyError if there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from weightedit.core.commands import kept_bytes
 from weightedit.core.errors import EditRefused
@@ -15,6 +15,7 @@ from weightedit.core.numbers import bytes_text
 from weightedit.core.paths import some
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.progress import Progress
+from weightedit.core.slot_list import SlotList
 from weightedit.core.slots import Slot
 from weightedit.core.source import ByteSource
 from weightedit.core.spec import TensorSpec
@@ -78,16 +79,16 @@ class Snapshot:
     _by_name: dict[str, Kept] = field(init=False)
 
     def __repr__(self) -> str:
-        count = len(self.slots)
+        count = len(self.tensors)
         return f"<Snapshot {self.name}: {count:,} tensor{'' if count == 1 else 's'}>"
 
     def __post_init__(self) -> None:
         self._by_name = {kept.name: kept for kept in self.tensors}
 
     @property
-    def slots(self) -> Sequence[Kept]:
+    def slots(self) -> SlotList:
         """The tensors, as patterns are matched against them."""
-        return self.tensors
+        return SlotList(cast("list[Slot]", self.tensors))
 
     def find(self, key: object) -> Kept | None:
         """Return the tensor that had this name, or None."""

@@ -48,6 +48,10 @@ class ByteSource(Protocol):
         ...
 
 
+def _digest(data: bytes | bytearray) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
 class SourceFile:
     """One open file of a checkpoint and the fingerprint it had when it was opened.
 
@@ -162,14 +166,22 @@ class SourceFile:
         self.read_into(memoryview(buffer), offset)
         return bytes(buffer)
 
-    def remember_header(self, nbytes: int) -> None:
-        """Make the hash of the first `nbytes` bytes part of the fingerprint that `check(header=True)` compares."""
-        self._header = (nbytes, self._hash(nbytes))
+    def remember_header(self, nbytes: int, header: bytes | bytearray | None = None) -> None:
+        """Make the hash of the first `nbytes` bytes part of the fingerprint that `check(header=True)` compares.
+
+        Parameters
+        ----------
+        nbytes
+            Of the header.
+        header
+            The bytes, where they were read already: then the hash is of just what the format made its tree from.
+        """
+        self._header = (nbytes, self._hash(nbytes) if header is None else _digest(header))
 
     def _hash(self, nbytes: int) -> bytes:
         buffer = bytearray(nbytes)
         self._read(memoryview(buffer), 0)
-        return hashlib.blake2b(buffer, digest_size=16).digest()
+        return _digest(buffer)
 
     def _hash_of_ends(self) -> bytes:
         """Hash the first and last bytes."""
@@ -177,7 +189,7 @@ class SourceFile:
         view = memoryview(ends)
         self._read(view[: min(self.size, _HEAD)], 0)
         self._read(view[min(self.size, _HEAD) :], self.size - min(self.size, _TAIL))
-        return hashlib.blake2b(ends, digest_size=16).digest()
+        return _digest(ends)
 
     def check(self, *, header: bool = False) -> None:
         """Raise `SourceChanged` unless handle and path are still the file that was opened.

@@ -38,14 +38,15 @@ def storage_after(document: Document, edit: Edit, progress: Progress | None = No
             sharing = sharing_of(document, operation, edit, progress or Progress())
         except EditRefused as error:
             return error.hazards[0].title + "."
-        groups = StorageGroups(document.slots, {id(one): move.to for move in sharing.moves for one in move.slots})
+        moved = {id(one): move.to for move in sharing.moves for one in move.slots}
+        groups = StorageGroups(document.slots.looked_at(), moved)
         one = "They become one tensor" if sharing.moves[0].like is not None else "It gets a copy of its own"
         return f"{one}; {group_text(slot, groups, sharing.holds(slot))}."
     if operation.effect == "rebind":
         tied = [one for one in document.slots if one.held is slot.held] if edit.tied == "all" else [slot]
         described = slot.held.described
         own = HeldTensor(Described(replace(described.spec), Storage(Resident(memoryview(b"")))))
-        groups = StorageGroups(document.slots, {id(one): own for one in tied})
+        groups = StorageGroups(document.slots.looked_at(), {id(one): own for one in tied})
         beside = [one.name for one in groups.beside(slot) if one is not slot]
         if beside:
             return f"A new tensor in its place; {groups.label(slot)} is {some([slot.name, *beside])}, still tied."

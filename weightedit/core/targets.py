@@ -10,6 +10,7 @@ from typing import Protocol
 
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
+from weightedit.core.slot_list import Slots
 from weightedit.core.slots import Entry, Slot
 
 
@@ -17,7 +18,7 @@ class SlotIndex(Protocol):
     """What finding slots needs of a document."""
 
     @property
-    def slots(self) -> Sequence[Slot]:
+    def slots(self) -> Slots:
         """All slots in file order."""
         ...
 
@@ -142,7 +143,7 @@ def _match(index: SlotIndex, target: object) -> list[Slot]:
     if not isinstance(target, str):
         raise EditRefused([refusal("not-found", f"No tensor is at {target!r}", "Give a name, a pattern or a path.")])
     fits = matcher(target)
-    matched = [slot for slot in index.slots if fits(slot.name)]
+    matched = [index.slots[place] for place, name in enumerate(index.slots.names) if fits(name)]
     if not matched:
         raise EditRefused([missing(index, target)])
     return matched
@@ -159,7 +160,7 @@ def only_name(slots: Sequence[Slot], file: str) -> str:
 
 def missing(index: SlotIndex, target: str) -> Hazard:
     """Return the refusal for a name or pattern that nothing matches, with the nearest name."""
-    names = [slot.name for slot in index.slots[:2_000]]
+    names = index.slots.names[:2_000]
     near = difflib.get_close_matches(target, names, 1, 0.5)
     hint = f"Did you mean {near[0]}?" if near else f"The document has {len(index.slots):,} tensors."
     what = f"Nothing matches {target}" if any(c in target for c in "*?[") or target.startswith("re:") else \

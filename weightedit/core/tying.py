@@ -216,7 +216,7 @@ class Sharing:
         """Say what all the moves together do."""
         from weightedit.core.checks.optimizer import leaving_hazards, regrouped_hazards
 
-        groups, said = StorageGroups(self._document.slots, self._moved), self.hazards
+        groups, said = StorageGroups(self._document.slots.looked_at(), self._moved), self.hazards
         self.hazards = []
         by_tensor: dict[int, list[Move]] = {}
         for move in self.moves:
@@ -296,7 +296,7 @@ class Sharing:
     @property
     def names(self) -> set[str]:
         """Every slot whose group changes, before or after."""
-        groups = StorageGroups(self._document.slots, self._moved)
+        groups = StorageGroups(self._document.slots.looked_at(), self._moved)
         found = {slot.name for move in self.moves for slot in move.slots}
         firsts = [move.slots[0] for move in self.moves]
         before = {label for slot in firsts if (label := self._document.storage_group(slot)) is not None}

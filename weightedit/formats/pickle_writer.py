@@ -16,6 +16,7 @@ from weightedit.core.errors import CheckpointError
 from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.slots import HeldTensor
 from weightedit.core.spec import TensorSpec
+from weightedit.core.tensor_dict import TensorDict
 from weightedit.formats.pickle_globals import STORAGE_OF
 from weightedit.formats.pickle_reader import FROM_TYPE
 from weightedit.formats.pickle_values import Extras, OrderedState, PickledTensor, SizeValue, StorageRef
@@ -379,7 +380,8 @@ _SIMPLE: dict[type, Callable[[Any], bytes]] = {
     float: lambda value: b"G" + struct.pack(">d", value),
 }
 _WRITERS: dict[type, Callable[[PickleWriter, Any], None]] = {
-    tuple: PickleWriter._tuple, list: PickleWriter._list, dict: PickleWriter._dict, OrderedDict: PickleWriter._ordered,
+    tuple: PickleWriter._tuple, list: PickleWriter._list, dict: PickleWriter._dict,
+    TensorDict: PickleWriter._dict, OrderedDict: PickleWriter._ordered,
     OrderedState: PickleWriter._ordered, set: PickleWriter._set, frozenset: PickleWriter._set,
     bytes: PickleWriter._bytes, bytearray: PickleWriter._bytearray, complex: PickleWriter._complex,
     range: PickleWriter._range, slice: PickleWriter._slice, SizeValue: PickleWriter._size,

@@ -6,26 +6,26 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from weightedit.core.collector import collector_paused
+from weightedit.core.columns import Columns
+from weightedit.core.contents import MOST_ENTRIES, TOO_MANY
 from weightedit.core.errors import CheckpointError
 from weightedit.core.hazards import Hazard
 from weightedit.core.leftovers import settle_folder
 from weightedit.core.paths import shown
 from weightedit.core.progress import OFTEN, Ask, Found, Progress
 from weightedit.core.slots import HeldTensor
-from weightedit.core.source import Source, SourceFile
-from weightedit.core.spec import TensorSpec
-from weightedit.core.storage import Storage
+from weightedit.core.source import SourceFile, closed_if_stopped
+from weightedit.core.tensor_dict import TensorDict
 from weightedit.core.transaction import Transaction
 from weightedit.core.visible import visible
 from weightedit.formats.detection import INDEX_SUFFIX, locate
 from weightedit.formats.protocol import Contents, Opened
 from weightedit.formats.safetensors_aliases import aliases_in, with_aliases
-from weightedit.formats.safetensors_header import TO_TORCH, Header, Record, looks_like_header, read_header
+from weightedit.formats.safetensors_header import Header, Read, looks_like_header, read_header
 from weightedit.formats.safetensors_index import read_index, shard_paths
 
 
@@ -35,7 +35,11 @@ class Shard:
 
     file: SourceFile
     header: Header
-    held: dict[str, HeldTensor]
+
+    @property
+    def columns(self) -> Columns:
+        """Its tensors."""
+        return self.header.columns
 
 
 @dataclass
@@ -81,17 +85,20 @@ class Safetensors:
         found = locate(Path(path))
         if found.name.endswith(INDEX_SUFFIX):
             return _open_index(found, progress)
-        progress.begin("Opening", 1)
-        shard = open_shard(found, progress.ask)
-        aliases = aliases_in(shard.header.metadata, shard.held)
-        origin = SafetensorsOrigin(found, {found.name: shard}, aliases=aliases)
-        progress.advance(1)
-        return Opened(with_aliases(shard.held, aliases), dict(shard.header.metadata), [shard.file], origin, found)
+        progress.begin("Opening", 0)
+        shard = open_shard(found, progress.advance)
+        with collector_paused(), closed_if_stopped([shard.file]):
+            root = TensorDict()
+            root.extend(shard.columns)
+            metadata = shard.header.metadata
+            aliases = aliases_in(metadata, root)
+            origin = SafetensorsOrigin(found, {found.name: shard}, aliases=aliases)
+            return Opened(with_aliases(root.finish(), aliases), dict(metadata), [shard.file], origin, found)
 
     def adopt(self, origin: SafetensorsOrigin, held: Mapping[str, HeldTensor]) -> None:
         """Remember which shard each of the document's tensors lies in."""
         for shard in origin.shards.values():
-            shard.held = {name: held.get(name, old) for name, old in shard.held.items()}
+            shard.columns.adopt(held)
 
     def hazards(self, contents: Contents, shared: str | None) -> list[Hazard]:
         """Say which values, kinds and sharings a flat table of tensors cannot hold."""
@@ -107,38 +114,12 @@ class Safetensors:
         return write(contents, Path(path), transaction, shared=shared, shard_size=shard_size, progress=progress)
 
 
-def open_shard(path: Path, ask: Ask) -> Shard:
-    """Open one file and describe its tensors; `ask` is called in between, and what it raises ends it."""
-    file = SourceFile(path)
+def open_shard(path: Path, done: Read) -> Shard:
+    """Open one file and describe its tensors; `done` is told of bytes of the header, and what it raises ends it."""
     with collector_paused():
-        header = read_header(file, ask)
-        held = _held(file, header, ask)
-    file.remember_header(header.start)
-    return Shard(file, header, held)
-
-
-def _held(file: SourceFile, header: Header, ask: Ask) -> dict[str, HeldTensor]:
-    """Return tensors that are described when someone looks: 45,000 specs cost as much as parsing the header."""
-    start = header.start
-    held: dict[str, HeldTensor] = {}
-    for number, (name, record) in enumerate(header.records.items()):
-        if not number % OFTEN:
-            ask()
-        held[name] = HeldTensor(partial(_describe, file, start, record))
-    return held
-
-
-def _describe(file: SourceFile, start: int, record: Record) -> tuple[TensorSpec, Storage]:
-    first, stop = record["data_offsets"]
-    return spec_of(record), Storage(Source(file, start + first, stop - first))
-
-
-def spec_of(record: Record) -> TensorSpec:
-    """Describe one tensor as torch would; two 4-bit numbers are one element there."""
-    dtype, shape = record["dtype"], record["shape"]
-    if dtype == "F4":
-        shape = [*shape[:-1], shape[-1] // 2]
-    return TensorSpec.contiguous(TO_TORCH[dtype], tuple(shape))
+        file = SourceFile(path)
+        with closed_if_stopped([file]):
+            return Shard(file, read_header(file, done))
 
 
 def _open_index(path: Path, progress: Progress) -> Opened:
@@ -149,9 +130,14 @@ def _open_index(path: Path, progress: Progress) -> Opened:
     _settle(paths.values(), path)
     origin = SafetensorsOrigin(path, index=index, index_raw=raw)
     progress.begin("Opening shards", len(paths))
+    count = 0
     for name, shard in paths.items():
-        origin.shards[name] = open_shard(shard, progress.ask)
-        progress.found(_found(origin.shards[name]))
+        origin.shards[name] = open_shard(shard, lambda nbytes: progress.ask())
+        columns = origin.shards[name].columns
+        count += len(columns)
+        if count > MOST_ENTRIES:
+            raise CheckpointError(f"{shown(path)} {TOO_MANY}.", file=path)
+        progress.found(_found(columns))
         progress.advance(1)
     files = [shard.file for shard in origin.shards.values()]
     for file in files:
@@ -162,10 +148,9 @@ def _open_index(path: Path, progress: Progress) -> Opened:
     return Opened(with_aliases(joined, origin.aliases), _index_metadata(index, origin), files, origin, path)
 
 
-def _found(shard: Shard) -> Found:
-    specs = list(map(spec_of, shard.header.records.values()))
-    return Found(list(shard.held), [spec.dtype for spec in specs], [spec.shape for spec in specs],
-                 [spec.nbytes for spec in specs])  # fmt: skip
+def _found(columns: Columns) -> Found:
+    return Found(columns.names, [kind.dtype for kind in columns.kinds], [kind.shape for kind in columns.kinds],
+                 [kind.nbytes for kind in columns.kinds])  # fmt: skip
 
 
 def _settle(files: Iterable[Path], opening: Path) -> None:
@@ -174,24 +159,35 @@ def _settle(files: Iterable[Path], opening: Path) -> None:
         settle_folder(folder, opening)
 
 
-def _joined(path: Path, shard_of: dict[str, str], origin: SafetensorsOrigin, ask: Ask) -> dict[str, HeldTensor]:
+def _joined(path: Path, shard_of: dict[str, str], origin: SafetensorsOrigin, ask: Ask) -> TensorDict:
     """Return the tensors of all shards, shard by shard in file order; those the index leaves out are in too."""
-    root: dict[str, HeldTensor] = {}
-    home: dict[str, str] = {}
+    root, ranges = TensorDict(), dict[str, range]()
+    for file_name, shard in origin.shards.items():
+        ask()
+        before = len(root)
+        if not root.extend(shard.columns):  # programs differ in which of the two they would take
+            raise _twice(path, origin, file_name)
+        ranges[file_name] = range(before, len(root))
+    root.finish()
     for number, (name, file_name) in enumerate(shard_of.items()):
         if not number % OFTEN:
             ask()
-        if name not in origin.shards[file_name].held:
+        if root.number(name) not in ranges[file_name]:
             raise CheckpointError(f'{shown(path)} says that {file_name} holds "{visible(name, 100)}", which it does '
                                   "not.", file=path, place=name)  # fmt: skip
-    for file_name, shard in origin.shards.items():
-        ask()
-        for name, held in shard.held.items():
-            if name in root:  # programs differ in which of the two they would take
-                raise CheckpointError(f'{shown(path)} names {home[name]} and {file_name}, and both hold a tensor '
-                                      f'"{visible(name, 100)}".', file=path, place=name)  # fmt: skip
-            root[name], home[name] = held, file_name
     return root
+
+
+def _twice(path: Path, origin: SafetensorsOrigin, file_name: str) -> CheckpointError:
+    """Return the error that says which tensor of a shard is in an earlier one too."""
+    home: dict[str, str] = {}
+    for earlier, shard in origin.shards.items():
+        if earlier == file_name:
+            break
+        home |= dict.fromkeys(shard.columns.names, earlier)
+    name = next(name for name in origin.shards[file_name].columns.names if name in home)
+    return CheckpointError(f'{shown(path)} names {home[name]} and {file_name}, and both hold a tensor '
+                           f'"{visible(name, 100)}".', file=path, place=name)  # fmt: skip
 
 
 def _index_metadata(index: dict[str, Any], origin: SafetensorsOrigin) -> dict[str, str]:
@@ -204,7 +200,8 @@ def _index_metadata(index: dict[str, Any], origin: SafetensorsOrigin) -> dict[st
     own = index.get("metadata")
     for key, value in _items(own):
         joined.setdefault(key, value if isinstance(value, str) else json.dumps(value))
-    outside = sum(name not in index["weight_map"] for shard in origin.shards.values() for name in shard.held)
+    outside = sum(name not in index["weight_map"] for shard in origin.shards.values()
+                  for name in shard.columns.names)  # fmt: skip
     if outside:
         joined["tensors not in the index"] = str(outside)
     return joined

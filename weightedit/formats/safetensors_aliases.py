@@ -22,11 +22,13 @@ def aliases_in(metadata: Mapping[str, str], names: Mapping[str, object]) -> dict
     return {name: kept for name, kept in metadata.items() if name != "format" and name not in names and kept in names}
 
 
-def with_aliases(held: Mapping[str, T], aliases: Mapping[str, str]) -> dict[str, T]:
-    """Return the tensors of a file in order, each followed by the other names it has.
+def with_aliases(held: dict[str, T], aliases: Mapping[str, str]) -> dict[str, T]:
+    """Return the tensors of a file in order, each followed by the other names it has; the dict itself without any.
 
     These are sorted: `save_model` leaves the order of its notes to chance.
     """
+    if not aliases:
+        return held
     others: dict[str, list[str]] = {}
     for name, kept in sorted(aliases.items()):
         others.setdefault(kept, []).append(name)

@@ -12,7 +12,7 @@ from weightedit.core.slots import Slot
 from weightedit.formats.live_view import Plain, as_plain
 from weightedit.formats.protocol import Contents, Written, shared_refusals, written_slots
 from weightedit.formats.safetensors_aliases import are_known, renewed
-from weightedit.formats.safetensors_header import FROM_TORCH, METADATA
+from weightedit.formats.safetensors_rows import FROM_TORCH, METADATA
 
 Named = list[tuple[Slot, Written]]
 

@@ -23,10 +23,10 @@ from weightedit.core.transaction import Transaction
 from weightedit.formats.detection import INDEX_SUFFIX
 from weightedit.formats.live_view import as_plain
 from weightedit.formats.protocol import Contents, Expected, Written, shared_refusals, written_slots
-from weightedit.formats.safetensors import SafetensorsOrigin, Shard, spec_of
+from weightedit.formats.safetensors import SafetensorsOrigin, Shard
 from weightedit.formats.safetensors_aliases import aliases_in, renewed, with_aliases
 from weightedit.formats.safetensors_hazards import kept_metadata, overlaps, plain_hazards, settled
-from weightedit.formats.safetensors_header import FROM_TORCH, METADATA
+from weightedit.formats.safetensors_rows import FROM_TORCH, METADATA
 
 Table = dict[str, Written]
 """By name, in the order of the header."""
@@ -116,9 +116,9 @@ def write_file(table: Table, metadata: dict[str, str], shard: Shard | None, path
 
 def file_layout(table: Table, metadata: dict[str, str], shard: Shard | None) -> FileLayout:
     """Return what a file is made of: its header, and every tensor at its place."""
-    header, starts = _head(table, metadata, shard)
+    head, starts = _head(table, metadata, shard)
     layout = FileLayout()
-    layout.add(_header_piece(header, shard))
+    layout.add(head)
     for name in sorted(table, key=starts.__getitem__):
         written = table[name]
         low, high = written.spec.extent
@@ -129,41 +129,37 @@ def file_layout(table: Table, metadata: dict[str, str], shard: Shard | None) -> 
     return layout
 
 
-def _header_piece(header: bytes, shard: Shard | None) -> Piece:
-    """Return length and header: as they are in the file, where they are the same and it can still be read."""
-    if shard is not None and header is shard.header.raw:
-        with suppress(SourceChanged):
-            shard.file.check()
-            return Kept(shard.file, 0, shard.header.start)
-    return Fresh.of(len(header).to_bytes(8, "little") + header)
+def _head(table: Table, metadata: dict[str, str], shard: Shard | None) -> tuple[Piece, dict[str, int]]:
+    """Return length and header of a file, and where each of its tensors begins.
 
-
-def _head(table: Table, metadata: dict[str, str], shard: Shard | None) -> tuple[bytes, dict[str, int]]:
-    """Return the header of a file and where each of its tensors begins.
-
+    They are as they are in the file that was read, where they would say the same and it can still be read.
     Where every tensor of a file is still there, with as many bytes, it stays at its place, whatever its name and the
     header's order are now; and where the new header fits into the room of the old one it gets its length, so that
     nothing else in the file has to move.
     """
     if shard is not None and _fits(table, metadata, shard):
-        return shard.header.raw, {name: record["data_offsets"][0] for name, record in shard.header.records.items()}
+        with suppress(SourceChanged):
+            shard.file.check()
+            starts = dict(zip(shard.columns.names, shard.columns.offsets, strict=True))
+            return Kept(shard.file, 0, shard.header.start), starts
     kept = None if shard is None else _kept_starts(table, shard)
     starts = kept or _layout(table)
     header = _header(table, metadata, starts)
     if kept is not None and shard is not None:
-        bare, room = len(header.rstrip(b" ")), len(shard.header.raw)
+        bare, room = len(header.rstrip(b" ")), shard.header.start - 8
         if bare <= room <= bare + _MOST_PADDING:
             header = header[:bare] + b" " * (room - bare)
-    return header, starts
+    return Fresh.of(len(header).to_bytes(8, "little") + header), starts
 
 
 def _kept_starts(table: Table, shard: Shard) -> dict[str, int] | None:
     """Return where each tensor lies in the file it is from; None unless they are all of that file, and fit there."""
-    place = {id(held): shard.header.records[name]["data_offsets"] for name, held in shard.held.items()}
+    columns = shard.columns
+    place = {id(columns.held(at)): (columns.offsets[at], columns.kinds[at].nbytes) for at in range(len(columns))}
     starts = {}
     for name, written in table.items():
-        start, stop = place.pop(id(written.held), (0, -1))
-        if stop - start != written.spec.nbytes or start % written.spec.type.itemsize:
+        start, nbytes = place.pop(id(written.held), (0, -1))
+        if nbytes != written.spec.nbytes or start % written.spec.type.itemsize:
             return None
         starts[name] = start
     return starts if not place else None
@@ -174,11 +170,10 @@ def _data_nbytes(table: Table) -> int:
 
 
 def _fits(table: Table, metadata: dict[str, str], shard: Shard) -> bool:
-    records = shard.header.records
-    if list(table) != list(records) or list(metadata.items()) != list(shard.header.metadata.items()):
+    columns = shard.columns
+    if list(table) != columns.names or list(metadata.items()) != list(shard.header.metadata.items()):
         return False
-    specs = ((written_spec(written), spec_of(records[name])) for name, written in table.items())
-    return all(mine == theirs for mine, theirs in specs)
+    return all(written_spec(written) == kind.spec for written, kind in zip(table.values(), columns.kinds, strict=True))
 
 
 def _layout(table: Table) -> dict[str, int]:
@@ -288,7 +283,7 @@ def _parts(table: Table, origin: SafetensorsOrigin) -> dict[str, Table]:
     """Sort tensors into the shards they came from; new ones go where the one before them is."""
     home: dict[HeldTensor, str] = {}
     for file, shard in origin.shards.items():
-        home |= dict.fromkeys(shard.held.values(), file)
+        home |= dict.fromkeys(shard.columns.all_known(), file)
     parts: dict[str, Table] = {file: {} for file in origin.shards}
     file = next(iter(parts))
     for name, written in table.items():
@@ -298,14 +293,14 @@ def _parts(table: Table, origin: SafetensorsOrigin) -> dict[str, Table]:
 
 
 def _is_untouched(part: Table, shard: Shard) -> bool:
-    if list(part) != list(shard.header.records):
+    columns = shard.columns
+    if list(part) != columns.names:
         return False
-    start = shard.header.start
     return all(
         isinstance(written.content, Source) and written.content.file is shard.file
-        and written.content.offset == start + record["data_offsets"][0]
-        and written.spec == spec_of(record)
-        for written, record in zip(part.values(), shard.header.records.values(), strict=True)
+        and written.content.offset == columns.start + offset
+        and written.spec == kind.spec
+        for written, kind, offset in zip(part.values(), columns.kinds, columns.offsets, strict=True)
     )  # fmt: skip
 
 

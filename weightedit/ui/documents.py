@@ -305,7 +305,7 @@ class Documents(QObject):
     def _outline_anew(self, opened: OpenDocument) -> None:
         def work(progress: TaskProgress) -> Outline:
             with paused():
-                outline = Outline(list(opened.document.entries))
+                outline = Outline(opened.document.entries)
                 outline.prepare(progress)
                 opened.look()
                 return outline

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from weightedit.core.outline import glob
+from weightedit.core.name_filter import glob
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document

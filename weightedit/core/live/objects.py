@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from weightedit.core.contents import Expanded, Inventory, Item, expand_plain
+from weightedit.core.contents import Expanded, Inventory, Item, Walked, expand_plain
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
@@ -128,7 +128,7 @@ class LiveObjects:
 
     def walk(self, root: Any) -> Inventory:
         """Return everything in `root`, in order."""
-        return Inventory(root, self.expand, self.held_by)
+        return Walked(root, self.expand, self.held_by)
 
     def expand(self, value: Any, path: tuple[Any, ...]) -> Expanded | None:
         """Say what is inside a module or container."""

@@ -15,7 +15,7 @@ from weightedit.core.edit import Edit
 from weightedit.core.editing import make_edit
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard
-from weightedit.core.outline import suggestion
+from weightedit.core.name_filter import suggestion
 from weightedit.ui.batch.form import Wanted
 from weightedit.ui.tasks import TaskProgress, Tasks
 
