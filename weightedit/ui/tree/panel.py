@@ -17,8 +17,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from weightedit.core.name_filter import matching, suggestion
 from weightedit.core.numbers import count_text
-from weightedit.core.outline import Outline, matching, suggestion
+from weightedit.core.outline import Outline
 from weightedit.core.paths import counted
 from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.icons import icon, icon_pixmap
@@ -210,7 +211,7 @@ class TreePanel(QWidget):
             self._tasks.cancel_group("filter")
             self._show(documents, [document.outline for document in documents], new)
             return
-        entries = [list(document.document.entries) for document in documents]
+        entries = [document.document.entries for document in documents]
 
         def work(progress: TaskProgress) -> Filtered:
             outlines = []
