@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from weightedit.core.columns import Columns, Table
 from weightedit.core.slots import HeldTensor
 
 _SETTLING = threading.RLock()
+
+
+def _settled(method: Callable[..., Any]) -> Any:
+    def call(self: TensorDict, *args: Any, **named: Any) -> Any:
+        self.settle()
+        return method(self, *args, **named)
+
+    return call
 
 
 class TensorDict(dict[str, HeldTensor]):
@@ -25,6 +33,22 @@ class TensorDict(dict[str, HeldTensor]):
     """
 
     __slots__ = ("_files", "table")
+    __setitem__ = _settled(dict.__setitem__)
+    __delitem__ = _settled(dict.__delitem__)
+    __eq__ = _settled(dict.__eq__)
+    __ne__ = _settled(dict.__ne__)
+    __or__ = _settled(dict.__or__)
+    __ror__ = _settled(dict.__ror__)
+    __ior__ = _settled(dict.__ior__)
+    __repr__ = _settled(dict.__repr__)
+    clear = _settled(dict.clear)
+    copy = _settled(dict.copy)
+    items = _settled(dict.items)
+    pop = _settled(dict.pop)
+    popitem = _settled(dict.popitem)
+    setdefault = _settled(dict.setdefault)
+    update = _settled(dict.update)
+    values = _settled(dict.values)
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,24 +98,3 @@ class TensorDict(dict[str, HeldTensor]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (list(self.items()),)
-
-
-def _settled(method: Callable[..., Any]) -> Callable[..., Any]:
-    def call(self: TensorDict, *args: Any, **named: Any) -> Any:
-        self.settle()
-        return method(self, *args, **named)
-
-    return call
-
-
-for _name in ("__setitem__", "__delitem__", "__eq__", "__ne__", "__or__", "__ror__", "__ior__", "__repr__", "clear",
-              "copy", "items", "pop", "popitem", "setdefault", "update", "values"):  # fmt: skip
-    setattr(TensorDict, _name, _settled(getattr(dict, _name)))
-
-
-def named(files: Sequence[Columns]) -> TensorDict:
-    """Return the tensors of files whose names are known to be all different."""
-    found = TensorDict()
-    for columns in files:
-        found.extend(columns)
-    return found.finish()
