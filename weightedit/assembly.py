@@ -17,9 +17,10 @@ from weightedit.core.progress import Progress
 from weightedit.core.reader import Origin
 from weightedit.core.recorded import keep_journal
 from weightedit.core.recovery import Unfinished
+from weightedit.core.rolling_back import is_patched, settle_file
 from weightedit.core.source import closed_if_stopped
 from weightedit.core.spill import Spill
-from weightedit.formats import FORMATS, detect
+from weightedit.formats import FORMATS, Format, Opened, detect
 from weightedit.formats.code_hazards import code_named
 from weightedit.formats.file_writer import FileWriter
 from weightedit.operations import OPERATIONS
@@ -115,8 +116,9 @@ def recover(unfinished: Unfinished | str, *, progress: Progress | None = None, s
 
 
 def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
+    settle_file(path)
     kind = detect(path)
-    opened = kind.open(path, progress)
+    opened = _settled(kind, kind.open(path, progress), progress)
     with collector_paused(), closed_if_stopped(opened.files):
         try:
             inventory = file_inventory(opened.root, progress.ask)
@@ -125,6 +127,18 @@ def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
         origin = Origin(opened.path.name, opened.root, kind.name, opened.path, opened.metadata, opened.files,
                         opened.origin)  # fmt: skip
         return _document(origin, inventory, spill)
+
+
+def _settled(kind: Format, opened: Opened, progress: Progress) -> Opened:
+    """Open again where one of several files was half patched; the one that was asked for was looked at before."""
+    patched = [file.path for file in opened.files if is_patched(file.path)]
+    if not patched:
+        return opened
+    for file in opened.files:  # a file that is open here is not put back
+        file.close()
+    for path in patched:
+        settle_file(path)
+    return kind.open(opened.path, progress)
 
 
 def check_live(source: Any, optimizer: Any = None) -> None:

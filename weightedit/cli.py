@@ -136,6 +136,10 @@ def _commands() -> argparse.ArgumentParser:
     one = command("apply", "apply", "Replay a recipe on a checkpoint and write the result to another file.")
     one.add_argument("recipe", metavar="RECIPE")
     one = _source_and_destination(one)
+    one.add_argument("--in-place", action="store_true",
+                     help="with SRC as DST and --overwrite: write only what changed, into the file itself; whoever "
+                          "reads it meanwhile, or after a crash, sees old and new bytes mixed until weightedit put the "
+                          "old ones back")  # fmt: skip
     one = _source_and_destination(command("convert", "convert", "Write a checkpoint in the format of DST's suffix."))
     one = command("extract", "extract", "Write one tensor, or a region of it, to a file of OUT's suffix.")
     one.add_argument("file", metavar="FILE")
@@ -154,8 +158,10 @@ def _commands() -> argparse.ArgumentParser:
     one.add_argument("--revoke", metavar="SHA256", help="trust content of this hash no longer")
     one.add_argument("--json", action="store_true", help="print JSON instead of lines")
     one = command("recover", "recover", "List edits that a crash left unsaved, write a file with them, or discard "
-                                        "them; exit 0, 1 where some did not fit, 2 on an error.")  # fmt: skip
-    one.add_argument("key", metavar="KEY", nargs="?", help="which, as the list has it; alone, its edits are listed")
+                                        "them; or put back a FILE whose patch in place was cut short; exit 0, 1 where "
+                                        "some did not fit, 2 on an error.")  # fmt: skip
+    one.add_argument("key", metavar="KEY|FILE", nargs="?",
+                     help="which, as the list has it; alone, its edits are listed, and a file is put back")  # fmt: skip
     one.add_argument("destination", metavar="DST", nargs="?", help="the file to write, with the edits applied")
     one.add_argument("--overwrite", action="store_true", help="replace DST where it exists, also the file itself")
     one.add_argument("--shared", choices=("copy", "alias"), help="what safetensors does with shared tensors")

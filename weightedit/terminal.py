@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from weightedit.core.paths import counted, some
 from weightedit.core.progress import Progress
 from weightedit.core.recipe import Recipe
 from weightedit.core.recovery import Unfinished, discard, unfinished
+from weightedit.core.rolling_back import half_patched, settle_file
+from weightedit.core.same_file import same_file
 from weightedit.core.saving import Saved
 from weightedit.core.slots import Entry
 from weightedit.core.visible import columns, message, visible
@@ -161,9 +164,15 @@ def apply(options: argparse.Namespace) -> int:
     recipe = Recipe.load(options.recipe)
     _clean()
     with open_document(options.source) as document:
-        _check_destination(document, options)
+        if options.in_place:
+            _check_patched(document, options)
+        else:
+            _check_destination(document, options)
         recipe.apply(document, progress=_on_stderr)
-        return _report(document.export(options.destination, shared=options.shared, progress=_on_stderr))
+        if options.in_place:
+            print(f"weightedit: {document.save_plan(options.shared, in_place=True).text}.", file=sys.stderr)
+            return _report(document.save(options.shared, in_place=True, progress=_on_stderr), "Patched")
+        return _exported(document, options)
 
 
 def convert(options: argparse.Namespace) -> int:
@@ -175,7 +184,13 @@ def convert(options: argparse.Namespace) -> int:
     _clean()
     with open_document(options.source) as document:
         _check_destination(document, options)
-        return _report(document.export(options.destination, shared=options.shared, progress=_on_stderr))
+        return _exported(document, options)
+
+
+def _exported(document: Document, options: argparse.Namespace) -> int:
+    """Say how it will be done, and write the file."""
+    print(f"weightedit: {document.export_plan(options.destination, shared=options.shared).text}.", file=sys.stderr)
+    return _report(document.export(options.destination, shared=options.shared, progress=_on_stderr))
 
 
 def _clean() -> None:
@@ -216,6 +231,14 @@ def _check_destination(document: Document, options: argparse.Namespace) -> None:
                               "or add --overwrite to replace what has the same name.")  # fmt: skip
 
 
+def _check_patched(document: Document, options: argparse.Namespace) -> None:
+    """Refuse to patch anything but the source, and also that unless it may be written over."""
+    if document.path is None or not same_file(Path(options.destination), [document.path]):
+        raise WeightEditError("--in-place changes SRC itself; name it as DST, too.")
+    if not options.overwrite:
+        raise WeightEditError(f"{document.path.name} would be changed in place; add --overwrite to do that.")
+
+
 def extract(options: argparse.Namespace) -> int:
     """Write one tensor, or a region of it, to a file of its own."""
     _clean()
@@ -234,10 +257,12 @@ def recover(options: argparse.Namespace) -> int:
         return 0
     if options.destination is not None:
         _clean()
-    found = unfinished()
     if options.key is None:
-        _print_unfinished(found, options.json)
+        _print_unfinished(unfinished(), options.json)
         return 0
+    if options.destination is None and (os.sep in options.key or Path(options.key).exists()):
+        return _put_back(Path(options.key), options.json)
+    found = unfinished()
     one = next((one for one in found if one.key == options.key), None)
     if one is None:
         raise WeightEditError(f"There is nothing to recover under {options.key!r}; weightedit recover lists what there "
@@ -246,6 +271,20 @@ def recover(options: argparse.Namespace) -> int:
         _print_edits(one, options.json)
         return 0
     return _recovered(one, options)
+
+
+def _put_back(path: Path, json_wanted: bool) -> int:
+    """Put back the old bytes of a file whose patch in place was cut short."""
+    if not path.exists():
+        raise WeightEditError(f"{path} is not there.")
+    done = settle_file(path)
+    if json_wanted:
+        print(json.dumps({"put_back": [str(one) for one in done]}, indent=1))
+    elif done:
+        print(f"The old bytes were put back: {some([visible(str(one)) for one in done], 10)}")
+    else:
+        print(f"{visible(str(path))} needs nothing put back: no patch in place of it was cut short.")
+    return 0
 
 
 def _recovered(one: Unfinished, options: argparse.Namespace) -> int:
@@ -269,11 +308,16 @@ def _recovered(one: Unfinished, options: argparse.Namespace) -> int:
 def _print_unfinished(found: list[Unfinished], json_wanted: bool) -> None:
     from weightedit.core.numbers import bytes_text
 
+    patched = half_patched()
     if json_wanted:
-        print(json.dumps([_unfinished_json(one) for one in found], indent=1))
+        listed = [_unfinished_json(one) for one in found] + [{"half_patched": str(path)} for path in patched]
+        print(json.dumps(listed, indent=1))
         return
+    for path in patched:
+        print(f"Half patched in place: {visible(str(path))}. weightedit recover FILE puts its old bytes back.")
     if not found:
-        print("Nothing to recover.")
+        if not patched:
+            print("Nothing to recover.")
         return
     lines = [["key", "last edit", "edits", "journal", "file"]]
     lines += [[one.key, f"{one.last:%Y-%m-%d %H:%M:%S}", one.count_text, bytes_text(one.nbytes), _file_text(one)]
@@ -314,14 +358,14 @@ def _unfinished_json(one: Unfinished) -> dict[str, Any]:
             "file_problem": one.file_problem, "nbytes": one.nbytes, "edits": edits}  # fmt: skip
 
 
-def _report(saved: Saved) -> int:
+def _report(saved: Saved, done: str = "Exported") -> int:
     from weightedit.core.numbers import bytes_text
 
     for hazard in saved.hazards:
         print(f"weightedit: {hazard.level}: {hazard.message}", file=sys.stderr)
     count = f"{saved.tensors:,} {'tensor' if saved.tensors == 1 else 'tensors'}"
     what = f"{count}, {bytes_text(saved.nbytes)}, {saved.format_name}"
-    print(f"Exported and read back, {what}: {message(str(saved.path))}")
+    print(f"{done} and read back, {what}: {message(str(saved.path))}")
     return 0
 
 

@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.faults.saves import KINDS, MIB
-from tests.faults.scenes import DESTINATIONS, Scene, scene
+from tests.faults.oracle import weightedit_state
+from tests.faults.saves import IN_PLACE, KINDS, MIB, Kind
+from tests.faults.scenes import DESTINATIONS, PATCHED, Scene, scene
 from tests.faults.trials import Note, NotRun, Outcome, Trial
 from tests.faults.warm import NO_FORK
 
 FAMILY = "F2"
-TITLE = "SIGKILL at each system call of a save or export"
-GROUPS = tuple(KINDS)
+TITLE = "SIGKILL at each system call of a save, an export or a patch in place"
+GROUPS = (*KINDS, *(f"{kind}, in place" for kind in IN_PLACE))
 QUICK = ("safetensors in shards",)
 CALLS = (
     "?openat,?creat,?write,?writev,?pwrite64,?pwritev,?pwritev2,?copy_file_range,?sendfile,?ftruncate,?fallocate,"
@@ -32,6 +33,9 @@ def trials(group: str, quick: bool, folder: Path) -> Iterator[Outcome]:
     if NO_FORK:
         yield NotRun(FAMILY, group, NO_FORK)
         return
+    if group.endswith(", in place"):
+        yield from _in_place(KINDS[group.removesuffix(", in place")], quick, folder)
+        return
     if quick:
         one = scene(KINDS[group], DESTINATIONS[3 if group in QUICK else 1], folder, 40_000, {})
         yield from _operations(one, () if group in QUICK else ("replace",), short=group in QUICK)
@@ -45,6 +49,21 @@ def trials(group: str, quick: bool, folder: Path) -> Iterator[Outcome]:
             yield NotRun(FAMILY, f"{group}, {destination}: system calls", refused)
         else:
             yield from _calls(one, folder / "calls.log")
+
+
+def _in_place(kind: Kind, quick: bool, folder: Path) -> Iterator[Outcome]:
+    """Kill patches in place; the old bytes are put back at the next start, or when the file is opened."""
+    if quick:
+        one = scene(kind, PATCHED, folder, 40_000, {})
+        yield from _operations(one, () if kind.name in QUICK else ("write", "sync"), short=True)
+        return
+    one = scene(kind, PATCHED, folder, 8 * MIB, {})
+    yield from _operations(one, ())
+    refused = strace_refused()
+    if refused:
+        yield NotRun(FAMILY, f"{kind.name}, in place: system calls", refused)
+    else:
+        yield from _calls(one, folder / "calls.log")
 
 
 def strace_refused() -> str:
@@ -86,9 +105,21 @@ def _calls(one: Scene, log: Path) -> Iterator[Outcome]:
         f"{times} {call}" for call, times in seen.most_common()))  # fmt: skip
 
 
+def _forget_lists() -> None:
+    """Let no start know what a killed patch left."""
+    from weightedit.core.registration import lists
+
+    for path in lists():
+        path.unlink()
+
+
 def _judged(one: Scene, what: str, **more: object) -> Trial:
     ended, oracle = one.run(**more)
-    faults = oracle.faults(True if ended.phase == "saved" else None)
+    patched = one.destination == PATCHED
+    if patched and ended.phase != "saved" and len(what) % 2:  # half of them are put back by who opens the file
+        _forget_lists()
+        weightedit_state(one.source)
+    faults = oracle.faults(True if ended.phase == "saved" else None, patched=patched)
     if ended.error:
         faults.append(f"the save ended with {ended.error}")
     return Trial(FAMILY, f"{one.kind.name}, {one.destination}: killed at {what}", not faults, "; ".join(faults))

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.faults.saves import KINDS, MIB, Kind, document_bytes, edit, files_of, make, put
+from tests.faults.saves import IN_PLACE, KINDS, MIB, Kind, document_bytes, edit, files_of, make, put
+from tests.faults.scenes import PATCHED
 from tests.faults.trials import NotRun, Outcome, Trial
 
 FAMILY = "F3"
@@ -39,6 +40,8 @@ def _saves(group: str, size: int, disk: Path, folder: Path, quick: bool) -> Iter
     need = sum(file.stat().st_size for file in small)
     cases = [(destination, free, when) for destination in DESTINATIONS for free in (need - 1, need // 2, 0)
              for when in NOTICED]  # fmt: skip
+    if group in IN_PLACE:  # the old bytes of what is changed need room too, which nobody can say beforehand to the byte
+        cases += [(PATCHED, free, when) for free in (4096, 0) for when in NOTICED]
     for destination, free, when in cases[GROUPS.index(group) :: 6] if quick else cases:
         yield _try(kind, small, destination, free, when, disk, folder)
 
@@ -52,7 +55,7 @@ def _try(kind: Kind, pristine: list[Path], destination: str, free: int | None, w
 
     for path in disk.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    home = disk if destination == "the opened file" else folder / f"opened-{pristine[0].parent.name}"
+    home = disk if destination in ("the opened file", PATCHED) else folder / f"opened-{pristine[0].parent.name}"
     put(pristine, home)
     if destination == "existing":
         put(pristine, disk)
@@ -73,7 +76,10 @@ def _try(kind: Kind, pristine: list[Path], destination: str, free: int | None, w
         oracle = Oracle(disk, {disk / name: value for name, value in wanted.items()})
         try:
             with _blind(when):
-                _save(document, kind, None if destination == "the opened file" else disk / kind.file)
+                if destination == PATCHED:
+                    document.save(in_place=True)
+                else:
+                    _save(document, kind, None if destination == "the opened file" else disk / kind.file)
         except CheckpointError as error:
             said = str(error)
         if shutil.disk_usage(disk).free != before:

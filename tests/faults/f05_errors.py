@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.faults.saves import KINDS, Kind, document_bytes, edit, files_of, make, put
+from tests.faults.saves import IN_PLACE, KINDS, Kind, document_bytes, edit, files_of, make, put
+from tests.faults.scenes import PATCHED
 from tests.faults.trials import Note, Outcome, Trial
 
 FAMILY = "F5"
-TITLE = "EIO and its kin at each operation of a save, once and lastingly"
+TITLE = "EIO and its kin at each operation of a save or a patch in place, once and lastingly"
 GROUPS = tuple(KINDS)
-DESTINATIONS = ("new", "existing", "the opened file")
+DESTINATIONS = ("new", "existing", "the opened file", PATCHED)
 CODES = {"write": errno.ENOSPC, "create": errno.EACCES, "replace": errno.EXDEV, "set_mode": errno.EPERM,
          "close": errno.EDQUOT, "remove": errno.EBUSY}  # fmt: skip
 """What else than EIO an operation is likely to say."""
@@ -43,7 +44,7 @@ class Scene:
 
     @property
     def target(self) -> Path:
-        place = self.home / ("opened" if self.destination == "the opened file" else "out")
+        place = self.home / ("opened" if self.destination in ("the opened file", PATCHED) else "out")
         return place / self.kind.file
 
     def targets(self) -> list[Path]:
@@ -90,8 +91,8 @@ class Scene:
 
     def save(self) -> None:
         """Do what is disturbed."""
-        if self.destination == "the opened file":
-            self.document.save()
+        if self.destination in ("the opened file", PATCHED):
+            self.document.save(in_place=self.destination == PATCHED)
         else:
             size = document_bytes(self.document) // self.kind.shards + 1 if self.kind.shards else None
             self.document.export(self.target, self.kind.format, shard_size=size)
@@ -119,7 +120,7 @@ def trials(group: str, quick: bool, folder: Path) -> Iterator[Outcome]:
     from tests.faults.failing import EVERYTHING, ITS_KIND, ONCE, Fault
 
     kind = KINDS[group]
-    for place, destination in enumerate(DESTINATIONS):
+    for place, destination in enumerate(DESTINATIONS if kind.name in IN_PLACE else DESTINATIONS[:-1]):
         one, asked = scene(kind, destination, folder)
         faults = [Fault(name, nth, lasting) for name, count in asked.items() for nth in range(1, count + 1)
                   for lasting in (ONCE, ITS_KIND, EVERYTHING)]  # fmt: skip
@@ -161,7 +162,7 @@ def _try(one: Scene, fault: Any, *, thorough: bool, comes: bool) -> Trial:
         reported = None
     if said and thorough and reported is not None:
         found += edits_kept(one.document, one.states, one.folder / f"elsewhere-{one.kind.file}")
-    found += oracle.faults(reported, reopen=thorough)
+    found += oracle.faults(reported, reopen=thorough, patched=one.destination == PATCHED and reported is None)
     if system.came != comes:
         found.append("the fault came though it was past the last" if system.came else "the fault did not come")
     if said and _handles() != handles:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from tests.faults.power import Disk, Moment, Recording
 
 FAMILY = "F15"
-TITLE = "power loss at each fsync of a save, of what was not yet on the disk any part lost"
+TITLE = "power loss at each fsync of a save or a patch in place, of what was not yet on the disk any part lost"
 GROUPS = ("torch zip", "safetensors", "npz", "shards, new", "shards, existing", "shards in two folders",
-          "shards, a rename fails", "shards, the fsync of the folder fails")  # fmt: skip
+          "shards, a rename fails", "shards, the fsync of the folder fails", "safetensors, in place",
+          "shards, in place", "torch zip, in place", "shards, in place, a write fails")  # fmt: skip
 MOST = {True: 6, False: 400}
 """How many combinations of names that were not yet sure are tried for each moment."""
 NBYTES = 8 << 10
@@ -40,6 +42,8 @@ class Run:
         By path, the hash of what is not to change.
     moments
         When the power may go.
+    in_place
+        Whether it was a patch in place, after which a file may hold old and new bytes until the next start.
     """
 
     root: Path
@@ -49,16 +53,21 @@ class Run:
     new: dict[Path, str | None] = field(default_factory=dict)
     others: dict[Path, str | None] = field(default_factory=dict)
     moments: list[Moment] = field(default_factory=list)
+    in_place: bool = False
 
     def faults(self, disk: Disk, *, with_lists: bool) -> list[str]:
         """Make one state of the disk, do what the next start does, and say what does not hold."""
         from tests.faults.power import Unsynced
         from weightedit.core.leftovers import clean, settle_folder
+        from weightedit.core.rolling_back import settle_file
 
-        disk.build(self.root, self.lists if with_lists else None)
-        found = self._whole("before cleaning")
+        disk.build(self.root, self.lists if with_lists else None, self.targets if self.in_place else ())
+        found = [] if self.in_place else self._whole("before cleaning")
         if with_lists:
             clean(system=Unsynced())
+        elif self.in_place:
+            for path in self.targets:
+                settle_file(path, Unsynced())
         else:  # the state folder is gone: opening must not show files of two saves
             for folder in dict.fromkeys(path.parent for path in self.targets):
                 settle_folder(folder, self.targets[-1], Unsynced())
@@ -102,7 +111,7 @@ def record(group: str, folder: Path, make_system: Callable[..., Recording]) -> R
     from weightedit.core.errors import CheckpointError
     from weightedit.core.registration import saves_folder
 
-    kind = KINDS["safetensors in shards" if group.startswith("shards") else group]
+    kind = KINDS["safetensors in shards" if group.startswith("shards") else group.removesuffix(", in place")]
     pristine = folder / "pristine"
     make(kind, pristine, NBYTES, 1)
     root, opened = folder / "root", folder / "opened"
@@ -113,17 +122,22 @@ def record(group: str, folder: Path, make_system: Callable[..., Recording]) -> R
     if not group.endswith("new"):
         shutil.copytree(opened, root, dirs_exist_ok=True)
     (root / "notes.txt").write_text("of somebody else")
-    run = Run(root, saves_folder(), [])
+    run = Run(root, saves_folder(), [], in_place=", in place" in group)
+    opened = root if run.in_place else opened
     before = {path: digest(path) for path in root.rglob("*") if path.is_file()}
     fault = {"shards, a rename fails": Fault("replace", 3),
-             "shards, the fsync of the folder fails": Fault("sync_folder", 2)}
+             "shards, the fsync of the folder fails": Fault("sync_folder", 2),
+             "shards, in place, a write fails": Fault("write", 12)}  # fmt: skip
     with weightedit.open(opened / kind.file) as document:
         edit(document)
-        _undisturbed(run, document, root / kind.file, before)
+        if run.in_place:
+            _undisturbed_patch(run, document, folder / "elsewhere" / kind.file, before)
+        else:
+            _undisturbed(run, document, root / kind.file, before)
         system = make_system(root, run.lists, Failing(fault.get(group)))
         try:
-            with under(system):
-                document.export(root / kind.file)
+            with under(system), _another_boot():
+                document.save(in_place=True) if run.in_place else document.export(root / kind.file)
         except CheckpointError:
             system.end("failed")
         else:
@@ -143,6 +157,29 @@ def _undisturbed(run: Run, document: object, path: Path, before: dict[Path, str 
     run.others = {path: value for path, value in before.items() if path not in run.targets}
     shutil.rmtree(run.root)
     shutil.copytree(kept, run.root)
+
+
+def _undisturbed_patch(run: Run, document: object, elsewhere: Path, before: dict[Path, str | None]) -> None:
+    """Export elsewhere to learn what is to be in the files that a patch changes."""
+    elsewhere.parent.mkdir()
+    document.export(elsewhere)  # type: ignore[attr-defined]
+    after = {path: digest(elsewhere.with_name(path.name)) for path in before if path.name != "notes.txt"}
+    run.targets = sorted(path for path, value in after.items() if value != before[path])
+    run.old, run.new = {path: before[path] for path in run.targets}, after
+    run.others = {path: value for path, value in before.items() if path not in run.targets}
+
+
+@contextmanager
+def _another_boot() -> Iterator[None]:
+    """Let the system have been started anew between what is done inside and what comes after."""
+    from weightedit.core import rollback
+
+    real = rollback.boot_id
+    rollback.boot_id = lambda: "before the power went"
+    try:
+        yield
+    finally:
+        rollback.boot_id = real
 
 
 def _divide(opened: Path, file: str) -> None:
@@ -182,9 +219,10 @@ def again(group: str, run: Run, most: int) -> Iterator[Outcome]:
 
     tried = 0
     for disk in disks(run.moments, 4, seed=1):
-        disk.build(run.root, run.lists)
+        disk.build(run.root, run.lists, run.targets if run.in_place else ())
         system = Recording(run.root, run.lists)
-        if not clean(system=system).completed and tried * 2 > most:
+        cleaned = clean(system=system)
+        if not (cleaned.completed or cleaned.taken_back) and tried * 2 > most:
             continue  # those that only removed files are enough by now
         system.end(disk.moment.reported or "")
         for moment in system.moments:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.faults.saves import SMALL
-from weightedit.core import pending, transaction
+from weightedit.core import patching, pending, transaction
 from weightedit.core.file_system import FileSystem
 
 OPERATIONS = tuple(name for name, does in vars(FileSystem).items() if callable(does) and not name.startswith("_"))
@@ -84,9 +84,10 @@ class Failing(FileSystem):
 def under(system: FileSystem) -> Iterator[FileSystem]:
     """Let every save in this process go through one file system."""
     real, far = transaction.FileSystem, pending.FAR
-    transaction.FileSystem = lambda: system  # type: ignore[assignment,misc]
+    transaction.FileSystem = patching.FileSystem = lambda: system  # type: ignore[assignment,misc]
     pending.FAR = SMALL
     try:
         yield system
     finally:
-        transaction.FileSystem, pending.FAR = real, far  # type: ignore[misc]
+        transaction.FileSystem = patching.FileSystem = real  # type: ignore[misc]
+        pending.FAR = far

@@ -38,6 +38,26 @@ def tmpfs(folder: Path, size: int) -> Iterator[Path]:
 
 
 @contextmanager
+def reflinked(folder: Path, kind: str, size: int = 320 << 20) -> Iterator[Path]:
+    """Mount a new file system whose files can share blocks, `xfs` or `btrfs`, at a new folder; raises `Refused`."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        raise Refused("mounting takes root on Linux")
+    folder.mkdir(parents=True)
+    image = folder.with_name(f"{folder.name}.{kind}")
+    with image.open("wb") as file:
+        file.truncate(size)
+    try:
+        _call(f"mkfs.{kind}", *(("-q", "-m", "reflink=1") if kind == "xfs" else ("-q",)), str(image))
+        _call("mount", "-o", "loop", str(image), str(folder))
+        try:
+            yield folder
+        finally:
+            subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
+    finally:
+        image.unlink()
+
+
+@contextmanager
 def bound(source: Path, target: Path) -> Iterator[None]:
     """Let a file be mounted over another; raises `Refused`."""
     if sys.platform != "linux" or os.geteuid() != 0:

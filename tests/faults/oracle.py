@@ -104,7 +104,8 @@ class Oracle:
         paths = (path for path in sorted(self.folder.rglob("*")) if not any(path.is_relative_to(a) for a in self.aside))
         return {Path(os.path.realpath(path.parent)) / path.name: Entry.of(path) for path in paths}
 
-    def faults(self, reported: bool | None = None, *, clean: bool = True, reopen: bool = True) -> list[str]:
+    def faults(self, reported: bool | None = None, *, clean: bool = True, reopen: bool = True,
+               patched: bool = False) -> list[str]:  # fmt: skip
         """Say what does not hold, one line each; nothing means that all of O1 to O4 does.
 
         Parameters
@@ -115,8 +116,10 @@ class Oracle:
             Whether to do first what the next start does about leftovers; each file by itself is judged before that.
         reopen
             Whether to open each destination in weightedit and in the library of its format, too.
+        patched
+            Whether it was a patch in place, which may leave a file of old and new bytes until the next start.
         """
-        found = [f"O1 before cleaning: {fault}" for fault in self._whole()]
+        found = [] if patched else [f"O1 before cleaning: {fault}" for fault in self._whole()]
         cleaned = clean and next_start()
         found += [f"O1: {fault}" for fault in self._whole() + (self._together() if cleaned else [])]
         states = {path: digest(path) for path in self.new}

@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from weightedit.core.file_system import FileSystem
 
-DATA = ("there", "zeros", "half", "absent")
+DATA = ("there", "zeros", "half", "other half", "absent")
 """What became of bytes that no fsync was called for."""
 
 
@@ -36,11 +36,14 @@ class Inode:
         if before == now or what == "there":
             return now
         kept = b"" if before is None else before
+        if what == "other half" and len(kept) < len(now):
+            return kept  # only where it was written over
         if what == "absent":
             return kept
         if what == "zeros":
             return kept + bytes(max(0, len(now) - len(kept)))
-        return now[: len(now) // 2]
+        half = len(now) // 2  # of what was there before, the rest stays
+        return now[:half] + kept[half:] if what == "half" else kept[:half] + now[half:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,10 +262,16 @@ class Disk:
         return (tuple(sorted((path, number, hash(data)) for path, (number, data) in self.files.items())),
                 self.moment.reported, tuple(self.moment.lists))  # fmt: skip
 
-    def build(self, root: Path, lists: Path | None) -> None:
-        """Make the folder so, and the lists too where they survived."""
+    def build(self, root: Path, lists: Path | None, stay: Sequence[Path] = ()) -> None:
+        """Make the folder so, and the lists too where they survived; some files stay the ones they are."""
+        aside = root.with_name("aside")
+        aside.mkdir(exist_ok=True)
+        for path in stay:
+            path.rename(aside / path.name)
         shutil.rmtree(root)
         root.mkdir()
+        for path in stay:
+            (aside / path.name).rename(path)
         first: dict[int, Path] = {}
         for path, (number, data) in sorted(self.files.items()):
             path.parent.mkdir(parents=True, exist_ok=True)

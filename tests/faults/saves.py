@@ -58,6 +58,8 @@ KINDS = {
         Kind("csv", "csv", "table.csv"),
     )
 }
+IN_PLACE = ("torch zip", "torch legacy", "safetensors", "safetensors in shards", "npy")
+"""The kinds of which the edits of every trial move nothing, so that they can be patched in place."""
 PARTS = 8
 """How many tensors a file has."""
 
@@ -136,7 +138,8 @@ def save(arguments: dict[str, Any], report: Report, *, patch: bool = True,
          before: Callable[[], None] | None = None) -> list[str]:  # fmt: skip
     """Open a file, edit it and write it; return which operations of `FileSystem` that took.
 
-    `source`, `target` and `kind` say what; a target of None is a save over the opened file. `slow` is for `watch`,
+    `source`, `target` and `kind` say what; a target of None is a save over the opened file, or a patch with
+    `in_place`. `slow` is for `watch`,
     `end_at` for `count`, and with `traced` it waits for a tracer after it said "ready"; `before` is called just before
     it says "begin".
     """
@@ -157,7 +160,7 @@ def save(arguments: dict[str, Any], report: Report, *, patch: bool = True,
         before()
     report(BEGIN)
     if arguments["target"] is None:
-        document.save()
+        document.save(in_place=bool(arguments.get("in_place")))
     else:
         shard_size = document_bytes(document) // kind.shards + 1 if kind.shards else None
         document.export(arguments["target"], kind.format, shard_size=shard_size)

@@ -13,6 +13,8 @@ from tests.faults.warm import Ended, warm
 
 JOB = "tests.faults.saves:save"
 DESTINATIONS = ("new", "existing", "link to an existing one", "the opened file")
+PATCHED = "the opened file, in place"
+"""A destination of its own, of the kinds in `IN_PLACE`; it promises less."""
 MODE = 0o640
 """Of every file beforehand; not what a new file has."""
 
@@ -54,7 +56,7 @@ class Scene:
     @property
     def target(self) -> Path | None:
         """The destination as it is asked for; None for a save."""
-        if self.destination == "the opened file":
+        if self.destination in ("the opened file", PATCHED):
             return None
         return self.folder / ("links" if self.destination.startswith("link") else "out") / self.kind.file
 
@@ -89,7 +91,8 @@ class Scene:
         oracle = Oracle(self.folder, {path: self.wanted[path.name] for path in self.targets()})
         target = None if self.target is None else str(self.target)
         trace = more.pop("trace", None)
-        arguments = {"kind": self.kind.name, "source": str(self.source), "target": target, "slow": self.slow, **more}
+        arguments = {"kind": self.kind.name, "source": str(self.source), "target": target, "slow": self.slow,
+                     "in_place": self.destination == PATCHED, **more}  # fmt: skip
         return warm().run(JOB, arguments, kill_after=kill_after, trace=trace), oracle
 
 

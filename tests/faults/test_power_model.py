@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 from tests.faults.f15_power import record
-from tests.faults.power import Disk, Inode, Moment, NameChange, Recording, WithoutFileSync, WithoutFolderSync, disks
+from tests.faults.power import (
+    DATA,
+    Disk,
+    Inode,
+    Moment,
+    NameChange,
+    Recording,
+    WithoutFileSync,
+    WithoutFolderSync,
+    disks,
+)
 
 
 def found(system: type[Recording], group: str, folder: Path) -> Iterator[str]:
@@ -34,10 +44,17 @@ def test_without_the_fsync_of_the_folder_shards_are_mixed(tmp_path):
     assert any("of two saves" in fault for fault in found(WithoutFolderSync, "shards, existing", tmp_path))
 
 
+@pytest.mark.parametrize("system", [WithoutFileSync, WithoutFolderSync])
+def test_a_patch_in_place_without_either_leaves_a_file_mixed(system, tmp_path):
+    """The old bytes, and the name they are kept under, must be on the disk before the first byte is changed."""
+    assert any("O1 after" in fault for fault in found(system, "safetensors, in place", tmp_path))
+
+
 def test_what_a_disk_may_hold(tmp_path):
     inode = Inode(bytearray(b"newer"), 0, b"old")
-    assert {word: inode.on_disk(word) for word in ("there", "zeros", "half", "absent")} == {
-        "there": b"newer", "zeros": b"old\0\0", "half": b"ne", "absent": b"old"}  # fmt: skip
+    assert {word: inode.on_disk(word) for word in DATA} == {
+        "there": b"newer", "zeros": b"old\0\0", "half": b"ned", "other half": b"old", "absent": b"old"}  # fmt: skip
+    assert Inode(bytearray(b"news"), 0, b"olds").on_disk("other half") == b"olws", "a file that is written over"
     change = NameChange(tmp_path, (("a", None), ("b", 0)))
     moment = Moment("the end", {tmp_path / "a": 0}, [change], {0: inode}, {}, None)
     names = {tuple(path.name for path in disk.files) for disk in disks([moment], 8)}

@@ -18,6 +18,7 @@ FORWARD, BACK = ".commit", ".back"
 """How the name of a record ends: of one to be completed, and of one to be taken back."""
 RECORD = re.compile(r"\..*\.weightedit-[0-9a-f]{8}\.(commit|back)", re.DOTALL)
 TEMPORARY = re.compile(r"\..*\.weightedit-[0-9a-f]{8}\.tmp", re.DOTALL)
+ROLLBACK = re.compile(r"\..*\.weightedit-[0-9a-f]{8}\.rollback", re.DOTALL)
 _VERSION = 1
 _END = 16 << 10
 _MOST = 64 << 20

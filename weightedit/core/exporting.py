@@ -24,12 +24,17 @@ class Exporting(Reader):
     _writer: Writer
 
     @guarded("saving")
-    def save(self, shared: str | None = None, *, progress: Report | None = None,
+    def save(self, shared: str | None = None, *, in_place: bool = False, progress: Report | None = None,
              cancel: CancelFlag | None = None) -> Saved:  # fmt: skip
         """Replace the document's own file by its present state, atomically, and make this the saved point.
 
         Parameters
         ----------
+        in_place
+            Write only what changed, into the file itself, which takes no room for a second one and promises less:
+            other programs that read the file meanwhile see old and new bytes mixed, and so does who opens it after
+            this process was killed in the midst, until weightedit put the old bytes back, which it does at its next
+            start, when it opens the file, or by `weightedit recover FILE`. Refused where bytes would have to move.
         shared, progress, cancel
             As for `export`; with None, safetensors goes on with the aliases that the file has.
 
@@ -41,7 +46,7 @@ class Exporting(Reader):
             If writing or reading back goes wrong; the file is as it was.
         """
         with self._lock:
-            return self._writer.save(cast("Document", self), shared, Progress(progress, cancel))
+            return self._writer.save(cast("Document", self), shared, Progress(progress, cancel), in_place=in_place)
 
     @guarded("the export")
     def export(self, path: str | Path, format: str | None = None, shared: str | None = None,
@@ -78,13 +83,15 @@ class Exporting(Reader):
                                        only_readable=only_readable)  # fmt: skip
 
     @guarded("the plan")
-    def save_plan(self, shared: str | None = None, *, cancel: CancelFlag | None = None) -> SavePlan:
+    def save_plan(self, shared: str | None = None, *, in_place: bool = False,
+                  cancel: CancelFlag | None = None) -> SavePlan:  # fmt: skip
         """Say how `save` would be done: which files, how many bytes are written and how many kept.
 
         The code that saves says it, with nothing written; parameters and errors are those of `save`.
         """
         with self._lock:
-            return self._writer.plan(cast("Document", self), None, None, shared, None, Progress(None, cancel))
+            return self._writer.plan(cast("Document", self), None, None, shared, None, Progress(None, cancel),
+                                     in_place=in_place)  # fmt: skip
 
     @guarded("the plan")
     def export_plan(self, path: str | Path, format: str | None = None, shared: str | None = None,

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weightedit.core.source import ByteSource, Source, SourceFile
-from weightedit.core.storage import Patched
-from weightedit.core.streaming import range_bytes
+from weightedit.core.spec import TensorSpec
+from weightedit.core.storage import Patched, file_under
+from weightedit.core.streaming import logical_bytes, range_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,10 +42,21 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """New bytes; `chunks` gives them anew whenever it is called, in whatever pieces."""
+    """New bytes.
+
+    Attributes
+    ----------
+    nbytes
+        How many.
+    chunks
+        Gives them anew whenever it is called, in whatever pieces.
+    reads
+        The opened file that is read for them, at places of its own choice; None where they are all our own.
+    """
 
     nbytes: int
     chunks: Callable[[], Chunks]
+    reads: SourceFile | None = None
 
     @classmethod
     def of(cls, data: bytes) -> Fresh:
@@ -54,7 +66,12 @@ class Fresh:
     @classmethod
     def part(cls, content: ByteSource, start: int, stop: int) -> Fresh:
         """Return a range of a content."""
-        return cls(stop - start, lambda: range_bytes(content, start, stop))
+        return cls(stop - start, lambda: range_bytes(content, start, stop), file_under(content, start, stop))
+
+    @classmethod
+    def whole(cls, spec: TensorSpec, content: ByteSource) -> Fresh:
+        """Return a tensor in row-major order, whatever its strides."""
+        return cls(spec.nbytes, lambda: logical_bytes(spec, content), file_under(content, *spec.extent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +157,12 @@ class FileLayout:
                 found = file
             at += piece.nbytes
         return found if found is not None and found.size == at else None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether nothing that is new is read out of the origin, but for bytes that stay at their place."""
+        origin = self.origin
+        return all(piece.reads is not origin for piece in self.pieces if isinstance(piece, Fresh) and piece.reads)
 
     def gap(self) -> int:
         """Return how near two changed ranges are that are patched as one; wider where they are very many."""

@@ -51,6 +51,12 @@ def try_lock(handle: int, *, shared: bool = False) -> bool:
     return True
 
 
+def unlock(handle: int) -> None:
+    """Give up a lock without closing the file; raises `OSError` if the file system knows no locks."""
+    if sys.platform != "win32":
+        fcntl.flock(handle, fcntl.LOCK_UN)
+
+
 def hold(path: Path, patience: float = 0.0) -> int | None:
     """Create a file where there is none, lock it, and return its handle; None where another one holds it.
 

@@ -16,6 +16,7 @@ from weightedit.core.commit_record import (
     FORWARD,
     MARK,
     RECORD,
+    ROLLBACK,
     TEMPORARY,
     Exchange,
     Mark,
@@ -29,6 +30,7 @@ from weightedit.core.folders import cache_folder
 from weightedit.core.paths import shown
 from weightedit.core.progress import Progress
 from weightedit.core.registration import DeadList, lists
+from weightedit.core.rolling_back import settle_rollback
 from weightedit.core.settling import COMPLETED, TAKEN_BACK, Unsettled, settle
 from weightedit.core.spill_folder import clean_spills
 
@@ -126,17 +128,33 @@ def _clean_list(one: DeadList, doing: _Doing) -> None:
         pairs = {Path(line["temporary"]): Path(line["target"]) for line in one.lines
                  if isinstance(line.get("temporary"), str) and isinstance(line.get("target"), str)}  # fmt: skip
         records = [Path(line["record"]) for line in one.lines if isinstance(line.get("record"), str)]
+        patches = [Path(line["rollback"]) for line in one.lines if isinstance(line.get("rollback"), str)]
         busy: set[Path] = set()
         before = len(doing.removed)
         for record in dict.fromkeys(records):
             busy |= _clean_record(record, pairs, doing)
         left = [path for path, target in pairs.items() if path not in busy and not _clean_pair(path, target, doing)]
-        away = [path for path in (*pairs, *records) if not path.parent.exists()]
+        left += [path for path in patches if not _clean_patch(path, doing)]
+        away = [path for path in (*pairs, *records, *patches) if not path.parent.exists()]
         old = time.time() - one.path.stat().st_mtime > _LIST_LASTS
         if not busy and not left and (not away or old):
             for folder in {path.parent for path in doing.removed[before:]}:
                 doing.system.sync_folder(folder)  # else a power loss could bring back what no list names any more
             one.remove()
+
+
+def _clean_patch(path: Path, doing: _Doing) -> bool:
+    """Put back what a patch in place left half done; returns whether its rollback file is gone."""
+    if not ROLLBACK.fullmatch(path.name):
+        return True  # no list of ours says that
+    try:
+        doing.taken_back += settle_rollback(path, doing.system)
+    except FileNotFoundError:
+        return True
+    except (OSError, Unsettled, FolderBusy) as error:
+        why = f"a patch in place was cut short, and its old bytes, which this keeps, cannot be put back: {error}"
+        doing.kept.append(Kept(path, why))
+    return not os.path.lexists(path)
 
 
 def _clean_record(listed: Path, pairs: dict[Path, Path], doing: _Doing) -> set[Path]:

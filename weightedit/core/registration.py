@@ -57,7 +57,7 @@ class Registration:
         return False
 
     def add(self, kind: str, path: Path, target: Path | None = None) -> None:
-        """Add a file that is about to be made: a `temporary` with its target, or a `record`."""
+        """Add a file that is about to be made: a `temporary` or `rollback` with its target, or a `record`."""
         if self.path is None:
             return
         line = json.dumps({kind: str(path)} | ({} if target is None else {"target": str(target)})).encode("ascii")

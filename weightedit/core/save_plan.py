@@ -36,6 +36,8 @@ class FilePlan:
     written, kept, copied
         Bytes that are written; that are not written, since they stay where they are or share their blocks; and how
         many of the written ones the system copies unchanged.
+    names
+        How many names the file has: a patch in place shows under all of them, a save only under this one.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class FilePlan:
     written: int
     kept: int = 0
     copied: int = 0
+    names: int = 1
 
     @classmethod
     def of(cls, pending: Pending, *, in_place: bool = False) -> FilePlan:
@@ -53,7 +56,8 @@ class FilePlan:
             return cls(pending.path, WHOLE, pending.position, pending.position)
         if pending.is_clone or in_place:
             fresh = layout.fresh_bytes(layout.gap())
-            return cls(pending.path, IN_PLACE if in_place else CLONE, layout.nbytes, fresh, layout.nbytes - fresh)
+            method, names = (IN_PLACE, pending.target.stat().st_nlink) if in_place else (CLONE, 1)
+            return cls(pending.path, method, layout.nbytes, fresh, layout.nbytes - fresh, names=names)
         copied = sum(piece.nbytes for _, piece in layout.steps(FAR) if isinstance(piece, Kept) and piece.nbytes >= FAR)
         method = HEADER if is_new_header(layout) else WHOLE
         return cls(pending.path, method, layout.nbytes, layout.nbytes, 0, copied)
@@ -127,7 +131,20 @@ class SavePlan:
 
 
 class Sketch(Transaction):
-    """Goes through all the motions of a save and makes nothing: what it would write is in `pending` then."""
+    """Goes through all the motions of a save and makes nothing: what it would write is in `pending` then.
+
+    With `in_place` the disk needs room for the old bytes alone, and nothing is cloned.
+    """
+
+    def __init__(self, *, in_place: bool = False) -> None:
+        super().__init__()
+        self.in_place = in_place
+
+    def _need(self, size: int | FileLayout, target: Path) -> int:
+        if self.in_place and isinstance(size, FileLayout) and size.origin is not None:
+            kept = size.fresh_bytes(size.gap())
+            return kept if not self.clones(size, target) else 2 * kept  # whose blocks are shared gets new ones
+        return super()._need(size, target)
 
     def create(self, path: Path, size: int | FileLayout) -> Pending:
         """Note a file; its destination is checked as for a save, and so is the room on the disk."""
@@ -138,7 +155,7 @@ class Sketch(Transaction):
                 self.expect([(path, size)])
             layout = size if isinstance(size, FileLayout) else None
             pending = Noted(self._system, path, target, layout)
-            pending.is_clone = layout is not None and self.clones(layout, target)
+            pending.is_clone = layout is not None and not self.in_place and self.clones(layout, target)
             pending.position = size.nbytes if isinstance(size, FileLayout) else size
         self.pending.append(pending)
         return pending

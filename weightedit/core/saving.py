@@ -59,8 +59,8 @@ class Saved:
 class Writer(Protocol):
     """Writes documents to files; made by `assembly`, which knows the formats."""
 
-    def save(self, document: Document, shared: str | None, progress: Progress) -> Saved:
-        """Replace the document's own file."""
+    def save(self, document: Document, shared: str | None, progress: Progress, *, in_place: bool = False) -> Saved:
+        """Replace the document's own file, or write what changed into it."""
         ...
 
     def export(self, document: Document, path: Path, format: str | None, shared: str | None, shard_size: int | None,
@@ -69,7 +69,8 @@ class Writer(Protocol):
         ...
 
     def plan(self, document: Document, path: Path | None, format: str | None, shared: str | None,
-             shard_size: int | None, progress: Progress, *, only_readable: bool = False) -> SavePlan:  # fmt: skip
+             shard_size: int | None, progress: Progress, *, only_readable: bool = False,
+             in_place: bool = False) -> SavePlan:  # fmt: skip
         """Say how a save (without a path) or an export would be done; nothing is written."""
         ...
 

@@ -16,12 +16,13 @@ import os
 import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Protocol
 
 from weightedit.core.errors import CheckpointError, SourceChanged
+from weightedit.core.file_lock import try_lock, unlock
 from weightedit.core.fingerprint import Fingerprint, Rights, past_its_tick
 from weightedit.core.positioned import read_some
 
@@ -52,6 +53,18 @@ def _digest(data: bytes | bytearray) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
+class _Patching:
+    """A change of an opened file by our own hand."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self._thread = threading.get_ident()
+
+    def waits(self) -> bool:
+        """Wait until it is over; at once, and true, for the thread that does it."""
+        return threading.get_ident() == self._thread or not self.over.wait()
+
+
 class SourceFile:
     """One open file of a checkpoint and the fingerprint it had when it was opened.
 
@@ -69,6 +82,7 @@ class SourceFile:
         self._ends: bytes | None = None
         self._ours: tuple[int, int, int] | None = None
         self._read_on: Fingerprint | None = None
+        self._patching: _Patching | None = None
         self.named: dict[tuple[str, str], bool] = {}
         """The classes and functions, (module, name), that its pickles name, and whether our reader knows them."""
         self._open()
@@ -86,6 +100,7 @@ class SourceFile:
             raise CheckpointError(f"{self.name} is {kind}, not a file.", file=self.path)
         status = past_its_tick(handle)
         self._handle = handle
+        self.share()
         self._ours = self._read_on = None
         self.fingerprint, self._rights = Fingerprint.of(status), Rights.of(status)
         try:
@@ -141,6 +156,41 @@ class SourceFile:
             with self._lock:
                 yield self._handle
         self.check()
+
+    @contextmanager
+    def being_patched(self) -> Iterator[None]:
+        """Let this thread read the file while it changes it, and all others wait: it is ours, and is not as opened."""
+        self._patching = patching = _Patching()
+        try:
+            yield
+        finally:
+            self._patching = None
+            patching.over.set()
+
+    def hold_alone(self) -> bool:
+        """Keep every other program of this kind from the file, to patch it; False where one has it open.
+
+        Raises
+        ------
+        OSError
+            If the file system knows no locks.
+        """
+        if try_lock(self._handle):
+            return True
+        self.share()
+        return False
+
+    def share(self) -> None:
+        """Let others of this kind know that the file is open here: nobody may patch it in place then."""
+        if os.name == "posix":  # on Windows a lock would keep others from reading
+            with suppress(OSError):
+                try_lock(self._handle, shared=True)
+
+    def let_go(self) -> None:
+        """Let others patch the file, or put back what was patched, though it is open here."""
+        if os.name == "posix":
+            with suppress(OSError):
+                unlock(self._handle)
 
     def _read(self, buffer: memoryview, offset: int) -> None:
         view = buffer.cast("B")
@@ -199,6 +249,8 @@ class SourceFile:
         header
             Whether to read and compare the header and both ends of the file too.
         """
+        if self._patching is not None and self._patching.waits():
+            return
         if self._handle < 0:
             raise SourceChanged(f"{self.name} is closed.", file=self.path)
         if not header and self._is_as_it_was():

@@ -60,7 +60,7 @@ def turn(document: Document, rebase: Rebase, opening: Callable[[], Found], adopt
     try:
         opened = opening()
         check_ours(opened.files, made, document.files)
-        changes = _changes(document, rebase, opened, adopt)
+        changes = changes_to(document, rebase, opened, adopt)
     except SourceChanged:
         raise  # what is there is not ours
     except BaseException as error:
@@ -68,6 +68,11 @@ def turn(document: Document, rebase: Rebase, opening: Callable[[], Found], adopt
         if isinstance(error, Exception):
             raise _stayed(document, error) from error
         raise
+    make(document, changes)
+
+
+def make(document: Document, changes: list[Change]) -> None:
+    """Make all changes that `changes_to` worked out, and begin the journal anew."""
     old = document.origin.files
     _make(changes)
     for file in old:
@@ -88,7 +93,7 @@ def stay(document: Document, made: Mapping[Path, Identity]) -> None:
                 file.read_on(ours)
 
 
-def _changes(document: Document, rebase: Rebase, opened: Found, adopt: Adopt) -> list[Change]:
+def changes_to(document: Document, rebase: Rebase, opened: Found, adopt: Adopt) -> list[Change]:
     """Work out everything that becomes another, and change nothing."""
     fresh = {slot.path: slot for slot in file_inventory(opened.root).slots}
     changes = rebase.changes({

@@ -13,6 +13,7 @@ from weightedit.core.document import Document
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.kept_file import note_saved
+from weightedit.core.patching import Patching
 from weightedit.core.progress import Asking, Progress
 from weightedit.core.readable import Remains, check_read_files, refuse_over_changed, what_remains
 from weightedit.core.recorded import announce_save
@@ -21,10 +22,10 @@ from weightedit.core.same_file import commit_beside, same_file
 from weightedit.core.save_plan import SavePlan, Sketch
 from weightedit.core.saving import Rebase, Saved
 from weightedit.core.slots import Slot
-from weightedit.core.source import Source, SourceFile, through_handles
+from weightedit.core.source import Source, SourceFile, closed_if_stopped, through_handles
 from weightedit.core.storage import Storage
 from weightedit.core.transaction import Transaction
-from weightedit.core.turning import turn
+from weightedit.core.turning import changes_to, make, turn
 from weightedit.formats import format_for
 from weightedit.formats.protocol import Contents, Format
 from weightedit.formats.readable import readable_contents
@@ -38,9 +39,10 @@ class FileWriter:
     def __init__(self, formats: Sequence[Format]) -> None:
         self._formats = formats
 
-    def save(self, document: Document, shared: str | None, progress: Progress) -> Saved:
-        """Replace the document's own file by its present state."""
-        return self._write(self._own(document, shared), progress)
+    def save(self, document: Document, shared: str | None, progress: Progress, *, in_place: bool = False) -> Saved:
+        """Replace the document's own file by its present state, or patch it."""
+        job = self._own(document, shared)
+        return self._patch(job, progress) if in_place else self._write(job, progress)
 
     def _own(self, document: Document, shared: str | None) -> _Job:
         if document.path is None:
@@ -56,8 +58,14 @@ class FileWriter:
             return self._write(job, progress)
 
     def plan(self, document: Document, path: Path | None, format: str | None, shared: str | None,
-             shard_size: int | None, progress: Progress, *, only_readable: bool = False) -> SavePlan:  # fmt: skip
+             shard_size: int | None, progress: Progress, *, only_readable: bool = False,
+             in_place: bool = False) -> SavePlan:  # fmt: skip
         """Go through the motions of a save (without a path) or an export, and say what it would write."""
+        if path is None and in_place:
+            job, sketch = self._own(document, shared), Sketch(in_place=True)
+            job.write(sketch, progress)
+            Patching(sketch.pending)
+            return job.plan(sketch, in_place=True)
         if path is None:
             return self._plan(self._own(document, shared), progress)
         with self._job(document, path, format, shared, shard_size, only_readable) as job:
@@ -180,7 +188,7 @@ class FileWriter:
             written = job.write(transaction, progress)
             verify(kind, transaction, job.contents, progress)
             check_read_files(job.contents.slots)
-            rebase = Rebase(document, _placed(kind, transaction, document, progress)) if own else None
+            rebase = Rebase(document, _placed(job, transaction, progress)) if own else None
             if rebase is not None:
                 rebase.keep_old_bytes(progress)
                 announce_save(document, {str(pending.target): pending.temporary for pending in transaction.pending})
@@ -191,6 +199,33 @@ class FileWriter:
             turn(document, rebase, lambda: kind.open(job.path, Progress()), kind.adopt, made)
         return Saved(job.path, tuple(written), kind.name, transaction.tensors, transaction.nbytes, tuple(job.hazards),
                      plan, transaction.aliases)  # fmt: skip
+
+
+    def _patch(self, job: _Job, progress: Progress) -> Saved:
+        """Write what changed into the document's own files; see `core/patching.py` for what that promises."""
+        from weightedit.formats.verify import verify_patched
+
+        document, kind, sketch = job.document, job.kind, Sketch(in_place=True)
+        written = job.write(sketch, progress)
+        check_read_files(job.contents.slots)
+        plan = job.plan(sketch, in_place=True)
+        patched = [one for one in sketch.pending if one.layout is None or one.layout.fresh_bytes(1)]
+        with Patching(patched) as patching:
+            rebase = Rebase(document, _placed(job, sketch, progress, in_place=True))
+            rebase.keep_old_bytes(progress)
+            patching.run(progress)
+            verify_patched(kind, patched, progress)
+            opened = kind.open(job.path, Asking(progress))
+            with closed_if_stopped(opened.files):
+                changes = changes_to(document, rebase, opened, kind.adopt)
+                announce_save(document, {str(one.target): one.target for one in patched})
+                patching.commit()
+            make(document, changes)
+        for file in opened.files:
+            file.share()
+        note_saved(journals_folder(), [one.target for one in patched])
+        return Saved(job.path, tuple(written), kind.name, sketch.tensors, sketch.nbytes, tuple(job.hazards), plan,
+                     sketch.aliases)  # fmt: skip
 
 
 class _Job:
@@ -230,11 +265,11 @@ class _Job:
             _spare_sources(transaction, self.document)
         return written
 
-    def plan(self, transaction: Transaction) -> SavePlan:
+    def plan(self, transaction: Transaction, *, in_place: bool = False) -> SavePlan:
         """Say what a transaction writes."""
         changed = sum(slot.is_modified for slot in self.document.slots)
         untouched = len(self.document.files) - len(transaction.pending) if self.own else 0
-        return SavePlan.of(transaction.pending, changed, max(0, untouched))
+        return SavePlan.of(transaction.pending, changed, max(0, untouched), in_place=in_place)
 
 
 def _spare_sources(transaction: Transaction, document: Document) -> None:
@@ -247,18 +282,18 @@ def _spare_sources(transaction: Transaction, document: Document) -> None:
                                        "Save, or export to another folder or name.")])  # fmt: skip
 
 
-def _placed(kind: Format, transaction: Transaction, document: Document, progress: Progress) -> list[Storage]:
+def _placed(job: _Job, transaction: Transaction, progress: Progress, *, in_place: bool = False) -> list[Storage]:
     """Return the storages that the files about to be committed hold byte for byte, under the same slots."""
     fresh: dict[SlotPath, Slot] = {}
     replaced = {pending.target for pending in transaction.pending}
     for pending in transaction.pending:
         if pending.expected is not None:
-            opened = kind.open(pending.temporary, Asking(progress))
+            opened = job.kind.open(pending.target if in_place else pending.temporary, Asking(progress))
             fresh |= {slot.path: slot for slot in file_inventory(opened.root, progress.ask).slots}
             for file in opened.files:
                 file.close()
     by_storage: dict[int, list[Slot]] = {}
-    for slot in document.slots:
+    for slot in job.document.slots:
         by_storage.setdefault(id(slot.storage), []).append(slot)
     groups = by_storage.values()
     return [group[0].storage for group in groups if _is_placed(group, fresh) or _stays(group[0].storage, replaced)]

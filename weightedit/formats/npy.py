@@ -14,7 +14,6 @@ from weightedit.core.slots import HeldTensor
 from weightedit.core.source import ByteSource, Source, SourceFile
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
-from weightedit.core.streaming import logical_bytes
 from weightedit.core.transaction import Transaction
 from weightedit.formats.array_hazards import ARRAY, dtype_hazards, one_tensor, single_hazards
 from weightedit.formats.byte_views import Swapped
@@ -98,7 +97,7 @@ def _layout(written: Written, origin: NpyOrigin | None) -> FileLayout:
         layout.add_content(array_content(written.content, origin.header), 0, origin.header.spec.nbytes)
     else:
         layout.add(Fresh.of(make_header(spec)))
-        layout.add(Fresh(spec.nbytes, lambda: logical_bytes(spec, written.content)))
+        layout.add(Fresh.whole(spec, written.content))
     if origin is not None:  # numpy reads several arrays in a row from one file
         layout.add(Kept(origin.file, origin.header.start + origin.header.spec.nbytes, origin.file.size))
     return layout

@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import Source
 from weightedit.core.spec import TensorSpec
-from weightedit.core.streaming import logical_bytes
 from weightedit.core.transaction import Transaction
 from weightedit.formats.detection import INDEX_SUFFIX
 from weightedit.formats.live_view import as_plain
@@ -125,7 +123,7 @@ def file_layout(table: Table, metadata: dict[str, str], shard: Shard | None) -> 
         if written.spec.is_contiguous:
             layout.add_content(written.content, low, high)
         else:
-            layout.add(Fresh(written.spec.nbytes, partial(logical_bytes, written.spec, written.content)))
+            layout.add(Fresh.whole(written.spec, written.content))
     return layout
 
 

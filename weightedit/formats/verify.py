@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from weightedit.core.contents import file_inventory
@@ -35,6 +36,26 @@ def verify(kind: Format, transaction: Transaction, contents: Contents, progress:
     for pending in transaction.pending:
         if pending.expected is not None:
             _verify_file(kind, pending, progress)
+
+
+def verify_patched(kind: Format, pending: Sequence[Pending], progress: Progress) -> None:
+    """Open files that were patched in place as any file is, and read back what was written.
+
+    Raises
+    ------
+    CheckpointError
+        If a file does not read back as it should; the caller puts the old bytes back.
+    """
+    layouts = [(one, one.layout) for one in pending if one.layout is not None]
+    progress.begin("Verifying", sum(layout.fresh_bytes(layout.gap()) for _, layout in layouts))
+    for one, layout in layouts:
+        opened = kind.open(one.target, Asking(progress))
+        try:
+            _compare(one.path, one.expected or {}, opened, progress, values=False)
+            compare_fresh(one.path, layout, opened.files[0], progress)
+        finally:
+            for file in opened.files:
+                file.close()
 
 
 def _read_back(pending: Pending) -> int:
