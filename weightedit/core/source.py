@@ -16,14 +16,14 @@ import os
 import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Protocol
 
 from weightedit.core.errors import CheckpointError, SourceChanged
-from weightedit.core.file_lock import try_lock, unlock
 from weightedit.core.fingerprint import Fingerprint, Rights, past_its_tick
+from weightedit.core.held_file import HeldFile
 from weightedit.core.positioned import read_some
 
 _HEAD, _TAIL = 4 << 10, 64 << 10
@@ -53,19 +53,7 @@ def _digest(data: bytes | bytearray) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
-class _Patching:
-    """A change of an opened file by our own hand."""
-
-    def __init__(self) -> None:
-        self.over = threading.Event()
-        self._thread = threading.get_ident()
-
-    def waits(self) -> bool:
-        """Wait until it is over; at once, and true, for the thread that does it."""
-        return threading.get_ident() == self._thread or not self.over.wait()
-
-
-class SourceFile:
+class SourceFile(HeldFile):
     """One open file of a checkpoint and the fingerprint it had when it was opened.
 
     Raises
@@ -76,13 +64,12 @@ class SourceFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        super().__init__()
         self._lock = threading.Lock()
-        self._handle = -1
         self._header: tuple[int, bytes] | None = None
         self._ends: bytes | None = None
         self._ours: tuple[int, int, int] | None = None
         self._read_on: Fingerprint | None = None
-        self._patching: _Patching | None = None
         self.named: dict[tuple[str, str], bool] = {}
         """The classes and functions, (module, name), that its pickles name, and whether our reader knows them."""
         self._open()
@@ -156,41 +143,6 @@ class SourceFile:
             with self._lock:
                 yield self._handle
         self.check()
-
-    @contextmanager
-    def being_patched(self) -> Iterator[None]:
-        """Let this thread read the file while it changes it, and all others wait: it is ours, and is not as opened."""
-        self._patching = patching = _Patching()
-        try:
-            yield
-        finally:
-            self._patching = None
-            patching.over.set()
-
-    def hold_alone(self) -> bool:
-        """Keep every other program of this kind from the file, to patch it; False where one has it open.
-
-        Raises
-        ------
-        OSError
-            If the file system knows no locks.
-        """
-        if try_lock(self._handle):
-            return True
-        self.share()
-        return False
-
-    def share(self) -> None:
-        """Let others of this kind know that the file is open here: nobody may patch it in place then."""
-        if os.name == "posix":  # on Windows a lock would keep others from reading
-            with suppress(OSError):
-                try_lock(self._handle, shared=True)
-
-    def let_go(self) -> None:
-        """Let others patch the file, or put back what was patched, though it is open here."""
-        if os.name == "posix":
-            with suppress(OSError):
-                unlock(self._handle)
 
     def _read(self, buffer: memoryview, offset: int) -> None:
         view = buffer.cast("B")
