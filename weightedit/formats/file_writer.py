@@ -285,10 +285,10 @@ def _spare_sources(transaction: Transaction, document: Document) -> None:
 def _placed(job: _Job, transaction: Transaction, progress: Progress, *, in_place: bool = False) -> list[Storage]:
     """Return the storages that the files about to be committed hold byte for byte, under the same slots."""
     fresh: dict[SlotPath, Slot] = {}
-    replaced = {pending.target for pending in transaction.pending}
+    replaced, kind = {pending.target for pending in transaction.pending}, job.kind
     for pending in transaction.pending:
         if pending.expected is not None:
-            opened = job.kind.open(pending.target if in_place else pending.temporary, Asking(progress))
+            opened = kind.open(pending.target if in_place else pending.temporary, Asking(progress))
             fresh |= {slot.path: slot for slot in file_inventory(opened.root, progress.ask).slots}
             for file in opened.files:
                 file.close()
