@@ -9,20 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from weightedit.core.conversion import Storing
 from weightedit.core.edit import TensorName
 from weightedit.core.errors import EditRefused, ExpressionError
 from weightedit.core.hazards import refusal
-from weightedit.core.losses import Losses
 from weightedit.core.pinned import CHUNK, Chunks, PinnedRegion, PinnedTensor
 from weightedit.core.place import Place, Survey
 from weightedit.core.plan import Plan, Target
-from weightedit.core.precision import outside
-from weightedit.core.progress import Progress
 from weightedit.core.reading import blocks, gather, pieces, tiles
 from weightedit.core.region import Box, parse_region
 from weightedit.core.spec import TensorSpec
 from weightedit.core.stage import staged, tensor_from
+from weightedit.core.tabled import table_of
 
 PIECE = 1 << 15
 """Elements computed at once on CPU: past them torch splits its loops over threads, which costs more than it gives."""
@@ -46,10 +43,6 @@ class Piece:
     def count(self) -> int:
         """How many cells are written."""
         return self.stored.numel() if self.mask is None else int(torch.count_nonzero(self.mask))
-
-
-Seen = Callable[[Target, Piece], None]
-"""Is shown each piece of a target as it is computed."""
 
 
 def result_boxes(plan: Plan, target: Target) -> list[Box]:
@@ -208,47 +201,6 @@ def _argument(readable: PinnedTensor, box: Box, piece: Box, nbytes: int) -> np.n
     return values.reshape(spread)
 
 
-def measure(plan: Plan, target: Target, nbytes: int, progress: Progress,
-            seen: Seen | None = None) -> Losses:  # fmt: skip
-    """Compute a target without storing it, and count what storing would change; `seen` is shown every piece."""
-    losses = Losses()
-    if plan.operation.prepare is not None:
-        surveyed(plan, target)  # an empty tensor has no piece, and its arguments may be wrong all the same
-    finite_arguments = all(_is_finite(value) for value in plan.scalars.values())
-    scales = plan.operation.scales and finite_arguments and 0 not in plan.scalars.values() and not target.tensors
-    how = Storing(plan.operation.converts, scales, clamps(plan))
-    for box in result_boxes(plan, target):
-        for piece in compute(plan, target, box, nbytes):
-            current = piece.current if finite_arguments else None
-            losses.observe(current, piece.exact, piece.stored, piece.box, how, wrapped=_wrapped(plan, target, piece),
-                           mask=piece.mask, before=piece.current)  # fmt: skip
-            if seen is not None:
-                seen(target, piece)
-            progress.advance(piece.stored.numel() * piece.stored.element_size())
-    target.selected = losses.total if target.condition is not None else None
-    return losses
-
-
-def clamps(plan: Plan) -> bool:
-    """Whether values past the range of the dtype get its end on purpose."""
-    return plan.scalars.get("out_of_range") == "clamp"
-
-
-def _wrapped(plan: Plan, target: Target, piece: Piece) -> torch.Tensor | None:
-    """Return where whole-number arithmetic on integers leaves the range of their dtype."""
-    fits, current = plan.operation.fits, piece.current
-    if fits is None or current is None or target.tensors or current.dtype == torch.bool or current.is_complex():
-        return None
-    if current.is_floating_point() or not all(isinstance(value, int) for value in plan.scalars.values()):
-        return None
-    info = torch.iinfo(current.dtype)
-    return outside(current, *fits(info.min, info.max, **plan.scalars))
-
-
-def _is_finite(value: object) -> bool:
-    return not isinstance(value, float | complex) or abs(value) < float("inf")
-
-
 @dataclass(frozen=True, slots=True)
 class ComputedTensor:
     """What a target will be after the edit, computed where someone looks: a `Readable` without a storage."""
@@ -275,6 +227,11 @@ class ComputedTensor:
 
         if not box.numel:
             return np.empty(box.shape, numpy_dtype(self.target.result.dtype))
+        table = table_of(self.plan, self.target)
+        if table is not None:
+            spec, content = self.target.pinned.spec, self.target.pinned.content
+            patterns = gather(spec, content, self.box.within(box)).view(f"u{spec.type.itemsize}")
+            return table.look_up(patterns).view(numpy_dtype(self.target.result.dtype))
         piece = compute_piece(self.plan, self.target, self.box, self.box.within(box))
         stored = np.frombuffer(bytes_of(piece.stored), numpy_dtype(self.target.result.dtype)).reshape(box.shape)
         if piece.mask is None:

@@ -161,11 +161,12 @@ def preview_of(document: Document, declared: Operation, edit: Edit, progress: Pr
         after = ComputedTensor(plan, first, first.boxes[0])
     elif declared.effect == "rebind":
         after = ComputedTensor(plan, first, Box.whole(first.result.shape))
-    return Preview(edit, hazards, names, changed, total, (), first.slots[0].spec, first.result, before, after,
-                   {target.name: loss for target, loss in zip(plan.targets, losses, strict=False)},
+    by_name = {target.name: loss for target, loss in zip(plan.targets, losses, strict=False)}
+    known = by_name[first.name].statistics if first.name in by_name and len(first.boxes) == 1 else None
+    return Preview(edit, hazards, names, changed, total, (), first.slots[0].spec, first.result, before, after, by_name,
                    (sum(target.spec.nbytes for target in plan.targets),
                     sum(target.result.nbytes for target in plan.targets)),
-                   tuple(slot.name for slot in first.slots))  # fmt: skip
+                   tuple(slot.name for slot in first.slots), known or (None, None))  # fmt: skip
 
 
 def carry_out(document: Document, declared: Operation, edit: Edit, accept: Collection[str] | str,

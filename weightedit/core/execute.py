@@ -154,7 +154,7 @@ def _writes(plan: Plan, clones: dict[int, list[Rebind]], shop: Workshop) -> list
         if clone is not None:
             described = clone[0].after[1]
             pinned = replace(target.pinned, spec=described.spec, content=described.storage.content)
-            target = replace(target, pinned=pinned, result=pinned.spec, survey=None)
+            target = replace(target, pinned=pinned, result=pinned.spec, survey=None, table=None)
         if described.live is not None:
             commands.append(live_write(plan, target, described, shop))
         else:

@@ -8,9 +8,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from weightedit.core.compute import ComputedTensor, clamps, compute, compute_piece, result_boxes
+from weightedit.core.compute import ComputedTensor, compute, compute_piece, result_boxes
 from weightedit.core.conversion import KINDS, Storing, errors_in, losses_in
 from weightedit.core.losses import Cell, Loss, Losses
+from weightedit.core.measuring import clamps
 from weightedit.core.nonfinite import codes_of
 from weightedit.core.pinned import CHUNK, Chunks
 from weightedit.core.preview import Preview

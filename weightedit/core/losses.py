@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from typing import TYPE_CHECKING
 
 import torch
 
 from weightedit.core.conversion import Storing, errors_in, losses_in, part
 from weightedit.core.nonfinite import NonFinite
 from weightedit.core.region import Box
+
+if TYPE_CHECKING:
+    from weightedit.core.statistics import Statistics
 
 FEW = 8
 """How many places of a loss are said."""
@@ -106,6 +110,8 @@ class Losses:
         Of all values that are stored as a finite number, those that become 0 or are clamped or cut included.
     largest_overflow, becomes
         The largest finite value that overflowed, and what such values are now: `Inf`, `NaN`, `448`.
+    statistics
+        Of what was there and of what is stored, where looking for losses found them too.
     """
 
     total: int = 0
@@ -124,6 +130,7 @@ class Losses:
     largest_overflow: float = 0.0
     becomes: set[str] = field(default_factory=set)
     lossy: int = 0
+    statistics: tuple[Statistics, Statistics] | None = None
 
     def of(self, kind: str) -> Loss:
         """Return the loss of a kind, one of `conversion.KINDS`."""
@@ -151,7 +158,7 @@ class Losses:
         counts = {kind: self.of(kind).add(found, box, exact, stored) for kind, found in lost.items()}
         met = [kind for kind, count in counts.items() if count]
         for kind in met:
-            self._measure(kind, lost[kind], exact, stored, how)
+            self.measure(kind, lost[kind], exact, stored, how)
         lossy = sum(counts.values())
         if len(met) > 1:
             lossy = int(torch.count_nonzero(reduce(torch.logical_or, (lost[kind] for kind in met))))
@@ -161,7 +168,13 @@ class Losses:
         if before is not None or how.converts:
             self.nonfinite.observe(before, stored, box, mask, lost.get("overflow"))
 
-    def _measure(self, kind: str, lost: torch.Tensor, exact: torch.Tensor, stored: torch.Tensor, how: Storing) -> None:
+    def take_counts(self, counts: Mapping[str, int], lossy: int) -> None:
+        """Take in how often each kind of loss happens, and how many values lose at all; places come by themselves."""
+        for kind, count in counts.items():
+            self.of(kind).count += count
+        self.lossy += lossy
+
+    def measure(self, kind: str, lost: torch.Tensor, exact: torch.Tensor, stored: torch.Tensor, how: Storing) -> None:
         """Take in how large a loss is, where it happens."""
         if kind == "overflow":
             if stored.is_floating_point() or stored.is_complex():
@@ -201,16 +214,16 @@ def bits_differ(current: torch.Tensor, stored: torch.Tensor, mask: torch.Tensor 
     """Count elements whose bits differ; a NaN equals itself. `mask` says which cells count."""
     if current.numel() != stored.numel():
         return stored.numel()
-    if not stored.numel():
-        return 0
-    current = current.reshape(stored.shape)
-    size = stored.element_size()
-    integer = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-    if size == 16:
-        pairs = (torch.view_as_real(tensor.contiguous()).view(torch.int64) for tensor in (current, stored))
-        first, second = pairs
-        differ = (first != second).any(-1)
-    else:
-        first, second = (tensor.contiguous().view(integer[size]) for tensor in (current, stored))
-        differ = first != second
+    differ = bits_that_differ(current.reshape(stored.shape), stored)
     return int(torch.count_nonzero(differ if mask is None else differ & mask))
+
+
+def bits_that_differ(current: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
+    """Return where the bits of two tensors of one shape and dtype differ; a NaN equals itself."""
+    size = stored.element_size()
+    if size == 16:
+        first, second = (torch.view_as_real(tensor.contiguous()).view(torch.int64) for tensor in (current, stored))
+        return (first != second).any(-1)
+    integer = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[size]
+    first, second = (tensor.contiguous().view(integer) for tensor in (current, stored))
+    return first != second

@@ -51,6 +51,8 @@ class Target:
         How many cells that is, once they were measured.
     survey
         What `core.compute` found before the first piece.
+    table
+        What `core.tabled` made of each bit pattern; False where there is no such table.
     """
 
     slots: list[Slot]
@@ -62,6 +64,7 @@ class Target:
     condition: Condition | None = None
     selected: int | None = None
     survey: Any = None
+    table: Any = None
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @property

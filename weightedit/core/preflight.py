@@ -13,9 +13,9 @@ from weightedit.core.checks.outcomes import outcome_hazards
 from weightedit.core.checks.registration import registration_hazards
 from weightedit.core.checks.shapes import result_hazards
 from weightedit.core.checks.sharing import sharing_hazards
-from weightedit.core.compute import Seen, measure
 from weightedit.core.hazards import LEVELS, Hazard
 from weightedit.core.losses import Losses
+from weightedit.core.measuring import Seen, measure
 from weightedit.core.plan import Plan, Target
 from weightedit.core.progress import Progress
 

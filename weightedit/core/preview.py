@@ -13,6 +13,7 @@ from weightedit.core.spec import TensorSpec
 
 if TYPE_CHECKING:
     from weightedit.core.losses import Losses
+    from weightedit.core.statistics import Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Preview:
         errors, and the first cells of each kind.
     nbytes
         Of all targets together, before and after.
+    statistics
+        Of `before` and `after`, where looking for losses found them too.
     """
 
     edit: Edit
@@ -53,6 +56,7 @@ class Preview:
     losses: Mapping[str, Losses] = field(default_factory=dict)
     nbytes: tuple[int, int] = (0, 0)
     shown: tuple[str, ...] = ()
+    statistics: tuple[Statistics | None, Statistics | None] = (None, None)
 
     @property
     def shown_losses(self) -> Losses | None:

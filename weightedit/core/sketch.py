@@ -11,6 +11,7 @@ import numpy as np
 from weightedit.core.codes import Array
 from weightedit.core.compute import ComputedTensor, Piece, result_boxes
 from weightedit.core.dtypes import numpy_dtype
+from weightedit.core.losses import Losses
 from weightedit.core.pinned import PinnedRegion
 from weightedit.core.plan import Plan, Target
 from weightedit.core.progress import Progress
@@ -137,17 +138,21 @@ class Watching:
         if after.size:
             self.after.add(after)
 
-    def found(self, progress: Progress, nbytes: int, computed: bool) -> tuple[Sketch, ...]:
+    def found(self, losses: Losses, progress: Progress, nbytes: int, computed: bool) -> tuple[Sketch, ...]:
         """Return what it was and will be; what the pass did not show is read now.
 
         Parameters
         ----------
+        losses
+            What measuring found.
         progress, nbytes
             Of the passes that are still to be made.
         computed
             Whether the edit was measured at all.
         """
         plan, target = self._plan, self._target
+        if losses.statistics is not None:
+            return sketches(losses.statistics)
         if not computed or not self._has_before:
             self.before = _Gathering(target.spec)
             boxes = target.boxes if plan.operation.effect == "write" else [Box.whole(target.spec.shape)]

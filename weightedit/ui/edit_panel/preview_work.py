@@ -17,7 +17,7 @@ from weightedit.ui.edit_panel.form import Request
 from weightedit.ui.tasks import TaskProgress
 
 MOST_MEASURED = 1 << 26
-"""Values up to which a preview counts all of them for its histogram; above, a sample is drawn."""
+"""Values up to which a preview looks at all of them for its picture; above, a sample is drawn."""
 HEIGHT, WIDTH = 70, 120
 
 
@@ -59,20 +59,23 @@ def make_preview(document: Document, request: Request, view: SliceView, progress
         return Shown(request, found)
     if operation.effect not in ("write", "rebind", "share") or not found.before.spec.numel:
         return Shown(request, found)
-    before = _picture(found.before, view, progress)
-    after = _picture(found.after, view, progress)
+    known = found.statistics
+    before = _picture(found.before, view, known[0], progress)
+    after = _picture(found.after, view, known[1], progress)
     return Shown(request, found, before[0], after[0], before[1], after[1])
 
 
-def _picture(readable: Readable, view: SliceView, progress: Progress) -> tuple[Reduced | None, Statistics | None]:
+def _picture(readable: Readable, view: SliceView, known: Statistics | None,
+             progress: Progress) -> tuple[Reduced | None, Statistics | None]:  # fmt: skip
     spec = readable.spec
     if not spec.numel:
         return None, None
     shown = _view_of(spec.shape, view)
     rows, columns = (range(size) for size in shown.size(spec.shape))
     if spec.numel > MOST_MEASURED:
-        return preview(readable, shown, rows, columns, HEIGHT, WIDTH), None
-    return reduce(readable, shown, rows, columns, HEIGHT, WIDTH), statistics(readable, progress=progress)
+        return preview(readable, shown, rows, columns, HEIGHT, WIDTH), known
+    return (reduce(readable, shown, rows, columns, HEIGHT, WIDTH),
+            known or statistics(readable, progress=progress))  # fmt: skip
 
 
 def _view_of(shape: tuple[int, ...], view: SliceView) -> SliceView:
