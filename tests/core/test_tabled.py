@@ -127,7 +127,7 @@ def test_statistics_come_with_the_losses(dtype, files):
 
 @pytest.mark.parametrize("source", ["bfloat16", "float16", "uint8", "float8_e4m3fn"])
 def test_what_is_applied_is_what_torch_computes(source, files, tmp_path):
-    """Written by table whole, in a region and in another dtype, a tensor has the bits torch computes; undo its old ones."""
+    """Whole, in a region and in another dtype, what is written by table has torch's bits, and undo gives the old."""
     values = every_pattern(source)
     with weightedit.open(files[source]) as document:
         document.apply("clamp", "w", min=0, max=2, accept="all")

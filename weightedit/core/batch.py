@@ -204,7 +204,7 @@ class BatchWork:
         inside, watching = Within(self.progress), Watching(plan, target)
         hazards, losses = value_hazards(plan, self.nbytes, inside, watching.see)
         before, after = watching.found(losses[0], self.progress, self.nbytes, not moves_only(plan, target))
-        target.survey = target.table = None  # what its passes found may be large, and there may be thousands of targets
+        target.survey = None  # what its passes found may be large, and there may be thousands of targets
         changed = sum(loss.changed for loss in losses)
         moved = plan.operation.inputs is not None and moves_only(plan, target)
         return Measured(tuple(hazards), changed, sum(loss.total for loss in losses), before, after, moved)

@@ -15,6 +15,7 @@ from weightedit.core.live.moments import dropped_together, moment_commands
 from weightedit.core.live.optimizer import Moving
 from weightedit.core.live.parametrized import ComputedHeld, written_through
 from weightedit.core.live.writing import live_write
+from weightedit.core.making import put_computed
 from weightedit.core.plan import Plan, Target
 from weightedit.core.reading import array_index, array_over, element_offsets, ordered_runs
 from weightedit.core.rebinding import cloned, rebound
@@ -91,6 +92,20 @@ class StorageWriter:
             # One table for all ranges: small arrays kept between the large ones of each piece fragment the heap.
             self.ranges = np.empty((2, self.most), np.int64)
 
+    def take(self, plan: Plan, target: Target, shop: Workshop) -> None:
+        """Compute a target and take its values."""
+        if self.out is not None:
+            put_computed(plan, target, array_over(target.spec, self.out), shop)
+            return
+        for box in target.boxes:
+            for piece in compute(plan, target, box, shop.chunk):
+                values = bits_of(piece.stored)
+                if piece.mask is None:
+                    self.put(target.spec, piece.box, values)
+                else:
+                    self.put_cells(target.spec, piece.box, piece.mask.numpy(), values)
+                shop.progress.advance(values.nbytes)
+
     def put(self, spec: TensorSpec, box: Box, values: np.ndarray[Any, Any]) -> None:
         """Take the values of one box of a tensor over the storage."""
         if self.out is None:
@@ -154,7 +169,7 @@ def _writes(plan: Plan, clones: dict[int, list[Rebind]], shop: Workshop) -> list
         if clone is not None:
             described = clone[0].after[1]
             pinned = replace(target.pinned, spec=described.spec, content=described.storage.content)
-            target = replace(target, pinned=pinned, result=pinned.spec, survey=None, table=None)
+            target = replace(target, pinned=pinned, result=pinned.spec, survey=None)
         if described.live is not None:
             commands.append(live_write(plan, target, described, shop))
         else:
@@ -166,14 +181,7 @@ def _writes(plan: Plan, clones: dict[int, list[Rebind]], shop: Workshop) -> list
         covers = len(group) == 1 and group[0].condition is None
         writer = StorageWriter(storage.content, nbytes, covers, shop)
         for target in group:
-            for box in target.boxes:
-                for piece in compute(plan, target, box, shop.chunk):
-                    values = bits_of(piece.stored)
-                    if piece.mask is None:
-                        writer.put(target.spec, piece.box, values)
-                    else:
-                        writer.put_cells(target.spec, piece.box, piece.mask.numpy(), values)
-                    shop.progress.advance(values.nbytes)
+            writer.take(plan, target, shop)
         after = writer.finish()
         commands.append(Write(storage, storage.content, after, max(0, kept_bytes(after) - kept_bytes(storage.content))
                               if not isinstance(after, Resident) else after.nbytes))  # fmt: skip

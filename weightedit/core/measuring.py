@@ -28,10 +28,12 @@ def measure(plan: Plan, target: Target, nbytes: int, progress: Progress,
     scales = plan.operation.scales and finite_arguments and 0 not in plan.scalars.values() and not target.tensors
     how = Storing(plan.operation.converts, scales, clamps(plan))
     table = table_of(plan, target)
-    tabled = None if table is None else TabledLosses(plan, target, table, how, finite_arguments,
-                                                     _wrapped(plan, target, table.current))  # fmt: skip
-    if tabled is not None and (seen is None or tabled.has_statistics):
-        return tabled.losses(progress)
+    if table is not None:
+        if how not in table.losses:
+            table.losses[how] = TabledLosses(plan, table, how, finite_arguments, _wrapped(plan, target, table.current))
+        tabled: TabledLosses = table.losses[how]
+        if seen is None or tabled.has_statistics:
+            return tabled.losses(target, progress)
     losses = Losses()
     if plan.operation.prepare is not None:
         surveyed(plan, target)  # an empty tensor has no piece, and its arguments may be wrong all the same

@@ -51,8 +51,6 @@ class Target:
         How many cells that is, once they were measured.
     survey
         What `core.compute` found before the first piece.
-    table
-        What `core.tabled` made of each bit pattern; False where there is no such table.
     """
 
     slots: list[Slot]
@@ -64,7 +62,6 @@ class Target:
     condition: Condition | None = None
     selected: int | None = None
     survey: Any = None
-    table: Any = None
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @property
@@ -123,13 +120,17 @@ class Bench:
 
 @dataclass(slots=True)
 class Plan:
-    """An edit worked out against a document, and the hazards its structure alone shows."""
+    """An edit worked out against a document, and the hazards its structure alone shows.
+
+    `tables` are of `core.tabled`, by the dtypes of before and after: many targets share one.
+    """
 
     edit: Edit
     operation: Operation
     targets: list[Target]
     hazards: list[Hazard]
     bench: Bench
+    tables: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     @property
     def scalars(self) -> dict[str, Any]:

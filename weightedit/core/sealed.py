@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from weightedit.core.errors import WeightEditError
 from weightedit.core.positioned import read_whole
+from weightedit.core.side_by_side import side_by_side, threads_for
 from weightedit.core.visible import visible
 
 BLOCK = 64 << 10
@@ -146,11 +147,18 @@ class Sealed:
         SpillDamaged
             If something differs; or whatever `looked_at` raises to stop.
         """
-        window = memoryview(bytearray(min(_WINDOW, self.nbytes)))
-        for start in range(0, self.nbytes, _WINDOW):
-            piece = window[: min(_WINDOW, self.nbytes - start)]
-            self._checked(piece, start)
-            looked_at(piece.nbytes)
+
+        def reading() -> Callable[[int], int]:
+            window = memoryview(bytearray(min(_WINDOW, self.nbytes)))
+
+            def check(start: int) -> int:
+                piece = window[: min(_WINDOW, self.nbytes - start)]
+                self._checked(piece, start)
+                return piece.nbytes
+
+            return check
+
+        side_by_side(range(0, self.nbytes, _WINDOW), reading, looked_at, threads_for(self.nbytes, 16 * _WINDOW))
 
 
 Kept = memoryview | Sealed
@@ -176,10 +184,23 @@ def seal(buffer: memoryview) -> Kept:
     file, start = place
     known = file.sums.get(start)
     if known is None or known[0] < buffer.nbytes:
-        flat = buffer.cast("B")
-        sums = array("L", (zlib.crc32(flat[at : at + BLOCK]) for at in range(0, flat.nbytes, BLOCK)))
-        known = file.sums[start] = (flat.nbytes, sums)
+        known = file.sums[start] = (buffer.nbytes, _sums_of(buffer.cast("B")))
     return Sealed(file, start, *known)
+
+
+def _sums_of(flat: memoryview) -> array[int]:
+    """Return the checksum of each block, worked out by several threads where they are many."""
+    sums = array("L", bytes(array("L").itemsize * -(-flat.nbytes // BLOCK)))
+
+    def summing() -> Callable[[int], None]:
+        def take(first: int) -> None:
+            for at in range(first, min(first + _WINDOW, flat.nbytes), BLOCK):
+                sums[at // BLOCK] = zlib.crc32(flat[at : at + BLOCK])
+
+        return take
+
+    side_by_side(range(0, flat.nbytes, _WINDOW), summing, lambda _: None, threads_for(flat.nbytes, 16 * _WINDOW))
+    return sums
 
 
 def verify(kept: Kept, looked_at: LookedAt = lambda nbytes: None) -> None:

@@ -7,13 +7,14 @@ would, but for the places.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
 from weightedit.core.codes import Array, is_exact
+from weightedit.core.conversion import Storing
 from weightedit.core.dtypes import numpy_dtype
 from weightedit.core.plan import Plan, Target
 from weightedit.core.reading import ReadBuffer, pieces, read_box
@@ -37,12 +38,15 @@ class Table:
         What it becomes, as computed and as it reads back.
     bits
         The same as unsigned integers, to look patterns up in.
+    losses
+        Of `core.tabled_losses`, once they were asked for.
     """
 
     current: torch.Tensor
     exact: torch.Tensor
     stored: torch.Tensor
     bits: Array
+    losses: dict[Storing, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.bits)
@@ -69,11 +73,15 @@ def parts_of(spec: TensorSpec, boxes: list[Box], nbytes: int) -> list[Box]:
 
 
 def table_of(plan: Plan, target: Target) -> Table | None:
-    """Return the table of one target, made once; None where its values depend on more than themselves, or are few."""
-    with target.lock:
-        if target.table is None:
-            target.table = _made(plan, target) if _is_elementwise(plan, target) else False
-        return target.table or None
+    """Return the table of a target; None where its values depend on more than themselves, or are few."""
+    if not _is_elementwise(plan, target):
+        return None
+    dtypes = (target.spec.dtype, target.result.dtype)
+    found: Table | None = plan.tables.get(dtypes)
+    if found is None:
+        with target.lock:
+            found = plan.tables[dtypes] = _made(plan, target)
+    return found
 
 
 def _is_elementwise(plan: Plan, target: Target) -> bool:

@@ -41,14 +41,14 @@ class _Part:
 
 
 class TabledLosses:
-    """Measures a target by its table: one pass counts patterns, and places are looked for where there are any.
+    """Measures targets by a table: one pass counts patterns, and places are looked for where there are any.
 
     Patterns to which the same things happen are one class: the kinds of loss, and what becomes of NaN and ±Inf.
     """
 
-    def __init__(self, plan: Plan, target: Target, table: Table, how: Storing, finite_arguments: bool,
+    def __init__(self, plan: Plan, table: Table, how: Storing, finite_arguments: bool,
                  wrapped: torch.Tensor | None) -> None:  # fmt: skip
-        self.target, self.table, self.how = target, table, how
+        self.table, self.how = table, how
         in_place = plan.operation.effect == "write" or plan.operation.converts
         self.before = table.current if in_place else None
         self.current = self.before if finite_arguments else None
@@ -78,9 +78,9 @@ class TabledLosses:
         """Whether statistics of before and after come with the losses."""
         return self.before is not None and not self.table.stored.is_complex()
 
-    def losses(self, progress: Progress) -> Losses:
+    def losses(self, target: Target, progress: Progress) -> Losses:
         """Make the pass, and look for places."""
-        counts, parts = self._counted(progress)
+        counts, parts = self._counted(target, progress)
         found = Losses(total=int(counts.sum()))
         present = torch.from_numpy(counts > 0)
         found.take_counts({kind: self._of(mask, counts) for kind, mask in self.lost.items()},
@@ -95,8 +95,8 @@ class TabledLosses:
         else:
             found.changed = found.lossy
         self._pass_nonfinite(found.nonfinite, counts)
-        self._find_places(found, parts, progress)
-        found.statistics = self._statistics(counts)
+        self._find_places(target, found, parts, progress)
+        found.statistics = self._statistics(target, counts)
         return found
 
     def _any_loss(self) -> torch.Tensor:
@@ -106,11 +106,11 @@ class TabledLosses:
     def _of(mask: torch.Tensor, counts: Array) -> int:
         return int(counts[mask.numpy()].sum())
 
-    def _counted(self, progress: Progress) -> tuple[Array, list[_Part]]:
+    def _counted(self, target: Target, progress: Progress) -> tuple[Array, list[_Part]]:
         """Count the patterns of all parts, several side by side."""
-        pinned, size = self.target.pinned, len(self.table)
+        pinned, size = target.pinned, len(self.table)
         counts = np.zeros(size, np.int64)
-        boxes = parts_of(pinned.spec, self.target.boxes, PART)
+        boxes = parts_of(pinned.spec, target.boxes, PART)
         parts: list[_Part | None] = [None] * len(boxes)
 
         def counting() -> object:
@@ -130,9 +130,9 @@ class TabledLosses:
             counts[...] += found
             classes = np.bincount(self.class_of, weights=found, minlength=self.count)
             parts[number] = _Part(boxes[number], classes.astype(np.int64))
-            progress.advance(boxes[number].numel * self.target.result.type.itemsize)
+            progress.advance(boxes[number].numel * target.result.type.itemsize)
 
-        threads = threads_for(sum(box.numel for box in self.target.boxes) * pinned.spec.type.itemsize, 2 * PART)
+        threads = threads_for(sum(box.numel for box in target.boxes) * pinned.spec.type.itemsize, 2 * PART)
         side_by_side(range(len(boxes)), counting, take, threads)  # type: ignore[arg-type]
         return counts, [part for part in parts if part is not None]
 
@@ -147,7 +147,7 @@ class TabledLosses:
             if not pair % 4:
                 passage.values |= set(texts_of(self.table.stored[torch.from_numpy(here)][:2]))
 
-    def _find_places(self, found: Losses, parts: Sequence[_Part], progress: Progress) -> None:
+    def _find_places(self, target: Target, found: Losses, parts: Sequence[_Part], progress: Progress) -> None:
         """Read the parts again that have the first values of some class."""
         looks: list[_Look] = []
         for kind, mask in self.lost.items():
@@ -159,7 +159,7 @@ class TabledLosses:
             mask = self.passages == 4 * (NAMES.index(known) if known else 0) + NAMES.index(now)
             looks.append(_Look(mask.numpy(), FEW, lambda at, patterns, places=passage.places: places.extend(  # type: ignore[misc]
                 Cell(index, "", "").place for index in at)))  # fmt: skip
-        pinned, buffer = self.target.pinned, ReadBuffer()
+        pinned, buffer = target.pinned, ReadBuffer()
         has = [np.bincount(self.class_of, weights=look.mask, minlength=self.count) > 0 for look in looks]
         for part in parts:
             here = [look for look, classes in zip(looks, has, strict=True)
@@ -178,11 +178,11 @@ class TabledLosses:
         for index, before, after in zip(at, *texts, strict=True):
             yield Cell(index, before, after)
 
-    def _statistics(self, counts: Array) -> tuple[Statistics, Statistics] | None:
+    def _statistics(self, target: Target, counts: Array) -> tuple[Statistics, Statistics] | None:
         if not self.has_statistics:
             return None
-        dtypes = (self.target.spec.dtype, self.target.result.dtype)
-        every = np.arange(len(self.table), dtype=f"u{self.target.spec.type.itemsize}")
+        dtypes = (target.spec.dtype, target.result.dtype)
+        every = np.arange(len(self.table), dtype=f"u{target.spec.type.itemsize}")
         before, after = (of_counts(dtype, bits.view(numpy_dtype(dtype)), counts)
                          for dtype, bits in zip(dtypes, (every, self.table.bits), strict=True))  # fmt: skip
         return before, after

@@ -184,7 +184,7 @@ def _aimed(plan: Plan, target: Target, described: Described) -> tuple[Plan, Targ
     tensors = {name: _zeroed(one) for name, one in target.tensors.items()}
     lists = {name: [_zeroed(one) for one in several] for name, several in target.lists.items()}
     return replace(plan, edit=edit), replace(target, pinned=pinned, result=pinned.spec, tensors=tensors, lists=lists,
-                                             survey=None, table=None, lock=threading.RLock())  # fmt: skip
+                                             survey=None, lock=threading.RLock())  # fmt: skip
 
 
 def _zeroed(pinned: PinnedTensor) -> PinnedTensor:
