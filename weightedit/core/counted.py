@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from weightedit.core.codes import Array, codes, is_exact, numbers
+from weightedit.core.codes import Array, is_exact, numbers, patterns, wide_codes
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.statistics import Statistics
 
@@ -27,7 +27,7 @@ def of_counts(dtype: str, stored: Array, counts: Array) -> Statistics:
     stored, times = stored[present], counts[present]
     wide = numbers(stored, dtype)
     found = np.zeros(256 if DTYPES[dtype].itemsize == 1 and is_exact(dtype) else 1 << 16, np.int64)
-    np.add.at(found, codes(stored, wide, dtype), times)
+    np.add.at(found, patterns(stored, dtype) if is_exact(dtype) else wide_codes(wide), times)
     with np.errstate(invalid="ignore"):  # a signalling NaN warns when it is widened
         values = wide.astype(np.float64)
     finite = np.isfinite(values)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from weightedit.core import kernels
 from weightedit.core.codes import Array
 from weightedit.core.conversion import Storing, losses_in
 from weightedit.core.counted import of_counts
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 PART = 8 << 20
 """Bytes of a part whose patterns are counted together."""
-COUNTED = 1 << 18
-"""Patterns that numpy counts at once: it makes whole numbers of 64 bits of them first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +117,9 @@ class TabledLosses:
 
             def count(number: int) -> tuple[int, Array]:
                 flat = patterns_in(pinned.spec, pinned.content, boxes[number], buffer).reshape(-1)
-                found = np.zeros(size, np.int64)
-                for start in range(0, len(flat), COUNTED):
-                    found += np.bincount(flat[start : start + COUNTED], minlength=size)
-                return number, found
+                found = np.zeros((2, size), np.int64)
+                kernels.best().count(flat, found)
+                return number, found.sum(axis=0)
 
             return count
 
@@ -132,8 +130,9 @@ class TabledLosses:
             parts[number] = _Part(boxes[number], classes.astype(np.int64))
             progress.advance(boxes[number].numel * target.result.type.itemsize)
 
-        threads = threads_for(sum(box.numel for box in target.boxes) * pinned.spec.type.itemsize, 2 * PART)
-        side_by_side(range(len(boxes)), counting, take, threads)  # type: ignore[arg-type]
+        nbytes = sum(box.numel for box in target.boxes) * pinned.spec.type.itemsize
+        kernels.prepare(nbytes)
+        side_by_side(range(len(boxes)), counting, take, threads_for(nbytes, 2 * PART))  # type: ignore[arg-type]
         return counts, [part for part in parts if part is not None]
 
     def _pass_nonfinite(self, found: NonFinite, counts: Array) -> None:
