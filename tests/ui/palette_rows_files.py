@@ -15,6 +15,7 @@ from weightedit.core.recipe import Recipe
 from weightedit.core.recovery import KeptEdit, Unfinished
 from weightedit.ui.export_dialog import ExportDialog
 from weightedit.ui.export_tensor_dialog import ExportTensorDialog
+from weightedit.ui.patch_dialog import PatchDialog
 from weightedit.ui.tensor_mime import carried_by
 
 
@@ -44,6 +45,20 @@ def _clear_recent(desk: Desk) -> None:
     assert [file.name for file in desk.window.recents.files] == ["net.pt"]
     desk.do()
     assert desk.window.recents.files == ()
+
+
+@row("patch")
+def _patch(desk: Desk) -> None:
+    before, inode = torch.load(desk.path)["head.weight"], desk.path.stat().st_ino
+    desk.apply(names="head.weight")
+    desk.do()
+    (dialog,) = desk.window.findChildren(PatchDialog)
+    desk.qtbot.waitUntil(dialog.patch.isEnabled)
+    dialog.patch.click()
+    desk.wait()
+    assert torch.equal(torch.load(desk.path)["head.weight"], before * 2)
+    assert desk.path.stat().st_ino == inode
+    assert not desk.document.is_modified
 
 
 @row("export-tensor")

@@ -115,11 +115,16 @@ class SavePlan:
     @property
     def text(self) -> str:
         """One line for people, such as `Clone and patch: 33.6 MB to write, 6.15 GB kept`."""
-        from weightedit.core.numbers import bytes_text
-
         if not self.files:
             return "Nothing to write"
         how = {WHOLE: "Written whole", HEADER: "New header, payload copied by the system"}
+        return f"{how.get(self.method, self.method.capitalize())}: {self.amounts}"
+
+    @property
+    def amounts(self) -> str:
+        """The bytes of it, such as `33.6 MB to write, 6.15 GB kept`."""
+        from weightedit.core.numbers import bytes_text
+
         said = [f"{bytes_text(self.written)} to write"]
         if self.kept:
             said.append(f"{bytes_text(self.kept)} kept")
@@ -127,7 +132,12 @@ class SavePlan:
             said.append(f"{bytes_text(self.copied)} of it copied unchanged")
         if self.untouched:
             said.append(f"{counted(self.untouched, 'file')} untouched")
-        return f"{how.get(self.method, self.method.capitalize())}: {', '.join(said)}"
+        return ", ".join(said)
+
+    @property
+    def names(self) -> int:
+        """How many names the file has that has the most: a patch in place shows under all of them."""
+        return max((file.names for file in self.files), default=1)
 
 
 class Sketch(Transaction):

@@ -119,7 +119,12 @@ class ExportDialog(ExportSheet):
 
         def ask(progress: TaskProgress) -> list[Hazard]:
             found = document.export_hazards(path, kind, shared, shard_size, only_readable=self._only_readable)
-            return found + _parts_of(document.total_nbytes, shard_size) + replaces(path, document.path)
+            found += _parts_of(document.total_nbytes, shard_size) + replaces(path, document.path)
+            if any(hazard.level == "refusal" for hazard in found):
+                return found
+            plan = document.export_plan(path, kind, shared, shard_size, only_readable=self._only_readable,
+                                        cancel=progress.cancel)  # fmt: skip
+            return [*found, Hazard("plan", "notice", plan.text, "")]
 
         return ask
 

@@ -17,6 +17,7 @@ from weightedit.ui.close_dialog import CloseDialog
 from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.export_dialog import ExportDialog
 from weightedit.ui.export_sheet import Formats
+from weightedit.ui.patch_dialog import PatchDialog
 from weightedit.ui.tasks import TaskProgress, Tasks
 
 if TYPE_CHECKING:
@@ -89,7 +90,12 @@ class Filing(QObject):
             return
 
         def work(progress: TaskProgress) -> Saved:
-            return document.document.save(progress=progress.report, cancel=progress.cancel)
+            plan = document.document.save_plan(cancel=progress.cancel)
+
+            def report(label: str, at: int, total: int) -> None:
+                progress.report(f"{label}, {plan.amounts}" if label == "Writing" else label, at, total)
+
+            return document.document.save(progress=report, cancel=progress.cancel)
 
         def done(result: Saved) -> None:
             self._say_saved(document, result, then)
@@ -98,10 +104,32 @@ class Filing(QObject):
                     lambda: self.export(document, then, saves=True))  # fmt: skip
 
     def _say_saved(self, document: OpenDocument, result: Saved, then: Callable[[], None] | None) -> None:
-        self.said.emit(f"Saved {document.title}{_left_out(result)} and read it back, {_what(result)}.")
+        if result.plan.kept:
+            self.said.emit(f"Saved {document.title}{_left_out(result)}, {_what(result)}: {_written(result)}.")
+        else:
+            self.said.emit(f"Saved {document.title}{_left_out(result)} and read it back, {_what(result)}.")
         self.saved.emit(document)
         if then is not None:
             then()
+
+    def patch(self, document: OpenDocument) -> PatchDialog:
+        """Say what a patch in place would write and what it does not promise, then do it, or save instead."""
+
+        def work(progress: TaskProgress) -> Saved:
+            return document.document.save(in_place=True, progress=progress.report, cancel=progress.cancel)
+
+        def done(result: Saved) -> None:
+            self.said.emit(f"Patched {document.title} in place: {_written(result)}.")
+            self.saved.emit(document)
+
+        dialog = PatchDialog(document, self._tasks, self._window)
+        dialog.patches.connect(lambda: self._write(f"Patching {document.title}", document, document.document.path or "",
+                                                   work, done))  # fmt: skip
+        dialog.saves.connect(lambda: self.save(document))
+        self._documents.removed.connect(dialog.leave)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+        return dialog
 
     def export(self, document: OpenDocument, then: Callable[[], None] | None = None, *,
                saves: bool = False, only_readable: bool = False) -> ExportDialog:  # fmt: skip
@@ -175,6 +203,13 @@ def _what(result: Saved) -> str:
     word = "tensor" if result.tensors == 1 else "tensors"
     under = f" under {count_text(result.names)} names" if result.names > result.tensors else ""
     return f"{count_text(result.tensors)} {word}{under}, {bytes_text(result.nbytes)}"
+
+
+def _written(result: Saved) -> str:
+    """Return what was written and read back, and what was not since it stays as it was."""
+    plan = result.plan
+    shares = "stay as they were" if plan.method == "patch in place" else "share their blocks with what was there"
+    return f"{bytes_text(plan.written)} written and read back, {bytes_text(plan.kept)} {shares}"
 
 
 def _left_out(result: Saved) -> str:

@@ -81,6 +81,8 @@ NEEDS = {
     "saveable": Need(
         "Needs an edit that is not saved", lambda at: _has_document(at) and at.document.document.is_modified
     ),
+    "patchable": Need("Needs an edit of a file that is not saved", lambda at: _has_document(at) and
+                      at.document.document.is_modified and at.document.document.path is not None),
     "tensor": Need("Needs a tensor that is shown", _has_tensor),
     "undo": Need("Needs an edit to take back", lambda at: _has_document(at) and at.document.document.can_undo),
     "redo": Need("Needs an edit that was undone", lambda at: _has_document(at) and at.document.document.can_redo),
