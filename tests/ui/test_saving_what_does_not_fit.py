@@ -173,15 +173,15 @@ def test_two_documents_are_asked_about_one_after_the_other(qtbot, tied, tmp_path
 def test_a_refusal_for_a_document_that_is_gone_asks_nothing(qtbot, tied, monkeypatch):
     """The save fails while the document closes: there is nothing left to ask about."""
     document, refused = tied.current, threading.Event()
-    save = type(document.document).save
+    plan = type(document.document).save_plan
 
     def told(*args, **keywords):
         try:
-            return save(*args, **keywords)
+            return plan(*args, **keywords)
         finally:
             refused.set()
 
-    monkeypatch.setattr(type(document.document), "save", told)
+    monkeypatch.setattr(type(document.document), "save_plan", told)
     QTest.keyClick(tied, Qt.Key.Key_S, CTRL)
     assert refused.wait(20)  # no event was handled since, so the window has not heard of it
     tied.documents.close(document)
