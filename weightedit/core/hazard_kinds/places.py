@@ -62,8 +62,8 @@ OWN = (
                ("refusal",)),
     HazardKind("shards", _OWN, "Several files", "", "Says how many files an export writes.", ("notice",)),
     HazardKind("plan", _OWN, "How a file is written", "",
-               "Says how an export writes its files, how many bytes, and how many of them are kept or copied unchanged.",
-               ("notice",)),
+               "Says how an export writes its files, how many bytes, and how many of them are kept or copied "
+               "unchanged.", ("notice",)),
     HazardKind("saves", _OWN, "Its own file", "", "Says that an export to the document's own file is a save.",
                ("notice",)),
     HazardKind("replaces-file", _OWN, "Replacing a file", "",
