@@ -30,6 +30,8 @@ from weightedit.core.storage import Storage
 from weightedit.core.tensor_dict import TensorDict
 from weightedit.formats import detect
 from weightedit.formats.safetensors_header import PIECE
+from weightedit.formats.safetensors_index import PIECE as PIECE_OF_INDEX
+from weightedit.formats.safetensors_index import read_index
 
 COUNT = 45_704
 MADE = (TensorSpec, Storage, HeldTensor, Slot, Entry)
@@ -152,6 +154,43 @@ def test_what_is_wrong_far_into_a_long_header_is_named(found, word, tmp_path):
     path.write_bytes(struct.pack("<Q", len(raw)) + raw + bytes(len(records) + 1))
     with pytest.raises(weightedit.CheckpointError, match=word):
         weightedit.open(path)
+
+
+@pytest.mark.parametrize("form", ["as written", "bare", "between others", "commas in names", "nested", "escaped key"])
+def test_a_long_index_is_what_json_reads(form, tmp_path):
+    """It is parsed in pieces, wherever it can be cut; and where it cannot, as a whole."""
+    name = '","'.join("abc") if form == "commas in names" else "model.layers"
+    weight_map = {f"{name}.{at}": f"s{at % 7}.safetensors" for at in range(PIECE_OF_INDEX // 20)}
+    index: dict[str, object] = {"metadata": {"total_size": 3}, "weight_map": weight_map}
+    if form == "between others":
+        index = {"a": {"b": 1}, **index, "z": [1, {"weight": {}}]}
+    if form == "nested":
+        index = {"metadata": {"weight_map": {"x": "y"}}, "weight_map": weight_map}
+    text = json.dumps(index, **({} if form != "bare" else {"separators": (",", ":")}), indent=2 if form == "as written"
+                      else None)  # fmt: skip
+    if form == "escaped key":
+        text = text.replace('"weight_map"', '"weight_\\u006dap"')
+    path = tmp_path / "m.safetensors.index.json"
+    path.write_text(text)
+    assert path.stat().st_size > PIECE_OF_INDEX
+    found, raw = read_index(path)
+    assert found == index
+    assert list(found) == list(index)
+    assert list(found["weight_map"]) == list(weight_map)
+    assert raw == text.encode()
+
+
+@pytest.mark.parametrize(("end", "word"), [
+    (',"a.0":"s.safetensors"}}', '"a.0" twice'), (',"b":3}}', "no weight_map"),
+    (',"b":"s.safetensors"}}}', "not valid"),
+    (',"b":"s.safetensors"},"weight_map":{}}', '"weight_map" twice'), (',"b":NaN}}', "not valid"),
+])  # fmt: skip
+def test_what_is_wrong_in_a_long_index_is_named(end, word, tmp_path):
+    table = ",".join(f'"a.{at}":"s.safetensors"' for at in range(PIECE_OF_INDEX // 15))
+    path = tmp_path / "m.safetensors.index.json"
+    path.write_text('{"weight_map":{' + table + end)
+    with pytest.raises(weightedit.CheckpointError, match=word):
+        read_index(path)
 
 
 def test_threads_that_look_at_the_same_tensor_see_the_same_one(tmp_path):

@@ -104,7 +104,7 @@ class Outline:
         entries, kept = self.entries, self._kept
         if kept is None and entries.is_flat:
             return range(len(entries) + 1), range(len(entries) + 1)
-        shown = entries.leaves if kept is None else kept.intersection(entries.leaves)
+        shown = entries.leaves if kept is None else kept if entries.is_flat else kept.intersection(entries.leaves)
         marks, tensors = bytearray(len(entries)), bytearray(len(entries))
         for index in shown:
             marks[index] = 1

@@ -5,8 +5,8 @@ change. Times are enough where the system keeps them, since a file that changed 
 waited for before anything is read. Two things they do not show: a program that writes through a shared mapping whose
 pages it wrote to before we opened the file (the system takes the time when it next writes them to disk, seconds later),
 and a file system or server that keeps times to a second or two. Against both, both ends of the file and its header
-are hashed when it is opened and again before a save or an export is done, and an export reads every byte twice, since
-it compares what it wrote with its source.
+are read when it is opened and compared before a save or an export is done (by their hashes, once values are read), and
+an export reads every byte twice, since it compares what it wrote with its source.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from weightedit.core.positioned import read_some
 
 _HEAD, _TAIL = 4 << 10, 64 << 10
 """Bytes of both ends that are hashed: a zip archive has its directory, with a checksum of each record, at its end."""
+_KEPT = 128 << 10
+"""Bytes of header or ends that are kept as they are until values are read."""
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -49,6 +51,32 @@ class ByteSource(Protocol):
         ...
 
 
+class _Seen:
+    """Bytes of a file as they once were: themselves, or only their hash.
+
+    To hash both ends of a file takes as long as to parse a small header, so that is put off until more is read.
+    """
+
+    __slots__ = ("_bytes", "_hash")
+
+    def __init__(self, data: bytes | bytearray) -> None:
+        self._bytes: bytes | bytearray | None = data
+        self._hash = b""
+        if len(data) > _KEPT:
+            self.shrink()
+
+    def shrink(self) -> None:
+        """Keep the hash alone."""
+        data = self._bytes
+        if data is not None:
+            self._hash, self._bytes = _digest(data), None
+
+    def is_now(self, data: bytes | bytearray) -> bool:
+        """Whether these are the same bytes."""
+        seen = self._bytes
+        return seen == data if seen is not None else self._hash == _digest(data)
+
+
 def _digest(data: bytes | bytearray) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
@@ -66,8 +94,8 @@ class SourceFile(HeldFile):
         self.path = Path(path)
         super().__init__()
         self._lock = threading.Lock()
-        self._header: tuple[int, bytes] | None = None
-        self._ends: bytes | None = None
+        self._header: tuple[int, _Seen] | None = None
+        self._ends: _Seen | None = None
         self._ours: tuple[int, int, int] | None = None
         self._read_on: Fingerprint | None = None
         self.named: dict[tuple[str, str], bool] = {}
@@ -89,9 +117,10 @@ class SourceFile(HeldFile):
         self._handle = handle
         self.share()
         self._ours = self._read_on = None
+        self._keeps_bytes = True
         self.fingerprint, self._rights = Fingerprint.of(status), Rights.of(status)
         try:
-            self._ends = self._hash_of_ends()
+            self._ends = _Seen(self._both_ends())
         except SourceChanged:  # it cannot be read: the format's reader will come upon the same place and say so
             self._ends = None
 
@@ -169,29 +198,37 @@ class SourceFile(HeldFile):
         return bytes(buffer)
 
     def remember_header(self, nbytes: int, header: bytes | bytearray | None = None) -> None:
-        """Make the hash of the first `nbytes` bytes part of the fingerprint that `check(header=True)` compares.
+        """Make the first `nbytes` bytes part of the fingerprint that `check(header=True)` compares.
 
         Parameters
         ----------
         nbytes
             Of the header.
         header
-            The bytes, where they were read already: then the hash is of just what the format made its tree from.
+            The bytes, where they were read already: then these are just what the format made its tree from.
         """
-        self._header = (nbytes, self._hash(nbytes) if header is None else _digest(header))
+        self._keeps_bytes = True
+        self._header = (nbytes, _Seen(self._first(nbytes) if header is None else header))
 
-    def _hash(self, nbytes: int) -> bytes:
+    def keep_hashes(self) -> None:
+        """Keep no more of header and ends than their hashes, as from the first read of values on."""
+        if self._keeps_bytes:
+            for seen in (self._ends, self._header and self._header[1]):
+                if seen is not None:
+                    seen.shrink()
+            self._keeps_bytes = False
+
+    def _first(self, nbytes: int) -> bytearray:
         buffer = bytearray(nbytes)
         self._read(memoryview(buffer), 0)
-        return _digest(buffer)
+        return buffer
 
-    def _hash_of_ends(self) -> bytes:
-        """Hash the first and last bytes."""
+    def _both_ends(self) -> bytearray:
         ends = bytearray(min(self.size, _HEAD) + min(self.size, _TAIL))
         view = memoryview(ends)
         self._read(view[: min(self.size, _HEAD)], 0)
         self._read(view[min(self.size, _HEAD) :], self.size - min(self.size, _TAIL))
-        return _digest(ends)
+        return ends
 
     def check(self, *, header: bool = False) -> None:
         """Raise `SourceChanged` unless handle and path are still the file that was opened.
@@ -273,8 +310,8 @@ class SourceFile(HeldFile):
         return Rights.of(status) != self._rights
 
     def _has_its_ends(self) -> bool:
-        same = self._ends is None or self._hash_of_ends() == self._ends
-        return same and (self._header is None or self._hash(self._header[0]) == self._header[1])
+        same = self._ends is None or self._ends.is_now(self._both_ends())
+        return same and (self._header is None or self._header[1].is_now(self._first(self._header[0])))
 
     def still_holds(self) -> bool:
         """Whether the open handle gives the bytes that were opened, whatever its path leads to by now.
@@ -377,6 +414,7 @@ class Source:
 
     def read_into(self, buffer: memoryview, offset: int = 0) -> None:
         """Fill `buffer` with the bytes of the range from `offset` on."""
+        self.file.keep_hashes()
         self.file.read_into(buffer, self.offset + offset)
 
     def reads(self, start: int, stop: int) -> SourceFile | None:

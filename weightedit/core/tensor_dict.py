@@ -10,6 +10,8 @@ from weightedit.core.columns import Columns, Table
 from weightedit.core.slots import HeldTensor
 
 _SETTLING = threading.RLock()
+_TOGETHER = 1 << 16
+"""Names that are added at once, in a few milliseconds."""
 
 
 def _settled(method: Callable[..., Any]) -> Any:
@@ -58,8 +60,10 @@ class TensorDict(dict[str, HeldTensor]):
     def extend(self, columns: Columns) -> bool:
         """Add the tensors of a file, before anyone looks; returns whether their names are all new."""
         before = len(self)
-        numbers = cast("Iterator[HeldTensor]", range(before, before + len(columns)))
-        super().update(zip(columns.names, numbers, strict=True))
+        for start in range(0, len(columns), _TOGETHER):  # other threads wait for each of them
+            names = columns.names[start : start + _TOGETHER]
+            numbers = cast("Iterator[HeldTensor]", range(before + start, before + start + len(names)))
+            super().update(zip(names, numbers, strict=True))
         self._files.append(columns)
         return len(self) == before + len(columns)
 

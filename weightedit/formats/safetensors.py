@@ -124,7 +124,7 @@ def open_shard(path: Path, done: Read) -> Shard:
 
 def _open_index(path: Path, progress: Progress) -> Opened:
     _settle([path], path)
-    index, raw = read_index(path)
+    index, raw = read_index(path, progress.ask)
     shard_of: dict[str, str] = index["weight_map"]
     paths = shard_paths(path, shard_of)
     _settle(paths.values(), path)

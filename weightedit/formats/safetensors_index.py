@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from weightedit.core.errors import CheckpointError
 from weightedit.core.paths import reason, shown
+from weightedit.core.progress import Ask, unasked
 from weightedit.core.visible import visible
 from weightedit.formats.detection import with_remedy, within
 
 MOST_INDEX = 100_000_000
 """Bytes."""
+PIECE = 1 << 20
+"""Bytes of an index that are parsed at once, in some milliseconds."""
+_TABLE = re.compile(rb'"weight_map"[ \t\n\r]*:[ \t\n\r]*\{')
+_BETWEEN = re.compile(rb'"[ \t\n\r]*,[ \t\n\r]*(?=")')
+"""What is between two entries of the table, wherever it is not within a text."""
 MOST_SHARDS = 10_000
 """Files; each is held open, and systems allow fewer."""
 
 
-def read_index(path: Path) -> tuple[dict[str, Any], bytes]:
-    """Return the content of an index and its bytes.
+def read_index(path: Path, ask: Ask = unasked) -> tuple[dict[str, Any], bytes]:
+    """Return the content of an index and its bytes; `ask` is called in between, and what it raises ends it.
 
     Raises
     ------
@@ -34,7 +41,7 @@ def read_index(path: Path) -> tuple[dict[str, Any], bytes]:
         if path.stat().st_size > MOST_INDEX:
             raise CheckpointError(f"{shown(path)} is too long for an index.", file=path)
         raw = path.read_bytes()
-        index = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number)
+        index = _in_pieces(raw, ask) or _parsed(raw)
     except OSError as error:
         raise CheckpointError(f"{shown(path)} cannot be read: {reason(error)}.", file=path) from error
     except RecursionError as error:
@@ -46,12 +53,46 @@ def read_index(path: Path) -> tuple[dict[str, Any], bytes]:
         where = f" at byte {error.pos:,}" if isinstance(error, json.JSONDecodeError) else ""
         raise CheckpointError(f"{shown(path)} {with_remedy(f'is not valid JSON{where}.')}", file=path) from error
     weight_map = index.get("weight_map") if isinstance(index, dict) else None
-    if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
+    if not isinstance(weight_map, dict) or set(map(type, weight_map.values())) - {str}:
         raise CheckpointError(f"{shown(path)} has no weight_map that names the shard of each tensor.", file=path)
     if not weight_map:
         raise CheckpointError(f"{shown(path)} names no shard.", file=path)
     assert isinstance(index, dict)
     return index, raw
+
+
+def _parsed(raw: bytes) -> Any:
+    return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number)
+
+
+def _in_pieces(raw: bytes, ask: Ask) -> dict[str, Any] | None:
+    """Return the content of a long index, whose table is parsed piece by piece; None where that cannot be done.
+
+    As a long header is, see `safetensors_header`: where each piece reads as members of a table, so does the whole.
+    """
+    begin = _TABLE.search(raw) if len(raw) > PIECE else None
+    if begin is None:
+        return None
+    start, end = begin.end(), raw.find(b"}", begin.end())
+    around = raw[:start] + raw[end:] if end > 0 else b""
+    if b"\\" in around or around.count(b'"weight_map"') != 1:
+        return None
+    index, table = _parsed(around), dict[str, Any]()
+    if not isinstance(index, dict) or index.get("weight_map") != {}:
+        return None
+    number = 0
+    while start < end:
+        ask()
+        found = _BETWEEN.search(raw, min(start + PIECE, end), end)
+        stop, after = (found.start() + 1, found.end()) if found else (end, end)
+        try:
+            piece = _parsed(b"{%b}" % raw[start:stop])
+        except (ValueError, _Twice):  # it was cut within a text, or something is wrong in it
+            return None
+        table.update(piece)
+        number, start = number + len(piece), after
+    index["weight_map"] = table
+    return index if number == len(table) else None
 
 
 class _Twice(Exception):  # it stands for a key, and never leaves this module

@@ -36,6 +36,7 @@ BITS = dict.fromkeys(TO_TORCH, 8) | {
     "U16": 16, "F4": 4,
 }  # fmt: skip
 
+_NBYTES = attrgetter("nbytes")
 Record = dict[str, Any]
 """What the header says of one tensor: `dtype`, `shape`, `data_offsets`."""
 
@@ -78,12 +79,12 @@ class Rows:
             return
         try:
             kinds, starts, stops = self._columns(list(records.values()))
-            if list(map(add, starts, map(attrgetter("nbytes"), kinds))) != stops:
+            if tuple(map(add, starts, map(_NBYTES, kinds))) != stops:
                 raise Unsound
             self._is_in_order &= starts[0] == self._end and starts[1:] == stops[:-1]
             self._end = stops[-1]
             self.starts.extend(starts)
-        except (KeyError, TypeError, OverflowError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise Unsound from error
         self.names += records
         self.kinds += kinds
@@ -94,14 +95,13 @@ class Rows:
         assert isinstance(metadata, dict)
         self.metadata = metadata
 
-    def _columns(self, infos: list[Any]) -> tuple[list[Kind], list[int], list[int]]:
-        if set(map(type, infos)) != {dict} or set(map(len, infos)) != {len(ITEMS)}:
+    def _columns(self, infos: list[Any]) -> tuple[list[Kind], tuple[int, ...], tuple[int, ...]]:
+        if set(map(len, infos)) != {len(ITEMS)}:
             raise Unsound
-        dtypes, shapes, offsets = (list(map(itemgetter(item), infos)) for item in ITEMS)
-        if set(map(type, shapes)) != {list} or set(map(type, offsets)) != {list} or set(map(len, offsets)) != {2}:
-            raise Unsound
-        starts, stops = (list(map(itemgetter(at), offsets)) for at in (0, 1))
-        if set(map(type, chain(chain.from_iterable(shapes), starts, stops))) != {int}:
+        dtypes, shapes, offsets = zip(*map(itemgetter(*ITEMS), infos), strict=True)
+        starts, stops = zip(*offsets, strict=True)
+        numbers = chain(chain.from_iterable(shapes), starts, stops)
+        if set(map(type, shapes)) != {list} or set(map(type, numbers)) != {int}:
             raise Unsound
         return list(map(self._kinds.__getitem__, zip(dtypes, map(tuple, shapes), strict=True))), starts, stops
 
