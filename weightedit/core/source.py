@@ -11,7 +11,6 @@ an export reads every byte twice, since it compares what it wrote with its sourc
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import threading
@@ -25,11 +24,10 @@ from weightedit.core.errors import CheckpointError, SourceChanged
 from weightedit.core.fingerprint import Fingerprint, Rights, past_its_tick
 from weightedit.core.held_file import HeldFile
 from weightedit.core.positioned import read_some
+from weightedit.core.seen import Seen
 
 _HEAD, _TAIL = 4 << 10, 64 << 10
 """Bytes of both ends that are hashed: a zip archive has its directory, with a checksum of each record, at its end."""
-_KEPT = 128 << 10
-"""Bytes of header or ends that are kept as they are until values are read."""
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -51,36 +49,6 @@ class ByteSource(Protocol):
         ...
 
 
-class _Seen:
-    """Bytes of a file as they once were: themselves, or only their hash.
-
-    To hash both ends of a file takes as long as to parse a small header, so that is put off until more is read.
-    """
-
-    __slots__ = ("_bytes", "_hash")
-
-    def __init__(self, data: bytes | bytearray) -> None:
-        self._bytes: bytes | bytearray | None = data
-        self._hash = b""
-        if len(data) > _KEPT:
-            self.shrink()
-
-    def shrink(self) -> None:
-        """Keep the hash alone."""
-        data = self._bytes
-        if data is not None:
-            self._hash, self._bytes = _digest(data), None
-
-    def is_now(self, data: bytes | bytearray) -> bool:
-        """Whether these are the same bytes."""
-        seen = self._bytes
-        return seen == data if seen is not None else self._hash == _digest(data)
-
-
-def _digest(data: bytes | bytearray) -> bytes:
-    return hashlib.blake2b(data, digest_size=16).digest()
-
-
 class SourceFile(HeldFile):
     """One open file of a checkpoint and the fingerprint it had when it was opened.
 
@@ -94,8 +62,8 @@ class SourceFile(HeldFile):
         self.path = Path(path)
         super().__init__()
         self._lock = threading.Lock()
-        self._header: tuple[int, _Seen] | None = None
-        self._ends: _Seen | None = None
+        self._header: tuple[int, Seen] | None = None
+        self._ends: Seen | None = None
         self._ours: tuple[int, int, int] | None = None
         self._read_on: Fingerprint | None = None
         self.named: dict[tuple[str, str], bool] = {}
@@ -120,7 +88,7 @@ class SourceFile(HeldFile):
         self._keeps_bytes = True
         self.fingerprint, self._rights = Fingerprint.of(status), Rights.of(status)
         try:
-            self._ends = _Seen(self._both_ends())
+            self._ends = Seen(self._both_ends())
         except SourceChanged:  # it cannot be read: the format's reader will come upon the same place and say so
             self._ends = None
 
@@ -208,7 +176,7 @@ class SourceFile(HeldFile):
             The bytes, where they were read already: then these are just what the format made its tree from.
         """
         self._keeps_bytes = True
-        self._header = (nbytes, _Seen(self._first(nbytes) if header is None else header))
+        self._header = (nbytes, Seen(self._first(nbytes) if header is None else header))
 
     def keep_hashes(self) -> None:
         """Keep no more of header and ends than their hashes, as from the first read of values on."""
