@@ -156,6 +156,18 @@ def test_an_outlier_and_a_nan_in_a_wide_block_are_found(kernel: Any, dtype: str)
     check(reduced(kernel, block, dtype, rows, columns), widened(block), rows, columns)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
+@pytest.mark.parametrize("widths", [(9000, 1, 599, 0), (600, 3000, 5000, 1000), (9600, 0, 0, 0)])
+def test_pixels_wider_than_what_is_worked_on_at_once(kernel: Any, dtype: str, widths: tuple[int, ...]) -> None:
+    """A row of a thousand columns under each pixel, or a tensor of one dimension: its runs are put one under the other,
+    and chunks end anywhere in a pixel."""
+    values = np.random.default_rng(0).standard_normal((3, 9600)) + 5
+    values[1, 8999], values[2, 700], values[0, 9599] = -7.0, math.inf, math.nan
+    block = values.astype(DTYPES[dtype])
+    columns = [0, *(end for size, end in zip(widths, np.cumsum(widths).tolist(), strict=True) if size)]
+    check(reduced(kernel, block, dtype, [0, 1, 3], columns), widened(block), [0, 1, 3], columns)
+
+
 def test_a_block_takes_part_in_pixels_that_others_filled(kernel: Any) -> None:
     """Chunks end in the middle of pixels: what one adds, the next goes on from."""
     values = np.arange(24, dtype=np.float32).reshape(6, 4) - 10

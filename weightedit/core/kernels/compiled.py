@@ -16,7 +16,7 @@ from numba import types
 from weightedit.core.codes import Array
 from weightedit.core.kernels import plain
 from weightedit.core.kernels.arrays import Moments, PixelArrays, loadable
-from weightedit.core.kernels.loops_of_pixels import TILE, reduce, signature_of
+from weightedit.core.kernels.loops_of_pixels import NARROW, TILE, WIDE, reduce, signature_of
 from weightedit.core.kernels.loops_of_statistics import count_patterns, moments_of
 
 INFINITY = {"uint16": 0x7F80, "int16": 0x7C00, "float32": 0x7F800000, "float64": 0x7FF << 52}
@@ -39,9 +39,10 @@ def reduce_block(block: Array, dtype: str, row_edges: Array, column_edges: Array
     if not values.size:
         return
     step, flat = _flat(values)
-    tile = min(TILE, values.shape[1])
+    width = values.shape[1] // len(into.low[0])
+    tile = min(TILE, max(NARROW, width // (2 * WIDE)) if width >= WIDE * NARROW else values.shape[1])
     reduce(flat, step, row_edges, column_edges, INFINITY[kind], np.empty((2, tile), KEYS[kind]),
-            np.empty((2, tile)), np.empty(tile, np.int64), *into)  # fmt: skip
+           np.empty((2, tile)), *into)  # fmt: skip
 
 
 def _flat(values: Array) -> tuple[int, Array]:

@@ -15,6 +15,10 @@ from weightedit.core.kernels.elements import SIGNED, WIDTH, compiled, end_of, le
 
 TILE = 1024
 """Columns that are worked on at once: their accumulators stay in the first cache of a core."""
+NARROW = 128
+"""Columns of a tile at least, where pixels are wider than a few."""
+WIDE = 4
+"""Tiles that the pixels of a block have on average from which on their rows are worked on one by one."""
 
 
 @compiled()
@@ -62,12 +66,16 @@ def _add_up(flat: Any, start: int, step: int, rows: int, total: Any, square: Any
 
 
 @compiled()
-def _look_through(flat: Any, start: int, step: int, rows: int, infinity: int, least: Any, most: Any,
-                  total: Any, square: Any, pixels: Any, nan: Any, posinf: Any, neginf: Any) -> None:  # fmt: skip
+def _look_through(flat: Any, start: int, step: int, rows: int, infinity: int, least: Any, most: Any, total: Any,
+                  square: Any, edges: Any, left: int, pixel: int, nan: Any, posinf: Any,
+                  neginf: Any) -> None:  # fmt: skip
     """Do both value by value, leaving out what is not finite and counting it under its pixel."""
     for row in range(rows):
         line = flat[start + row * step : start + row * step + len(least)]
+        at = pixel
         for i in range(len(least)):
+            while edges[at + 1] <= left + i:
+                at += 1
             key = order(line[i])
             if ~infinity < key < infinity:
                 value = np.float64(number_of(line[i]))
@@ -75,48 +83,79 @@ def _look_through(flat: Any, start: int, step: int, rows: int, infinity: int, le
                 total[i] += value
                 square[i] += value * value
             elif key == infinity:
-                posinf[pixels[i]] += 1
+                posinf[at] += 1
             elif key == ~infinity:
-                neginf[pixels[i]] += 1
+                neginf[at] += 1
             else:
-                nan[pixels[i]] += 1
+                nan[at] += 1
 
 
 @compiled(kept=True)
-def reduce(flat: Any, step: int, row_edges: Any, column_edges: Any, infinity: int, keys: Any, sums: Any,
-           pixels: Any, low: Any, high: Any, total: Any, square: Any, nan: Any, posinf: Any,
-           neginf: Any) -> None:  # fmt: skip
-    """Take rows of a block into pixels, tile by tile."""
-    columns = column_edges[-1]
+def reduce(flat: Any, step: int, row_edges: Any, edges: Any, infinity: int, keys: Any, sums: Any, low: Any, high: Any,
+           total: Any, square: Any, nan: Any, posinf: Any, neginf: Any) -> None:  # fmt: skip
+    """Take rows of a block into pixels, tile by tile.
+
+    A tile is some columns of all rows under a line of pixels. Where a pixel is much wider than a tile, each row of it
+    is a tile instead: its runs of columns are taken for rows, so that columns are few when they are put together.
+    """
+    room = keys.shape[1]
+    count, columns = len(edges) - 1, edges[-1]
+    is_wide = columns >= WIDE * room * count
     for line in range(len(row_edges) - 1):
-        rows = row_edges[line + 1] - row_edges[line]
-        pixel = 0
-        for left in range(0, columns if rows else 0, keys.shape[1]):
-            size = min(keys.shape[1], columns - left)
+        height = row_edges[line + 1] - row_edges[line]
+        tiles = 2 * height * count if is_wide else (columns + room - 1) // room if height else 0
+        first = 0
+        for tile in range(tiles):
+            if is_wide:  # two for each row of a pixel: whole runs, and what is left
+                first = tile // 2 % count
+                runs = (edges[first + 1] - edges[first]) // room
+                left = edges[first] + (runs * room if tile % 2 else 0)
+                start = (row_edges[line] + tile // 2 // count) * step + left
+                size, rows, apart = (edges[first + 1] - left, 1, step) if tile % 2 else (room, runs, room)
+            else:
+                left = tile * room
+                start = row_edges[line] * step + left
+                size, rows, apart = min(room, columns - left), height, step
+                while edges[first + 1] <= left:
+                    first += 1
+            if size == 0 or rows == 0:
+                continue
             least, most, tile_total, tile_square = keys[0, :size], keys[1, :size], sums[0, :size], sums[1, :size]
-            for i in range(size):
-                while column_edges[pixel + 1] <= left + i:
-                    pixel += 1
-                pixels[i] = pixel
             least[:], most[:], tile_total[:], tile_square[:] = infinity, ~infinity, 0.0, 0.0
-            start = row_edges[line] * step + left
-            _find_ends(flat, start, step, rows, least, most)
+            _find_ends(flat, start, apart, rows, least, most)
             is_finite = True
             for i in range(size):
                 is_finite &= (least[i] > ~infinity) & (most[i] < infinity)
             if is_finite:
-                _add_up(flat, start, step, rows, tile_total, tile_square)
+                _add_up(flat, start, apart, rows, tile_total, tile_square)
             else:
                 least[:], most[:] = infinity, ~infinity
-                _look_through(flat, start, step, rows, infinity, least, most, tile_total, tile_square,
-                              pixels, nan[line], posinf[line], neginf[line])  # fmt: skip
-            for i in range(size):
-                at = pixels[i]
-                total[line, at] += tile_total[i]
-                square[line, at] += tile_square[i]
-                if least[i] <= most[i]:
-                    low[line, at] = min(low[line, at], end_of(least[i], flat))
-                    high[line, at] = max(high[line, at], end_of(most[i], flat))
+                _look_through(flat, start, apart, rows, infinity, least, most, tile_total, tile_square, edges, left,
+                              first, nan[line], posinf[line], neginf[line])  # fmt: skip
+            _put_together(least, most, tile_total, tile_square, edges, left, first, flat, low[line], high[line],
+                          total[line], square[line])  # fmt: skip
+
+
+@compiled()
+def _put_together(least: Any, most: Any, tile_total: Any, tile_square: Any, edges: Any, left: int, pixel: int,
+                  flat: Any, low: Any, high: Any, total: Any, square: Any) -> None:  # fmt: skip
+    """Add the columns of a tile to their pixels."""
+    size, i = len(least), 0
+    while i < size:
+        while edges[pixel + 1] <= left + i:
+            pixel += 1
+        a, b, sum_, squares = least[i], most[i], tile_total[i], tile_square[i]
+        stop = min(edges[pixel + 1] - left, size)
+        for k in range(i + 1, stop):
+            a, b = least_of(a, least[k]), most_of(b, most[k])
+            sum_ += tile_total[k]
+            squares += tile_square[k]
+        i = stop
+        total[pixel] += sum_
+        square[pixel] += squares
+        if a <= b:
+            low[pixel] = min(low[pixel], end_of(a, flat))
+            high[pixel] = max(high[pixel], end_of(b, flat))
 
 
 def signature_of(element: Any) -> Any:
@@ -128,6 +167,5 @@ def signature_of(element: Any) -> Any:
     def pixels(kind: Any) -> Any:
         return types.Array(kind, 2, "A")
 
-    return types.void(element[::1], whole, whole[::1], whole[::1], whole, key[:, ::1], wide[:, ::1], whole[::1],
-                      pixels(end), pixels(end), pixels(wide), pixels(wide), pixels(whole), pixels(whole),
-                      pixels(whole))  # fmt: skip
+    return types.void(element[::1], whole, whole[::1], whole[::1], whole, key[:, ::1], wide[:, ::1], pixels(end),
+                      pixels(end), pixels(wide), pixels(wide), pixels(whole), pixels(whole), pixels(whole))  # fmt: skip

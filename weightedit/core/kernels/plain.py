@@ -16,8 +16,8 @@ from weightedit.core.codes import Array, numbers, wide_codes
 from weightedit.core.dtypes import numpy_dtype
 from weightedit.core.kernels.arrays import Moments, PixelArrays, loadable
 
-AT_ONCE = 1 << 16
-"""Values that are widened at once: 512 KiB of float64, which stay in a core's cache."""
+AT_ONCE = 1 << 17
+"""Values that are widened at once: 1 MiB of float64, which stay in a core's cache."""
 DTYPE = {np.dtype(np.uint16): "bfloat16", np.dtype(np.int16): "float16"}
 """What comes as its bits."""
 INFINITY = {"bfloat16": 0x7F80, "float16": 0x7C00}
@@ -40,44 +40,97 @@ def reduce_block(block: Array, dtype: str, row_edges: Array, column_edges: Array
     into
         The pixels.
     """
-    values = loadable(block, dtype)
     starts = column_edges[:-1]
-    for line in range(len(row_edges) - 1):
-        part = values[row_edges[line] : row_edges[line + 1]]
-        if not part.size:
-            continue
-        arrays = PixelArrays(*(array[line] for array in into))
-        if values.dtype in DTYPE:
-            _add_bits(part, starts, arrays)
-        else:
-            _add_numbers(part, starts, arrays)
-
-
-def _add_bits(part: Array, starts: Array, into: PixelArrays) -> None:
-    """Take in the rows under one line of pixels, floats of 16 bits."""
-    infinity = INFINITY[DTYPE[part.dtype]]
-    signed, unsigned = part.view(np.int16), part.view(np.uint16)
-    largest = np.maximum.reduceat(_along(np.maximum, signed), starts)
-    largest_bits = np.maximum.reduceat(_along(np.maximum, unsigned), starts)
-    if int(largest.max()) >= infinity or int(largest_bits.max()) >= SIGN | infinity:
-        _add_numbers(numbers(part.view(numpy_dtype(DTYPE[part.dtype])), DTYPE[part.dtype]), starts, into)
+    if block.shape == (len(row_edges) - 1, len(starts)):
+        _add_cells(numbers(block, dtype) if block.dtype not in (np.float32, np.float64) else block, into)
         return
+    step = max(1, AT_ONCE // max(1, block.shape[1]))
+    for line in range(len(row_edges) - 1):
+        part = block[row_edges[line] : row_edges[line + 1]]
+        columns = _Columns(block.shape[1])
+        arrays = PixelArrays(*(array[line] for array in into))
+        for first in range(0, len(part) if block.shape[1] else 0, step):
+            columns.add(loadable(part[first : first + step], dtype), starts, arrays)
+        if part.size:
+            columns.give(starts, arrays)
+
+
+def _add_cells(values: Array, into: PixelArrays) -> None:
+    """Take in numbers of which each lies under a pixel of its own, all at once instead of line by line."""
+    finite = np.isfinite(values)
+    for counts, mask in ((into.nan, np.isnan(values)), (into.posinf, values == np.inf),
+                         (into.neginf, values == -np.inf)):  # fmt: skip
+        counts += mask
+    np.minimum(into.low, values, out=into.low, where=finite)
+    np.maximum(into.high, values, out=into.high, where=finite)
+    wide = np.where(finite, values, 0).astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):
+        into.total[...] += wide
+        into.square[...] += wide * wide
+
+
+class _Columns:
+    """What the rows under one line of pixels hold, column by column: pixels are made of it once."""
+
+    def __init__(self, width: int) -> None:
+        self.total, self.square = np.zeros(width), np.zeros(width)
+        self.low: Array | None = None
+        self.high: Array | None = None
+
+    def add(self, values: Array, starts: Array, into: PixelArrays) -> None:
+        """Take in some rows, as `loadable` gives them; what is not finite is counted under its pixel."""
+        is_bits = values.dtype in DTYPE
+        ends = _ends_of_bits(values) if is_bits else None
+        if ends is not None:
+            (low, high), values = ends, _widened(values)
+        else:
+            if is_bits:
+                dtype = DTYPE[values.dtype]
+                values = numbers(values.view(numpy_dtype(dtype)), dtype)
+            values, low, high = _sifted(values, starts, into)
+        self.low = low if self.low is None else np.minimum(self.low, low)
+        self.high = high if self.high is None else np.maximum(self.high, high)
+        wide = values.astype(np.float64, copy=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.total += wide.sum(axis=0)
+            self.square += np.einsum("ij,ij->j", wide, wide)
+
+    def give(self, starts: Array, into: PixelArrays) -> None:
+        """Put it all into the pixels."""
+        assert self.low is not None
+        assert self.high is not None
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.minimum(into.low, np.minimum.reduceat(self.low, starts), out=into.low)
+            np.maximum(into.high, np.maximum.reduceat(self.high, starts), out=into.high)
+            into.total[...] += np.add.reduceat(self.total, starts)
+            into.square[...] += np.add.reduceat(self.square, starts)
+
+
+def _ends_of_bits(bits: Array) -> tuple[Array, Array] | None:
+    """Return the smallest and largest value of each column, float32, by the bits; None where not all are finite."""
+    infinity = INFINITY[DTYPE[bits.dtype]]
+    signed, unsigned = bits.view(np.int16), bits.view(np.uint16)
+    largest, largest_bits = signed.max(axis=0), unsigned.max(axis=0)
+    if int(largest.max()) >= infinity or int(largest_bits.max()) >= SIGN | infinity:
+        return None
     highest, lowest = largest.view(np.uint16), largest_bits
-    one_signed = (largest < 0) | (largest_bits < SIGN)
-    if one_signed.any():
-        nearest = np.minimum.reduceat(_along(np.minimum, signed), starts).view(np.uint16)
+    if (largest < 0).any() or (largest_bits < SIGN).any():
+        nearest = signed.min(axis=0).view(np.uint16)
         highest = np.where(largest < 0, nearest, highest)
         lowest = np.where(largest_bits < SIGN, nearest, lowest)
-    np.minimum(into.low, _widened(lowest.view(part.dtype)), out=into.low)
-    np.maximum(into.high, _widened(highest.view(part.dtype)), out=into.high)
-    step = max(1, AT_ONCE // part.shape[1])
-    for first in range(0, len(part), step):
-        _add_sums(_widened(part[first : first + step]), starts, into)
+    return _widened(lowest.view(bits.dtype)), _widened(highest.view(bits.dtype))
 
 
-def _along(ufunc: np.ufunc, values: Array) -> Array:
-    found: Array = ufunc.reduce(values, axis=0) if len(values) > 1 else values[0]
-    return found
+def _sifted(values: Array, starts: Array, into: PixelArrays) -> tuple[Array, Array, Array]:
+    """Return numbers with 0 for what is not finite, which is counted, and the finite ends of each column, or ±inf."""
+    finite = np.isfinite(values)
+    if finite.all():
+        return values, values.min(axis=0), values.max(axis=0)
+    for counts, mask in ((into.nan, np.isnan(values)), (into.posinf, values == np.inf),
+                         (into.neginf, values == -np.inf)):  # fmt: skip
+        counts += np.add.reduceat(mask.sum(axis=0), starts)
+    low, high = np.where(finite, values, np.inf).min(axis=0), np.where(finite, values, -np.inf).max(axis=0)
+    return np.where(finite, values, 0), low, high
 
 
 def _widened(bits: Array) -> Array:
@@ -95,28 +148,6 @@ def _widened(bits: Array) -> Array:
     sign <<= np.uint32(16)
     wide |= sign
     return sizes
-
-
-def _add_numbers(values: Array, starts: Array, into: PixelArrays) -> None:
-    """Take in the rows under one line of pixels, float32 or float64."""
-    finite = np.isfinite(values)
-    low = high = values
-    if not finite.all():
-        for counts, mask in ((into.nan, np.isnan(values)), (into.posinf, values == np.inf),
-                             (into.neginf, values == -np.inf)):  # fmt: skip
-            counts += np.add.reduceat(mask.sum(axis=0), starts)
-        low, high = np.where(finite, values, np.inf), np.where(finite, values, -np.inf)
-        values = np.where(finite, values, 0)
-    np.minimum(into.low, np.minimum.reduceat(_along(np.minimum, low), starts), out=into.low)
-    np.maximum(into.high, np.maximum.reduceat(_along(np.maximum, high), starts), out=into.high)
-    _add_sums(values, starts, into)
-
-
-def _add_sums(values: Array, starts: Array, into: PixelArrays) -> None:
-    wide = values.astype(np.float64, copy=False)
-    with np.errstate(over="ignore", invalid="ignore"):
-        into.total[...] += np.add.reduceat(_along(np.add, wide), starts)
-        into.square[...] += np.add.reduceat(np.einsum("ij,ij->j", wide, wide), starts)
 
 
 def count(patterns: Array, counts: Array) -> None:
