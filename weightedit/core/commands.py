@@ -42,7 +42,7 @@ def kept_bytes(content: ByteSource) -> int:
     if isinstance(content, Resident):
         return content.nbytes
     if isinstance(content, Patched):
-        return content.patches.nbytes + 32 * len(content.patches)
+        return content.patches.nbytes + 32 * len(content.patches.starts) + 64 * len(content.patches.combs)
     return 0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from weightedit.core.comb import Comb, CombWriter, is_combed
 from weightedit.core.commands import Command, Flag, Rebind, Write, kept_bytes
 from weightedit.core.compute import compute
 from weightedit.core.devices import refused_for_memory
@@ -27,7 +28,7 @@ from weightedit.core.stage import (
     bits_of,
     set_requires_grad,
 )
-from weightedit.core.storage import Resident, Storage, copied_out, patched
+from weightedit.core.storage import Resident, Storage, combed, copied_out, patched
 from weightedit.core.workshop import Workshop
 
 
@@ -84,6 +85,7 @@ class StorageWriter:
         self.most = shop.segments
         self.out: memoryview | None = None
         self.at = self.count = 0
+        self.combs: list[Comb] = []
         if nbytes * 2 > content.nbytes:
             fresh = covers and nbytes >= content.nbytes
             self.out = self.spill.allocate(content.nbytes) if fresh else copied_out(content, self.spill)
@@ -98,13 +100,25 @@ class StorageWriter:
             put_computed(plan, target, array_over(target.spec, self.out), shop)
             return
         for box in target.boxes:
+            comb = self._comb(target, box)
             for piece in compute(plan, target, box, shop.chunk):
                 values = bits_of(piece.stored)
-                if piece.mask is None:
+                if comb is not None:
+                    comb.put(piece.box, values)
+                elif piece.mask is None:
                     self.put(target.spec, piece.box, values)
                 else:
                     self.put_cells(target.spec, piece.box, piece.mask.numpy(), values)
                 shop.progress.advance(values.nbytes)
+            self.combs += [] if comb is None else comb.combs()
+
+    def _comb(self, target: Target, box: Box) -> CombWriter | None:
+        """Return what takes the values of a box at regular steps; None for other boxes, or once all goes whole."""
+        if self.out is not None or target.condition is not None or not is_combed(target.spec, box):
+            return None
+        nbytes = box.numel * target.spec.type.itemsize
+        self.room, room = self.room[:-nbytes], self.room[-nbytes:]
+        return CombWriter(target.spec, box, room)
 
     def put(self, spec: TensorSpec, box: Box, values: np.ndarray[Any, Any]) -> None:
         """Take the values of one box of a tensor over the storage."""
@@ -144,12 +158,13 @@ class StorageWriter:
         return True
 
     def _patched(self) -> ByteSource:
+        content = combed(self.content, self.combs, self.spill, most=self.most) if self.combs else self.content
         if not self.count:
-            return self.content
+            return content
         starts, lengths = self.ranges[:, : self.count]
         at = np.cumsum(lengths) - lengths
         order = np.argsort(starts, kind="stable")
-        return patched(self.content, starts[order], lengths[order], self.room[: self.at], self.spill, at=at[order],
+        return patched(content, starts[order], lengths[order], self.room[: self.at], self.spill, at=at[order],
                        most=self.most)  # fmt: skip
 
     def finish(self) -> ByteSource:

@@ -90,14 +90,7 @@ class Mixed:
 
     def changed(self, gap: int) -> tuple[np.ndarray, np.ndarray]:
         """Return starts and stops, in bytes of the content, of what was changed; those nearer than `gap` are joined."""
-        import numpy as np
-
-        inside = self.content.patches.within(self.start, self.stop)
-        starts, stops = np.maximum(inside.starts, self.start), np.minimum(inside.stops, self.stop)
-        if len(starts) < 2:
-            return starts, stops
-        parts = starts[1:] - stops[:-1] >= gap
-        return starts[np.concatenate([[True], parts])], stops[np.concatenate([parts, [True]])]
+        return self.content.patches.changed(self.start, self.stop, gap)
 
     def split(self, gap: int) -> Iterator[Kept | Fresh]:
         """Yield what is kept and what is new, in their order."""

@@ -213,6 +213,11 @@ def array_over(spec: TensorSpec, buffer: memoryview) -> np.ndarray[Any, Any]:
     return np.ndarray(spec.shape, items, buffer, spec.offset * size, strides)
 
 
+def storage_order(spec: TensorSpec) -> list[int]:
+    """Return the dimensions in the order of the storage, the one with the largest steps first."""
+    return sorted(range(len(spec.stride)), key=lambda dim: (-spec.stride[dim], dim))
+
+
 def ordered_runs(
     spec: TensorSpec, box: Box, values: np.ndarray[Any, Any]
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -235,7 +240,7 @@ def ordered_runs(
         The values of the ranges one after the other, C order.
     """
     itemsize = spec.type.itemsize
-    order = sorted(range(len(box.axes)), key=lambda dim: (-spec.stride[dim], dim))
+    order = storage_order(spec)
     axes = tuple(box.axes[dim] for dim in order)
     strides = tuple(spec.stride[dim] for dim in order)
     values = values.transpose(order)

@@ -6,7 +6,7 @@ back, and a reader that holds a content sees one state however long it reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from weightedit.core.sealed import Kept, LookedAt, compared_bytes, seal, verify
@@ -15,11 +15,14 @@ from weightedit.core.source import ByteSource, Source, SourceFile
 if TYPE_CHECKING:
     import numpy as np
 
+    from weightedit.core.comb import Comb
     from weightedit.core.patches import Patches
     from weightedit.core.spill import Spill
 
 MOST_SEGMENTS = 1 << 18
 """A patched content with more pieces than this is written out whole."""
+MOST_COMBS = 256
+"""A patched content with more combs than this is written out whole: every read lays those it touches over the rest."""
 COPY_CHUNK = 4 << 20
 
 
@@ -80,7 +83,7 @@ class Patched:
 
     def verify(self, looked_at: LookedAt = lambda nbytes: None) -> None:
         """Compare everything that is in a file of our own with its checksums; raises `SpillDamaged`."""
-        for kept in self.patches.buffers:
+        for kept in self.patches.kept:
             verify(kept, looked_at)
         verify_content(self.base, looked_at)
 
@@ -107,7 +110,7 @@ def sealed_bytes(content: ByteSource) -> int:
     if isinstance(content, Resident):
         return compared_bytes(content.kept)
     if isinstance(content, Patched):
-        return sum(map(compared_bytes, content.patches.buffers)) + sealed_bytes(content.base)
+        return sum(map(compared_bytes, content.patches.kept)) + sealed_bytes(content.base)
     return 0
 
 
@@ -166,10 +169,22 @@ def patched(content: ByteSource, starts: np.ndarray, lengths: np.ndarray, data: 
     from weightedit.core.patches import Patches
 
     base, patches = (content.base, content.patches) if isinstance(content, Patched) else (content, Patches.none())
-    patches = patches.with_ranges(starts, lengths, data, at)
-    if patches.nbytes * 2 <= base.nbytes and len(patches) <= most:
-        return Patched(base, patches)
-    return written_out(Patched(base, patches), spill)
+    return _worth_it(base, patches.with_ranges(starts, lengths, data, at), spill, most)
+
+
+def combed(content: ByteSource, combs: Sequence[Comb], spill: Spill, *, most: int = MOST_SEGMENTS) -> ByteSource:
+    """Return `content` with combs, which do not touch one another, laid over it; `most` as for `patched`."""
+    from weightedit.core.patches import Patches
+
+    base, patches = (content.base, content.patches) if isinstance(content, Patched) else (content, Patches.none())
+    return _worth_it(base, patches.with_combs(combs), spill, most)
+
+
+def _worth_it(base: ByteSource, patches: Patches, spill: Spill, most: int) -> ByteSource:
+    """Return patches over a base, or all of it anew where they are too much."""
+    found = Patched(base, patches)
+    few = len(patches) <= most and len(patches.combs) <= MOST_COMBS
+    return found if few and patches.nbytes * 2 <= base.nbytes else written_out(found, spill)
 
 
 def written_out(content: ByteSource, spill: Spill, copied: Callable[[int], None] = lambda nbytes: None) -> Resident:

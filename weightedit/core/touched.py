@@ -94,7 +94,9 @@ def _written(before: ByteSource, after: ByteSource) -> Ranges:
     if not isinstance(after, Patched) or after.base is not (before.base if isinstance(before, Patched) else before):
         return _whole(after.nbytes)
     newest = after.patches.newest()
-    return _rounded(np.stack([newest.starts, newest.stops], axis=1), after.nbytes)
+    if sum(comb.count for comb in newest.combs) > MOST_RANGES:  # rounded, such runs would become one range all the same
+        return _merged(np.array([[comb.start, comb.stop] for comb in newest.combs], np.int64))
+    return _rounded(np.stack(newest.changed(0, after.nbytes), axis=1), after.nbytes)
 
 
 def _rounded(ranges: Ranges, nbytes: int) -> Ranges:
