@@ -23,6 +23,8 @@ PAGE = 4 << 10
 FAR = 1 << 20
 """Bytes of unchanged content that are worth a copy by the kernel of their own."""
 _MOST_RANGES = 1 << 17
+CHUNK = 1 << 20
+"""Bytes of new content in memory at once: what is read of it is still in the cache when it is written."""
 Chunks = Iterable[bytes | memoryview]
 
 
@@ -66,12 +68,12 @@ class Fresh:
     @classmethod
     def part(cls, content: ByteSource, start: int, stop: int) -> Fresh:
         """Return a range of a content."""
-        return cls(stop - start, lambda: range_bytes(content, start, stop), file_under(content, start, stop))
+        return cls(stop - start, lambda: range_bytes(content, start, stop, CHUNK), file_under(content, start, stop))
 
     @classmethod
     def whole(cls, spec: TensorSpec, content: ByteSource) -> Fresh:
         """Return a tensor in row-major order, whatever its strides."""
-        return cls(spec.nbytes, lambda: logical_bytes(spec, content), file_under(content, *spec.extent))
+        return cls(spec.nbytes, lambda: logical_bytes(spec, content, CHUNK), file_under(content, *spec.extent))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from weightedit.core.commit_record import MARK
-from weightedit.core.file_layout import FileLayout, Fresh
+from weightedit.core.file_layout import CHUNK, FileLayout, Fresh
 from weightedit.core.file_system import FileSystem, write_all
 from weightedit.core.positioned import read_whole
 from weightedit.core.progress import Progress
@@ -177,7 +177,7 @@ def _times(source: SourceFile) -> tuple[int, int]:
 def _keep_old(system: FileSystem, handle: int, source: SourceFile, layout: FileLayout,
               progress: Progress) -> array.array[int]:  # fmt: skip
     """Write the old bytes of every range that is new, and return the table of pieces, four numbers each."""
-    table, room = array.array("Q"), memoryview(bytearray(8 << 20))
+    table, room = array.array("Q"), memoryview(bytearray(CHUNK))
     for at, part in layout.steps(layout.gap()):
         for chunk in part.chunks() if isinstance(part, Fresh) else ():
             new = memoryview(chunk)

@@ -8,11 +8,10 @@ from pathlib import Path
 from weightedit.core.contents import file_inventory
 from weightedit.core.equality import differing_in, same_bytes
 from weightedit.core.errors import CheckpointError
-from weightedit.core.file_layout import FileLayout, Fresh
+from weightedit.core.file_layout import CHUNK, FileLayout, Fresh
 from weightedit.core.paths import counted, shown
 from weightedit.core.progress import Asking, Progress
 from weightedit.core.source import SourceFile
-from weightedit.core.streaming import CHUNK
 from weightedit.core.transaction import Pending, Transaction
 from weightedit.formats.live_view import as_plain
 from weightedit.formats.protocol import Contents, Expected, Format, Opened
