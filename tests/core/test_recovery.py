@@ -23,6 +23,7 @@ from weightedit.core.document import Document
 from weightedit.core.errors import Cancelled, CheckpointError, EditRefused, WeightEditError
 from weightedit.core.progress import Progress
 from weightedit.core.recovery import discard, journals_folder, unfinished
+from weightedit.formats import file_writer
 
 
 @pytest.fixture
@@ -232,7 +233,7 @@ def test_a_crash_in_the_midst_of_a_save(path: Path, monkeypatch: pytest.MonkeyPa
     def stop(*_: object, **__: object) -> None:
         raise Stop
 
-    monkeypatch.setattr(assembly, "turn" if committed else "announce_save", stop)
+    monkeypatch.setattr(file_writer, "turn" if committed else "announce_save", stop)
     with pytest.raises(Stop):
         document.save()
     crash(document)

@@ -18,6 +18,7 @@ from weightedit.cli import main
 from weightedit.core.document import Document
 from weightedit.core.errors import CheckpointError
 from weightedit.core.recovery import Unfinished, journals_folder, unfinished
+from weightedit.formats import file_writer
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_recovered_edits_that_crash_again_were_made_when_they_were(path):
 def killed_after_the_rename(document: Document, monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> None:
     """Save, and end the process before the journal hears that the file is there."""
     with monkeypatch.context() as patched:
-        patched.setattr(assembly, "turn", lambda *_: None)
+        patched.setattr(file_writer, "turn", lambda *_: None)
         document.save()
     then()
     crash(document)

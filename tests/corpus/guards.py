@@ -62,7 +62,7 @@ class Guards:
             flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC))  # fmt: skip
         if not is_write or isinstance(path, int):
             return False
-        return not os.path.realpath(os.fsdecode(path)).startswith(self._writable)
+        return not (os.path.realpath(os.fsdecode(path)) + os.sep).startswith(self._writable)
 
     def growth(self) -> tuple[int, int]:
         """Return how many bytes of memory, and of address space, the peak lies above the start."""

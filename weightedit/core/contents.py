@@ -26,7 +26,6 @@ MOST_ENTRIES = 1_500_000
 """Tensors, values and containers a document may hold, but for the plain values that are not shown one by one."""
 FEW_VALUES = 64
 """A container of so few shows the plain values beside its tensors too, up to half of all entries there may be."""
-TOO_MANY = f"holds more than {MOST_ENTRIES:,} tensors and values"
 MOST_CONTAINERS = 300_000
 """Containers a document may hold; each takes memory and time of its own."""
 MOST_NAMING = 256 << 20
@@ -67,12 +66,17 @@ class Inventory(Protocol):
         ...
 
 
+def check_count(count: int) -> None:
+    """Raise `TooMuch` for more entries than a document may hold."""
+    if count > MOST_ENTRIES:
+        raise TooMuch(f"holds more than {MOST_ENTRIES:,} tensors and values")
+
+
 class Flat:
     """What is in a flat checkpoint: tensors by name, of which nothing is made until someone looks."""
 
     def __init__(self, root: TensorDict) -> None:
-        if len(root) > MOST_ENTRIES:
-            raise TooMuch(TOO_MANY)
+        check_count(len(root))
         self.slots = LazySlots(root)
         self.entries = LazyEntries(self.slots)
 
@@ -136,8 +140,7 @@ class Walked:
         owner, key, value, path = item
         if not len(self.entries) % OFTEN:  # each visit adds one
             self._ask()
-            if len(self.entries) > MOST_ENTRIES:
-                raise TooMuch(TOO_MANY)
+            check_count(len(self.entries))
         name = dotted(path)
         if len(path) > 1:  # else it is the key itself
             self._naming += (len(name) if name.isascii() else 4 * len(name)) + 8 * len(path)

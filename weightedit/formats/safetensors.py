@@ -11,7 +11,7 @@ from typing import Any
 
 from weightedit.core.collector import collector_paused
 from weightedit.core.columns import Columns
-from weightedit.core.contents import MOST_ENTRIES, TOO_MANY
+from weightedit.core.contents import TooMuch, check_count
 from weightedit.core.errors import CheckpointError
 from weightedit.core.hazards import Hazard
 from weightedit.core.leftovers import settle_folder
@@ -135,8 +135,10 @@ def _open_index(path: Path, progress: Progress) -> Opened:
         origin.shards[name] = open_shard(shard, lambda nbytes: progress.ask())
         columns = origin.shards[name].columns
         count += len(columns)
-        if count > MOST_ENTRIES:
-            raise CheckpointError(f"{shown(path)} {TOO_MANY}.", file=path)
+        try:
+            check_count(count)
+        except TooMuch as error:
+            raise CheckpointError(f"{shown(path)} {error}.", file=path) from error
         progress.found(_found(columns))
         progress.advance(1)
     files = [shard.file for shard in origin.shards.values()]
