@@ -23,6 +23,7 @@ import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -122,9 +123,15 @@ class HandleReads:
 
 def path_beside(target: Path) -> Path:
     """Return where the rollback file of a file is, links in its path followed already."""
-    stem = os.fsencode(target.name)[:_LONGEST_STEM].decode("utf-8", "ignore")
-    told = hashlib.blake2b(os.fsencode(target.name), digest_size=4).hexdigest()
-    return target.with_name(f".{stem}{MARK}{told}{SUFFIX}")
+    return target.with_name(name_beside(target.name))
+
+
+@lru_cache(maxsize=64)
+def name_beside(name: str) -> str:
+    """Return what the rollback file of a file of that name is called."""
+    stem = os.fsencode(name)[:_LONGEST_STEM].decode("utf-8", "ignore")
+    told = hashlib.blake2b(os.fsencode(name), digest_size=4).hexdigest()
+    return f".{stem}{MARK}{told}{SUFFIX}"
 
 
 def boot_id() -> str:

@@ -21,6 +21,7 @@ from weightedit.core.rollback import (
     Piece,
     Rollback,
     boot_id,
+    name_beside,
     path_beside,
     read_rollback,
     sample,
@@ -33,7 +34,8 @@ from weightedit.core.settling import Unsettled, sync_folders
 def is_patched(path: Path) -> bool:
     """Whether a patch in place of a file goes on, or was cut short, or left its rollback file."""
     try:
-        return os.path.lexists(path_beside(Path(os.path.realpath(path))))
+        folder, name = os.path.split(os.path.realpath(path))
+        return os.path.lexists(os.path.join(folder, name_beside(name)))  # noqa: PTH118  # asked at every opening
     except (OSError, ValueError):  # no name of any file
         return False
 

@@ -22,7 +22,7 @@ MOST_HEADER = 100_000_000
 """Bytes; the reference reader takes no longer header either."""
 PIECE = 128 << 10
 """Bytes of a header that are parsed at once, in about a millisecond."""
-_AT_ONCE = 64 << 10
+_AT_ONCE = 16 << 10
 """Bytes that are read with the length; most headers are shorter."""
 _BETWEEN = re.compile(rb"\}[ \t\n\r]*,[ \t\n\r]*(?=\")")
 """What is between two records, wherever it is not within a text."""
