@@ -14,11 +14,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import weightedit
+from tests.core.crashing import crash
+from weightedit import assembly
 from weightedit.core import patching
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.file_layout import FileLayout, Fresh, Kept
 from weightedit.core.file_system import FileSystem
 from weightedit.core.leftovers import clean
+from weightedit.core.recovery import unfinished
 from weightedit.core.rollback import LIVE, path_beside, state_of
 from weightedit.core.source import Source, SourceFile
 from weightedit.core.spec import TensorSpec
@@ -34,7 +37,7 @@ def checkpoint(tmp_path: Path) -> Path:
     return path
 
 
-def leave_half_patched(path: Path, monkeypatch: pytest.MonkeyPatch, pieces: int = 1) -> tuple[bytes, Path]:
+def leave_half_patched(path: Path, monkeypatch: pytest.MonkeyPatch, *, journal: bool = False) -> tuple[bytes, Path]:
     """End a patch in the midst of its writing, as a kill does; returns the old bytes and the rollback file."""
     old = path.read_bytes()
 
@@ -47,19 +50,22 @@ def leave_half_patched(path: Path, monkeypatch: pytest.MonkeyPatch, pieces: int 
         def write(self, handle: int, data: memoryview) -> int:
             if os.path.samestat(os.fstat(handle), path.stat()):
                 self.written += 1
-                if self.written > pieces:
+                if self.written > 1:
                     raise Killed
                 return super().write(handle, data[: len(data) // 2])
             return super().write(handle, data)
 
-    document = weightedit.open(path)
+    document = weightedit.open(path, journal=journal)
     document.apply("fill", "layers.1.weight", value=0.5)
     with monkeypatch.context() as within:
         within.setattr(patching, "FileSystem", Ends)
         within.setattr(patching.Patching, "_put_back", lambda self, error: None)
         with pytest.raises(Killed):
             document.save(in_place=True)
-    document.close()
+    if journal:
+        crash(document)
+    else:
+        document.close()
     assert path.read_bytes() != old
     assert state_of(path_beside(path)) == LIVE
     return old, path_beside(path)
@@ -171,6 +177,25 @@ def test_a_patch_cut_short_is_put_back(who, checkpoint, monkeypatch, capsys):
     assert checkpoint.read_bytes() == old
     assert checkpoint.stat().st_mtime_ns == changed, "the file is what it was, for those who look at its time too"
     assert not rollback.exists()
+
+
+def test_edits_are_recovered_after_a_patch_cut_short(checkpoint, monkeypatch):
+    """What is put back is the file that the journal knows, so the edits that were being saved come back, too."""
+    old, _ = leave_half_patched(checkpoint, monkeypatch, journal=True)
+    clean()
+    assert checkpoint.read_bytes() == old
+    (found,) = unfinished()
+    assert found.file_problem is None
+    with assembly.recover(found) as document:
+        assert (document.read("layers.1.weight") == 0.5).all()
+
+
+def test_a_patch_that_is_done_leaves_nothing_to_recover(checkpoint):
+    document = weightedit.open(checkpoint, journal=True)
+    document.apply("fill", "layers.1.weight", value=0.5)
+    document.save(in_place=True)
+    crash(document)
+    assert not unfinished()
 
 
 def test_what_another_program_wrote_since_is_not_overwritten(checkpoint, monkeypatch):
