@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.benchmarks.case import Case
-from tests.benchmarks.cases import open_safetensors, saving
+from tests.benchmarks.cases import edits, open_safetensors, saving
 
-CASES: tuple[Case, ...] = (*open_safetensors.CASES, *saving.CASES)
+CASES: tuple[Case, ...] = (*open_safetensors.CASES, *saving.CASES, *edits.CASES)
