@@ -60,7 +60,8 @@ def _row(document: Document, name: str, stats: bool) -> dict[str, Any]:
         found = statistics(document.pin(name))
         numbers = {"min": found.minimum, "max": found.maximum, "mean": found.mean, "std": found.std, "l2": found.l2}
         row["statistics"] = {key: _json_number(value) for key, value in numbers.items()} | {
-            "zeros": found.zeros, "nan": found.nan, "inf": found.posinf + found.neginf}  # fmt: skip
+            "zeros": found.zeros, "nan": found.nan, "inf": found.posinf + found.neginf,
+            "distinct": found.distinct}  # fmt: skip
     return row
 
 

@@ -1,11 +1,23 @@
 """Pictures of slices against numpy, for any strides, in small chunks."""
 
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
+import weightedit
 from tests.core.test_statistics import pin
+from weightedit.core.pinned import PinnedTensor
+from weightedit.core.reading import span
 from weightedit.core.reduction import SliceView, cells, preview, reduce
+from weightedit.core.region import Box
+from weightedit.core.spec import TensorSpec
 
 
 def reference(values: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -121,3 +133,53 @@ def test_the_slice_knows_its_cells() -> None:
     tensor = torch.randn(shape)
     got = cells(pin(tensor), view, range(1, 3), range(5))
     assert np.array_equal(got, tensor[0:5, 3, 1:3].t().numpy())
+
+
+@pytest.mark.parametrize("shape", [(2, 300_000_000), (300_000_000, 2), (600_000_000,), (3, 7, 40_000_000)])
+def test_a_preview_of_long_rows_reads_runs_of_them(shape: tuple[int, ...], tmp_path: Path) -> None:
+    """Rows of 600 MB: a sample of columns reads what it shows and not what lies between, in a file full of holes."""
+    names = {"w": {"dtype": "BF16", "shape": list(shape), "data_offsets": [0, 2 * math.prod(shape)]}}
+    header = json.dumps(names).encode()
+    with (tmp_path / "m.safetensors").open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + 2 * math.prod(shape))
+    with weightedit.open(tmp_path / "m.safetensors") as document:
+        pinned = Counted(PinnedTensor.of(document.slots[0]))
+        view = SliceView.of(shape)
+        rows, columns = (range(size) for size in view.size(shape))
+        found = preview(pinned, view, rows, columns, 900, 1100)
+    assert pinned.read < 5 << 20
+    assert not found.exact
+    assert (found.rows, found.columns) == (rows, columns)
+    assert found.height * found.width > 200
+    assert (found.low == 0).all()
+
+
+def test_a_preview_of_runs_shows_what_lies_where() -> None:
+    """The third quarter of a long row is larger, and its picture says so."""
+    tensor = torch.randn(2, 40_000)
+    tensor[1, 20_000:30_000] += 50
+    found = preview(pin(tensor), SliceView(0, 1), range(2), range(40_000), 900, 1100, budget=4000)
+    large = found.low[1] > 20
+    assert large[found.width // 2 : 3 * found.width // 4].all()
+    assert not large[: found.width // 2 - 1].any()
+    assert not large[3 * found.width // 4 + 1 :].any()
+    assert not (found.low[0] > 20).any()
+
+
+@dataclass
+class Counted:
+    """Counts the bytes that a pinned tensor reads."""
+
+    whole: PinnedTensor
+    read: int = 0
+
+    @property
+    def spec(self) -> TensorSpec:
+        return self.whole.spec
+
+    def chunks(self, region: Any = None, nbytes: int = 1 << 20) -> Iterator[tuple[Box, Any]]:
+        for part, array in self.whole.chunks(region, nbytes):
+            low, high = span(self.spec, part)
+            self.read += high - low
+            yield part, array

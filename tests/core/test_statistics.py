@@ -155,3 +155,17 @@ def test_values_past_float32_stay_finite() -> None:
     assert found.maximum == 1e300
     assert found.abs_percentile() is not None
     assert math.isfinite(found.abs_percentile() or math.inf)
+
+
+@pytest.mark.parametrize("dtype", [name for name in REAL if DTYPES[name].itemsize <= 2])
+def test_distinct_values_are_those_of_numpy(dtype: str) -> None:
+    """Zeros of both signs are one value, and however many patterns NaN has."""
+    tensor = some(dtype, 60, 50)
+    if DTYPES[dtype].family == "float" and dtype != "float8_e8m0fnu":
+        tensor[0, :4] = torch.tensor([0.0, -0.0, math.nan, -math.nan], dtype=torch.float64).to(torch_dtype(dtype))
+    assert statistics(pin(tensor)).distinct == len(np.unique(tensor.to(torch.float64).numpy()))
+
+
+def test_wide_dtypes_do_not_say_how_many_values_are_distinct() -> None:
+    """Their codes stand for several values each."""
+    assert statistics(pin(torch.arange(10.0))).distinct is None

@@ -15,6 +15,10 @@ from weightedit.core.spec import TensorSpec
 from weightedit.core.statistics import Pinned
 
 PREVIEW_BYTES = 1 << 20
+SAMPLED_ROWS = 16
+"""Rows of which runs are read where whole rows would be too much."""
+MOST_RUNS = 256
+"""Runs that are read for one picture: each asks the file whether it is still the same."""
 Scale = Callable[[range, range], Array]
 """Returns what the values of given rows and columns are divided by, in a shape that broadcasts."""
 
@@ -122,14 +126,40 @@ def _lies_across(spec: TensorSpec, view: SliceView) -> bool:
 
 def preview(pinned: Pinned, view: SliceView, rows: range, columns: range, height: int, width: int,
             budget: int = PREVIEW_BYTES) -> Reduced:  # fmt: skip
-    """Reduce a sample of evenly spaced rows, of about `budget` bytes, so that something shows at once."""
+    """Reduce a sample of about `budget` bytes, so that something shows at once, whatever the size of the tensor.
+
+    Evenly spaced rows are read; where these alone are more than the budget, or lie apart in the storage, runs of
+    neighbours in some of them, evenly spaced too.
+    """
+    if _lies_across(pinned.spec, view):
+        other = SliceView(view.columns_dim, view.rows_dim, view.fixed)
+        return preview(pinned, other, columns, rows, width, height, budget).turned
     itemsize = max(1, pinned.spec.type.itemsize)
-    affordable = max(4, budget // max(1, len(columns) * itemsize))
-    some_rows = _spread(rows, min(affordable, 4 * height))
-    some_columns = columns
-    if len(some_rows) * len(columns) * itemsize > 4 * budget:
-        some_columns = _spread(columns, max(1, 4 * budget // (len(some_rows) * itemsize)))
-    return _reduced(pinned, view, (rows, columns), (height, width), (some_rows, some_columns), None, passes.CHUNK)
+    apart = 1 if view.columns_dim is None else max(1, pinned.spec.stride[view.columns_dim])
+    each = max(1, len(columns) * itemsize * apart)
+    most = 4 * height if len(rows) * each <= 16 * budget else MOST_RUNS
+    some_rows = _spread(rows, min(max(4, budget // each), most))
+    if len(some_rows) * each <= 4 * budget:
+        return _reduced(pinned, view, (rows, columns), (height, width), (some_rows, columns), None, passes.CHUNK)
+    return _of_runs(pinned, view, (rows, columns), (height, width), budget // (itemsize * apart))
+
+
+def _of_runs(pinned: Pinned, view: SliceView, shown: tuple[range, range], size: tuple[int, int],
+             values: int) -> Reduced:  # fmt: skip
+    """Reduce runs of neighbours, about so many values in all: rows too long, or too spread, to be read whole."""
+    rows = _spread(shown[0], min(size[0], SAMPLED_ROWS))
+    across = min(size[1], len(shown[1]), MOST_RUNS // len(rows))
+    run = max(1, min(len(shown[1]) // across, values // (len(rows) * across)))
+    pixels = Pixels(range(len(rows)), range(across * run), len(rows), across, pinned.spec.dtype)
+    for line, row in enumerate(rows):
+        for number in range(across):
+            left = shown[1].start + (2 * number + 1) * len(shown[1]) // (2 * across) - run // 2
+            left = min(max(left, shown[1].start), shown[1].stop - run)
+            box = view.box(pinned.spec.shape, range(row, row + 1), range(left, left + run))
+            for part, array in pinned.chunks(box, passes.CHUNK):
+                at = number * run + _place(part, view.columns_dim, range(left, left + run))
+                pixels.add(view.flat(array), line, at)
+    return pixels.result(*shown, False)
 
 
 def _spread(axis: range, most: int) -> range:

@@ -70,6 +70,16 @@ class Statistics:
         return self.nan + self.posinf + self.neginf
 
     @property
+    def distinct(self) -> int | None:
+        """How many different values there are: zeros of both signs are one, and so are all NaN; None for wide dtypes.
+
+        Dtypes without values count their bit patterns.
+        """
+        if not is_exact(self.dtype):
+            return None
+        return len(np.unique(code_values(self.dtype)[self.code_counts > 0]))
+
+    @property
     def percentile_is_exact(self) -> bool:
         """Whether `abs_percentile` is one of the values; otherwise it is within 0.8 %."""
         return is_exact(self.dtype)

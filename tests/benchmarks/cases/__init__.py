@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.benchmarks.case import Case
-from tests.benchmarks.cases import edits, open_safetensors, saving
+from tests.benchmarks.cases import edits, open_safetensors, pictures, saving
 
-CASES: tuple[Case, ...] = (*open_safetensors.CASES, *saving.CASES, *edits.CASES)
+CASES: tuple[Case, ...] = (*open_safetensors.CASES, *pictures.CASES, *saving.CASES, *edits.CASES)

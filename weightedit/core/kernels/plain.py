@@ -22,6 +22,8 @@ DTYPE = {np.dtype(np.uint16): "bfloat16", np.dtype(np.int16): "float16"}
 """What comes as its bits."""
 INFINITY = {"bfloat16": 0x7F80, "float16": 0x7C00}
 SIGN = 0x8000
+FEW = 16
+"""Rows under a line of pixels below which lines are taken in together: each alone takes as many steps of Python."""
 COUNTED = 1 << 19
 """Patterns that are counted at once; numpy makes whole numbers of 64 bits of them first."""
 
@@ -40,33 +42,55 @@ def reduce_block(block: Array, dtype: str, row_edges: Array, column_edges: Array
     into
         The pixels.
     """
-    starts = column_edges[:-1]
-    if block.shape == (len(row_edges) - 1, len(starts)):
-        _add_cells(numbers(block, dtype) if block.dtype not in (np.float32, np.float64) else block, into)
+    starts, lines = column_edges[:-1], len(row_edges) - 1
+    if not block.size:
         return
-    step = max(1, AT_ONCE // max(1, block.shape[1]))
-    for line in range(len(row_edges) - 1):
+    if len(block) < FEW * lines:
+        step = max(1, AT_ONCE * lines // block.size)
+        for first in range(0, lines, step):
+            edges = row_edges[first : first + step + 1]
+            part = _numbers(loadable(block[edges[0] : edges[-1]], dtype))
+            _add_lines(part, edges[:-1] - edges[0], starts, PixelArrays(*(a[first : first + step] for a in into)))
+        return
+    step = max(1, AT_ONCE // block.shape[1])
+    for line in range(lines):
         part = block[row_edges[line] : row_edges[line + 1]]
-        columns = _Columns(block.shape[1])
-        arrays = PixelArrays(*(array[line] for array in into))
-        for first in range(0, len(part) if block.shape[1] else 0, step):
+        columns, arrays = _Columns(block.shape[1]), PixelArrays(*(array[line] for array in into))
+        for first in range(0, len(part), step):
             columns.add(loadable(part[first : first + step], dtype), starts, arrays)
-        if part.size:
-            columns.give(starts, arrays)
+        columns.give(starts, arrays)
 
 
-def _add_cells(values: Array, into: PixelArrays) -> None:
-    """Take in numbers of which each lies under a pixel of its own, all at once instead of line by line."""
+def _numbers(values: Array) -> Array:
+    """Return what `loadable` gives as float32 or float64."""
+    if values.dtype not in DTYPE:
+        return values
+    dtype = DTYPE[values.dtype]
+    return numbers(values.view(numpy_dtype(dtype)), dtype)
+
+
+def _add_lines(values: Array, rows: Array, columns: Array, into: PixelArrays) -> None:
+    """Take in numbers of which few rows lie under each line of pixels: all lines at once."""
+
+    def joined(ufunc: np.ufunc, array: Array) -> Array:
+        if len(rows) < len(array):
+            array = ufunc.reduceat(array, rows, axis=0)
+        return ufunc.reduceat(array, columns, axis=1) if len(columns) < array.shape[1] else array
+
     finite = np.isfinite(values)
-    for counts, mask in ((into.nan, np.isnan(values)), (into.posinf, values == np.inf),
-                         (into.neginf, values == -np.inf)):  # fmt: skip
-        counts += mask
-    np.minimum(into.low, values, out=into.low, where=finite)
-    np.maximum(into.high, values, out=into.high, where=finite)
-    wide = np.where(finite, values, 0).astype(np.float64, copy=False)
-    with np.errstate(over="ignore"):
-        into.total[...] += wide
-        into.square[...] += wide * wide
+    low = high = values
+    if not finite.all():
+        for counts, mask in ((into.nan, np.isnan(values)), (into.posinf, values == np.inf),
+                             (into.neginf, values == -np.inf)):  # fmt: skip
+            counts += joined(np.add, mask.astype(np.int64))
+        low, high, values = (np.where(finite, values, instead) for instead in (np.inf, -np.inf, 0))
+    np.minimum(into.low, joined(np.minimum, low), out=into.low)
+    np.maximum(into.high, joined(np.maximum, high), out=into.high)
+    wide = values.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        into.total[...] += joined(np.add, wide)
+        wide *= wide
+        into.square[...] += joined(np.add, wide)
 
 
 class _Columns:
@@ -79,15 +103,11 @@ class _Columns:
 
     def add(self, values: Array, starts: Array, into: PixelArrays) -> None:
         """Take in some rows, as `loadable` gives them; what is not finite is counted under its pixel."""
-        is_bits = values.dtype in DTYPE
-        ends = _ends_of_bits(values) if is_bits else None
+        ends = _ends_of_bits(values) if values.dtype in DTYPE else None
         if ends is not None:
             (low, high), values = ends, _widened(values)
         else:
-            if is_bits:
-                dtype = DTYPE[values.dtype]
-                values = numbers(values.view(numpy_dtype(dtype)), dtype)
-            values, low, high = _sifted(values, starts, into)
+            values, low, high = _sifted(_numbers(values), starts, into)
         self.low = low if self.low is None else np.minimum(self.low, low)
         self.high = high if self.high is None else np.maximum(self.high, high)
         wide = values.astype(np.float64, copy=False)
