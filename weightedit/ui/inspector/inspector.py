@@ -156,8 +156,9 @@ class Inspector(QWidget):
                             ("−Inf", found.neginf)):  # fmt: skip
             section.show_value(name, count_text(count), "bad" if count and name != "zeros" else "")
         if found.distinct is not None:
-            values = "value" if found.distinct == 1 else "different values"
-            section.show_value("zeros", count_text(found.zeros), tooltip=f"{count_text(found.distinct)} {values} in all")
+            values = "All values are the same" if found.distinct == 1 else \
+                f"Of {count_text(found.distinct)} different values in all"  # fmt: skip
+            section.show_value("zeros", count_text(found.zeros), tooltip=values)
         most = found.abs_percentile()
         near = "Exact" if found.percentile_is_exact else "Within 0.8 %"
         tip = f"99.9 % of magnitudes are at most this. {near}."
