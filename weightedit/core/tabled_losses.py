@@ -59,6 +59,13 @@ class TabledLosses:
         every, classes = np.unique(keys.numpy(), return_inverse=True)
         self.class_of = classes.reshape(-1).astype(np.uint8)
         self.count = len(every)
+        # worked out here, for there may be thousands of targets
+        pairs = self.passages.numpy()
+        self.pairs = {int(pair): pairs == pair for pair in np.unique(pairs) if pair}
+        nothing = torch.zeros(len(table), dtype=torch.bool)
+        self.lossy = reduce(torch.logical_or, self.lost.values(), nothing)
+        same = self.current is not None and self.current.dtype == table.stored.dtype
+        self.changed = bits_that_differ(table.current, table.stored) if same else None
 
     def _passages(self) -> torch.Tensor:
         """Return for each pattern 4 · what it was + what it is, codes of `nonfinite`; 0 where both are finite."""
@@ -83,23 +90,20 @@ class TabledLosses:
         found = Losses(total=int(counts.sum()))
         present = torch.from_numpy(counts > 0)
         found.take_counts({kind: self._of(mask, counts) for kind, mask in self.lost.items()},
-                          self._of(self._any_loss(), counts))  # fmt: skip
+                          self._of(self.lossy, counts))  # fmt: skip
         for kind, mask in self.lost.items():
             if found.of(kind).count:
                 found.measure(kind, mask & present, self.table.exact, self.table.stored, self.how)
         if self.current is None:
             found.changed = found.total
-        elif self.current.dtype == self.table.stored.dtype:
-            found.changed = self._of(bits_that_differ(self.current, self.table.stored), counts)
+        elif self.changed is not None:
+            found.changed = self._of(self.changed, counts)
         else:
             found.changed = found.lossy
         self._pass_nonfinite(found.nonfinite, counts)
         self._find_places(target, found, parts, progress)
         found.statistics = self._statistics(target, counts)
         return found
-
-    def _any_loss(self) -> torch.Tensor:
-        return reduce(torch.logical_or, self.lost.values(), torch.zeros(len(self.table), dtype=torch.bool))
 
     @staticmethod
     def _of(mask: torch.Tensor, counts: Array) -> int:
@@ -136,9 +140,9 @@ class TabledLosses:
         return counts, [part for part in parts if part is not None]
 
     def _pass_nonfinite(self, found: NonFinite, counts: Array) -> None:
-        for pair in torch.unique(self.passages).tolist():
-            here = (self.passages == pair).numpy() & (counts > 0)
-            if not pair or not here.any():
+        for pair, patterns in self.pairs.items():
+            here = patterns & (counts > 0)
+            if not here.any():
                 continue
             known = None if self.before is None else NAMES[pair // 4]
             passage = found.passages.setdefault((known, NAMES[pair % 4]), Passage())
