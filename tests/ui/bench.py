@@ -22,6 +22,7 @@ from weightedit.ui.actions.needs import is_there
 from weightedit.ui.settings import Settings
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.page import TensorPage
+from weightedit.ui.theme import theme
 from weightedit.ui.workbench import Workbench
 
 
@@ -36,6 +37,7 @@ class Bench:
         self.tasks.faulted.connect(lambda name, error: self.problems.append((name, error)))
         self.document: Document = open_document(path)
         self.workbench = Workbench(self.tasks, settings or Settings())
+        theme.dress(self.workbench)
         self.said: list[str] = []
         self.workbench.status.connect(lambda text: text and self.said.append(text))
         self.workbench.told.connect(self.said.append)

@@ -12,6 +12,7 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.ui.gui_thread import watched
 from tests.ui.stand_in import StandIn
 from weightedit.ui.settings import Settings
 from weightedit.ui.theme import theme
@@ -48,6 +49,14 @@ def no_leaked_widgets(qapp: QApplication) -> Iterator[None]:
     for widget in leaked:
         widget.deleteLater()
     assert not names, f"left behind: {names}"
+
+
+@pytest.fixture(autouse=True)
+def nothing_slow_in_the_gui_thread() -> Iterator[None]:
+    """Fail a test in which the window reads or writes files, or goes over tensors, in the GUI thread."""
+    with watched() as seen:
+        yield
+    assert not seen.found, "the window did this in the GUI thread, which a task should do"
 
 
 @pytest.fixture(autouse=True)

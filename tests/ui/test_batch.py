@@ -418,7 +418,7 @@ def test_on_a_real_checkpoint(qtbot, open_window, tmp_path, real_checkpoint):
     before = torch.load(tmp_path / "real.pt", weights_only=False, map_location="cpu")["model_state"]
     page = many.start("model_state.lstm.weight*", "scale", factor="0.5")
     assert len(page.model.rows) == 6
-    assert page.model.total.changed == sum(
+    assert page.model.tally.total.changed == sum(
         int((tensor * 0.5 != tensor).sum()) for name, tensor in before.items() if name.startswith("lstm.weight"))
     many.press(page.footer.apply_button)
     for name, tensor in before.items():

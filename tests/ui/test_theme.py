@@ -7,7 +7,7 @@ import re
 import pytest
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QIcon, QImage, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from weightedit.resources import resource
 from weightedit.ui.icons import icon, icon_pixmap, logo
@@ -82,10 +82,14 @@ def test_the_style_sheet_holds_token_colours_and_pictures_that_are_there(name):
 
 def test_switching_reaches_widgets_and_is_told(qtbot):
     app = QApplication.instance()
+    window = QWidget()
+    qtbot.addWidget(window)
+    theme.dress(window)
+    assert TOKENS["dark"]["accent"] in window.styleSheet()
     with qtbot.waitSignal(theme.changed):
         theme.switch("light")
     assert app.palette().color(QPalette.ColorRole.Window).name().upper() == TOKENS["light"]["panel"]
-    assert TOKENS["light"]["accent"] in app.styleSheet()
+    assert TOKENS["light"]["accent"] in window.styleSheet()
     assert theme.name == "light"
 
 

@@ -70,6 +70,8 @@ class Unfinished:
         The journal's on the disk, tensor arguments included.
     file_problem
         Why the edits cannot be applied to the file as it is now, as far as its marks tell; None where they can.
+    real_path
+        The file without links, as it was when the journal was looked at; empty where the journal does not say.
     """
 
     key: str
@@ -81,6 +83,7 @@ class Unfinished:
     problem: str | None
     nbytes: int
     file_problem: str | None = None
+    real_path: str = ""
 
     @property
     def count_text(self) -> str:
@@ -346,7 +349,7 @@ def _listed(found: Found) -> Unfinished | None:
     times = [edit.time for edit in edits]
     begun, last = min(time_of(kept.header.get("time")), *times), max(times)  # recovered edits keep their times
     return Unfinished(key, Path(path), title or Path(path).name, begun, last, edits, found.problem, nbytes,
-                      file_problem(kept, found.folder))  # fmt: skip
+                      file_problem(kept, found.folder), os.path.realpath(path) if path else "")  # fmt: skip
 
 
 def _nbytes(folder: Path) -> int:

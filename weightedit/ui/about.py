@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from weightedit import __version__
 from weightedit.ui.aside import AsidePage
+from weightedit.ui.hooks import system_text
 from weightedit.ui.pieces import label
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def versions() -> dict[str, str]:
             found[package.removesuffix("-Essentials")] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             found[package.removesuffix("-Essentials")] = "not installed"
-    found["Platform"] = platform.platform()
+    found["Platform"] = system_text()
     return found
 
 

@@ -52,8 +52,7 @@ class Closing:
         if not self.all_stopped:
             logging.getLogger(NAME).info("closed while something ran on, of these: %s", running)
         window.preferences.settle()
-        for opened in window.documents.all:
-            opened.document.close()
+        window.documents.close_all()
 
     def _close_for_good(self) -> None:
         self.may_close = True

@@ -167,6 +167,7 @@ class Documents(QObject):
         self._tasks = tasks
         self._open: list[OpenDocument] = []
         self._waiting: list[Task[Any]] = []
+        self._leaving: list[Document] = []
         self._times_asked = 0
         self.keeps_journal = True
         self.arrivals = Arrivals(self)
@@ -252,7 +253,7 @@ class Documents(QObject):
             self.add(result)
             return
         if known is not result:
-            result.document.close()
+            self._let_go(result.document)
         self.already_open.emit(known)
 
     def take(self, result: OpenDocument) -> None:
@@ -269,7 +270,7 @@ class Documents(QObject):
             old.stop_following()
         self.add(new)
         self.removed.emit(old)
-        old.document.close()
+        self._let_go(old.document)
 
     def _settle(self, arrival: Arrival) -> None:
         self.arrivals.end(arrival)
@@ -293,7 +294,22 @@ class Documents(QObject):
         if opened.stop_following is not None:
             opened.stop_following()
         self.removed.emit(opened)
-        opened.document.close()
+        self._let_go(opened.document)
+
+    def _let_go(self, document: Document) -> None:
+        """Close a document's files in the background, and remove its journal and spill."""
+        self._leaving.append(document)
+
+        def work(progress: TaskProgress) -> None:
+            document.close()
+            self._leaving.remove(document)
+
+        self._tasks.start(f"Closing {document.title}", work, on_result=None)
+
+    def close_all(self) -> None:
+        """Close every document at once, also those whose turn in the background has not come: all tasks are stopped."""
+        for document in [*self._leaving, *(opened.document for opened in self._open)]:
+            document.close()
 
     def _change(self, opened: OpenDocument, change: Change) -> None:
         if opened not in self._open:

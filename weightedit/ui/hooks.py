@@ -128,6 +128,13 @@ def log_messages() -> Callable[[], None]:
     return put_back
 
 
+def system_text() -> str:
+    """Return system, release and processor, as `Linux 6.1.0 x86_64`; `platform.platform` starts a program to ask."""
+    import platform
+
+    return f"{platform.system()} {platform.release()} {platform.machine()}"
+
+
 def log_start(own: bool) -> None:
     """Write which program begins, so that a trace further down can be read."""
     import platform
@@ -138,4 +145,4 @@ def log_start(own: bool) -> None:
 
     whose = "" if own else f" inside {visible(sys.argv[0] if sys.argv else '', 200)}"
     logging.getLogger(NAME).info("weightedit %s begins%s: Python %s, Qt %s, %s", __version__, whose,
-                                 platform.python_version(), PySide6.__version__, platform.platform())  # fmt: skip
+                                 platform.python_version(), PySide6.__version__, system_text())  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -130,7 +129,7 @@ class Recovering(QObject):
 
     def _opened(self, found: OpenDocument) -> None:
         """Show the offer of a file with its document, though it was put off before."""
-        mine = {one.key for one in self.offers if one.path.name and os.path.realpath(one.path) == found.real_path}
+        mine = {one.key for one in self.offers if one.real_path and one.real_path == found.real_path}
         if mine & self._later:
             self._later -= mine
         self._show()
@@ -171,8 +170,8 @@ class Recovering(QObject):
                                  on_cancelled=lambda: notice.set_busy(False))  # fmt: skip
 
     def _open_now(self, one: Unfinished) -> OpenDocument | None:
-        real = os.path.realpath(one.path)
-        return next((found for found in self._window.documents.all if found.real_path == real), None)
+        return next((found for found in self._window.documents.all if one.real_path == found.real_path), None) \
+            if one.real_path else None
 
     def _take(self, notice: RecoveryNotice, result: OpenDocument) -> None:
         self._decided(notice)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -74,7 +73,7 @@ class RecoveryNotice(Notice):
 
     def __init__(self, unfinished: Unfinished, recover: Callable[[], None], copy: Callable[[], None],
                  later: Callable[[], None], discard: Callable[[], None]) -> None:  # fmt: skip
-        self.real_path = os.path.realpath(unfinished.path)
+        self.real_path = unfinished.real_path
         self.is_beside_others = False
         self.unfinished = unfinished
         self.is_busy = False

@@ -122,6 +122,7 @@ class MainWindow(QMainWindow):
         Unrecorded(self)
         self.aside = Aside(self)
         self.show_pages()
+        theme.dress(self)
 
     # ---- layout
 

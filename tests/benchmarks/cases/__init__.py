@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.benchmarks.case import Case
-from tests.benchmarks.cases import edits, open_safetensors, pictures, saving
+from tests.benchmarks.cases import edits, open_safetensors, pictures, saving, window
 
-CASES: tuple[Case, ...] = (*open_safetensors.CASES, *pictures.CASES, *saving.CASES, *edits.CASES)
+CASES: tuple[Case, ...] = (*open_safetensors.CASES, *pictures.CASES, *saving.CASES, *edits.CASES, *window.CASES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from typing import Any
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports Qt
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QPushButton, QWidget
 
@@ -46,6 +47,8 @@ class Step:
         Peak of the process's anonymous memory, bytes.
     stall
         Seconds the longest wait of an event took.
+    frames
+        Paints a second, where that is what the step is about.
     stalls
         (seconds, what the GUI thread did) of waits above the limit.
     """
@@ -55,6 +58,7 @@ class Step:
     final: float = 0.0
     anonymous: int = 0
     stall: float = 0.0
+    frames: float = 0.0
     stalls: list[tuple[float, list[str]]] = field(default_factory=list)
 
 
@@ -97,6 +101,7 @@ class Driven(QObject):
         self._person = self._after_start(person)
         self._until: Until | None = Until(lambda: self._painted[self.window] > 0, None, "first")
         self._painted: dict[QObject, float] = {}
+        self.paints = 0
         self.watch(self.window)
         self._was_false = self._asked = self._begun = time.perf_counter()
         self._held_since = 0.0
@@ -216,6 +221,7 @@ class Driven(QObject):
         """Note paints of what is looked at."""
         if event.type() == QEvent.Type.Paint:
             self._painted[watched] = time.perf_counter()
+            self.paints += watched is not self.window
         return False
 
     # ---- what a person does
@@ -259,6 +265,23 @@ class Driven(QObject):
                             QPoint(0, round(120 * notches)), Qt.MouseButton.NoButton, NONE,
                             Qt.ScrollPhase.NoScrollPhase, False)  # fmt: skip
         QApplication.sendEvent(target, event)
+
+    def drag(self, steps: int) -> Iterator[QPointF]:
+        """Hold the middle button on the heatmap and move it along a circle, a step each time it is asked to."""
+        target, left = self.heatmap.graphics.viewport(), Qt.MouseButton.MiddleButton
+        middle = QPointF(target.width() / 2, target.height() / 2)
+
+        def send(kind: QEvent.Type, place: QPointF, button: Qt.MouseButton, held: Qt.MouseButton) -> None:
+            event = QMouseEvent(kind, place, QPointF(target.mapToGlobal(place.toPoint())), button, held, NONE)
+            QApplication.sendEvent(target, event)
+
+        send(QEvent.Type.MouseButtonPress, middle, left, left)
+        for number in range(steps):
+            angle = number / 40
+            place = middle + QPointF(100 * math.sin(angle), 100 * (1 - math.cos(angle)))
+            send(QEvent.Type.MouseMove, place, Qt.MouseButton.NoButton, left)
+            yield place
+        send(QEvent.Type.MouseButtonRelease, middle, left, Qt.MouseButton.NoButton)
 
     def control(self, kind: type[QWidget], name: str) -> Any:
         """Find a visible control by its accessible name."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from PySide6.QtCore import QPointF, Qt
@@ -12,7 +15,6 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
 from tests.benchmarks.window.driven import CTRL, SHIFT, Driven, Step, Until
 
 EMBEDDING = "model.embed_tokens.weight"
-ROW = "[64123, :]"
 
 
 def idle(at: Driven) -> Iterator[Until]:
@@ -76,17 +78,48 @@ def zoom_to_a_cell(at: Driven) -> Iterator[Until]:
                    at.heatmap_viewport())  # fmt: skip
     at.step("zoom out again")
     at.key(Qt.Key.Key_0, on=at.heatmap)
-    yield at.first(lambda: len(at.heatmap.visible()[0]) > 100_000, at.heatmap_viewport())
+    yield at.first(lambda: at.heatmap.canvas.shows_all, at.heatmap_viewport())
     yield at.final(lambda: at.heatmap.reduced.rows == at.heatmap.visible()[0], at.heatmap_viewport())
+
+
+def move_about(at: Driven) -> Iterator[Until]:
+    """Repaint without a change, pan, and zoom, each as fast as frames are painted; a quarter is in sight."""
+    viewport = at.heatmap_viewport()
+    assert viewport is not None
+    at.watch(viewport)
+    size = viewport.size()
+    place = QPointF(size.width() * 0.5, size.height() * 0.5)
+
+    def frames(name: str, change: Callable[[int], object], count: int = 150) -> Iterator[Until]:
+        at.step(name)
+        begun, before = time.perf_counter(), at.paints
+        for number in range(count):
+            painted = at.paints
+            change(number)
+            yield Until(lambda painted=painted: at.paints > painted)  # type: ignore[misc]
+        at.steps[-1].frames = (at.paints - before) / (time.perf_counter() - begun)
+        yield at.final(lambda: True)
+
+    yield from frames("frames: repaint", lambda number: viewport.update())
+    for _ in range(6):
+        at.wheel(place, 1)
+    yield at.pause(1.0)
+    steps = at.drag(150)
+    yield from frames("frames: pan", lambda number: next(steps))
+    next(steps, None)
+    yield from frames("frames: zoom", lambda number: at.wheel(place, 0.25 if number // 25 % 2 else -0.25))
+    at.key(Qt.Key.Key_0, on=at.heatmap)
+    yield at.final(lambda: True)
 
 
 def edit_row(at: Driven) -> Iterator[Until]:
     """Pick a row, scale it, take it back, do it again."""
     document = at.window.current.document
     panel = at.window.workbench.edit_panel
-    at.step(f"pick {ROW}")
-    yield from at.region(ROW)
-    yield at.first(lambda: at.page.selection.region == ROW)
+    row = f"[{at.page.slot.spec.shape[0] // 2}, :]"
+    at.step("pick a row")
+    yield from at.region(row)
+    yield at.first(lambda: at.page.selection.region == row)
     yield at.final(lambda: True)
     at.step("preview scale")
     yield from at.fill_form("scale", Factor="0.5")
@@ -246,6 +279,7 @@ def whole(path: Path, out: Path | None, saves: bool) -> list[Step]:
         yield from filter_names(at, "*.mlp.*")
         yield from go_to(at, "embed", EMBEDDING, "show 1 GB")
         yield from zoom_to_a_cell(at)
+        yield from move_about(at)
         yield from edit_row(at)
         yield from show_views(at)
         if out is not None:
@@ -259,10 +293,10 @@ def whole(path: Path, out: Path | None, saves: bool) -> list[Step]:
 
 def printed(steps: list[Step]) -> str:
     """Return a table of steps, and under it what the GUI thread did in each stall."""
-    lines = [f"{'step':44} {'first ms':>9} {'final ms':>9} {'RssAnon MB':>11} {'stall ms':>9}"]
+    lines = [f"{'step':44} {'first ms':>9} {'final ms':>9} {'RssAnon MB':>11} {'stall ms':>9} {'frames/s':>9}"]
     for step in steps:
         lines.append(f"{step.name:44} {step.first * 1e3:9.0f} {step.final * 1e3:9.0f} {step.anonymous / 1e6:11.1f} "
-                     f"{step.stall * 1e3:9.1f}")  # fmt: skip
+                     f"{step.stall * 1e3:9.1f} {f'{step.frames:.0f}' if step.frames else '':>9}")  # fmt: skip
     for step in steps:
         for took, seen in step.stalls:
             lines.append(f"\n{step.name}: {took * 1e3:.0f} ms")
@@ -277,9 +311,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="export to this file; it is removed again")
     parser.add_argument("--save", action="store_true", help="save over the file, which should be a copy")
     parser.add_argument("--many", action="store_true", help="what very many names are asked for instead")
+    parser.add_argument("--idle", action="store_true", help="do nothing instead, for two seconds")
+    parser.add_argument("--json", action="store_true", help="print the steps as JSON")
     chosen = parser.parse_args()
-    steps = many(chosen.file) if chosen.many else whole(chosen.file, chosen.out, chosen.save)
-    print(printed(steps))
+    if chosen.idle:
+        steps = Driven(idle).run()
+    else:
+        steps = many(chosen.file) if chosen.many else whole(chosen.file, chosen.out, chosen.save)
+    print(json.dumps([asdict(step) for step in steps]) if chosen.json else printed(steps))
     if chosen.out is not None:
         chosen.out.unlink(missing_ok=True)
 

@@ -67,7 +67,7 @@ class Applying:
             footer.say(self._said, "Undo takes all of it back in one step." if self._is_last else "")
             self._show_apply("Apply", "Applied; change something to apply again", warned=False)
             return
-        total = page.model.total
+        total = page.model.tally.total
         footer.show_total(total if page.model.rows else None, word, measures=page.model.measures)
         off = self._off(total)
         cost = "" if off else cost_text(page.hazards()).removeprefix("Apply")
@@ -116,7 +116,7 @@ class Applying:
             return
         document = page.document
         accept = tuple({hazard.kind for hazard in page.hazards() if hazard.level == "warning"})
-        total = page.model.total
+        total = page.model.tally.total
         self.is_applying = True
 
         def work(progress: TaskProgress) -> Edit:

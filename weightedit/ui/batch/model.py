@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import IntEnum
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from weightedit.core.batch import IN, LEFT, REFUSED, TIED, BatchRow
+from weightedit.core.batch import IN, LEFT, TIED, BatchRow
 from weightedit.core.numbers import shape_text
-from weightedit.ui.batch.texts import Total, after_text, before_text, changes_text, chip_of
+from weightedit.ui.batch.tally import PASSES, Tally
+from weightedit.ui.batch.texts import after_text, before_text, changes_text, chip_of
 from weightedit.ui.plain import tip
 
 ROW = Qt.ItemDataRole.UserRole
@@ -31,21 +32,9 @@ class Column(IntEnum):
 
 
 HEADERS = ("", "Tensor", "Shape", "Before", "After", "Changes", "Hazards")
-SEGMENTS = ("All", "Hazards", "Changed", "Left out")
+SEGMENTS = tuple(PASSES)
 SORTS = ("Model order", "Name", "Changes", "Hazards", "Size")
 _GRAVITY = {"refusal": 4, "warning": 3, "notice": 2, "quiet": 1}
-
-
-def _has_hazards(row: BatchRow) -> bool:
-    return row.state == REFUSED or bool(row.shown) or (row.state == LEFT and chip_of(row).level == "warning")
-
-
-_PASSES: dict[str, Callable[[BatchRow], bool]] = {
-    "All": lambda row: True,
-    "Hazards": _has_hazards,
-    "Changed": lambda row: row.changed > 0 or (row.state == IN and bool(row.line)),
-    "Left out": lambda row: row.state == LEFT,
-}
 
 
 class BatchModel(QAbstractTableModel):
@@ -55,8 +44,8 @@ class BatchModel(QAbstractTableModel):
     ----------
     rows
         All of them, shown or not.
-    counts, total
-        Rows in each segment, and the sums over all.
+    tally
+        Rows in each segment, the sums over all, and of which rows there is something to say.
 
     Signals
     -------
@@ -70,30 +59,25 @@ class BatchModel(QAbstractTableModel):
         super().__init__(parent)
         self.rows: list[BatchRow] = []
         self.measures = True
-        self._places: dict[str, int] = {}
         self._shown: list[int] = []
         self._at: dict[int, int] = {}
         self._segment, self._sort = "All", "Model order"
         self._stale = False
-        self.counts = dict.fromkeys(SEGMENTS, 0)
-        self.total = Total()
+        self.tally = Tally()
 
     # ---- what is shown
 
-    def set_rows(self, rows: Sequence[BatchRow], measures: bool) -> None:
-        """Show other rows; the same tensors as before keep their places."""
+    def set_rows(self, rows: Sequence[BatchRow], measures: bool, tally: Tally | None = None) -> None:
+        """Show other rows, which were counted already or are now; the same tensors as before keep their places."""
         same = len(rows) == len(self.rows) and all(new.name == old.name
                                                    for new, old in zip(rows, self.rows, strict=True))  # fmt: skip
         self.measures = measures
         if same:
-            self.rows = list(rows)
-            self._count()
+            self.rows, self.tally = list(rows), tally or Tally.of(rows)
             self._arrange()
             return
         self.beginResetModel()
-        self.rows = list(rows)
-        self._count()
-        self._places = {row.name: place for place, row in enumerate(rows)}
+        self.rows, self.tally = list(rows), tally or Tally.of(rows)
         self._take(self._order())
         self.endResetModel()
 
@@ -101,13 +85,11 @@ class BatchModel(QAbstractTableModel):
         """Take in rows of which more is known; a filter or an order they change waits for `settle`."""
         low, high = len(self._shown), -1
         for row in rows:
-            place = self._places.get(row.name)
+            place = self.tally.places.get(row.name)
             if place is None:
                 continue
-            old, self.rows[place] = self.rows[place], row
-            for name in SEGMENTS:
-                self.counts[name] += _PASSES[name](row) - _PASSES[name](old)
-            self.total = self.total.plus(Total.of(old), -1).plus(Total.of(row))
+            self.tally.change(place, self.rows[place], row)
+            self.rows[place] = row
             at = self._at.get(place)
             if at is not None:
                 low, high = min(low, at), max(high, at)
@@ -131,10 +113,10 @@ class BatchModel(QAbstractTableModel):
         self._sort = name
         self._arrange()
 
-    def _count(self) -> None:
-        self.counts = {name: sum(map(passes, self.rows)) for name, passes in _PASSES.items()}
-        sums = list(zip(*map(Total.of, self.rows), strict=True))
-        self.total = Total(*map(sum, sums)) if sums else Total()
+    @property
+    def telling(self) -> list[BatchRow]:
+        """The rows of which there is something to say, in their order."""
+        return [self.rows[place] for place in sorted(self.tally.telling)]
 
     def _arrange(self) -> None:
         order = self._order()
@@ -151,8 +133,9 @@ class BatchModel(QAbstractTableModel):
         self._at = {place: at for at, place in enumerate(order)}
 
     def _order(self) -> list[int]:
-        passes = _PASSES[self._segment]
-        order = [place for place, row in enumerate(self.rows) if passes(row)]
+        passes = PASSES[self._segment]
+        order = list(range(len(self.rows))) if self._segment == "All" else \
+            [place for place, row in enumerate(self.rows) if passes(row)]  # fmt: skip
         rows = self.rows
         if self._sort == "Name":
             order.sort(key=lambda place: rows[place].name)
@@ -170,7 +153,7 @@ class BatchModel(QAbstractTableModel):
 
     def place_of(self, name: str) -> int:
         """Return where a tensor is shown; -1 where it is not."""
-        return self._at.get(self._places.get(name, -1), -1)
+        return self._at.get(self.tally.places.get(name, -1), -1)
 
     # ---- boxes
 
@@ -179,7 +162,7 @@ class BatchModel(QAbstractTableModel):
         names = list(dict.fromkeys(name for row in rows for name in row.names))
         changed = []
         for name in names:
-            place = self._places.get(name)
+            place = self.tally.places.get(name)
             if place is not None:
                 row = self.rows[place]
                 changed.append(replace(row, state=IN if on else LEFT, why="" if on else name))

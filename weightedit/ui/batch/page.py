@@ -20,6 +20,7 @@ from weightedit.ui.batch.model import SEGMENTS, SORTS, BatchModel
 from weightedit.ui.batch.nothing import NothingYet
 from weightedit.ui.batch.run import BatchRun, nothing_matches
 from weightedit.ui.batch.table import BatchTable
+from weightedit.ui.batch.tally import Tally
 from weightedit.ui.batch.texts import is_whole
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import label, line
@@ -242,14 +243,14 @@ class BatchPage(TabPage):
             self._settle.start()
             self.refresh_footer()
 
-    def _planned(self, batch: Batch, measures: bool) -> None:
+    def _planned(self, batch: Batch, tally: Tally, measures: bool) -> None:
         quiet = tuple(f"{one} leaves none" for one in left_at_first(self.form.operation))  # nobody asked for these
         self.rest = [hazard for hazard in batch.hazards if not hazard.title.startswith(quiet)]
         self._left &= {name for row in batch.rows for name in row.names}
         word = "entry" if any(row.before is None for row in batch.rows) else "tensor"
         self.form.pattern.say_count(len(batch.rows), word)
         self.table.show_entries(any(row.line for row in batch.rows))
-        self.model.set_rows(batch.rows, measures)
+        self.model.set_rows(batch.rows, measures, tally)
         self._show_all()
 
     def _came(self, rows: list[BatchRow]) -> None:
@@ -326,19 +327,19 @@ class BatchPage(TabPage):
 
     def _show_counts(self) -> None:
         for name, button in self.segments.buttons.items():
-            button.setText(f"{name} {self.model.counts[name]:,}" if self.model.rows else name)
+            button.setText(f"{name} {self.model.tally.counts[name]:,}" if self.model.rows else name)
 
     def _show_cards(self) -> None:
         picked = self.table.picked
         one = picked[0] if len(picked) == 1 else None
         found: list[Said] = []
         if self.applying.done is None:
-            found = self.cards.of_rows(self.model.rows, self.rest, one, self.run.edit, self.form.operation.name)
+            found = self.cards.of_rows(self.model.telling, self.rest, one, self.run.edit, self.form.operation.name)
         self.cards.show_said(found)
 
     def hazards(self) -> list[Hazard]:
         """Return everything to be known or accepted of the edit."""
-        return [*self.rest, *(hazard for row in self.model.rows if row.state == IN for hazard in row.hazards)]
+        return [*self.rest, *(hazard for row in self.model.telling if row.state == IN for hazard in row.hazards)]
 
     def refresh_footer(self) -> None:
         """Show totals, and what Apply would cost or needs."""

@@ -13,7 +13,7 @@ from weightedit.core.targets import all_below
 from weightedit.ui.elided import ElidedLabel
 from weightedit.ui.pieces import label, restyle
 from weightedit.ui.plain import plain
-from weightedit.ui.theme import mono_font
+from weightedit.ui.theme import mono_font, theme
 
 WIDTH = 300
 SHOWN = 6
@@ -83,6 +83,7 @@ class PatternField(QWidget):
         popup = QListView()
         completer.setPopup(popup)
         popup.setObjectName("completions")
+        theme.dress(popup)  # a window of its own
         popup.setItemDelegate(QStyledItemDelegate(popup))  # the completer's own knows no style
         self.note = ElidedLabel("", "caption")
         self.meant = QPushButton()

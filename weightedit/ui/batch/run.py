@@ -17,6 +17,7 @@ from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard
 from weightedit.core.name_filter import suggestion
 from weightedit.ui.batch.form import Wanted
+from weightedit.ui.batch.tally import Tally
 from weightedit.ui.tasks import TaskProgress, Tasks
 
 TICK = 40
@@ -25,6 +26,7 @@ SLICE = 0.006
 """Seconds of one look: less than half a frame."""
 FEW = 64
 """Rows taken over in one go."""
+Planned = tuple[Batch, Tally]
 
 
 class BatchRun(QObject):
@@ -33,7 +35,7 @@ class BatchRun(QObject):
     Signals
     -------
     planned
-        (Batch, measures): every row, without what only values say.
+        (Batch, Tally, measures): every row, without what only values say, and what they come to.
     came
         (list of BatchRow) that are known now.
     finished
@@ -44,7 +46,7 @@ class BatchRun(QObject):
         The person cancelled it, or it failed: what is wrong, or nothing.
     """
 
-    planned = Signal(object, bool)
+    planned = Signal(object, object, bool)
     came = Signal(object)
     finished = Signal()
     refused = Signal(object, str)
@@ -57,7 +59,7 @@ class BatchRun(QObject):
         self.is_running = False
         self._known: dict[str, Measured] = {}
         self._known_for = ""
-        self._came: deque[Batch | BatchRow] = deque()
+        self._came: deque[Planned | BatchRow] = deque()
         self._is_over = False
         self._timer = QTimer(self)
         self._timer.setInterval(TICK)
@@ -74,7 +76,7 @@ class BatchRun(QObject):
         if key != self._known_for:
             self._known, self._known_for = {}, key
         known = dict(self._known)
-        came: deque[Batch | BatchRow] = deque()
+        came: deque[Planned | BatchRow] = deque()
         self._came, self._is_over, self.edit, self.is_running = came, False, None, True
 
         def work(progress: TaskProgress) -> None:
@@ -83,7 +85,7 @@ class BatchRun(QObject):
             batch = batch_of(document, declared, edit, progress, known)
             found = [replace(row, measured=known[row.name]) if row.name in known and row.state in ("in", LEFT) else row
                      for row in batch.rows]  # fmt: skip
-            came.append(replace(batch, rows=found))
+            came.append((replace(batch, rows=found), Tally.of(found, progress.ask)))
             for row in batch:
                 if row.name not in known or row.state == "refused":
                     came.append(row)
@@ -105,12 +107,12 @@ class BatchRun(QObject):
         """Take over what has come, as much as fits between two frames."""
         until = time.monotonic() + SLICE
         while self._came and time.monotonic() < until:
-            if isinstance(self._came[0], Batch):
-                batch = self._came.popleft()
-                assert isinstance(batch, Batch)
+            if not isinstance(first := self._came[0], BatchRow):
+                self._came.popleft()
+                batch, tally = first
                 self.edit = batch.edit
                 declared = self._document.operations[batch.edit.operation]
-                self.planned.emit(batch, declared.effect in ("write", "rebind"))
+                self.planned.emit(batch, tally, declared.effect in ("write", "rebind"))
                 continue
             rows: list[BatchRow] = []
             while self._came and len(rows) < FEW and isinstance(row := self._came[0], BatchRow):

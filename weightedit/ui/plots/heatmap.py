@@ -14,7 +14,7 @@ from weightedit.core.statistics import Statistics
 from weightedit.ui.plots.axes import IndexAxis, RmsStrip
 from weightedit.ui.plots.canvas import ZOOM_STEP, Canvas, Graphics
 from weightedit.ui.plots.color_bar import ColorBar
-from weightedit.ui.plots.colormaps import picture
+from weightedit.ui.plots.coloring import Colored, Coloring, Look
 from weightedit.ui.plots.dressing import Dressing
 from weightedit.ui.plots.levels import Levels
 from weightedit.ui.plots.overlay import HoverText, Overlay, Tint
@@ -73,6 +73,7 @@ class Heatmap(QWidget):
         self.color_bar = ColorBar()
         self.overlay = Overlay(self.graphics)
         self.reduced: Reduced | None = None
+        self.coloring = Coloring(self._show_colored)
         self.levels = Levels(-1.0, 1.0)
         self.map_name = "Tide"
         self._settle = QTimer(self)
@@ -143,10 +144,14 @@ class Heatmap(QWidget):
         self.rows_axis.setWidth(max(28, QFontMetrics(ui_font(10)).horizontalAdvance(last) + 12))
         self.dressing.place()
 
-    def show_reduced(self, reduced: Reduced, levels: Levels, map_name: str) -> None:
-        """Show a picture of the part it covers."""
+    def show_colored(self, colored: Colored, levels: Levels, map_name: str) -> None:
+        """Show a picture of the part it covers; it is coloured anew where levels or map are others by now."""
+        reduced = colored.reduced
         self.reduced, self.levels, self.map_name = reduced, levels, map_name
-        self._draw()
+        if colored.is_in(levels, map_name, theme.name):
+            self.coloring.take(colored)
+        else:
+            self._draw()
         self.rows_rms.show_values(reduced.row_rms, reduced.rows.start, reduced.rows.stop)
         self.columns_rms.show_values(reduced.column_rms, reduced.columns.start, reduced.columns.stop)
         self.dressing.mark()
@@ -215,7 +220,14 @@ class Heatmap(QWidget):
         if reduced is None or not reduced.height or not reduced.width:
             self.image.clear()
             return
-        self.image.setImage(picture(reduced, self.levels, self.map_name, theme.name), autoLevels=False, levels=None)
+        self.coloring.ask(reduced, Look(self.levels, self.map_name, theme.name))
+
+    def _show_colored(self, colored: Colored) -> None:
+        reduced = colored.reduced
+        if reduced is not self.reduced or colored.colors is None:
+            self.image.clear()
+            return
+        self.image.setImage(colored.colors, autoLevels=False, levels=None)
         self.image.setRect(QRectF(reduced.columns.start, reduced.rows.start, len(reduced.columns), len(reduced.rows)))
 
     def _retheme(self) -> None:

@@ -47,6 +47,8 @@ def clusters(reduced: Reduced, pixels: tuple[float, float]) -> list[Marker]:
     group_rows = max(1, round(CLUSTER * reduced.height / max(pixels[0], 1)))
     group_columns = max(1, round(CLUSTER * reduced.width / max(pixels[1], 1)))
     for token, counts in zip(TOKENS, (reduced.nan, reduced.posinf, reduced.neginf), strict=True):
+        if not counts.any():  # as in most pictures: a look costs a tenth of listing none
+            continue
         rows, columns = np.nonzero(counts)
         keys = (rows // group_rows) * (reduced.width + 1) + columns // group_columns
         _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)

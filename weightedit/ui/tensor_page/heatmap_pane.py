@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -17,6 +19,7 @@ from weightedit.core.reduction import SliceView
 from weightedit.core.region import Box
 from weightedit.core.statistics import Statistics
 from weightedit.core.tiling import Tiling
+from weightedit.ui.plots.coloring import Colored, Look
 from weightedit.ui.plots.heatmap import Heatmap
 from weightedit.ui.plots.levels import Levels
 from weightedit.ui.tasks import TaskProgress, Tasks
@@ -30,6 +33,7 @@ from weightedit.ui.tensor_page.selection import How, Selection
 from weightedit.ui.tensor_page.sides import Sides
 from weightedit.ui.tensor_page.tile_picking import TilePicking
 from weightedit.ui.tensor_page.tiles import Tiles
+from weightedit.ui.theme import theme
 
 Index = tuple[int, ...]
 
@@ -71,6 +75,8 @@ class HeatmapPane(QWidget):
         super().__init__(parent)
         self._tasks, self._facts, self._selection = tasks, facts, selection
         self.heatmap = Heatmap()
+        self.heatmap.coloring.later = lambda work, done: tasks.start("Colours", lambda progress: work(),
+                                                                     on_result=done, quiet=True)  # fmt: skip
         self.pinned: PinnedTensor | None = None
         self.leveling = self._own = Leveling(maps)
         self.tiles = Tiles(tasks, self)
@@ -245,22 +251,30 @@ class HeatmapPane(QWidget):
             self._start(wanted.made, self._show)
             return
 
-        def previewed(found: Reduced) -> None:
+        def previewed(found: Colored) -> None:
             self._show(found)
             self._start(wanted.made, self._show)
 
         self._start(wanted.sampled, previewed)
 
-    def _start(self, work: Callable[[TaskProgress], Reduced], then: Callable[[Reduced], None]) -> None:
-        self._tasks.start(self.sides.title, work, on_result=then, on_error=self.failed.emit,
+    def _start(self, work: Callable[[TaskProgress], Reduced], then: Callable[[Colored], None]) -> None:
+        """Make a picture and its colours in one task, by the levels that are known now."""
+        look = Look(None if self.leveling.fits else self.levels, self.map_name, theme.name)
+        losses = self.sides.shows_losses
+
+        def made(progress: TaskProgress) -> Colored:
+            found = work(progress)
+            return look.of(replace(found, rms=np.abs(found.extreme)) if losses else found)
+
+        self._tasks.start(self.sides.title, made, on_result=then, on_error=self.failed.emit,
                           group=self._group("heatmap"))  # fmt: skip
 
-    def _show(self, found: Reduced) -> None:
-        found = self.sides.drawn(found)
-        if self.leveling.fit(found):
+    def _show(self, found: Colored) -> None:
+        if self.leveling.fits:
+            self.leveling.levels = found.levels
             self.heatmap.color_bar.show_levels(self.levels, self.map_name)
-        self.heatmap.show_reduced(found, self.levels, self.map_name)
-        self.shown.emit(found)
+        self.heatmap.show_colored(found, self.levels, self.map_name)
+        self.shown.emit(found.reduced)
 
     def showEvent(self, event: object) -> None:
         """Ask for the picture that was put off while nobody looked."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from weightedit.core.pixels import Reduced
 from weightedit.core.statistics import Statistics
 from weightedit.ui.plots.colormaps import DEFAULT_MAPS, FIXED, NAMES
 from weightedit.ui.plots.levels import SCALED, Levels, choices_of, kind_of, levels_of
@@ -90,14 +87,10 @@ class Leveling:
             choice = self._choice if self._choice in self.choices else ""
             self.levels = levels_of(self.kind, self.statistics, choice)
 
-    def fit(self, found: Reduced) -> bool:
-        """Until statistics are there, use levels that fit the pixels; returns whether levels changed."""
-        if self.statistics is not None or self._by_hand is not None:
-            return False
-        sizes = np.abs(found.extreme)
-        end = float(np.nanmax(sizes)) if np.isfinite(sizes).any() else 1.0
-        self.levels = Levels(-(end or 1.0), end or 1.0)
-        return True
+    @property
+    def fits(self) -> bool:
+        """Whether levels are those that fit a picture: until statistics are there."""
+        return self.statistics is None and self._by_hand is None
 
     def offered(self) -> dict[str, Levels]:
         """Return the levels a person can choose between."""

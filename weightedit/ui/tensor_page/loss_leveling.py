@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from weightedit.core.loss_map import Measure
-from weightedit.core.pixels import Reduced
 from weightedit.core.statistics import Statistics
 from weightedit.ui.plots.levels import LOSSES, Levels, loss_levels
 from weightedit.ui.tensor_page.leveling import Leveling
@@ -40,7 +39,8 @@ class LossLeveling(Leveling):
         """Work the levels out anew."""
         self.levels = self._by_hand or loss_levels(self._choice or "relative", self.statistics)
 
-    def fit(self, found: Reduced) -> bool:
+    @property
+    def fits(self) -> bool:
         """Levels wait for the statistics, or need none."""
         return False
 

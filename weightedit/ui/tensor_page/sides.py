@@ -12,7 +12,6 @@ from weightedit.core.loss_map import LossTensor, loss_map
 from weightedit.core.loss_words import loss_note
 from weightedit.core.numbers import index_text, value_text
 from weightedit.core.pinned import Readable
-from weightedit.core.pixels import Reduced
 from weightedit.core.region import Box
 from weightedit.core.statistics import Statistics, statistics
 from weightedit.ui.edit_panel.preview_work import Shown
@@ -136,11 +135,10 @@ class Sides(QObject):
         """Work out what was put off while nobody looked."""
         self._measure()
 
-    def drawn(self, found: Reduced) -> Reduced:
-        """Return a picture as it is drawn: of losses the largest under each pixel."""
-        if self.readable is None or self.name != LOSS:
-            return found
-        return replace(found, rms=np.abs(found.extreme))
+    @property
+    def shows_losses(self) -> bool:
+        """Whether a picture is one of losses, of which the largest under each pixel is drawn."""
+        return self.readable is not None and self.name == LOSS
 
     # ---- pointer
 
