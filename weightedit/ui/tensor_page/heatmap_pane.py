@@ -75,8 +75,7 @@ class HeatmapPane(QWidget):
         super().__init__(parent)
         self._tasks, self._facts, self._selection = tasks, facts, selection
         self.heatmap = Heatmap()
-        self.heatmap.coloring.later = lambda work, done: tasks.start("Colours", lambda progress: work(),
-                                                                     on_result=done, quiet=True)  # fmt: skip
+        self.heatmap.coloring.later = lambda work, done: tasks.start("Colours", lambda _: work(), on_result=done)
         self.pinned: PinnedTensor | None = None
         self.leveling = self._own = Leveling(maps)
         self.tiles = Tiles(tasks, self)
