@@ -118,15 +118,16 @@ def recover(unfinished: Unfinished | str, *, progress: Progress | None = None, s
 def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
     settle_file(path)
     kind = detect(path)
-    opened = _settled(kind, kind.open(path, progress), progress)
-    with collector_paused(), closed_if_stopped(opened.files):
-        try:
-            inventory = file_inventory(opened.root, progress.ask)
-        except TooMuch as error:
-            raise CheckpointError(f"{shown(opened.path)} {error}.", file=opened.path) from error
-        origin = Origin(opened.path.name, opened.root, kind.name, opened.path, opened.metadata, opened.files,
-                        opened.origin)  # fmt: skip
-        return _document(origin, inventory, spill)
+    with collector_paused():  # all along: each time it begins again it looks through what was made so far
+        opened = _settled(kind, kind.open(path, progress), progress)
+        with closed_if_stopped(opened.files):
+            try:
+                inventory = file_inventory(opened.root, progress.ask)
+            except TooMuch as error:
+                raise CheckpointError(f"{shown(opened.path)} {error}.", file=opened.path) from error
+            origin = Origin(opened.path.name, opened.root, kind.name, opened.path, opened.metadata, opened.files,
+                            opened.origin)  # fmt: skip
+            return _document(origin, inventory, spill)
 
 
 def _settled(kind: Format, opened: Opened, progress: Progress) -> Opened:
