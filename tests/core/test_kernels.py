@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from weightedit.core import kernels
 from weightedit.core.codes import code_values, wide_codes
-from weightedit.core.kernels import plain
+from weightedit.core.kernels import kept, plain
 from weightedit.core.kernels.arrays import Moments, PixelArrays
 
 HAS_NUMBA = importlib.util.find_spec("numba") is not None
@@ -28,6 +29,8 @@ def kernel(request: pytest.FixtureRequest) -> ModuleType:
     """Each room of kernels, the compiled one fully loaded."""
     if request.param == "plain":
         return plain
+    if kept.folder() is None:
+        pytest.skip("nothing can be written where compiled kernels are kept")
     kernels.prepare(wait=True)
     loaded = kernels.best()
     assert kernels.trouble() is None
@@ -235,3 +238,23 @@ def test_numbers_of_32_bits_go_into_pixels_of_64(kernel: Any) -> None:
     into = empty(1, 2, np.float64)
     kernel.reduce_block(values, "float64", np.array([0, 3]), np.array([0, 2, 4]), into)
     check(into, values.astype(np.float64), [0, 3], [0, 2, 4])
+
+
+def test_nothing_is_compiled_where_it_cannot_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would hold the window up at each start: plain kernels serve."""
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("weightedit.core.folders.cache_folder", lambda: tmp_path / "file")
+    kept.folder.cache_clear()
+    try:
+        assert kept.folder() is None
+        assert not kept.compile_them(lambda: False)
+    finally:
+        kept.folder.cache_clear()
+
+
+def test_compiling_ends_with_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that compiles is not left behind, and what it did not finish counts as not there."""
+    monkeypatch.setattr(kept, "folder", lambda: tmp_path)
+    monkeypatch.setattr(kept, "_COMPILE", "import time; time.sleep(60)")
+    assert not kept.compile_them(lambda: True)
+    assert not (tmp_path / "complete").exists()

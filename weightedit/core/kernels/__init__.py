@@ -2,7 +2,7 @@
 
 Both rooms have the same few functions and give the same results, sums but for their rounding; `best` chooses.
 Compiled ones are loaded in a thread of their own, once a pass is so large that they pay; until then, and for ever where
-numba is missing, plain ones serve.
+numba is missing or nothing can be kept on disk, plain ones serve.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Protocol
 from weightedit.core.codes import Array
 from weightedit.core.kernels import plain
 from weightedit.core.kernels.arrays import Moments, PixelArrays
+from weightedit.core.kernels.kept import compile_them
 
 WORTH_LOADING = 256 << 20
 """Bytes of a pass from which on compiled kernels pay for being loaded."""
@@ -62,6 +63,8 @@ class _Loading:
 
     def _load(self) -> None:
         try:
+            if not compile_them(_is_ending):
+                return
             from weightedit.core.kernels import compiled
 
             self.ready = compiled  # which serves by plain ones what is not loaded yet

@@ -1,8 +1,8 @@
 """The inner loops compiled by numba: for each type of element once, kept on disk, run without the interpreter's lock.
 
 What it costs: numba and LLVM are 210 MB on disk and 45 MB of memory, and take 0.9 s to import and load in a thread of
-its own. The first time on a machine, and after an update, that thread compiles for 16 s. What it earns is in the table
-of README: exact pictures and statistics of large tensors in a fraction of numpy's time.
+its own. The first time on a machine, and after an update, a process of its own compiles for 16 s before that. What it
+earns is in the table of README: exact pictures and statistics of large tensors in a fraction of numpy's time.
 """
 
 from __future__ import annotations

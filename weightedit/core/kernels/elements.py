@@ -6,10 +6,7 @@ the sign is set), which a processor does 16 or 32 at a time.
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,26 +14,13 @@ from llvmlite import ir
 from numba import config, njit, types
 from numba.extending import intrinsic, overload
 
-from weightedit.core.folders import cache_folder
+from weightedit.core.kernels.kept import folder
 
 FINITE_SUMS = {"reassoc", "contract", "nsz"}
 """What a compiler may do to sums of finite values: add them in another order."""
 
 
-def _folder() -> Path | None:
-    """Return the folder that kernels compiled from these sources are kept in; None where nothing can be written."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    digest = hashlib.blake2b(b"".join(source.read_bytes() for source in sources), digest_size=8).hexdigest()
-    folder = cache_folder() / "kernels" / digest
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return None
-
-
-_KEPT_IN = _folder()
+_KEPT_IN = folder()
 
 
 def compiled(*, kept: bool = False, sums: bool = False) -> Callable[[Any], Any]:
