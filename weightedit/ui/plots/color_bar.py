@@ -85,10 +85,11 @@ class ColorBar(QWidget):
 
     def place(self, top: float, bottom: float) -> None:
         """Line the bar up with the picture."""
-        room = self.height() - 6
+        room, before = self.height() - 6, (self.top, self.bottom, self.has_legend)
         self.has_legend = room - top > SHORTEST + LEGEND
         self.top, self.bottom = top, max(top + 40, min(bottom - LEGEND + 12, room - (LEGEND if self.has_legend else 4)))
-        self.update()
+        if before != (self.top, self.bottom, self.has_legend):  # panning lays everything out anew, and moves no bar
+            self.update()
 
     def show_levels(self, levels: Levels, name: str, *, keep_span: bool = False) -> None:
         """Show levels and the map between them."""
