@@ -32,7 +32,7 @@ def pinned(tensor: torch.Tensor) -> PinnedTensor:
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts so small that tensors of a test have many, and three threads for them."""
     monkeypatch.setattr(passes, "PART", 4096)
-    monkeypatch.setattr(passes, "_cores", lambda: 3)
+    monkeypatch.setattr(passes, "most_threads", lambda: 3)
 
 
 def test_results_come_in_the_order_of_the_parts() -> None:
@@ -48,7 +48,7 @@ def test_results_come_in_the_order_of_the_parts() -> None:
     steps: list[tuple[str, int, int]] = []
     progress = Progress(lambda *step: steps.append(step))
     progress.begin("Heatmap", 45)
-    found = passes.side_by_side(range(10), work, progress, 3)
+    found = passes.each_part(range(10), work, progress, 3)
     assert [part for part, _ in found] == list(range(10))
     assert len({thread for _, thread in found}) == 3
     assert steps[-1] == ("Heatmap", 45, 45)
@@ -69,7 +69,7 @@ def test_the_first_error_stops_all_threads(threads: int) -> None:
             time.sleep(0.001 if part > 2 else 0)
 
     with pytest.raises(SourceChanged, match="was cut short"):
-        passes.side_by_side(range(50), work, None, threads)
+        passes.each_part(range(50), work, None, threads)
     assert len(begun) < 10
     assert threading.active_count() == len(threading.enumerate())
 
@@ -97,8 +97,8 @@ def test_several_threads_find_what_one_does(dtype: torch.dtype) -> None:
     """Bit for bit, sums included: how a pass is cut does not depend on who works on it."""
     tensor = (torch.randn(311, 203) * 50).abs().to(dtype)
     many, one = pinned(tensor), pin(tensor)
-    assert passes.threads_for(many) == passes.threads_for(PinnedRegion(many, Box.whole((311, 203)))) == 3
-    assert passes.threads_for(one) == 1
+    assert passes.readers_of(many) == passes.readers_of(PinnedRegion(many, Box.whole((311, 203)))) == 3
+    assert passes.readers_of(one) == 1
     args = (SliceView(0, 1), range(5, 311), range(3, 200), 41, 29)
     first, second = reduce(many, *args, nbytes=700), reduce(one, *args, nbytes=700)
     for name in ("low", "high", "mean", "rms", "nan", "row_rms", "column_rms"):

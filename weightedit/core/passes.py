@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
-from contextvars import copy_context
 from itertools import pairwise
 from typing import TypeVar
 
 from weightedit.core.pinned import PinnedRegion, PinnedTensor
 from weightedit.core.progress import Progress
 from weightedit.core.region import Box
+from weightedit.core.side_by_side import most_threads, side_by_side
 from weightedit.core.spec import TensorSpec
 
 P = TypeVar("P")
 R = TypeVar("R")
-MOST_THREADS = 4
-"""Memory is read no faster by more of them, and each has a buffer."""
 PART = 32 << 20
 """Bytes of a part: enough to be worth accumulators of its own, few enough that threads end together."""
 MOST_PARTS = 256
@@ -25,14 +22,14 @@ CHUNK = 1 << 20
 """Bytes that are read at once: they stay in a core's cache, and checking the file costs little beside."""
 
 
-def threads_for(readable: object) -> int:
+def readers_of(readable: object) -> int:
     """Return how many threads may read something side by side.
 
     What is computed as it is read is computed by one: it keeps pieces of its own.
     """
     if isinstance(readable, PinnedRegion):
-        return threads_for(readable.whole)
-    return min(MOST_THREADS, _cores()) if isinstance(readable, PinnedTensor) else 1
+        return readers_of(readable.whole)
+    return most_threads() if isinstance(readable, PinnedTensor) else 1
 
 
 def parts_of(spec: TensorSpec, box: Box) -> list[Box]:
@@ -46,12 +43,6 @@ def parts_of(spec: TensorSpec, box: Box) -> list[Box]:
     edges = [len(axis) * number // many for number in range(many + 1)]
     return [Box((*box.axes[:dim], axis[start:stop], *box.axes[dim + 1 :]), box.dropped)
             for start, stop in pairwise(edges) if start < stop]  # fmt: skip
-
-
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    asked = getattr(os, "sched_getaffinity", None)
-    return len(asked(0)) if asked is not None else os.cpu_count() or 1
 
 
 class _Together(Progress):
@@ -73,8 +64,8 @@ class _Together(Progress):
                 self._whole.advance(amount)
 
 
-def side_by_side(parts: Sequence[P], work: Callable[[P, Progress], R], progress: Progress | None = None,
-                 threads: int = 1) -> list[R]:  # fmt: skip
+def each_part(parts: Sequence[P], work: Callable[[P, Progress], R], progress: Progress | None = None,
+              threads: int = 1) -> list[R]:  # fmt: skip
     """Do work on each part, in several threads, and return what came of each, in the order of the parts.
 
     Parameters
@@ -97,39 +88,28 @@ def side_by_side(parts: Sequence[P], work: Callable[[P, Progress], R], progress:
     found: dict[int, R] = {}
     failed: list[BaseException] = []
     lock, stopped = threading.Lock(), threading.Event()
-    todo = iter(range(len(parts)))
 
-    def serve() -> None:
+    def working() -> Callable[[int], tuple[int, R]]:
         shared = _Together(progress, lock, stopped)
-        try:
-            while not stopped.is_set():
-                with lock:
-                    number = next(todo, None)
-                if number is None:
-                    return
-                found[number] = work(parts[number], shared)
-        except BaseException as error:
-            with lock:
-                failed.append(error)
-            stopped.set()
 
-    helpers = _started(min(threads, len(parts)) - 1, serve)
-    serve()
-    for helper in helpers:
-        helper.join()
-    if failed:
-        raise failed[0]
+        def step(number: int) -> tuple[int, R]:
+            try:
+                return number, work(parts[number], shared)
+            except BaseException as error:
+                with lock:  # what was raised first is the cause; the others only stopped for it
+                    failed.append(error)
+                stopped.set()
+                raise
+
+        return step
+
+    def take(done: tuple[int, R]) -> None:
+        found[done[0]] = done[1]
+
+    try:
+        side_by_side(range(len(parts)), working, take, min(threads, len(parts)))
+    except BaseException:
+        if failed:
+            raise failed[0] from None
+        raise
     return [found[number] for number in range(len(parts))]
-
-
-def _started(count: int, serve: Callable[[], None]) -> list[threading.Thread]:
-    helpers: list[threading.Thread] = []
-    for _ in range(count):
-        # which files are read by their handles alone is said in the context of the thread that asks
-        helper = threading.Thread(target=copy_context().run, args=(serve,), name="weightedit-pass", daemon=True)
-        try:
-            helper.start()
-        except RuntimeError:  # the system has no thread left: those there are do it all
-            break
-        helpers.append(helper)
-    return helpers

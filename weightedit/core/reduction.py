@@ -191,7 +191,7 @@ def _reduced(pinned: Pinned, view: SliceView, shown: tuple[range, range], size: 
 
     if height and width:
         parts = pixels.parts(nbytes_all // passes.PART)
-        passes.side_by_side(parts, take_in, progress, passes.threads_for(pinned))
+        passes.each_part(parts, take_in, progress, passes.readers_of(pinned))
     return pixels.result(*shown, read == shown)
 
 

@@ -17,8 +17,13 @@ MOST_THREADS = 4
 
 def threads_for(nbytes: int, each: int) -> int:
     """Return how many threads are worth having for so many bytes, where one is for each `each` of them."""
+    return max(1, min(most_threads(), nbytes // max(each, 1)))
+
+
+def most_threads() -> int:
+    """Return how many threads may work on one thing at most: as many as there are cores, and few."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(MOST_THREADS, usable, nbytes // max(each, 1)))
+    return min(MOST_THREADS, usable)
 
 
 def side_by_side(pieces: Iterable[Piece], make: Callable[[], Callable[[Piece], Result]],

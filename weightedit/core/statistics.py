@@ -188,7 +188,7 @@ def statistics(pinned: Pinned, region: Box | str | None = None, progress: Progre
             progress.advance(array.nbytes)
         return seen
 
-    first, *others = passes.side_by_side(passes.parts_of(spec, box), collect, progress, passes.threads_for(pinned))
+    first, *others = passes.each_part(passes.parts_of(spec, box), collect, progress, passes.readers_of(pinned))
     for other in others:
         first.join(other)
     return first.found()

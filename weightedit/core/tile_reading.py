@@ -114,7 +114,7 @@ def reduce_tiles(pinned: Pinned, tiling: Tiling, rows: range, columns: range, he
 
     if pinned.spec.numel and height and width:
         parts = pixels.parts(size // passes.PART)
-        passes.side_by_side(parts, take_in, progress, passes.threads_for(pinned))
+        passes.each_part(parts, take_in, progress, passes.readers_of(pinned))
         pixels.leave_out(*tiling.missing)
     return pixels.result(rows, columns, True)
 
