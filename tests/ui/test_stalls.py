@@ -11,7 +11,7 @@ from tests.benchmarks.window.stalls import Watchdog
 
 
 def held_up() -> None:
-    time.sleep(0.2)
+    time.sleep(0.6)
 
 
 def test_what_holds_the_gui_thread_up_is_seen_with_its_name(qtbot: QtBot) -> None:
@@ -20,6 +20,6 @@ def test_what_holds_the_gui_thread_up_is_seen_with_its_name(qtbot: QtBot) -> Non
     qtbot.waitUntil(lambda: bool(watchdog.stalls), timeout=10_000)
     longest, stalls = watchdog.mark()
     watchdog.end()
-    assert longest >= 0.19
+    assert longest >= 0.4  # it may be asked a while after it began
     assert any("held_up (ui/test_stalls.py" in line for _, lines in stalls for line in lines)
     assert watchdog.mark() == (0.0, [])

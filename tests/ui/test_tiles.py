@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
+from tests.ui.gui_thread import in_a_worker
 from weightedit.core.pinned import PinnedTensor
 from weightedit.core.progress import Progress
 from weightedit.ui.plots.colormaps import colored, table
@@ -274,7 +275,8 @@ def test_the_picture_has_its_axes_and_the_pixels_are_the_values(bench: Bench, te
     pane = bench.page.heatmap_pane
     shown = pane.picture()
     assert (shown.width(), shown.height()) == (bench.heatmap.width(), bench.heatmap.height())
-    made = pane.pixels()(Progress())
+    work = pane.pixels()
+    made = in_a_worker(lambda: work(Progress()))
     assert (made.height(), made.width()) == (24, 12)
     wanted = colored(tensors["conv2.weight"].numpy().transpose(0, 2, 1, 3).reshape(24, 12).astype(np.float64),
                      pane.levels, table("Tide", "dark"))  # fmt: skip
