@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from weightedit.core import hazards_page, operations_page
+from weightedit.core.pages import hazards_page, operations_page
 from weightedit.operations import OPERATIONS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,9 +15,9 @@ import weightedit
 from tests import checkpoints
 from tests.formats.documents import bits
 from tests.test_cli import call, run_here, said
-from weightedit.core.alone import holds, row_major
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.errors import Cancelled, CheckpointError, EditRefused
+from weightedit.core.writing.alone import holds, row_major
 
 TENSORS = {
     "matrix": checkpoints.values(6, 5), "transposed": checkpoints.values(4, 7, seed=1).t(),
@@ -255,7 +255,7 @@ def test_extract_says_what_is_wrong_in_one_line(tmp_path, capsys):
 @pytest.mark.parametrize("suffix", ["npy", "npz", "csv", "tsv", "pt", "safetensors"])
 def test_the_printed_code_reads_the_same_file(suffix, document, tmp_path):
     """Copy as PyTorch names the library that reads what the tensor was taken from."""
-    from weightedit.core.as_pytorch import as_pytorch
+    from weightedit.core.pages.as_pytorch import as_pytorch
 
     path = tmp_path / f"other.{suffix}"
     document.export_tensor("transposed", path)

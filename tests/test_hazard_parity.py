@@ -10,7 +10,7 @@ import torch
 import weightedit
 from tests.test_cli import run_here
 from weightedit import ConfirmationNeeded, Document, EditRefused, Hazard
-from weightedit.core.visible import message
+from weightedit.core.words.visible import message
 
 REFUSED = [
     ("set", "w", {"values": torch.ones(10, 20)}), ("fill", "w", {"value": 1, "region": "[0:9]"}),

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from weightedit.cli import main
-from weightedit.core.visible import columns
+from weightedit.core.words.visible import columns
 
 NAMES = ("term.\x1b[31mred\x1b]0;title\x07", "line.new\nline\r", "bidi.\u202egpj", "日本.weight", "lone.\ud800",
          "e\u0301.weight", "huge" + "w" * 100_000, " edges ")  # fmt: skip

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from weightedit.core.detached import detached_copy
     from weightedit.core.document import Document
     from weightedit.core.errors import CheckpointError, ConfirmationNeeded, EditRefused
     from weightedit.core.hazards import Hazard
+    from weightedit.core.live.detached import detached_copy
     from weightedit.core.progress import CancelFlag, Report
     from weightedit.core.recipe import Recipe
 
@@ -34,7 +34,7 @@ _HOMES = {
     "EditRefused": "errors",
     "Hazard": "hazards",
     "Recipe": "recipe",
-    "detached_copy": "detached",
+    "detached_copy": "live.detached",
 }
 
 
@@ -97,6 +97,6 @@ def edit(module: Any, optimizer: Any = None) -> None:
     WeightEditError
         If there is no display, or this is not the main thread.
     """
-    from weightedit.ui.live_edit import edit as show
+    from weightedit.ui.live.live_edit import edit as show
 
     show(module, optimizer)

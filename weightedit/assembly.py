@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from weightedit.core.collector import collector_paused
-from weightedit.core.contents import Inventory, TooMuch, file_inventory
+from weightedit.core.described.collector import collector_paused
+from weightedit.core.described.contents import Inventory, TooMuch, file_inventory
 from weightedit.core.document import DEFAULT_MEMORY, Document
 from weightedit.core.errors import CheckpointError
-from weightedit.core.folders import cache_folder
+from weightedit.core.files.closing import closed_if_stopped
+from weightedit.core.files.folders import spill_parent
 from weightedit.core.history import DEFAULT_BUDGET
+from weightedit.core.journals.recorded import keep_journal
+from weightedit.core.journals.recovery import Unfinished
 from weightedit.core.operation import Operation
-from weightedit.core.paths import shown
 from weightedit.core.progress import Progress
 from weightedit.core.reader import Origin
-from weightedit.core.recorded import keep_journal
-from weightedit.core.recovery import Unfinished
-from weightedit.core.rolling_back import is_patched, settle_file
-from weightedit.core.source import closed_if_stopped
-from weightedit.core.spill import Spill
-from weightedit.formats import FORMATS, Format, Opened, detect
+from weightedit.core.undo.spill import Spill
+from weightedit.core.words.paths import shown
+from weightedit.core.writing.rolling_back import is_patched, patched_as, settle_file
+from weightedit.formats import FORMATS, Format, Opened, recognised
 from weightedit.formats.code_hazards import code_named
 from weightedit.formats.file_writer import FileWriter
 from weightedit.operations import OPERATIONS
 from weightedit.search.condition import split_region
+
+_BY_NAME = MappingProxyType({operation.name: operation for operation in OPERATIONS})
 
 
 def declared_operations() -> tuple[Operation, ...]:
@@ -68,7 +71,8 @@ def open_document(source: Any, *, optimizer: Any = None, progress: Progress | No
         if optimizer is not None:
             raise CheckpointError(f"{Path(source).name} is a file, and an optimizer trains live tensors only; open "
                                   "the module that it trains.", file=source)  # fmt: skip
-        document = _open_path(Path(source), progress or Progress(), spill)
+        path = source if isinstance(source, Path) else Path(source)
+        document = _open_path(path, progress or Progress(), spill)
     else:
         document = _open_live(source, optimizer, spill, remembers)
     document.memory, document.history.budget = memory, history_budget
@@ -88,7 +92,7 @@ def recover(unfinished: Unfinished | str, *, progress: Progress | None = None, s
     Parameters
     ----------
     unfinished
-        One of `weightedit.core.recovery.unfinished()`, or its key.
+        One of `weightedit.core.journals.recovery.unfinished()`, or its key.
     progress
         Told how many edits are done, and asked whether to stop; then the journal is as it was.
     spill, memory, history_budget
@@ -106,7 +110,7 @@ def recover(unfinished: Unfinished | str, *, progress: Progress | None = None, s
     WeightEditError
         If there is no such journal, or another process has it.
     """
-    from weightedit.core.recovering import recovered
+    from weightedit.core.journals.recovering import recovered
 
     def open_file(path: str) -> Document:
         return open_document(path, progress=progress, spill=spill, memory=memory, history_budget=history_budget)
@@ -116,10 +120,8 @@ def recover(unfinished: Unfinished | str, *, progress: Progress | None = None, s
 
 
 def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
-    settle_file(path)
-    kind = detect(path)
     with collector_paused():  # all along: each time it begins again it looks through what was made so far
-        opened = _settled(kind, kind.open(path, progress), progress)
+        kind, opened = _opened(path, progress)
         with closed_if_stopped(opened.files):
             try:
                 inventory = file_inventory(opened.root, progress.ask)
@@ -130,16 +132,29 @@ def _open_path(path: Path, progress: Progress, spill: Spill | None) -> Document:
             return _document(origin, inventory, spill)
 
 
-def _settled(kind: Format, opened: Opened, progress: Progress) -> Opened:
-    """Open again where one of several files was half patched; the one that was asked for was looked at before."""
-    patched = [file.path for file in opened.files if is_patched(file.path)]
+def _opened(path: Path, progress: Progress) -> tuple[Format, Opened]:
+    """Open files, and again where one of them was half patched; nobody begins to patch one that is open here."""
+    try:
+        kind, opened = _recognised(path, progress)
+    except CheckpointError:
+        if not settle_file(path):  # else old and new bytes may have been mixed
+            raise
+        kind, opened = _recognised(path, progress)
+    patched = [file.path for file in opened.files if is_patched(file.path, is_link=file.is_link)
+               or (file.has_other_names and patched_as(file.path))]  # fmt: skip
     if not patched:
-        return opened
+        return kind, opened
     for file in opened.files:  # a file that is open here is not put back
         file.close()
-    for path in patched:
-        settle_file(path)
-    return kind.open(opened.path, progress)
+    for file_path in patched:
+        settle_file(file_path)
+    return kind, kind.open(opened.path, progress)
+
+
+def _recognised(path: Path, progress: Progress) -> tuple[Format, Opened]:
+    kind, file = recognised(path)
+    with closed_if_stopped([file]):
+        return kind, kind.open(file, progress)
 
 
 def check_live(source: Any, optimizer: Any = None) -> None:
@@ -186,8 +201,8 @@ def _open_live(source: Any, optimizer: Any, spill: Spill | None, remembers: bool
 
 def _document(origin: Origin, inventory: Inventory, spill: Spill | None) -> Document:
     return Document(
-        origin, inventory, operations=OPERATIONS, writer=FileWriter(FORMATS), resolve=open_document,
-        conditions=split_region, spill=spill or Spill(cache_folder() / "spill"))  # fmt: skip
+        origin, inventory, operations=_BY_NAME, writer=FileWriter(FORMATS), resolve=open_document,
+        conditions=split_region, spill=spill or Spill(spill_parent))  # fmt: skip
 
 
 __all__ = ["FORMATS", "FileWriter", "code_named", "open_document"]

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from weightedit import __version__
 from weightedit.core.errors import EditRefused, WeightEditError
-from weightedit.core.visible import LONGEST_MESSAGE, message, visible, visible_lines
+from weightedit.core.words.visible import LONGEST_MESSAGE, message, visible, visible_lines
 
 LONGEST_TRACE = 100_000
 Command = Callable[[argparse.Namespace], int]
@@ -99,7 +99,13 @@ def _window() -> argparse.ArgumentParser:
 
 
 def _open_window(options: argparse.Namespace) -> int:
-    from weightedit.ui.app import run
+    from weightedit.ui.running.collecting import paused
+
+    with paused():  # nothing of what is imported is garbage
+        from weightedit.ui.running.module_sources import leave_unread
+
+        leave_unread()
+        from weightedit.ui.app import run
 
     try:
         width, height = (int(part) for part in options.size.lower().split("x"))

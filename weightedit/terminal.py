@@ -8,23 +8,26 @@ import math
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weightedit import assembly
 from weightedit.assembly import FORMATS, open_document
 from weightedit.core.compare import compare
 from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
-from weightedit.core.kept_file import ALTERNATIVES
-from weightedit.core.paths import counted, some
+from weightedit.core.files.same_file import same_file
+from weightedit.core.journals.kept_file import ALTERNATIVES
+from weightedit.core.journals.recovery import Unfinished, discard, unfinished
 from weightedit.core.progress import Progress
 from weightedit.core.recipe import Recipe
-from weightedit.core.recovery import Unfinished, discard, unfinished
-from weightedit.core.rolling_back import half_patched, settle_file
-from weightedit.core.same_file import same_file
-from weightedit.core.saving import Saved
 from weightedit.core.slots import Entry
-from weightedit.core.visible import columns, message, visible
+from weightedit.core.words.paths import counted, some
+from weightedit.core.words.visible import columns, message, visible
+from weightedit.core.writing.rolling_back import half_patched, settle_file
+from weightedit.core.writing.saving import Saved
+
+if TYPE_CHECKING:
+    from weightedit.core.looking.results import Results
 
 WIDEST = 100
 """Columns of a terminal that names get; what stands beside a longer one is moved to the right."""
@@ -33,7 +36,12 @@ WIDEST = 100
 def inspect(options: argparse.Namespace) -> int:
     """List the tensors of a checkpoint."""
     with open_document(options.file) as document:
-        rows = [_row(document, name, options.stats) for name in document.tensors]
+        results = None
+        if options.stats:
+            from weightedit.core.looking.results import Results
+
+            results = Results()
+        rows = [_row(document, name, results) for name in document.tensors]
         if options.json:
             values = {one.name: _json_value(one) for one in document.entries
                       if one.kind not in ("tensor", "dict", "list", "tuple")}  # fmt: skip
@@ -46,7 +54,7 @@ def inspect(options: argparse.Namespace) -> int:
     return 0
 
 
-def _row(document: Document, name: str, stats: bool) -> dict[str, Any]:
+def _row(document: Document, name: str, results: Results | None) -> dict[str, Any]:
     info = document.tensors[name]
     row: dict[str, Any] = {
         "name": info.name, "path": [key if isinstance(key, int) else str(key) for key in info.path], "kind": info.kind,
@@ -54,10 +62,10 @@ def _row(document: Document, name: str, stats: bool) -> dict[str, Any]:
         "requires_grad": info.requires_grad, "stride": list(info.stride), "offset": info.offset,
         "storage_group": info.storage_group, "numel": info.numel, "nbytes": info.nbytes,
     }  # fmt: skip
-    if stats:
-        from weightedit.core.statistics import statistics
+    if results is not None:
+        from weightedit.core.looking.results import kept_statistics
 
-        found = statistics(document.pin(name))
+        found = kept_statistics(results, document.pin(name))
         numbers = {"min": found.minimum, "max": found.maximum, "mean": found.mean, "std": found.std, "l2": found.l2}
         row["statistics"] = {key: _json_number(value) for key, value in numbers.items()} | {
             "zeros": found.zeros, "nan": found.nan, "inf": found.posinf + found.neginf,
@@ -78,7 +86,7 @@ def _json_number(value: float | int | None) -> float | int | str | None:
 
 
 def _print_table(document: Document, rows: list[dict[str, Any]], stats: bool) -> None:
-    from weightedit.core.numbers import bytes_text, shape_text, statistic_text
+    from weightedit.core.words.numbers import bytes_text, shape_text, statistic_text
 
     heads = ["name", "shape", "dtype", "size", "group"] + (["min", "max", "mean", "std", "NaN", "Inf"] if stats else [])
     cells = []
@@ -196,8 +204,8 @@ def _exported(document: Document, options: argparse.Namespace) -> int:
 
 def _clean() -> None:
     """Put right what saves left behind that were killed, before something is written; say it in one line each."""
-    from weightedit.core.leftovers import clean
-    from weightedit.core.numbers import bytes_text
+    from weightedit.core.words.numbers import bytes_text
+    from weightedit.core.writing.leftovers import clean
 
     done = clean()
     if done.removed:
@@ -278,7 +286,7 @@ def _put_back(path: Path, json_wanted: bool) -> int:
     """Put back the old bytes of a file whose patch in place was cut short."""
     if not path.exists():
         raise WeightEditError(f"{path} is not there.")
-    done = settle_file(path)
+    done = settle_file(path, asked=True)
     if json_wanted:
         print(json.dumps({"put_back": [str(one) for one in done]}, indent=1))
     elif done:
@@ -307,7 +315,7 @@ def _recovered(one: Unfinished, options: argparse.Namespace) -> int:
 
 
 def _print_unfinished(found: list[Unfinished], json_wanted: bool) -> None:
-    from weightedit.core.numbers import bytes_text
+    from weightedit.core.words.numbers import bytes_text
 
     patched = half_patched()
     if json_wanted:
@@ -360,7 +368,7 @@ def _unfinished_json(one: Unfinished) -> dict[str, Any]:
 
 
 def _report(saved: Saved, done: str = "Exported") -> int:
-    from weightedit.core.numbers import bytes_text
+    from weightedit.core.words.numbers import bytes_text
 
     for hazard in saved.hazards:
         print(f"weightedit: {hazard.level}: {hazard.message}", file=sys.stderr)

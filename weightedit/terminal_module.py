@@ -12,8 +12,8 @@ from pathlib import Path
 from weightedit.assembly import open_document
 from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
-from weightedit.core.numbers import moment_text, shape_text
-from weightedit.core.visible import visible, visible_lines
+from weightedit.core.words.numbers import moment_text, shape_text
+from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.runnable import WARNING, Runnable, RunnableModule, command, looked_at, run_module
 from weightedit.doctor.trusted import Trusted
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shooting import Shooting
 
-from weightedit.ui.export_dialog import ExportDialog
+from weightedit.ui.files.export_dialog import ExportDialog
 
 
 def lost(at: Shooting, files: Path) -> None:

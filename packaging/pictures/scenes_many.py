@@ -74,6 +74,12 @@ def many(at: Shooting, files: Path) -> None:
     written(flat, [f"row_{number:07d}" for number in range(FLAT)])
     at.open(flat)
     at.take("many-flat")
+    at.do("edit-many")
+    form = at.window.workbench.batches.page.form
+    form.choose("scale")
+    form.fields[0].edit.setText("0.5")
+    form.pattern.edit.setText("*")
+    at.take("many-asked")
 
 
 SCENES = {"many": many}

@@ -103,9 +103,9 @@ def unexpected(at: Shooting, files: Path) -> None:
 
 def leftovers(at: Shooting, files: Path) -> None:
     """Show what was removed of a save that was killed."""
-    from weightedit.core.leftovers import Cleaned, Kept
-    from weightedit.ui.recovery_notice import LeftoversNotice
-    from weightedit.ui.tidying import lines_of, title_of
+    from weightedit.core.writing.leftovers import Cleaned, Kept
+    from weightedit.ui.files.tidying import lines_of, title_of
+    from weightedit.ui.recovery.recovery_notice import LeftoversNotice
 
     strip = at.window.files.strip
     for cleaned in (Cleaned(removed=(files / ".model.weightedit-a81c92f0.tmp",), nbytes=33_554_432),

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 import weightedit
 from tests.operations import oracle
 from weightedit.assembly import open_document
-from weightedit.core import editing
-from weightedit.core import execute as execute_room
 from weightedit.core.commands import Rename, Write
 from weightedit.core.document import Document
 from weightedit.core.edit import Edit, TensorName, TensorValue
+from weightedit.core.edits import editing
+from weightedit.core.edits import execute as execute_room
 from weightedit.core.errors import Cancelled, ConfirmationNeeded, EditRefused
 from weightedit.core.history import History, Step
 from weightedit.core.live import writing
-from weightedit.core.spill import Spill
+from weightedit.core.undo.spill import Spill
 
 NAMES = [f"w{i}" for i in range(4)]
 

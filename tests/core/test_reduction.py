@@ -13,11 +13,11 @@ import torch
 
 import weightedit
 from tests.core.test_statistics import pin
-from weightedit.core.pinned import PinnedTensor
-from weightedit.core.reading import span
 from weightedit.core.reduction import SliceView, cells, preview, reduce
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
+from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.values.reading import span
 
 
 def reference(values: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -20,9 +20,9 @@ import weightedit
 from tests import checkpoints
 from tests.conftest import ROOT
 from weightedit.core.errors import CheckpointError, SourceChanged, WeightEditError
-from weightedit.core.fingerprint import Fingerprint
+from weightedit.core.files.fingerprint import Fingerprint
 from weightedit.core.source import Source, SourceFile
-from weightedit.core.visible import visible
+from weightedit.core.words.visible import visible
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
 BYTES = bytes(range(256)) * 16
@@ -174,14 +174,14 @@ def test_an_error_of_the_disk_names_the_file(path, monkeypatch):
     def broken(*_: object) -> int:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr("weightedit.core.positioned._READ_AT", broken)
+    monkeypatch.setattr("weightedit.core.files.positioned._READ_AT", broken)
     with pytest.raises(SourceChanged, match=r"weights\.bin can no longer be read"):
         file.read(0, 1)
 
 
 def test_without_preadv_the_bytes_are_the_same(path, monkeypatch):
     """Windows has no read at an offset."""
-    monkeypatch.setattr("weightedit.core.positioned._READ_AT", None)
+    monkeypatch.setattr("weightedit.core.files.positioned._READ_AT", None)
     file = SourceFile(path)
     assert file.read(300, 2000) == BYTES[300:2300]
     assert file.read(5, 1) == BYTES[5:6]

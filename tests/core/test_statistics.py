@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from weightedit.core.dtypes import DTYPES, torch_dtype
-from weightedit.core.reading import ReadBuffer, pieces, read_box
 from weightedit.core.region import Box, parse_region
 from weightedit.core.spec import TensorSpec
 from weightedit.core.statistics import statistics
 from weightedit.core.storage import Resident
+from weightedit.core.values.reading import ReadBuffer, pieces, read_box
 
 REAL = [name for name, dtype in DTYPES.items() if dtype.family in ("float", "int", "uint", "bool")]
 

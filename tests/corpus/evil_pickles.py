@@ -156,7 +156,7 @@ CALLS = {
     "atexit": call(g("atexit", "register"), g("os", "abort")),
     "time.sleep": call(g("time", "sleep"), n(99)),
     "our own opener": call(g("weightedit", "open"), t("evil.pt")),
-    "our own settings": call(g("weightedit.core.folders", "state_folder")),
+    "our own settings": call(g("weightedit.core.files.folders", "state_folder")),
     "a function of this test": call(g("tests.corpus.runner", "warm")),
     "__main__": call(g("__main__", "main")),
     "a method of a text": call(sg("builtins", "str.format"), t("{0.__class__}"), n(1)),

@@ -53,7 +53,7 @@ def _memory(error: BaseException) -> list[Fault]:
 
 def _message(error: Any, path: Path, expect: Refused | None) -> list[Fault]:
     """Check that a refusal is one sentence that names file and cause."""
-    from weightedit.core.paths import shown
+    from weightedit.core.words.paths import shown
 
     text, wrong = str(error), []
     if error.file is None:

@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.faults.oracle import weightedit_state
+from tests.faults.oracle import digest, weightedit_state
 from tests.faults.saves import IN_PLACE, KINDS, MIB, Kind
-from tests.faults.scenes import DESTINATIONS, PATCHED, Scene, scene
+from tests.faults.scenes import DESTINATIONS, PATCHED, Scene, forget_lists, scene
 from tests.faults.trials import Note, NotRun, Outcome, Trial
 from tests.faults.warm import NO_FORK
 
 FAMILY = "F2"
-TITLE = "SIGKILL at each system call of a save, an export or a patch in place"
+TITLE = "SIGKILL at each system call of a save, an export, a patch in place, or of putting that back"
 GROUPS = (*KINDS, *(f"{kind}, in place" for kind in IN_PLACE))
 QUICK = ("safetensors in shards",)
 CALLS = (
@@ -56,9 +56,11 @@ def _in_place(kind: Kind, quick: bool, folder: Path) -> Iterator[Outcome]:
     if quick:
         one = scene(kind, PATCHED, folder, 40_000, {})
         yield from _operations(one, () if kind.name in QUICK else ("write", "sync"), short=True)
+        yield from _put_back(one, ("write", "set_times") if kind.name in QUICK else ("set_times",), short=True)
         return
     one = scene(kind, PATCHED, folder, 8 * MIB, {})
     yield from _operations(one, ())
+    yield from _put_back(one, ())
     refused = strace_refused()
     if refused:
         yield NotRun(FAMILY, f"{kind.name}, in place: system calls", refused)
@@ -81,13 +83,49 @@ def _operations(one: Scene, only: tuple[str, ...], *, short: bool = False) -> It
     In short, after one is left to before the next: between them nothing on the disk changes.
     """
     ended, _ = one.run()
-    names = ended.answer
+    for what, end_at in _moments(ended.answer, only, short=short):
+        yield _judged(one, what, end_at=end_at)
+
+
+def _moments(names: list[str], only: tuple[str, ...], *, short: bool) -> Iterator[tuple[str, tuple[int, str]]]:
     for number, name in enumerate(names, 1):
         if only and name not in only:
             continue
         sides = ("before", *(["within"] if name in ("write", "copy") else []), *(["after"] if not short else []))
         for side in sides:
-            yield _judged(one, f"{side} operation {number} of {len(names)}, {name}", end_at=(number, side))
+            yield f"{side} operation {number} of {len(names)}, {name}", (number, side)
+
+
+def _put_back(one: Scene, only: tuple[str, ...], *, short: bool = False) -> Iterator[Outcome]:
+    """Kill the next start, too, at each operation by which it puts old bytes back; the one after it does so then."""
+    patch = _half_way(one)
+    ended = one.recover()
+    names = ended.answer
+    for what, end_at in _moments(names, only, short=short):
+        _, oracle = one.run(end_at=patch)
+        ended = one.recover(end_at=end_at)
+        left = one.is_half_patched()
+        if end_at[0] % 2:
+            forget_lists()
+            weightedit_state(one.source)
+        faults = oracle.faults(False, patched=True)
+        if not ended.was_killed:
+            faults.append(f"the next start was not killed: {ended}")
+        yield Trial(FAMILY, f"{one.kind.name}, {one.destination}: put back, and that killed at {what}", not faults,
+                    f"{'; '.join(faults)}, {'' if left else 'not '}half patched" if faults else "")  # fmt: skip
+    yield Note(FAMILY, f"{one.kind.name}, {one.destination}", f"{len(names)} operations put old bytes back")
+
+
+def _half_way(one: Scene) -> tuple[int, str]:
+    """Return an operation of a patch in the midst of which the file is neither old nor new; it was killed there."""
+    ended, _ = one.run()
+    for number in range(len(ended.answer), 0, -1):
+        if ended.answer[number - 1] == "write":
+            _, oracle = one.run(end_at=(number, "within"))
+            if one.is_half_patched() and any(digest(path) not in (oracle.old[path], oracle.new[path])
+                                             for path in oracle.new):  # fmt: skip
+                return number, "within"
+    raise RuntimeError(f"no write of {one} leaves a file that is neither old nor new")
 
 
 def _calls(one: Scene, log: Path) -> Iterator[Outcome]:
@@ -105,19 +143,11 @@ def _calls(one: Scene, log: Path) -> Iterator[Outcome]:
         f"{times} {call}" for call, times in seen.most_common()))  # fmt: skip
 
 
-def _forget_lists() -> None:
-    """Let no start know what a killed patch left."""
-    from weightedit.core.registration import lists
-
-    for path in lists():
-        path.unlink()
-
-
 def _judged(one: Scene, what: str, **more: object) -> Trial:
     ended, oracle = one.run(**more)
     patched = one.destination == PATCHED
     if patched and ended.phase != "saved" and len(what) % 2:  # half of them are put back by who opens the file
-        _forget_lists()
+        forget_lists()
         weightedit_state(one.source)
     faults = oracle.faults(True if ended.phase == "saved" else None, patched=patched)
     if ended.error:

@@ -114,7 +114,7 @@ def _wanted(document: Any, kind: Kind, folder: Path, pristine: list[Path]) -> di
 def _blind(when: str) -> Iterator[None]:
     """Let a save not see that there is no room, as where another program takes it in the meantime."""
     from tests.faults.failing import under
-    from weightedit.core.file_system import FileSystem
+    from weightedit.core.files.file_system import FileSystem
 
     class Blind(FileSystem):
         def free(self, folder: Path) -> int:

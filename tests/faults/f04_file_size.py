@@ -65,8 +65,9 @@ def limited(arguments: dict[str, Any], report: Callable[[str], None]) -> list[st
 
     import weightedit
     from tests.faults.oracle import document_state, edits_kept
-    from weightedit.core import pending, transaction
+    from weightedit.core import transaction
     from weightedit.core.errors import CheckpointError
+    from weightedit.core.writing import pending
 
     kind = KINDS[arguments["kind"]]
     with weightedit.open(arguments["source"]) as document:
@@ -117,7 +118,7 @@ def edited(arguments: dict[str, Any], report: Callable[[str], None]) -> list[str
     import weightedit
     from tests.faults.oracle import document_state
     from weightedit.core.errors import WeightEditError
-    from weightedit.core.spill import Spill
+    from weightedit.core.undo.spill import Spill
 
     wants_journal = arguments["what"] == "journal"
     with weightedit.open(arguments["source"], journal=wants_journal) as document:

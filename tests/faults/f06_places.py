@@ -256,7 +256,7 @@ def _faults(case: Case, kind: Any, home: Path) -> list[str]:
     from tests.faults.failing import under
     from tests.faults.oracle import document_state, edits_kept, weightedit_state
     from weightedit.core.errors import CheckpointError
-    from weightedit.core.file_system import FileSystem
+    from weightedit.core.files.file_system import FileSystem
 
     class Disturbed(FileSystem):
         def sync(self, handle: int) -> None:

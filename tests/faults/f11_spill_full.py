@@ -58,7 +58,7 @@ def fill(arguments: dict[str, Any], report: Report) -> tuple[int, int, list[str]
     from tests.faults.oracle import document_state
     from weightedit.assembly import open_document
     from weightedit.core.errors import EditRefused
-    from weightedit.core.spill import Spill
+    from weightedit.core.undo.spill import Spill
 
     tensor, disk = arguments["tensor"], Path(arguments["disk"])
     path = Path(arguments["folder"]) / "model.safetensors"

@@ -42,7 +42,7 @@ def _one(arguments: dict[str, Any], chance: random.Random) -> list[str]:
 
     from tests.faults.oracle import document_state
     from weightedit.assembly import open_document
-    from weightedit.core.spill import Spill
+    from weightedit.core.undo.spill import Spill
 
     folder = Path(arguments["folder"])
     tensors = {name: torch.randn(48, 64, generator=torch.Generator().manual_seed(at)) for at, name in enumerate("ab")}
@@ -75,7 +75,7 @@ def _edit(document: Any, chance: random.Random) -> None:
 
 def spill_files(document: Any) -> list[Any]:
     """Return the spill files behind what history keeps."""
-    from weightedit.core.sealed import Mapped, Sealed
+    from weightedit.core.undo.sealed import Mapped, Sealed
 
     found: dict[int, Any] = {}
 
@@ -100,23 +100,24 @@ def spill_files(document: Any) -> list[Any]:
 
 
 def _damage(file: Any, damage: str, chance: random.Random) -> None:
-    handle, size = file.handle, file.nbytes
+    handle, size, start = file.handle, file.nbytes, file.start
     if damage == "a bit":
-        at = chance.randrange(size)
+        at = start + chance.randrange(size)
         os.pwrite(handle, bytes([os.pread(handle, 1, at)[0] ^ 1 << chance.randrange(8)]), at)
     elif damage == "a block":
-        at = chance.randrange(max(1, size - 4096))
-        os.pwrite(handle, chance.randbytes(min(4096, size - at)), at)
+        at = start + chance.randrange(max(1, size - 4096))
+        os.pwrite(handle, chance.randbytes(min(4096, start + size - at)), at)
     else:
-        os.ftruncate(handle, size // 2 if damage == "truncated" else 0)
+        whole = os.fstat(handle).st_size
+        os.ftruncate(handle, start + size // 2 if damage == "truncated" else start)
         if damage == "zeroed":
-            os.ftruncate(handle, size)
+            os.ftruncate(handle, whole)
 
 
 def _everywhere(document: Any, states: list[Any], chance: random.Random, folder: Path) -> list[str]:
     """Go to every point: each is reached whole, or refused by name with the document where it was."""
     from tests.faults.oracle import document_state
-    from weightedit.core.sealed import SpillDamaged
+    from weightedit.core.undo.sealed import SpillDamaged
 
     wrong, refused = [], 0
     points = [*range(len(states) - 1, -1, -1), *range(len(states))] + [chance.randrange(len(states)) for _ in range(8)]

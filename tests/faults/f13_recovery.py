@@ -41,7 +41,7 @@ def recover(arguments: dict[str, Any], report: Callable[[str], None]) -> dict[st
     """Recover the one journal there is, and leave without closing."""
     from tests.faults.scripts import state_of
     from weightedit import assembly
-    from weightedit.core.recovery import unfinished
+    from weightedit.core.journals.recovery import unfinished
 
     (found,) = unfinished()
     report(BEGIN)
@@ -87,7 +87,7 @@ class _One:
 
     def run(self) -> str:
         """Return what went wrong, or nothing."""
-        from weightedit.core.recovery import unfinished
+        from weightedit.core.journals.recovery import unfinished
 
         ended = warm().run("tests.faults.f13_recovery:act", self.arguments,
                            kill_after=self.when * 0.01 * self.arguments["length"])  # fmt: skip
@@ -136,7 +136,7 @@ class _One:
 
     def _killed_again(self, edits: tuple[Any, ...]) -> str:
         """Kill a recovery at a random moment: what is offered then is the same."""
-        from weightedit.core.recovery import unfinished
+        from weightedit.core.journals.recovery import unfinished
 
         ended = warm().run("tests.faults.f13_recovery:recover", {}, kill_after=self.when * 0.004 * len(edits))
         self.was_killed_again = ended.phase == BEGIN
@@ -151,7 +151,7 @@ class _One:
         import weightedit
         from tests.faults.scripts import state_of
         from weightedit import assembly
-        from weightedit.core.recovery import unfinished
+        from weightedit.core.journals.recovery import unfinished
 
         if not is_there:
             with weightedit.open(self.path) as document:

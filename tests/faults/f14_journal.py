@@ -26,7 +26,7 @@ class Left:
     def __init__(self, folder: Path, edits: int) -> None:
         import weightedit
         from tests.faults.scripts import state_of
-        from weightedit.core.keeper import keeper
+        from weightedit.core.journals.keeper import keeper
 
         self.path = _written(folder / "file")
         self.plain = self.path.read_bytes()
@@ -166,8 +166,8 @@ def _prefixes(left: Left) -> list[int]:
 
 def _damaged(left: Left, case: str, data: bytes, whole: int, counts: list[int], full: bool) -> Trial:
     """Try a journal of which the first `whole` records are whole."""
-    from weightedit.core.kept import way
-    from weightedit.core.recovery import look
+    from weightedit.core.journals.kept import way
+    from weightedit.core.journals.recovery import look
 
     if full or not left.folder.exists():
         left.put(data)
@@ -385,7 +385,7 @@ def _sparse(path: Path) -> None:
 
 
 def _listed_and_discarded(name: str, make: Callable[[Path], Any], *, is_there: bool = True) -> Trial:
-    from weightedit.core.recovery import discard, journals_folder, unfinished
+    from weightedit.core.journals.recovery import discard, journals_folder, unfinished
 
     folder = journals_folder() / "odd"
     folder.mkdir(parents=True)

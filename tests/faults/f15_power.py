@@ -58,8 +58,8 @@ class Run:
     def faults(self, disk: Disk, *, with_lists: bool) -> list[str]:
         """Make one state of the disk, do what the next start does, and say what does not hold."""
         from tests.faults.power import Unsynced
-        from weightedit.core.leftovers import clean, settle_folder
-        from weightedit.core.rolling_back import settle_file
+        from weightedit.core.writing.leftovers import clean, settle_folder
+        from weightedit.core.writing.rolling_back import settle_file
 
         disk.build(self.root, self.lists if with_lists else None, self.targets if self.in_place else ())
         found = [] if self.in_place else self._whole("before cleaning")
@@ -109,7 +109,7 @@ def record(group: str, folder: Path, make_system: Callable[..., Recording]) -> R
     from tests.faults.failing import Failing, Fault, under
     from tests.faults.saves import KINDS, edit, files_of, make, put
     from weightedit.core.errors import CheckpointError
-    from weightedit.core.registration import saves_folder
+    from weightedit.core.writing.registration import saves_folder
 
     kind = KINDS["safetensors in shards" if group.startswith("shards") else group.removesuffix(", in place")]
     pristine = folder / "pristine"
@@ -172,7 +172,7 @@ def _undisturbed_patch(run: Run, document: object, elsewhere: Path, before: dict
 @contextmanager
 def _another_boot() -> Iterator[None]:
     """Let the system have been started anew between what is done inside and what comes after."""
-    from weightedit.core import rollback
+    from weightedit.core.writing import rollback
 
     real = rollback.boot_id
     rollback.boot_id = lambda: "before the power went"
@@ -215,7 +215,7 @@ def trials(group: str, quick: bool, folder: Path) -> Iterator[Outcome]:
 def again(group: str, run: Run, most: int) -> Iterator[Outcome]:
     """Lose the power a second time, while the next start puts things right."""
     from tests.faults.power import Recording, disks
-    from weightedit.core.leftovers import clean
+    from weightedit.core.writing.leftovers import clean
 
     tried = 0
     for disk in disks(run.moments, 4, seed=1):

@@ -76,7 +76,7 @@ def limited(arguments: dict[str, Any], report: Report) -> tuple[str, list[str]]:
 def opened(path: Path, folder: Path) -> Any:
     """Open a file with two edits made and one undone, its results in files."""
     from weightedit.assembly import open_document
-    from weightedit.core.spill import Spill
+    from weightedit.core.undo.spill import Spill
 
     document = open_document(path, spill=Spill(folder / "spill", in_memory=64 << 10))
     document.snapshot("first")
@@ -145,8 +145,8 @@ def _export(document: Any, folder: Path) -> None:
 
 
 def _tiles(document: Any, folder: Path) -> None:
-    from weightedit.core.devices import refused_for_memory
     from weightedit.core.reduction import SliceView, reduce
+    from weightedit.core.values.devices import refused_for_memory
 
     shape = document.tensors["a"].shape
     with refused_for_memory("a heatmap"):
@@ -154,8 +154,8 @@ def _tiles(document: Any, folder: Path) -> None:
 
 
 def _statistics(document: Any, folder: Path) -> None:
-    from weightedit.core.devices import refused_for_memory
     from weightedit.core.statistics import statistics
+    from weightedit.core.values.devices import refused_for_memory
 
     with refused_for_memory("statistics"):
         statistics(document.pin("a"))
@@ -204,8 +204,8 @@ def failing_at(number: int) -> Iterator[list[int]]:
     import numpy as np
     import torch
 
-    from weightedit.core.reading import ReadBuffer
-    from weightedit.core.spill import Spill
+    from weightedit.core.undo.spill import Spill
+    from weightedit.core.values.reading import ReadBuffer
 
     count = [0]
     errors = (MemoryError("no memory"), np._core._exceptions._ArrayMemoryError((1 << 40,), np.dtype("u1")),

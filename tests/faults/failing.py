@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.faults.saves import SMALL
-from weightedit.core import patching, pending, transaction
-from weightedit.core.file_system import FileSystem
+from weightedit.core import transaction
+from weightedit.core.files.file_system import FileSystem
+from weightedit.core.writing import patching, pending
 
 OPERATIONS = tuple(name for name, does in vars(FileSystem).items() if callable(does) and not name.startswith("_"))
 ONCE, ITS_KIND, EVERYTHING = "once", "its kind from then on", "everything from then on"

@@ -189,11 +189,11 @@ def shards(index: Path) -> list[str]:
 
 def next_start() -> bool:
     """Do what the next start does about what dead processes left; say whether there is something that does it."""
-    if not find_spec("weightedit.core.leftovers"):
+    if not find_spec("weightedit.core.writing.leftovers"):
         return False
     from weightedit.core.progress import Progress
 
-    importlib.import_module("weightedit.core.leftovers").clean(Progress())
+    importlib.import_module("weightedit.core.writing.leftovers").clean(Progress())
     return True
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from weightedit.core.file_system import FileSystem
+from weightedit.core.files.file_system import FileSystem
 
 DATA = ("there", "zeros", "half", "other half", "absent")
 """What became of bytes that no fsync was called for."""

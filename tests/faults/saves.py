@@ -144,7 +144,7 @@ def save(arguments: dict[str, Any], report: Report, *, patch: bool = True,
     it says "begin".
     """
     import weightedit
-    from weightedit.core import pending
+    from weightedit.core.writing import pending
 
     pending.FAR = SMALL
     kind = KINDS[arguments["kind"]]
@@ -164,6 +164,17 @@ def save(arguments: dict[str, Any], report: Report, *, patch: bool = True,
     else:
         shard_size = document_bytes(document) // kind.shards + 1 if kind.shards else None
         document.export(arguments["target"], kind.format, shard_size=shard_size)
+    report("saved")
+    return counted
+
+
+def recover(arguments: dict[str, Any], report: Report) -> list[str]:
+    """Do what the next start does about what a killed save left; `end_at` is for `count`."""
+    from weightedit.core.writing.leftovers import clean
+
+    counted = count(arguments.get("end_at"))
+    report(BEGIN)
+    clean()
     report("saved")
     return counted
 

@@ -10,8 +10,10 @@ from typing import Any
 from tests.faults.oracle import Oracle, digest
 from tests.faults.saves import Kind, files_of, make, put
 from tests.faults.warm import Ended, warm
+from weightedit.core.writing.registration import lists
+from weightedit.core.writing.rollback import LIVE, path_beside, state_of
 
-JOB = "tests.faults.saves:save"
+JOB, RECOVER = "tests.faults.saves:save", "tests.faults.saves:recover"
 DESTINATIONS = ("new", "existing", "link to an existing one", "the opened file")
 PATCHED = "the opened file, in place"
 """A destination of its own, of the kinds in `IN_PLACE`; it promises less."""
@@ -94,6 +96,20 @@ class Scene:
         arguments = {"kind": self.kind.name, "source": str(self.source), "target": target, "slow": self.slow,
                      "in_place": self.destination == PATCHED, **more}  # fmt: skip
         return warm().run(JOB, arguments, kill_after=kill_after, trace=trace), oracle
+
+    def is_half_patched(self) -> bool:
+        """Whether the next start has to put old bytes back."""
+        return any(state_of(path_beside(path)) == LIVE for path in self.targets())
+
+    def recover(self, **more: Any) -> Ended:
+        """Let a process do what the next start does; `more` is for `saves.recover`."""
+        return warm().run(RECOVER, more)
+
+
+def forget_lists() -> None:
+    """Let no start know what a killed save left: then it is for who opens the file."""
+    for path in lists():
+        path.unlink()
 
 
 def scene(kind: Kind, destination: str, folder: Path, nbytes: int, slow: dict[str, float]) -> Scene:

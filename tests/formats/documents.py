@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from weightedit.core.contents import Walked, expand_plain
+from weightedit.core.described.contents import Walked, expand_plain
 from weightedit.core.progress import Progress
 from weightedit.core.slots import Described, HeldTensor, Slot
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Resident, Storage
-from weightedit.core.streaming import logical_bytes
 from weightedit.core.transaction import FileSystem, Transaction
+from weightedit.core.values.streaming import logical_bytes
 from weightedit.formats import FORMATS, Contents, Format, Opened, detect
 from weightedit.formats.verify import verify
 

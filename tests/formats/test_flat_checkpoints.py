@@ -9,6 +9,7 @@ import json
 import struct
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,16 @@ from safetensors.torch import save_file
 import weightedit
 from tests import checkpoints
 from tests.formats.documents import held_by
-from weightedit.core.contents import Flat, Walked, expand_plain, file_inventory
+from weightedit.core.described.contents import Flat, Walked, expand_plain, file_inventory
+from weightedit.core.described.entry_list import LazyEntries
+from weightedit.core.described.name_filter import matching
+from weightedit.core.described.outline import Outline
+from weightedit.core.described.tensor_dict import TensorDict
 from weightedit.core.document import Document
-from weightedit.core.name_filter import matching
-from weightedit.core.outline import Outline
 from weightedit.core.progress import Found, Progress
 from weightedit.core.slots import Entry, HeldTensor, Slot
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
-from weightedit.core.tensor_dict import TensorDict
 from weightedit.formats import detect
 from weightedit.formats.safetensors_header import PIECE
 from weightedit.formats.safetensors_index import PIECE as PIECE_OF_INDEX
@@ -77,7 +79,21 @@ def test_opening_and_listing_45_704_tensors_makes_nothing_for_any_of_them(tmp_pa
         assert [now - then for now, then in zip(made(), before, strict=True)] == [1, 1, 1, 1, 0]
 
 
+def state_dict(folder: Path) -> Path:
+    """The weights of a small network in a torch zip, with the `_metadata` that its modules give a state_dict."""
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2).half())
+    torch.save(model.state_dict(), folder / "state.pt")
+    return folder / "state.pt"
+
+
+def old_state_dict(folder: Path) -> Path:
+    """The same as torch wrote it before 1.6."""
+    torch.save(torch.load(state_dict(folder)), folder / "old.pt", _use_new_zipfile_serialization=False)
+    return folder / "old.pt"
+
+
 FILES = {
+    "torch zip": state_dict, "torch legacy": old_state_dict,
     "small shapes": checkpoints.small_shapes_safetensors, "low precision": checkpoints.low_precision_safetensors,
     "odd offsets": checkpoints.odd_offsets, "odd names": checkpoints.hostile_names_safetensors,
     "shards": checkpoints.sharded, "wrong suffix": checkpoints.safetensors_named_pt,
@@ -108,6 +124,61 @@ def test_what_is_made_where_someone_looks_is_what_a_walk_lists(make, tmp_path):
     for entry, other in zip(lazy.entries, walked.entries, strict=True):
         assert (entry.name, entry.path, entry.kind, entry.text) == (other.name, other.path, other.kind, other.text)
         assert lazy.slots.find(entry.name) is lazy.slots.find(entry.path) is entry.slot
+
+
+def test_a_torch_zip_makes_a_slot_where_someone_looks_and_goes_without_being_looked_for(tmp_path):
+    """Tensors that lead back to themselves would stay until the collector runs, and it would run while others open."""
+    path = state_dict(tmp_path)
+    gc.collect()
+    gc.disable()
+    try:
+        before = made()
+        document = weightedit.open(path)
+        assert [now - then for now, then in zip(made(), before, strict=True)][3:] == [0, 0]
+        assert document.tensors["0.weight"].shape == (4, 3)
+        assert [now - then for now, then in zip(made(), before, strict=True)][3:] == [1, 0]
+        first = weakref.ref(document.slots[0].held)
+        document.close()
+        del document
+        assert first() is None
+    finally:
+        gc.enable()
+
+
+def test_a_torch_zip_is_edited_as_any_other(tmp_path):
+    """Slots that nobody looked at before are found, renamed, put elsewhere and back; others stay as they were."""
+    expected = torch.load(path := state_dict(tmp_path))
+    names = list(expected)
+    with weightedit.open(path) as document:
+        assert isinstance(document.entries, LazyEntries)
+        document.apply("fill", "2.bias", value=3.0)
+        document.apply("rename", "0.weight", to="0.w")
+        assert list(document.tensors) == ["0.w", *names[1:]] == [entry.name for entry in document.entries]
+        document.apply("transpose", "2.weight", accept="all")
+        document.export(tmp_path / "new.pt")
+        document.undo()
+        document.undo()
+        assert list(document.tensors) == names == [entry.name for entry in document.entries]
+        document.undo()
+        assert not document.is_modified
+        assert all(torch.equal(document.read(name), expected[name]) for name in names)
+    found = torch.load(tmp_path / "new.pt")
+    expected["2.bias"].fill_(3.0)
+    expected["2.weight"] = expected["2.weight"].T
+    assert list(found) == ["0.w", *names[1:]]
+    for name, other in zip(found, names, strict=True):
+        assert torch.equal(found[name], expected[other])
+    assert found._metadata == torch.load(path)._metadata
+
+
+@pytest.mark.parametrize("shares", ["storage", "tensor"])
+def test_a_dict_of_tensors_that_share_is_walked(shares, tmp_path):
+    whole = torch.arange(6.0)
+    torch.save({"a": whole[:3] if shares == "storage" else whole, "b": whole}, tmp_path / "shared.pt")
+    root = detect(tmp_path / "shared.pt").open(tmp_path / "shared.pt", Progress()).root
+    assert isinstance(file_inventory(root), Walked)
+    with weightedit.open(tmp_path / "shared.pt") as document:
+        assert document.tensors["a"].storage_group == document.tensors["b"].storage_group == "S1"
 
 
 def tree(outline: Outline, node: object) -> list[object]:

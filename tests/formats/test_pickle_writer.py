@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from weightedit.core.described.placeholder import GlobalName, Placeholder
 from weightedit.core.errors import CheckpointError
-from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.formats.pickle_reader import PickleReader
 from weightedit.formats.pickle_writer import PickleWriter
 

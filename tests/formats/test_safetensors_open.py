@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from tests import checkpoints
 from tests.checkpoints import write_safetensors
 from tests.formats.documents import Held, bits, slot_bits, tensor_of
-from weightedit.core.contents import file_inventory
+from weightedit.core.described.contents import file_inventory
 from weightedit.core.errors import CheckpointError
 from weightedit.core.progress import Found, Progress
 from weightedit.formats import detect

@@ -15,8 +15,8 @@ from tests import checkpoints
 from tests.formats.documents import TORCH_LEGACY, Held, bits, fill, rebind, same
 from tests.formats.test_torch_zip_open import assert_alike
 from tests.formats.torch_files import Old, Tensor, floats, legacy_file, storage
+from weightedit.core.described.placeholder import Placeholder
 from weightedit.core.errors import CheckpointError, EditRefused
-from weightedit.core.placeholder import Placeholder
 from weightedit.core.progress import Progress
 
 REAL = (

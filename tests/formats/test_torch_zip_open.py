@@ -20,9 +20,9 @@ from torch import nn
 
 from tests import checkpoints
 from tests.formats.documents import TORCH_ZIP, Held, bits, slot_bits, tree
+from weightedit.core.described.placeholder import GlobalName, Placeholder
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.errors import CheckpointError
-from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 MODULES = ("weightedit.formats", "weightedit.search", "weightedit.core.region", "weightedit.core.journal",
-           "weightedit.core.errors", "weightedit.core.contents")  # fmt: skip
+           "weightedit.core.errors", "weightedit.core.described.contents")  # fmt: skip
 MOST_MEMORY = 2048
 """MiB a target may take in all; torch is not loaded."""
 
@@ -93,6 +93,9 @@ class Memory:
     def check(self, *, header: bool = False) -> None:
         pass
 
+    def take_beginning(self) -> bytearray:
+        return bytearray(self.data[:16384])
+
     def remember_header(self, nbytes: int, header: bytes | bytearray | None = None) -> None:
         assert header is None or bytes(header) == self.data[:nbytes]
 
@@ -100,7 +103,7 @@ class Memory:
 def _safetensors(data: bytes) -> None:
     from weightedit.formats.safetensors_header import looks_like_header, read_header
 
-    looks_like_header(data[:4096], len(data))
+    looks_like_header(data[:4096], lambda: len(data))
     columns = read_header(Memory(data)).columns
     for start, kind in zip(columns.offsets, columns.kinds, strict=True):
         assert 0 <= start <= start + kind.nbytes <= len(data) - columns.start
@@ -135,7 +138,7 @@ def _scan(data: bytes) -> None:
 
 
 def _pickle(data: bytes) -> None:
-    from weightedit.core.contents import TooMuch, file_inventory
+    from weightedit.core.described.contents import TooMuch, file_inventory
     from weightedit.formats.pickle_file import PickleStream
 
     root = PickleStream(Memory(data)).value("a value")

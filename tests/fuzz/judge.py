@@ -182,7 +182,7 @@ def _same(mine: dict[tuple[Any, ...], Any], theirs: dict[tuple[Any, ...], Any]) 
 
 def _pickle(path: Path, verdict: Verdict) -> dict[tuple[Any, ...], Any] | None:
     """Read bare pickles as the readers of torch files do: the whole file, and each pickle of a row by itself."""
-    from weightedit.core.contents import TooMuch, file_inventory
+    from weightedit.core.described.contents import TooMuch, file_inventory
     from weightedit.core.source import SourceFile
     from weightedit.formats.pickle_file import PickleStream, read_checked
     from weightedit.formats.pickle_writer import PickleWriter

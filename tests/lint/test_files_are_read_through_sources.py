@@ -6,7 +6,7 @@ import ast
 
 from tests.lint.sources import nodes
 
-READERS = ("core/source.py", "core/positioned.py")
+READERS = ("core/source.py", "core/files/positioned.py")
 OPENED_WHOLE = {
     "formats/detection.py": "the first bytes, before a file is opened as anything",
     "formats/safetensors_index.py": "an index, read once and whole when a sharded checkpoint is opened",
@@ -47,7 +47,7 @@ def test_only_sources_read_files():
     found = {f"{name}:{node.lineno}" for name, node in nodes() if isinstance(node, ast.Call)
              and name not in (*READERS, ALONE) and not name.startswith("ui/")
              and ((name.startswith(ROOMS) and name not in OPENED_WHOLE and opens(node))
-                  or (name != "core/sealed.py" and reads(node)))}  # fmt: skip
+                  or (name != "core/undo/sealed.py" and reads(node)))}  # fmt: skip
     assert not found, f"read these through SourceFile: {sorted(found)}"
 
 
@@ -55,7 +55,7 @@ def test_only_the_spill_maps():
     """A mapped file that another program cuts short kills this one."""
     found = {name for name, node in nodes() if isinstance(node, ast.Import | ast.ImportFrom)
              and any(alias.name == "mmap" for alias in node.names)}  # fmt: skip
-    assert found == {"core/sealed.py"}
+    assert found == {"core/undo/sealed.py"}
 
 
 def test_this_test_finds_what_it_looks_for():

@@ -1,4 +1,5 @@
-"""Whatever the window shows that is no literal goes through `ui/plain.py`, so that no name is read as markup or a key.
+"""Whatever the window shows that is no literal goes through `ui/widgets/plain.py`, so that no name is read as markup or
+a key.
 
 Qt reads labels and tooltips as rich text where they look like it, and `&` on buttons, in menus and on tabs as a key.
 """
@@ -11,7 +12,7 @@ import pytest
 
 from tests.lint.sources import trees
 
-HOME = "ui/plain.py"
+HOME = "ui/widgets/plain.py"
 WRAPPED = {
     "setToolTip": ("tip", -1), "setStatusTip": ("tip", -1), "setWhatsThis": ("tip", -1), "setTabToolTip": ("tip", 1),
     "showText": ("tip", 1), "setAccessibleName": ("aloud", 0), "setAccessibleDescription": ("aloud", 0),
@@ -20,16 +21,17 @@ WRAPPED = {
     "QRadioButton": ("plain", 0), "setTabText": ("plain", 1), "QGroupBox": ("plain", 0),
     "QPlainTextEdit": ("lines_text", 0), "setPlainText": ("lines_text", 0),
 }  # fmt: skip
-"""What shows a text, the function of ui/plain.py that the text goes through, and where it stands among arguments."""
+"""What shows a text, the function of ui/widgets/plain.py that the text goes through, and where it stands among
+arguments."""
 MENUS = {"addAction", "addMenu"}
 LABELS = {"QLabel", "QTextBrowser", "QMessageBox", "QErrorMessage", "QWhatsThis"}
-"""Widgets that read markup by themselves; ui/plain.py has the label, and errors stand in the window."""
+"""Widgets that read markup by themselves; ui/widgets/plain.py has the label, and errors stand in the window."""
 MARKUP = {"setHtml", "insertHtml", "appendHtml", "setMarkdown", "setRichText"}
-OWN_TEXT = {"ui/help_page.py", "ui/about.py", "ui/keys_sheet.py"}
+OWN_TEXT = {"ui/asides/help_page.py", "ui/asides/about.py", "ui/asides/keys_sheet.py"}
 """Pages of our own words, with markup in them."""
 PICTURES = {"IconLabel", "LogoLabel"}
 """Labels that show a picture and no text."""
-DECLARED = {"ui/menus.py", "ui/actions/bound.py"}
+DECLARED = {"ui/shell/menus.py", "ui/actions/bound.py"}
 """Menus made of declared actions, whose letters `lettered` marks; actions of files escape their names themselves."""
 OURS = {"tip", "lines_text", "aloud", "row_text", "plain", "title_text", "count_text", "shape_text", "bytes_text",
         "icon"}  # fmt: skip
@@ -40,7 +42,7 @@ def called(node: ast.Call) -> str:
 
 
 def is_safe(node: ast.expr) -> bool:
-    """Whether a text is of literals, constants, numbers and what ui/plain.py made."""
+    """Whether a text is of literals, constants, numbers and what ui/widgets/plain.py made."""
     if isinstance(node, ast.Constant):
         return True
     if isinstance(node, ast.Name | ast.Attribute):
@@ -71,13 +73,13 @@ def offences(file: str, tree: ast.Module) -> list[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and node.name not in PICTURES:
             bases = {base.id for base in node.bases if isinstance(base, ast.Name)} & LABELS
-            found += [f"{file}:{node.lineno} {node.name} is a {base}: take Label of ui/plain.py" for base in bases]
+            found += [f"{file}:{node.lineno} {node.name} is a {base}: take Label of {HOME}" for base in bases]
         if not isinstance(node, ast.Call):
             continue
         name = called(node)
         owner = node.func.value if isinstance(node.func, ast.Attribute) else node.func
         if isinstance(owner, ast.Name) and owner.id in LABELS and file not in OWN_TEXT:
-            found.append(f"{file}:{node.lineno} makes a {owner.id}: take Label of ui/plain.py, or ui/errors_view.py")
+            found.append(f"{file}:{node.lineno} makes a {owner.id}: take Label of {HOME}, or errors_view.py")
         if name in MARKUP and file not in OWN_TEXT:
             found.append(f"{file}:{node.lineno} calls {name}: show plain text")
         if name in WRAPPED and node.args:
@@ -85,7 +87,7 @@ def offences(file: str, tree: ast.Module) -> list[str]:
             texts = node.args[place : place + 1 or None]
             if name.startswith("Q"):  # QPushButton(parent), QPushButton(icon, text)
                 texts = [one for one in texts if not (isinstance(one, ast.Name) and one.id in ("parent", "self"))]
-            found += [f"{file}:{node.lineno} {name}({ast.unparse(one)[:50]}) goes through {through}(…) of ui/plain.py"
+            found += [f"{file}:{node.lineno} {name}({ast.unparse(one)[:50]}) goes through {through}(…) of {HOME}"
                       for one in texts if not is_safe(one)]  # fmt: skip
         if name in MENUS and file not in DECLARED and node.args and isinstance(node.args[0], ast.JoinedStr):
             text = ast.unparse(node.args[0])[:50]

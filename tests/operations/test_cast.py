@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import weightedit
 from tests.operations import oracle
-from weightedit.core.as_pytorch import as_pytorch
 from weightedit.core.dtypes import DTYPES
-from weightedit.core.ranges import covers, limits, smallest
+from weightedit.core.pages.as_pytorch import as_pytorch
+from weightedit.core.values.ranges import covers, limits, smallest
 
 REAL = [dtype for dtype in oracle.copyable_dtypes() if not dtype.is_complex]
 FLOATS = [dtype for dtype in REAL if dtype.is_floating_point]

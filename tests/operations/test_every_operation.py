@@ -15,7 +15,7 @@ import weightedit
 from tests.operations import oracle
 from tests.operations.cases import CASES, SHAPE, Case
 from weightedit.assembly import open_document
-from weightedit.core.as_pytorch import as_pytorch
+from weightedit.core.pages.as_pytorch import as_pytorch
 from weightedit.core.recipe import Recipe
 
 EACH = pytest.mark.parametrize("case", CASES, ids=str)
@@ -94,7 +94,7 @@ def test_however_it_is_cut(case, tmp_path, monkeypatch):
     torch.save({"w": tensor}, tmp_path / "w.pt")
     found = []
     for piece in (1 << 15, 7):
-        monkeypatch.setattr("weightedit.core.compute.PIECE", piece)
+        monkeypatch.setattr("weightedit.core.edits.compute.PIECE", piece)
         monkeypatch.setattr("weightedit.operations.passes.PIECE", piece)
         with open_document(tmp_path / "w.pt") as doc:
             doc.apply(case.operation, "w", accept="all", seed=3, **case.arguments)

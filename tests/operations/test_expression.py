@@ -11,7 +11,7 @@ from torch import nn
 
 import weightedit
 from tests.operations import oracle
-from weightedit.core.as_pytorch import as_pytorch
+from weightedit.core.pages.as_pytorch import as_pytorch
 from weightedit.core.recipe import Recipe
 
 FORMULAS = {
@@ -178,7 +178,7 @@ def test_small_pieces_and_little_memory_give_the_same_bytes(tmp_path, monkeypatc
     torch.save({"w": torch.randn(60, 70), "v": torch.randn(70)}, tmp_path / "w.pt")
     found = []
     for piece in (1 << 15, 37):
-        monkeypatch.setattr("weightedit.core.compute.PIECE", piece)
+        monkeypatch.setattr("weightedit.core.edits.compute.PIECE", piece)
         with weightedit.open(tmp_path / "w.pt") as doc:
             doc.apply("expression", "w", accept="all", formula="sigmoid(w - mean(w, 0)) * 'v' / quantile(abs(w), 0.9)")
             found.append(doc.read("w"))

@@ -10,7 +10,7 @@ import torch
 from torch.nn import init
 
 import weightedit
-from tests.core.test_random_values import cdf, distance
+from tests.core.values.test_random_values import cdf, distance
 from tests.operations import oracle
 
 SHAPE = (64, 48, 3, 3)

@@ -12,7 +12,7 @@ import torch
 
 import weightedit
 from tests.operations import oracle
-from weightedit.core.as_pytorch import as_pytorch
+from weightedit.core.pages.as_pytorch import as_pytorch
 
 HALVES, FLOATS = ("float16", "bfloat16"), ("float16", "bfloat16", "float32")
 ALL = (*FLOATS, "int16", "uint8", "bool")

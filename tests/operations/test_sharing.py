@@ -12,7 +12,7 @@ from torch import nn
 import weightedit
 from tests.operations import oracle
 from weightedit.assembly import open_document
-from weightedit.core.as_pytorch import as_pytorch
+from weightedit.core.pages.as_pytorch import as_pytorch
 from weightedit.core.recipe import Recipe
 
 

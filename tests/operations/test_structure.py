@@ -8,8 +8,8 @@ import torch
 
 import weightedit
 from tests.operations.oracle import same_bits
-from weightedit.core.as_pytorch import as_pytorch
 from weightedit.core.errors import ConfirmationNeeded, EditRefused
+from weightedit.core.pages.as_pytorch import as_pytorch
 
 
 def checkpoint():
@@ -340,7 +340,7 @@ def test_a_container_reached_twice_is_followed_everywhere():
 
 def test_many_entries_are_deleted_in_the_time_of_one(tmp_path):
     """Counted, not timed: each entry that goes looks at no other one."""
-    from weightedit.core.drafted import Container
+    from weightedit.core.edits.drafted import Container
 
     looked = []
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import torch
 
-from weightedit.core.pinned import PinnedRegion, PinnedTensor, Readable
-from weightedit.core.reading import array_index, blocks
 from weightedit.core.region import Box, parse_region
 from weightedit.core.spec import TensorSpec
 from weightedit.core.stage import tensor_from
 from weightedit.core.storage import Resident
+from weightedit.core.values.pinned import PinnedRegion, PinnedTensor, Readable
+from weightedit.core.values.reading import array_index, blocks
 from weightedit.search.bound import Bound
 from weightedit.search.expression import parse
 

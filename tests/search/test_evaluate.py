@@ -250,9 +250,9 @@ def test_scalars_and_empty_tensors():
     ],
 )
 def test_what_does_not_fit_is_said_before_anything_is_read(text, column, says, monkeypatch):
-    from weightedit.core.pinned import PinnedTensor
     from weightedit.core.spec import TensorSpec
     from weightedit.core.storage import Resident
+    from weightedit.core.values.pinned import PinnedTensor
 
     quantized = PinnedTensor("q", TensorSpec.contiguous("qint8", (5,)), Resident(memoryview(bytearray(5))))
     named = {"v": pin(normal(7)), "column": pin(normal(10, 1)), "c": pin(torch.zeros(5, dtype=torch.complex64)),

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.gui_thread import watched
-from tests.ui.stand_in import StandIn
+from tests.ui.stand_in import stand_in
 from weightedit.ui.settings import Settings
 from weightedit.ui.theme import theme
 from weightedit.ui.window import MainWindow, real_workbench
@@ -83,7 +83,7 @@ def open_window(qtbot: QtBot, settings: Settings) -> Iterator[Callable[..., Main
     made: list[MainWindow] = []
 
     def make(*paths: str | Path, real: bool = False) -> MainWindow:
-        window = MainWindow(settings, real_workbench if real else StandIn)
+        window = MainWindow(settings, real_workbench if real else stand_in)
         made.append(window)
         window.resize(1400, 900)
         with qtbot.waitExposed(window):

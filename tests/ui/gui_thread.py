@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType, FunctionType
 from typing import Any, TypeVar
@@ -24,12 +24,12 @@ IMPORTS = ("frozen importlib", "_pytest", "shibokensupport")
 """Who reads modules: Python; in tests pytest, which rewrites their asserts; PySide, which looks for what they use."""
 ALLOWED = {
     "actions/file.py <lambda>": "where the demo lies in the program's own folder",
-    "about.py versions": "versions of packages, once when their page is asked for",
-    "hooks.py log_start": "the program's own log, begun before the window is shown",
-    "memory.py memory_in_use": "two lines of /proc, which no disk holds",
+    "asides/about.py versions": "versions of packages, once when their page is asked for",
+    "errors/hooks.py log_start": "the program's own log, begun before the window is shown",
+    "running/memory.py memory_in_use": "two lines of /proc, which no disk holds",
     "inspector/where_it_is.py device_facts": "a line of /proc, which no disk holds",
-    "icons.py logo": "a drawing of the program, 1 kB, once",
-    "icons.py _drawing": "a drawing of the program, 1 kB, once each",
+    "widgets/icons.py logo": "a drawing of the program, 1 kB, once",
+    "widgets/icons.py _drawing": "a drawing of the program, 1 kB, once each",
     "theme.py style_sheet": "the program's own style sheet, when a theme is turned on",
     "theme.py apply": "the program's own style sheet, when a theme is turned on",
     "plots/colormaps.py table": "a colour map of the program, some kB, once each",
@@ -38,12 +38,12 @@ ALLOWED = {
     "edit_panel/text_field.py _check": "one value, rounded as it is typed",
     "values/delegate.py _note": "one value, rounded as it is typed",
     "preferences.py settle": "the window is being closed, and nothing can be pressed any more",
-    "hooks.py hook": "the program has failed, and writes down where before anything else can go wrong",
-    "hooks.py handler": "the program has failed, and writes down where before anything else can go wrong",
-    "faults.py take": "the program has failed, and writes down where before anything else can go wrong",
-    "faults.py of": "the program has failed, and says where",
-    "faults.py _show": "the program has failed, and says where",
-    "errors_view.py details": "the program has failed, and says where",
+    "errors/hooks.py hook": "the program has failed, and writes down where before anything else can go wrong",
+    "errors/hooks.py handler": "the program has failed, and writes down where before anything else can go wrong",
+    "errors/faults.py take": "the program has failed, and writes down where before anything else can go wrong",
+    "errors/faults.py of": "the program has failed, and says where",
+    "errors/faults.py _show": "the program has failed, and says where",
+    "errors/errors_view.py details": "the program has failed, and says where",
 }
 """What the window does in its own thread all the same, and why."""
 
@@ -107,13 +107,13 @@ def _watched(function: Callable[..., Any], what: str) -> Callable[..., Any]:
 METHODS = {
     "weightedit.core.source": ("SourceFile.__init__", "SourceFile._read", "SourceFile.check", "SourceFile.lent"),
     "weightedit.core.storage": ("Resident.read_into", "Patched.read_into"),
-    "weightedit.core.sealed": ("Sealed.read_into",),
-    "weightedit.core.alone": ("RegionBytes.read_into",),
-    "weightedit.core.quantized": ("QuantizedBytes.read_into",),
-    "weightedit.core.pinned": ("PinnedTensor.read", "PinnedTensor.chunks"),
+    "weightedit.core.undo.sealed": ("Sealed.read_into",),
+    "weightedit.core.writing.alone": ("RegionBytes.read_into",),
+    "weightedit.core.values.quantized": ("QuantizedBytes.read_into",),
+    "weightedit.core.values.pinned": ("PinnedTensor.read", "PinnedTensor.chunks"),
     "weightedit.core.document": ("Document.read", "Document.apply", "Document.undo", "Document.redo", "Document.save",
                                  "Document.export", "Document.preflight", "Document.close"),
-    "weightedit.core.file_system": ("FileSystem.*",),
+    "weightedit.core.files.file_system": ("FileSystem.*",),
     "weightedit.core.live.objects": ("*.read_into",),
     "weightedit.core.live.moments": ("*.read_into",),
 }  # fmt: skip
@@ -121,13 +121,19 @@ METHODS = {
 FUNCTIONS = {
     "weightedit.core.reduction": ("reduce", "preview"),
     "weightedit.core.statistics": ("statistics",),
-    "weightedit.core.outline": ("matching", "suggestion"),
-    "weightedit.core.nonfinite": ("next_place",),
+    "weightedit.core.described.outline": ("matching", "suggestion"),
+    "weightedit.core.losing.nonfinite": ("next_place",),
     "weightedit.ui.plots.colormaps": ("picture",),
     "weightedit.core.stage": ("tensor_from", "raw_bytes", "copy_out", "staged", "write_live", "fill_live",
                               "moved_storage"),
 }
 """Functions that go over a whole tensor, or over every name of a document."""
+LARGE = 1 << 16
+"""Elements from which on arithmetic takes longer than may be noticed."""
+NUMPY = ("sum", "prod", "min", "max", "amin", "amax", "mean", "std", "var", "median", "quantile", "percentile",
+         "histogram", "bincount", "unique", "sort", "argsort", "cumsum", "count_nonzero", "nanmin", "nanmax",
+         "searchsorted", "fromfile", "load", "save")  # fmt: skip
+"""Functions of numpy that go over an array or read a file; methods of arrays cannot be watched, of tensors they are."""
 _scanned: set[str] = set()
 _wrapped: dict[Any, Any] = {}
 
@@ -179,16 +185,59 @@ def _watch_methods(module: Any, owner: str, method: str) -> None:
                 setattr(found, name, _watched(function, f"{found.__name__}.{name}"))
 
 
+def _watch_numpy() -> None:
+    """Watch functions of numpy on large arrays, once it was imported."""
+    numpy = sys.modules.get("numpy")
+    for name in NUMPY if numpy is not None and hasattr(numpy, "searchsorted") else ():
+        function = getattr(numpy, name)
+        if not hasattr(function, "watched"):
+
+            @functools.wraps(function)
+            def call(*given: Any, function: Any = function, name: str = name, **named: Any) -> Any:
+                if guard.is_on and (not given or getattr(given[0], "size", LARGE) >= LARGE):
+                    guard.look(f"numpy.{name}")
+                return function(*given, **named)
+
+            call.watched = True  # type: ignore[attr-defined]
+            setattr(numpy, name, call)
+
+
+def _tensors_watched() -> AbstractContextManager[object]:
+    """Return what sees every function and method of torch that is called on a large tensor in this thread."""
+    torch = sys.modules.get("torch")
+    overrides = sys.modules.get("torch.overrides")
+    if torch is None or overrides is None:
+        return nullcontext()
+
+    class Seen(overrides.TorchFunctionMode):  # type: ignore[misc]
+        def __torch_function__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
+            if guard.is_on:
+                large = (one for one in given if isinstance(one, torch.Tensor) and one.numel() >= LARGE)
+                if next(large, None) is not None and function.__name__ not in GLANCES:
+                    guard.look(f"torch.{function.__name__}")
+            return function(*given, **(named or {}))
+
+    return Seen()
+
+
+GLANCES = frozenset({"__get__", "numel", "size", "dim", "stride", "storage_offset", "data_ptr", "view", "reshape",
+                     "detach", "untyped_storage", "element_size", "is_contiguous", "__getitem__", "numpy", "type",
+                     "is_floating_point", "is_complex", "_version", "__repr__", "__hash__"})  # fmt: skip
+"""What asks a tensor about itself, or makes another view of it."""
+
+
 @contextmanager
 def watched() -> Iterator[Guard]:
     """Look at what the window does meanwhile."""
     install()
+    _watch_numpy()
     guard.found.clear()
-    guard.is_on = True
-    try:
-        yield guard
-    finally:
-        guard.is_on = False
+    with _tensors_watched():
+        guard.is_on = True
+        try:
+            yield guard
+        finally:
+            guard.is_on = False
 
 
 def in_a_worker(work: Callable[[], T]) -> T:

@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from weightedit.ui.export_dialog import ExportDialog
+from weightedit.ui.files.export_dialog import ExportDialog
 from weightedit.ui.palette.items import Item
 from weightedit.ui.theme import theme
 from weightedit.ui.window import MainWindow

@@ -9,7 +9,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
 from tests.ui.palette_rows import Desk, row
-from weightedit.core.number_formats import KINDS
+from weightedit.core.words.number_formats import KINDS
 
 
 def on_tensor(desk: Desk, view: str = "heatmap") -> None:

@@ -10,13 +10,13 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
 from tests.ui.palette_rows import Desk, row
-from weightedit.core import recovery
+from weightedit.core.journals import recovery
+from weightedit.core.journals.recovery import KeptEdit, Unfinished
 from weightedit.core.recipe import Recipe
-from weightedit.core.recovery import KeptEdit, Unfinished
-from weightedit.ui.export_dialog import ExportDialog
-from weightedit.ui.export_tensor_dialog import ExportTensorDialog
-from weightedit.ui.patch_dialog import PatchDialog
-from weightedit.ui.tensor_mime import carried_by
+from weightedit.ui.files.export_dialog import ExportDialog
+from weightedit.ui.files.export_tensor_dialog import ExportTensorDialog
+from weightedit.ui.files.patch_dialog import PatchDialog
+from weightedit.ui.paste.tensor_mime import carried_by
 
 
 def ask(desk: Desk, dialog: str, answer: str) -> None:
@@ -79,7 +79,7 @@ def _replace_with_file(desk: Desk) -> None:
     np.save(other, np.arange(8, dtype=np.float32))
     desk.window.show_tensor(desk.window.current, "enc.bias")
     desk.wait()
-    ask(desk, "importing.ask_tensor_file", str(other))
+    ask(desk, "paste.importing.ask_tensor_file", str(other))
     desk.do()
     desk.qtbot.waitUntil(desk.work.edit_panel.apply_button.isEnabled)
     desk.wait()
@@ -113,7 +113,7 @@ def _paste_tensor(desk: Desk) -> None:
 @row("save-recipe")
 def _save_recipe(desk: Desk) -> None:
     desk.apply("scale", "enc.bias", factor=3.0)
-    ask(desk, "recipes.ask_recipe_destination", str(desk.path.with_name("fix.json")))
+    ask(desk, "recipe.recipes.ask_recipe_destination", str(desk.path.with_name("fix.json")))
     desk.do()
     desk.wait()
     (edit,) = Recipe.load(desk.path.with_name("fix.json")).edits
@@ -127,7 +127,7 @@ def _apply_recipe(desk: Desk) -> None:
     desk.document.recipe.save(desk.path.with_name("fix.json"))
     desk.document.undo()
     desk.wait()
-    ask(desk, "recipes.ask_recipe", str(desk.path.with_name("fix.json")))
+    ask(desk, "recipe.recipes.ask_recipe", str(desk.path.with_name("fix.json")))
     desk.do()
     desk.qtbot.waitUntil(lambda: desk.window.files.recipes._card is not None)
     QTest.keyClick(desk.window.files.recipes._card.apply_button, " ")

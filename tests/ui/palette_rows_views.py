@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.ui.palette_rows import Desk, row
-from weightedit.ui.faults import Fault
+from weightedit.ui.errors.faults import Fault
 
 
 def shown(desk: Desk, name: str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from PySide6.QtCore import Signal
@@ -19,6 +20,11 @@ class Remembering:
 
     def __call__(self, *arguments: Any) -> None:
         self._calls.append((self._name, *(one for one in arguments if not callable(one))))
+
+
+def stand_in(tasks: Any, settings: Any) -> Iterator[StandIn]:
+    """Make one as the real area is made."""
+    yield StandIn(tasks, settings)
 
 
 class StandIn(QWidget):
@@ -41,6 +47,9 @@ class StandIn(QWidget):
     @property
     def page(self) -> Remembering | None:
         return None if self.shown is None else Remembering(self.calls)
+
+    def make_ahead(self, has_time: Any) -> Iterator[None]:
+        yield
 
     def open_tensor(self, document: Any, name: str) -> None:
         self.calls.append(("open_tensor", name))

@@ -22,6 +22,7 @@ def test_about_names_every_version_and_copies_them(qtbot, open_window):
     assert page.facts["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert page.facts["numpy"] == numpy.__version__
     assert page.facts["safetensors"] == safetensors.__version__
+    assert page.facts["Compiled loops"] in ("loaded", "not loaded")
     assert page.facts["Python"] == platform.python_version()
     assert page.facts["Devices"].startswith("cpu")
     qtbot.mouseClick(page.copy, Qt.MouseButton.LeftButton)

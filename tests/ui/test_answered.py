@@ -7,8 +7,8 @@ import torch
 from PySide6.QtCore import Qt
 
 from tests.ui.conftest import wait_ready
-from weightedit.ui.export_dialog import ExportDialog
-from weightedit.ui.plain import BREAK
+from weightedit.ui.files.export_dialog import ExportDialog
+from weightedit.ui.widgets.plain import BREAK
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from tests.ui.conftest import wait_ready
 from weightedit.core.errors import CheckpointError
 from weightedit.core.progress import Found, Progress
-from weightedit.ui.arrivals import Arrival
+from weightedit.ui.files.arrivals import Arrival
 from weightedit.ui.tree.arriving import ArrivingModel
 
 LAYERS, SHARDS = 120, 3

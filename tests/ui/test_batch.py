@@ -9,7 +9,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QPushButton, QWidget
 
 from weightedit.assembly import open_document
-from weightedit.core.batch import BatchRow
+from weightedit.core.batches.batch import BatchRow
 from weightedit.resources import resource
 from weightedit.ui.actions import ACTIONS
 from weightedit.ui.batch.model import BatchModel, Column
@@ -111,6 +111,26 @@ def many(qtbot, open_window, tmp_path):
     made = Many(qtbot, open_window(tmp_path / "net.pt", real=True))
     made.wait()
     return made
+
+
+def test_very_many_rows_are_worked_out_once_a_person_wants_them(many, monkeypatch):
+    """A million rows took 3.4 GB before anything was said."""
+    monkeypatch.setattr("weightedit.ui.batch.run.MANY", 5)
+    page = many.start("*.mlp.*", "clamp", min="-0.5", max="0.5")
+    assert not page.model.rows
+    assert page.form.pattern.note.text() == "9 tensors"
+    assert page.nothing.title.text() == "9 tensors are meant"
+    assert not page.footer.apply_button.isEnabled()
+    many.press(page.nothing.go_on)
+    assert len(page.model.rows) == 9
+    many.tick("layers.0.mlp.up.weight")  # of the same tensors it is not asked again
+    assert page.footer.apply_button.text() == "Apply to 7 tensors"
+    many.type(page.form.pattern.edit, "*.up.*")
+    many.wait()
+    assert len(page.model.rows) == 4
+    many.type(page.form.pattern.edit, "*")
+    many.wait()
+    assert page.nothing.go_on.isVisible()
 
 
 def test_the_whole_job(many):
@@ -259,7 +279,7 @@ def test_names_of_many_by_groups(many):
 
 def test_saved_as_a_recipe_it_replays_elsewhere(many, tmp_path, monkeypatch):
     page = many.start("*.mlp.*", "clamp", min="-0.5", max="0.5")
-    monkeypatch.setattr("weightedit.ui.recipes.ask_recipe_destination", lambda *_: str(tmp_path / "fix.json"))
+    monkeypatch.setattr("weightedit.ui.recipe.recipes.ask_recipe_destination", lambda *_: str(tmp_path / "fix.json"))
     many.press(page.footer.save_button)
     other = {"x.mlp.w": torch.full((3,), 2.0), "x.mlp.count": torch.tensor(4)}
     torch.save(other, tmp_path / "other.pt")
@@ -529,8 +549,8 @@ def test_chips_say_a_hazard_in_a_few_words(kind: str, level: str, title: str, co
 def test_names_are_cut_at_their_dots(qtbot) -> None:
     from PySide6.QtGui import QFontMetrics
 
-    from weightedit.ui.elided import name_that_fits
     from weightedit.ui.theme import ui_font
+    from weightedit.ui.widgets.elided import name_that_fits
 
     metrics, name = QFontMetrics(ui_font(12)), "model.layers.4.mlp.down_proj"
     for part in ("…layers.4.mlp.down_proj", "…mlp.down_proj", "…down_proj"):

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
-from weightedit.core.magnitudes import Ends
+from weightedit.core.looking.magnitudes import Ends
 from weightedit.ui.plots.colormaps import colored, table
 from weightedit.ui.plots.levels import Levels
 from weightedit.ui.theme import theme

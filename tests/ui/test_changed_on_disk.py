@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QApplication
 
 from tests.ui.conftest import wait_ready
-from weightedit.ui.reload_notice import LeftOutNotice
+from weightedit.ui.files.reload_notice import LeftOutNotice
 
 WEIGHT = torch.arange(12.0).reshape(3, 4)
 

@@ -12,7 +12,7 @@ from PySide6.QtCore import QMimeData
 from PySide6.QtWidgets import QApplication
 app = QApplication([])
 atexit.register(lambda: print(app.clipboard().mimeData().formats(), app.clipboard().text()))
-from weightedit.ui.clipboard import put
+from weightedit.ui.paste.clipboard import put
 for text in ("first", "second"):
     mime = QMimeData()
     mime.setText(text)

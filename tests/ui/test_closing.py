@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
 from tests.ui.conftest import wait_ready
-from weightedit.ui.close_dialog import DISCARD, CloseDialog
+from weightedit.ui.files.close_dialog import DISCARD, CloseDialog
 
 
 @pytest.fixture

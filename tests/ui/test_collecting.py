@@ -15,13 +15,13 @@ from torch import nn
 
 from tests.ui.conftest import wait_ready
 from weightedit.core.live.watching import optimizers_alive
-from weightedit.ui import collecting, process
+from weightedit.ui.running import collecting, process
 from weightedit.ui.window import MainWindow
 
 ROOT = Path(__file__).parents[2]
 BEGIN = """
 import gc
-from weightedit.ui.collecting import set_apart, take_back
+from weightedit.ui.running.collecting import set_apart, take_back
 
 class Thing:
     pass

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.ui.gui_thread import in_a_worker
-from weightedit.core.pixels import Reduced
+from weightedit.core.looking.pixels import Reduced
 from weightedit.ui.plots.coloring import Colored, Coloring, Look
 from weightedit.ui.plots.colormaps import picture
 from weightedit.ui.plots.levels import Levels

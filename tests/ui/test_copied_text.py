@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPlainTextEdit
 from tests.ui.pointer import drag
 from weightedit.core.errors import CheckpointError
 from weightedit.ui.edit_panel.hazard_words import breakable
-from weightedit.ui.errors_view import ErrorCard, Notice
+from weightedit.ui.errors.errors_view import ErrorCard, Notice
 from weightedit.ui.inspector.rows import Wrapped
-from weightedit.ui.recovery_notice import LeftoversNotice
+from weightedit.ui.recovery.recovery_notice import LeftoversNotice
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 NAME = "transformer.layers." + "attention_projection_" * 6 + "weight"

@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from tests.core.test_devices import save_for
+from tests.core.values.test_devices import save_for
 from tests.ui.bench import Bench, bench_on
 from weightedit.ui.tree.devices_beside import DevicesBeside
 

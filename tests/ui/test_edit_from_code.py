@@ -14,7 +14,8 @@ from PySide6.QtCore import QTimer
 
 from tests.ui.conftest import wait_ready
 from weightedit.core.errors import WeightEditError
-from weightedit.ui import event_loop, live_edit
+from weightedit.ui.live import live_edit
+from weightedit.ui.running import event_loop
 from weightedit.ui.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -181,7 +182,7 @@ def inside():
     QTimer.singleShot(0, look_for_the_end)
 
 def look_for_the_end():
-    from weightedit.ui import live_edit
+    from weightedit.ui.live import live_edit
     if live_edit._open:
         QTimer.singleShot(20, look_for_the_end)
         return

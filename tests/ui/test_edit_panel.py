@@ -21,7 +21,7 @@ from weightedit.ui.edit_panel.form import REGION, SEVERAL, WHOLE
 from weightedit.ui.edit_panel.hazards_view import breakable
 from weightedit.ui.edit_panel.seed_field import SEED
 from weightedit.ui.edit_panel.text_field import TextField
-from weightedit.ui.literals import FieldError, integers, plain, plain_text
+from weightedit.ui.widgets.literals import FieldError, integers, plain, plain_text
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from safetensors.torch import load_file
 
-from weightedit.ui.export_tensor_dialog import SCREEN, ExportTensorDialog, file_name
+from weightedit.ui.files.export_tensor_dialog import SCREEN, ExportTensorDialog, file_name
 
 WEIGHT = torch.arange(40 * 30, dtype=torch.float32).reshape(40, 30)
 

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
 from weightedit.core.progress import Progress
-from weightedit.ui.history_panel import ROW
+from weightedit.ui.history.history_panel import ROW
 
 
 @pytest.fixture

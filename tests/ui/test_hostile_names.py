@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QTreeView
 
 from tests.ui.hostile import HUGE, NAMES, RAW, Stalls, checkpoint, look_around, watched
 from weightedit.core.errors import CheckpointError
-from weightedit.core.visible import visible
-from weightedit.ui.close_dialog import CloseDialog
-from weightedit.ui.export_dialog import ExportDialog
-from weightedit.ui.export_sheet import Formats
-from weightedit.ui.export_tensor_dialog import ExportTensorDialog
+from weightedit.core.words.visible import visible
+from weightedit.ui.files.close_dialog import CloseDialog
+from weightedit.ui.files.export_dialog import ExportDialog
+from weightedit.ui.files.export_sheet import Formats
+from weightedit.ui.files.export_tensor_dialog import ExportTensorDialog
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
-from weightedit.core.numbers import bytes_text, count_text, statistic_text
+from weightedit.core.words.numbers import bytes_text, count_text, statistic_text
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import torch
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from weightedit.core.journaling import Journal
+from weightedit.core.journals.journaling import Journal
 
 
 def journals():

@@ -12,15 +12,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
-from weightedit.core.leftovers import Cleaned, Kept
-from weightedit.ui.recovery_notice import LeftoversNotice
-from weightedit.ui.tidying import lines_of, title_of
+from weightedit.core.writing.leftovers import Cleaned, Kept
+from weightedit.ui.files.tidying import lines_of, title_of
+from weightedit.ui.recovery.recovery_notice import LeftoversNotice
 
 ROOT = Path(__file__).parents[2]
 KILLED = """
 import os, signal, sys
 from weightedit.assembly import open_document
-from weightedit.core.file_system import FileSystem
+from weightedit.core.files.file_system import FileSystem
 FileSystem.sync = lambda self, handle: os.kill(os.getpid(), signal.SIGKILL)
 open_document(sys.argv[1]).export(sys.argv[2])
 """

@@ -14,8 +14,8 @@ from torch import nn
 from tests.operations.oracle import same_bits
 from tests.ui.conftest import wait_ready
 from weightedit.core.live import facts
-from weightedit.ui.export_dialog import ExportDialog
-from weightedit.ui.live_watching import OutsideNotice
+from weightedit.ui.files.export_dialog import ExportDialog
+from weightedit.ui.live.live_watching import OutsideNotice
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 

@@ -11,8 +11,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
 from tests.ui.conftest import wait_ready
-from weightedit.ui.export_dialog import ExportDialog
-from weightedit.ui.lost_values import TITLE
+from weightedit.ui.files.export_dialog import ExportDialog
+from weightedit.ui.files.lost_values import TITLE
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows keeps a file that is open from being changed so")
 

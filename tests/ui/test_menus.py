@@ -7,7 +7,7 @@ import torch
 from PySide6.QtCore import Qt
 
 from weightedit.ui.actions import lettered
-from weightedit.ui.errors_view import sentence
+from weightedit.ui.errors.errors_view import sentence
 
 
 @pytest.fixture

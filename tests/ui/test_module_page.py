@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel
 from torch import nn
 
 from weightedit.doctor.trusted import Trusted
-from weightedit.ui.module_page import RUN, TRUST
+from weightedit.ui.asides.module_page import RUN, TRUST
 
 
 class Calls:

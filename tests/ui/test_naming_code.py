@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from tests import checkpoints
 from tests.ui.conftest import wait_ready
-from weightedit.ui.naming_code import CodeNotice
+from weightedit.ui.files.naming_code import CodeNotice
 
 
 def notices(window):

@@ -9,9 +9,9 @@ from PySide6.QtGui import QFontDatabase
 from safetensors.torch import save_file
 
 from tests.ui.conftest import wait_ready
-from weightedit.core.outline import SMALL
+from weightedit.core.described.outline import SMALL
 from weightedit.ui import theme as look
-from weightedit.ui.status_bar import StatusBar
+from weightedit.ui.shell.status_bar import StatusBar
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.theme import theme
 from weightedit.ui.tree.view import TreeView

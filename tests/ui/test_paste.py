@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QApplication
 
 from tests.ui.conftest import wait_ready
 from tests.ui.test_replacing import apply, drop, middle, row_of, settle, show
-from weightedit.ui.paste_choice import PasteChoice
-from weightedit.ui.tensor_mime import carried, mime_of
+from weightedit.ui.paste.paste_choice import PasteChoice
+from weightedit.ui.paste.tensor_mime import carried, mime_of
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 

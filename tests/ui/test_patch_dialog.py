@@ -13,9 +13,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 
 import weightedit
-from weightedit.ui.errors_view import Notice
-from weightedit.ui.export_dialog import ExportDialog
-from weightedit.ui.patch_dialog import PatchDialog
+from weightedit.ui.errors.errors_view import Notice
+from weightedit.ui.files.export_dialog import ExportDialog
+from weightedit.ui.files.patch_dialog import PatchDialog
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="files are patched in place on POSIX systems only")
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from tests.ui.conftest import wait_ready
-from weightedit.ui.recent import KEPT, KEY, Recents
+from weightedit.ui.files.recent import KEPT, KEY, Recents
 from weightedit.ui.settings import Settings
 from weightedit.ui.tasks import Tasks
 

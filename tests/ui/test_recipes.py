@@ -9,7 +9,7 @@ from PySide6.QtTest import QTest
 
 from tests.ui.conftest import wait_ready
 from weightedit.assembly import open_document
-from weightedit.ui.recipe_card import RecipeCard
+from weightedit.ui.recipe.recipe_card import RecipeCard
 
 
 @pytest.fixture
@@ -86,8 +86,8 @@ def test_leaving_changes_nothing(qtbot, open_window, files):
 def test_a_recipe_from_the_start_page(qtbot, open_window, files, monkeypatch):
     window = open_window()
     path = recipe(files, ("scale", "a", {"factor": 0.5}))
-    monkeypatch.setattr("weightedit.ui.recipes.ask_recipe", lambda *_: path)
-    monkeypatch.setattr("weightedit.ui.recipes.ask_files", lambda *_: [str(files / "net.pt")])
+    monkeypatch.setattr("weightedit.ui.recipe.recipes.ask_recipe", lambda *_: path)
+    monkeypatch.setattr("weightedit.ui.recipe.recipes.ask_files", lambda *_: [str(files / "net.pt")])
     QTest.mouseClick(window.start.recipe, Qt.MouseButton.LeftButton)
     wait_ready(qtbot, window)
     qtbot.waitUntil(lambda: window.files.recipes._card is not None)

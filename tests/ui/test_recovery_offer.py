@@ -19,12 +19,12 @@ from PySide6.QtTest import QTest
 
 from tests.ui.conftest import wait_ready
 from weightedit import assembly
-from weightedit.core import recovery
-from weightedit.core.recovery import KeptEdit, Recovered, discard, unfinished
+from weightedit.core.journals import recovery
+from weightedit.core.journals.recovery import KeptEdit, Recovered, discard, unfinished
 from weightedit.ui import tasks
 from weightedit.ui.history.rows import DONE, UNDONE
-from weightedit.ui.kept_list import kept_rows
-from weightedit.ui.recovery_notice import RecoveredNotice, RecoveryNotice, when_text
+from weightedit.ui.recovery.kept_list import kept_rows
+from weightedit.ui.recovery.recovery_notice import RecoveredNotice, RecoveryNotice, when_text
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
@@ -187,7 +187,7 @@ def test_edits_that_a_save_would_shut_out_are_had_in_a_copy_before(qtbot, open_w
     assert "Once it is saved, these fit it no more" in said
     copy = killed.with_name("copy.pt")
     for name in (killed, copy):  # the file itself is refused
-        monkeypatch.setattr("weightedit.ui.recovery_copy.ask_copy", lambda *_, name=name: str(name))
+        monkeypatch.setattr("weightedit.ui.recovery.recovery_copy.ask_copy", lambda *_, name=name: str(name))
         notice.copy_button.setFocus()
         QTest.keyClick(notice.copy_button, Qt.Key.Key_Space)
         wait_ready(qtbot, window)

@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QApplication
 from safetensors.torch import save_file
 
 from tests.ui.conftest import wait_ready
-from weightedit.ui.clipboard import put
-from weightedit.ui.dropping import DropMark
-from weightedit.ui.source_card import SourceCard
-from weightedit.ui.tensor_mime import NAMED, carried, mime_of
+from weightedit.ui.files.dropping import DropMark
+from weightedit.ui.paste.clipboard import put
+from weightedit.ui.paste.source_card import SourceCard
+from weightedit.ui.paste.tensor_mime import NAMED, carried, mime_of
 from weightedit.ui.tree.dragging import Dragging
 
 CTRL = Qt.KeyboardModifier.ControlModifier

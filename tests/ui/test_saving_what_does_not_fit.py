@@ -15,8 +15,8 @@ from safetensors import safe_open
 
 import weightedit
 from tests.formats.torch_files import tar_file
-from weightedit.ui.close_dialog import CloseDialog
-from weightedit.ui.export_dialog import ExportDialog
+from weightedit.ui.files.close_dialog import CloseDialog
+from weightedit.ui.files.export_dialog import ExportDialog
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 

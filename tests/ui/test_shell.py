@@ -14,12 +14,12 @@ from tests.ui.conftest import wait_ready
 from weightedit import __version__
 from weightedit.resources import resource
 from weightedit.ui.actions import ACTIONS, NEEDS
-from weightedit.ui.close_dialog import CloseDialog
 from weightedit.ui.described import described
-from weightedit.ui.errors_view import ErrorCard
-from weightedit.ui.export_dialog import ExportDialog
-from weightedit.ui.plain import BREAK
+from weightedit.ui.errors.errors_view import ErrorCard
+from weightedit.ui.files.close_dialog import CloseDialog
+from weightedit.ui.files.export_dialog import ExportDialog
 from weightedit.ui.theme import theme
+from weightedit.ui.widgets.plain import BREAK
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -386,6 +386,7 @@ def test_operations_come_from_the_document(qtbot, open_window, checkpoint):
     assert not window.actions_of["edit-many"].isEnabled()
     window.open([str(checkpoint)])
     wait_ready(qtbot, window)
+    qtbot.waitUntil(lambda: len(window.top.menus["Operations"].actions()) > 1)  # they come in a turn of their own
     for one in window.current.document.operations.values():
         group = getattr(one, "group", "")
         menu = window.top.menus[f"Operations/{group}" if group else "Operations"]

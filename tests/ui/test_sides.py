@@ -10,7 +10,7 @@ import torch
 from pytestqt.qtbot import QtBot
 
 from weightedit.ui.settings import Settings
-from weightedit.ui.sides import LEAST
+from weightedit.ui.shell.sides import LEAST
 
 
 def test_the_left_panel_gives_way_in_a_narrow_window_and_comes_back(

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
-from weightedit.core.storage_strip import MOST_LANES
+from weightedit.core.shared.storage_strip import MOST_LANES
 from weightedit.ui.inspector.storage_strip import StorageStrip
 from weightedit.ui.theme import theme
 

@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
 from tests.ui.pointer import ALT, CTRL, NONE, SHIFT, drag
-from weightedit.core.number_formats import NumberFormat
+from weightedit.core.words.number_formats import NumberFormat
 from weightedit.ui.values import model as values_model
 from weightedit.ui.values.clipboard import MIME
 from weightedit.ui.values.delegate import CellEditor

@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QApplication
 
 from weightedit.core.errors import Cancelled
 from weightedit.core.progress import Progress
-from weightedit.ui.collecting import paused
-from weightedit.ui.status_bar import StatusBar, left_text
+from weightedit.ui.running.collecting import paused
+from weightedit.ui.shell.status_bar import StatusBar, left_text
 from weightedit.ui.tasks import Tasks
 
 

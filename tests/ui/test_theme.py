@@ -10,10 +10,10 @@ from PySide6.QtGui import QIcon, QImage, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
 from weightedit.resources import resource
-from weightedit.ui.icons import icon, icon_pixmap, logo
 from weightedit.ui.settings import Settings
 from weightedit.ui.theme import mono_font, palette, style_sheet, theme, ui_font
 from weightedit.ui.tokens import GROUPS, TOKENS
+from weightedit.ui.widgets.icons import icon, icon_pixmap, logo
 
 ICONS = sorted(path.stem for path in resource("icons").glob("*.svg"))
 

@@ -11,7 +11,7 @@ from PySide6.QtGui import QImage, QPainter
 from PySide6.QtTest import QTest
 
 from tests.ui.conftest import wait_ready
-from weightedit.core.pinned import PinnedTensor
+from weightedit.core.values.pinned import PinnedTensor
 from weightedit.ui.theme import theme
 
 

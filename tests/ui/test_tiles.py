@@ -14,8 +14,8 @@ from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
 from tests.ui.gui_thread import in_a_worker
-from weightedit.core.pinned import PinnedTensor
 from weightedit.core.progress import Progress
+from weightedit.core.values.pinned import PinnedTensor
 from weightedit.ui.plots.colormaps import colored, table
 from weightedit.ui.theme import theme
 

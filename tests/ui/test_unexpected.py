@@ -15,8 +15,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from tests.ui.conftest import wait_ready
-from weightedit.core.logbook import log_path
-from weightedit.ui import process
+from weightedit.core.files.logbook import log_path
+from weightedit.ui.running import process
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 

@@ -15,10 +15,10 @@ from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
-from weightedit.core.pinned import PinnedTensor
 from weightedit.core.reduction import SliceView
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Resident
+from weightedit.core.values.pinned import PinnedTensor
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.values import model as values_model
 from weightedit.ui.values.model import LOADING, ValuesModel

@@ -17,8 +17,8 @@ from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
-from weightedit.core import profiles, spectrum
-from weightedit.core.quantiles import SHOWN
+from weightedit.core.looking import profiles, spectrum
+from weightedit.core.looking.quantiles import SHOWN
 from weightedit.ui.plots.chart import Chart
 from weightedit.ui.settings import Settings
 from weightedit.ui.tensor_page.profile_model import ProfileModel

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.bench import Bench, bench_on
 from weightedit.assembly import open_document
 from weightedit.ui.settings import Settings
-from weightedit.ui.tab_strip import shortened
+from weightedit.ui.tabs.tab_strip import shortened
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from weightedit.core.arrange import Arrange, pairs_of, same_pairs
+from weightedit.core.edits.arrange import Arrange, pairs_of, same_pairs
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
 from weightedit.core.progress import Ask, unasked
@@ -42,8 +42,23 @@ def kept_bytes(content: ByteSource) -> int:
     if isinstance(content, Resident):
         return content.nbytes
     if isinstance(content, Patched):
-        return content.patches.nbytes + 32 * len(content.patches.starts) + 64 * len(content.patches.combs)
+        return content.patches.remembered(None)
     return 0
+
+
+def remembered_bytes(before: ByteSource, after: ByteSource) -> int:
+    """Return how many bytes a content keeps besides those that the one it was made from keeps."""
+    if not isinstance(after, Patched):
+        return kept_bytes(after)
+    base, patches = (before.base, before.patches) if isinstance(before, Patched) else (before, None)
+    return after.patches.remembered(patches) + (kept_bytes(after.base) if after.base is not base else 0)
+
+
+def let_go(commands: Sequence[Command]) -> None:
+    """Be told that commands will not be undone any more: what they hid of earlier writes is not kept longer."""
+    for command in commands:
+        if isinstance(command, Write) and isinstance(command.after, Patched):
+            command.after.patches.settle()
 
 
 @dataclass(slots=True)

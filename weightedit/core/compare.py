@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weightedit.core.equality import differing
-from weightedit.core.numbers import shape_text
 from weightedit.core.progress import Progress
+from weightedit.core.values.equality import differing
+from weightedit.core.words.numbers import shape_text
 
 if TYPE_CHECKING:
-    from weightedit.core.pinned import PinnedTensor
     from weightedit.core.reader import Reader
     from weightedit.core.slots import Slot
+    from weightedit.core.values.pinned import PinnedTensor
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,37 +7,38 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, S
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from weightedit.core.announcing import Announcing
-from weightedit.core.announcing import Change as Change  # whoever subscribes to a document has it from here
-from weightedit.core.arrange import Arrange, walk_again
 from weightedit.core.commands import LiveWrite, do_all, undo_all
+from weightedit.core.described.targets import only_name
 from weightedit.core.edit import Edit, TensorName
+from weightedit.core.edits.announcing import Announcing
+from weightedit.core.edits.announcing import Change as Change  # whoever subscribes to a document has it from here
+from weightedit.core.edits.arrange import Arrange, walk_again
+from weightedit.core.edits.guarding import guarded, guarding
+from weightedit.core.edits.preview import Preview
+from weightedit.core.edits.stepping import between, joined, move, names_of, settled_or_back, with_layout
 from weightedit.core.errors import EditRefused
-from weightedit.core.guarding import guarded, guarding
 from weightedit.core.hazards import Hazard
 from weightedit.core.history import DEFAULT_BUDGET, History, Step
+from weightedit.core.journals.recorded import recorded_batch, recorded_edit, recorded_move
 from weightedit.core.live.attributes import SetAttributes
 from weightedit.core.operation import Operation
-from weightedit.core.pinned import PinnedTensor
-from weightedit.core.preview import Preview
 from weightedit.core.progress import CancelFlag, Progress, Report
 from weightedit.core.reader import Origin
-from weightedit.core.recorded import recorded_batch, recorded_edit, recorded_move
-from weightedit.core.snapshotting import Snapshotting
-from weightedit.core.spill import Spill
-from weightedit.core.stepping import between, joined, move, names_of, settled_or_back, with_layout
-from weightedit.core.targets import only_name
-from weightedit.core.verifying import verify_steps
+from weightedit.core.undo.snapshotting import Snapshotting
+from weightedit.core.undo.spill import Spill
+from weightedit.core.undo.verifying import verify_steps
+from weightedit.core.values.pinned import PinnedTensor
 
 if TYPE_CHECKING:
-    from weightedit.core.batch import Batch
-    from weightedit.core.conditions import Conditions
-    from weightedit.core.contents import Inventory
-    from weightedit.core.history_compare import State
-    from weightedit.core.journaling import Journal
+    from weightedit.core.batches.batch import Batch
+    from weightedit.core.described.contents import Inventory
+    from weightedit.core.journals.journaling import Journal
+    from weightedit.core.journals.recovery import Recovered
+    from weightedit.core.looking.results import Results
     from weightedit.core.recipe import Recipe
-    from weightedit.core.recovery import Recovered
-    from weightedit.core.saving import Writer
+    from weightedit.core.undo.history_compare import State
+    from weightedit.core.values.conditions import Conditions
+    from weightedit.core.writing.saving import Writer
 
 DEFAULT_MEMORY = 64 << 20
 """Bytes a pass over a tensor may use for its values."""
@@ -56,11 +57,11 @@ class Document(Snapshotting, Announcing):
         What recovering it from a journal came to; None where it was opened.
     """
 
-    def __init__(self, origin: Origin, inventory: Inventory, *, operations: Sequence[Operation], writer: Writer,
+    def __init__(self, origin: Origin, inventory: Inventory, *, operations: Mapping[str, Operation], writer: Writer,
                  resolve: Callable[[str], Document], conditions: Conditions | None = None, spill: Spill | None = None,
                  memory: int = DEFAULT_MEMORY, history_budget: int = DEFAULT_BUDGET) -> None:  # fmt: skip
         super().__init__(origin, inventory)
-        self.operations: Mapping[str, Operation] = {operation.name: operation for operation in operations}
+        self.operations = operations
         self.spill = spill or Spill()
         self.memory = memory
         self.history = History(history_budget)
@@ -70,6 +71,7 @@ class Document(Snapshotting, Announcing):
         self._writer = writer
         self.conditions = conditions
         self._resolve_file = resolve
+        self.measured: Results | None = None
         self._others: dict[str, Document] = {}
         self._lock = threading.RLock()
 
@@ -95,7 +97,7 @@ class Document(Snapshotting, Announcing):
 
         Parameters are those of `apply`. A refusal is returned, not raised.
         """
-        from weightedit.core.editing import make_edit, preflight_of
+        from weightedit.core.edits.editing import make_edit, preflight_of
 
         try:
             declared, edit = make_edit(self, operation, targets, arguments, region=region, device=device, tied=tied,
@@ -119,7 +121,7 @@ class Document(Snapshotting, Announcing):
         EditRefused
             If the edit cannot be worked out at all.
         """
-        from weightedit.core.editing import make_edit, preview_of
+        from weightedit.core.edits.editing import make_edit, preview_of
 
         declared, edit = make_edit(self, operation, targets, arguments, region=region, device=device, tied=tied,
                                    moments=moments, leave=leave, seed=seed)  # fmt: skip
@@ -140,8 +142,8 @@ class Document(Snapshotting, Announcing):
         EditRefused
             If the targets mean nothing, or an argument is of the wrong kind.
         """
-        from weightedit.core.batch import batch_of
-        from weightedit.core.editing import make_edit
+        from weightedit.core.batches.batch import batch_of
+        from weightedit.core.edits.editing import make_edit
 
         declared, edit = make_edit(self, operation, targets, arguments, region=region, device=device, tied=tied,
                                    moments=moments, leave=leave, seed=seed)  # fmt: skip
@@ -192,7 +194,7 @@ class Document(Snapshotting, Announcing):
         EditRefused, ConfirmationNeeded
             With the hazards; the document is as it was.
         """
-        from weightedit.core.editing import make_edit
+        from weightedit.core.edits.editing import make_edit
 
         declared, edit = make_edit(self, operation, targets, arguments, region=region, device=device, tied=tied,
                                    moments=moments, leave=leave, seed=seed)  # fmt: skip
@@ -201,7 +203,7 @@ class Document(Snapshotting, Announcing):
     @guarded("the edit")
     def apply_edit(self, declared: Operation, edit: Edit, accept: Collection[str] | str, progress: Progress) -> Edit:
         """Apply a record; what `apply` and a recipe's replay share."""
-        from weightedit.core.editing import carry_out
+        from weightedit.core.edits.editing import carry_out
 
         with self._lock:
             step = carry_out(self, declared, edit, accept, progress)
@@ -243,7 +245,7 @@ class Document(Snapshotting, Announcing):
 
     def resolve(self, name: TensorName) -> PinnedTensor:
         """Find a tensor argument: in this document, or in the file it names; without a name, the only one there."""
-        from weightedit.core.reloading import changed_files
+        from weightedit.core.journals.reloading import changed_files
 
         if name.file is None:
             return self.pin(name.tensor)
@@ -332,7 +334,7 @@ class Document(Snapshotting, Announcing):
         EditRefused
             If there is no such point.
         """
-        from weightedit.core.history_compare import state_at
+        from weightedit.core.undo.history_compare import state_at
 
         with self._lock:
             return state_at(self, self.history.place(position))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
-from weightedit.core.visible import message
+from weightedit.core.words.visible import message
 
 if TYPE_CHECKING:
     from weightedit.core.hazards import Hazard

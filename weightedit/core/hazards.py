@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from weightedit.core.visible import message, visible
+from weightedit.core.words.visible import message, visible
 
 if TYPE_CHECKING:
     from weightedit.core.edit import Edit

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from numbers import Integral
 
-from weightedit.core.commands import Command
+from weightedit.core.commands import Command, let_go
 from weightedit.core.edit import Edit
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
@@ -239,7 +239,7 @@ class History:
                 if self.saved_position == len(self._steps) + 1:
                     self.saved_position = None
                 continue
-            del self._steps[0]
+            let_go(self._steps.pop(0).commands)
             self.position -= 1
             self.forgotten += 1
             if self.saved_position is not None:

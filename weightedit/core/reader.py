@@ -7,24 +7,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weightedit.core.entry_list import Entries, EntryList
+from weightedit.core.described.entry_list import Entries, EntryList
+from weightedit.core.described.info import TensorsView
+from weightedit.core.described.slot_list import SlotList, Slots
+from weightedit.core.described.targets import missing
+from weightedit.core.edits.guarding import guarded
 from weightedit.core.errors import EditRefused, RegionError
-from weightedit.core.groups import StorageGroups
-from weightedit.core.guarding import guarded
 from weightedit.core.hazards import refusal
-from weightedit.core.info import TensorsView
-from weightedit.core.pinned import PinnedTensor
 from weightedit.core.region import Box, parse_region
-from weightedit.core.slot_list import SlotList, Slots
+from weightedit.core.shared.groups import StorageGroups
 from weightedit.core.slots import Slot
 from weightedit.core.source import Source, SourceFile
-from weightedit.core.targets import missing
-from weightedit.core.visible import visible
+from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.words.visible import visible
 
 if TYPE_CHECKING:
     import torch
 
-    from weightedit.core.contents import Inventory
+    from weightedit.core.described.contents import Inventory
     from weightedit.core.live.marks import Marks
     from weightedit.core.live.watching import Watch
 
@@ -58,8 +58,12 @@ class Reader:
         self.slots: Slots = inventory.slots
         self.absent: Sequence[Slot] = ()
         """Slots that are not there now, and that undo or redo may bring back."""
-        self.tensors = TensorsView(self)
         self._index()
+
+    @property
+    def tensors(self) -> TensorsView:
+        """The tensors by name or path; made anew, so that a document ends as soon as nobody holds it."""
+        return TensorsView(self)
 
     @property
     def title(self) -> str:

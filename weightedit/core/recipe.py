@@ -13,8 +13,8 @@ from weightedit.core.edit import Edit
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import refusal
 from weightedit.core.progress import CancelFlag, Progress, Report
-from weightedit.core.snapshotting import RESTORE
-from weightedit.core.visible import visible
+from weightedit.core.undo.snapshotting import RESTORE
+from weightedit.core.words.visible import visible
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from weightedit.core import kernels, passes
-from weightedit.core.codes import Array
-from weightedit.core.pixels import Pixels, Reduced
+from weightedit.core import kernels
+from weightedit.core.looking.elsewhere import is_elsewhere
+from weightedit.core.looking.pixels import Pixels, Reduced
 from weightedit.core.progress import Progress
 from weightedit.core.region import Axis, Box
 from weightedit.core.spec import TensorSpec
 from weightedit.core.statistics import Pinned
+from weightedit.core.values import passes
+from weightedit.core.values.codes import Array
+from weightedit.core.values.pinned import Chunks, PinnedTensor
+from weightedit.core.values.reading import ReadBuffer
 
 PREVIEW_BYTES = 1 << 20
 SAMPLED_ROWS = 16
@@ -78,8 +83,15 @@ class SliceView:
             picked.append(axis)
         return picked[0], picked[1]
 
+    @property
+    def turned(self) -> SliceView:
+        """The same slice with rows and columns in each other's place."""
+        return SliceView(self.columns_dim, self.rows_dim, self.fixed)
+
     def flat(self, array: Array) -> Array:
         """Return a box's values as a 2-D array, rows down and columns across."""
+        if array.ndim == 2 and (self.rows_dim, self.columns_dim) == (0, 1):
+            return array
         order = [dim for dim in (self.rows_dim, self.columns_dim) if dim is not None]
         rest = [dim for dim in range(array.ndim) if dim not in order]
         moved = array.transpose(*rest, *order)
@@ -110,14 +122,13 @@ def reduce(pinned: Pinned, view: SliceView, rows: range, columns: range, height:
     scale
         What the values of given rows and columns of the slice are divided by.
     """
-    if _lies_across(pinned.spec, view):
+    if lies_across(pinned.spec, view):
         turned = None if scale is None else lambda down, across: scale(across, down).T
-        other = SliceView(view.columns_dim, view.rows_dim, view.fixed)
-        return reduce(pinned, other, columns, rows, width, height, progress, nbytes, turned).turned
+        return reduce(pinned, view.turned, columns, rows, width, height, progress, nbytes, turned).turned
     return _reduced(pinned, view, (rows, columns), (height, width), (rows, columns), progress, nbytes, scale)
 
 
-def _lies_across(spec: TensorSpec, view: SliceView) -> bool:
+def lies_across(spec: TensorSpec, view: SliceView) -> bool:
     """Whether neighbours in a row of the slice lie further apart than those in a column."""
     if view.rows_dim is None or view.columns_dim is None:
         return False
@@ -131,16 +142,19 @@ def preview(pinned: Pinned, view: SliceView, rows: range, columns: range, height
     Evenly spaced rows are read; where these alone are more than the budget, or lie apart in the storage, runs of
     neighbours in some of them, evenly spaced too.
     """
-    if _lies_across(pinned.spec, view):
-        other = SliceView(view.columns_dim, view.rows_dim, view.fixed)
-        return preview(pinned, other, columns, rows, width, height, budget).turned
+    if lies_across(pinned.spec, view):
+        return preview(pinned, view.turned, columns, rows, width, height, budget).turned
     itemsize = max(1, pinned.spec.type.itemsize)
     apart = 1 if view.columns_dim is None else max(1, pinned.spec.stride[view.columns_dim])
     each = max(1, len(columns) * itemsize * apart)
     most = 4 * height if len(rows) * each <= 16 * budget else MOST_RUNS
     some_rows = _spread(rows, min(max(4, budget // each), most))
-    if len(some_rows) * each <= 4 * budget:
-        return _reduced(pinned, view, (rows, columns), (height, width), (some_rows, columns), None, passes.CHUNK)
+    some_columns = columns
+    if is_elsewhere(pinned):  # the device picks single values; each run would be a copy of its own
+        some_rows = _spread(rows, most)
+        some_columns = _spread(columns, max(width, budget // (itemsize * max(1, len(some_rows)))))
+    if is_elsewhere(pinned) or len(some_rows) * each <= 4 * budget:
+        return _reduced(pinned, view, (rows, columns), (height, width), (some_rows, some_columns), None, passes.CHUNK)
     return _of_runs(pinned, view, (rows, columns), (height, width), budget // (itemsize * apart))
 
 
@@ -178,21 +192,52 @@ def _reduced(pinned: Pinned, view: SliceView, shown: tuple[range, range], size: 
     if progress is not None:
         progress.begin("Heatmap", nbytes_all)
 
-    def take_in(part: tuple[range, range], progress: Progress) -> None:
-        for box, array in pinned.chunks(view.box(spec.shape, *part), nbytes):
-            top, left = _place(box, view.rows_dim, read[0]), _place(box, view.columns_dim, read[1])
-            block = view.flat(array)
-            by = None
-            if scale is not None:
-                first, second = read[0].start + top, read[1].start + left
-                by = scale(range(first, first + block.shape[0]), range(second, second + block.shape[1]))
-            pixels.add(block, top, left, by)
-            progress.advance(array.nbytes)
+    spare: deque[ReadBuffer] = deque()  # memory that is touched for the first time costs what reading into it does
+
+    def work(part: tuple[range, range], progress: Progress) -> None:
+        try:
+            buffer = spare.pop()
+        except IndexError:
+            buffer = ReadBuffer()
+        take_in(pinned, view, pixels, part, progress, nbytes, scale, buffer)
+        spare.append(buffer)
 
     if height and width:
         parts = pixels.parts(nbytes_all // passes.PART)
-        passes.each_part(parts, take_in, progress, passes.readers_of(pinned))
+        passes.each_part(parts, work, progress, passes.readers_of(pinned))
     return pixels.result(*shown, read == shown)
+
+
+def take_in(pinned: Pinned, view: SliceView, pixels: Pixels, part: tuple[range, range], progress: Progress,
+            nbytes: int, scale: Scale | None = None, buffer: ReadBuffer | None = None) -> None:  # fmt: skip
+    """Read rows and columns of a slice, which are among those of `pixels`, and add them; `nbytes` for a chunk.
+
+    A live tensor on another device is reduced there.
+    """
+    if scale is None and is_elsewhere(pinned):
+        from weightedit.core.looking import on_device
+
+        on_device.take_in(pinned, view, pixels, part, progress)
+        return
+    for box, array in _chunks(pinned, view, pixels, part, nbytes, buffer):
+        top, left = _place(box, view.rows_dim, pixels.rows), _place(box, view.columns_dim, pixels.columns)
+        block = view.flat(array)
+        by = None
+        if scale is not None:
+            first, second = pixels.rows.start + top, pixels.columns.start + left
+            by = scale(range(first, first + block.shape[0]), range(second, second + block.shape[1]))
+        pixels.add(block, top, left, by)
+        progress.advance(array.nbytes)
+
+
+def _chunks(pinned: Pinned, view: SliceView, pixels: Pixels, part: tuple[range, range], nbytes: int,
+            buffer: ReadBuffer | None) -> Chunks:  # fmt: skip
+    """Return chunks of rows and columns of a slice, which end where lines of pixels do as far as that goes."""
+    shape, (rows, columns) = pinned.spec.shape, part
+    if not isinstance(pinned, PinnedTensor) or not rows:
+        return pinned.chunks(view.box(shape, rows, columns), nbytes)
+    bands = pixels.bands(rows, len(columns) * pinned.spec.type.itemsize, nbytes)
+    return pinned.chunks_of((view.box(shape, band, columns) for band in bands), nbytes * 3 // 2, buffer)
 
 
 def _place(part: Box, dim: int | None, read: range) -> int:

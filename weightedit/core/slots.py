@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from weightedit.core.described.placeholder import Placeholder
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
-from weightedit.core.placeholder import Placeholder
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
 
 if TYPE_CHECKING:
-    from weightedit.core.quantized import Quantizer
+    from weightedit.core.values.quantized import Quantizer
 
 
 class Described(NamedTuple):
@@ -57,10 +57,14 @@ class HeldTensor:
             with _RESOLVING:  # two readers must not see two storages
                 found = self._described
                 if found is None:
-                    assert self._describe is not None
-                    self.saved = found = Described(*self._describe())
-                    self._described, self._describe = found, None
+                    self._described = self.saved = found = Described(*self.first())
         return found
+
+    def first(self) -> _Describable:
+        """Return spec and storage as they are before any change; asked once, when someone first looks."""
+        assert self._describe is not None
+        made, self._describe = self._describe(), None
+        return made
 
     @property
     def is_deferred(self) -> bool:
@@ -92,7 +96,7 @@ class HeldTensor:
         live = self.described.live
         if live is None or self.spec.encoding != "quantized":
             return None
-        from weightedit.core.quantized import quantizer_of
+        from weightedit.core.values.quantized import quantizer_of
 
         return quantizer_of(live)
 

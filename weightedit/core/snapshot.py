@@ -8,19 +8,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from weightedit.core.commands import kept_bytes
+from weightedit.core.described.slot_list import SlotList
+from weightedit.core.described.targets import find_slots
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
-from weightedit.core.history_compare import Difference, State, differences
-from weightedit.core.numbers import bytes_text
-from weightedit.core.paths import some
-from weightedit.core.pinned import PinnedTensor
 from weightedit.core.progress import Progress
-from weightedit.core.slot_list import SlotList
 from weightedit.core.slots import Slot
 from weightedit.core.source import ByteSource
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Resident, Storage
-from weightedit.core.targets import find_slots
+from weightedit.core.undo.history_compare import Difference, State, differences
+from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.words.numbers import bytes_text
+from weightedit.core.words.paths import some
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document

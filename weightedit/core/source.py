@@ -21,15 +21,16 @@ from pathlib import Path
 from typing import Protocol
 
 from weightedit.core.errors import CheckpointError, SourceChanged
-from weightedit.core.fingerprint import Fingerprint, Rights, past_its_tick
-from weightedit.core.held_file import HeldFile
-from weightedit.core.positioned import read_some
-from weightedit.core.seen import Seen
+from weightedit.core.files.fingerprint import Fingerprint, Rights, past_its_tick
+from weightedit.core.files.held_file import HeldFile, opened
+from weightedit.core.files.positioned import read_some
+from weightedit.core.files.seen import Seen
+from weightedit.core.words.paths import reason, shown
 
 _HEAD, _TAIL = 4 << 10, 64 << 10
 """Bytes of both ends that are hashed: a zip archive has its directory, with a checksum of each record, at its end."""
-_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-
+_BEGINNING = 16 << 10
+"""Bytes that are read first when a file is opened: most headers of few tensors are shorter."""
 
 READABLE = ("what can still be read can be exported to another name, with Export what is still readable… in the File "
             "menu or export(PATH, only_readable=True)")  # fmt: skip
@@ -59,11 +60,12 @@ class SourceFile(HeldFile):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = path if isinstance(path, Path) else Path(path)
         super().__init__()
         self._lock = threading.Lock()
-        self._header: tuple[int, Seen] | None = None
-        self._ends: Seen | None = None
+        self._header: Seen | None = None
+        self._ends: tuple[Seen, ...] = ()
+        self._beginning: bytearray | None = None
         self._ours: tuple[int, int, int] | None = None
         self._read_on: Fingerprint | None = None
         self.named: dict[tuple[str, str], bool] = {}
@@ -72,25 +74,26 @@ class SourceFile(HeldFile):
 
     def _open(self) -> None:
         try:
-            handle = os.open(self.path, _OPEN_FLAGS)
+            handle, self.is_link = opened(self.path)
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise CheckpointError(f"{self.name} cannot be read: {reason}.", file=self.path) from error
-        status = os.fstat(handle)
+            raise CheckpointError(f"{shown(self.path)} cannot be read: {reason(error)}.", file=self.path) from error
+        status = past_its_tick(handle)
         if not stat.S_ISREG(status.st_mode):
             os.close(handle)
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or device"
             raise CheckpointError(f"{self.name} is {kind}, not a file.", file=self.path)
-        status = past_its_tick(handle)
         self._handle = handle
         self.share()
         self._ours = self._read_on = None
         self._keeps_bytes = True
         self.fingerprint, self._rights = Fingerprint.of(status), Rights.of(status)
         try:
-            self._ends = Seen(self._both_ends())
+            size = status.st_size
+            self._beginning = first = self._range(0, min(size, _BEGINNING))
+            start = max(0, size - _TAIL)
+            self._ends = Seen(first[:_HEAD]), Seen(self._range(start, size - start), start)
         except SourceChanged:  # it cannot be read: the format's reader will come upon the same place and say so
-            self._ends = None
+            self._beginning, self._ends = None, ()
 
     @property
     def name(self) -> str:
@@ -106,6 +109,11 @@ class SourceFile(HeldFile):
     def is_open(self) -> bool:
         """Whether the handle is open."""
         return self._handle >= 0
+
+    @property
+    def has_other_names(self) -> bool:
+        """Whether its bytes had another name, by a hard link, when it was opened."""
+        return self._rights.links > 1
 
     @property
     def reads_on(self) -> bool:
@@ -145,7 +153,7 @@ class SourceFile(HeldFile):
         view = buffer.cast("B")
         try:
             done = 0
-            while done < len(view):
+            while done < view.nbytes:
                 got = read_some(self._handle, view[done:], offset + done, self._lock)
                 if got == 0:
                     raise SourceChanged(
@@ -165,6 +173,23 @@ class SourceFile(HeldFile):
         self.read_into(memoryview(buffer), offset)
         return bytes(buffer)
 
+    def head(self, nbytes: int) -> bytes:
+        """Return the first bytes as they were when it was opened, at most 16 KiB; none where they cannot be read."""
+        return bytes((self._beginning or b"")[:nbytes])
+
+    def take_beginning(self) -> bytearray:
+        """Return some of the first bytes, as many as were read when it was opened.
+
+        They were read once its fingerprint was taken, so the next check finds whether they were changed meanwhile.
+
+        Raises
+        ------
+        SourceChanged
+            If they could not be read then.
+        """
+        first, self._beginning = self._beginning, None
+        return self._range(0, min(self.size, _BEGINNING)) if first is None else first
+
     def remember_header(self, nbytes: int, header: bytes | bytearray | None = None) -> None:
         """Make the first `nbytes` bytes part of the fingerprint that `check(header=True)` compares.
 
@@ -176,27 +201,22 @@ class SourceFile(HeldFile):
             The bytes, where they were read already: then these are just what the format made its tree from.
         """
         self._keeps_bytes = True
-        self._header = (nbytes, Seen(self._first(nbytes) if header is None else header))
+        self._header = Seen(self._range(0, nbytes) if header is None else header)
 
     def keep_hashes(self) -> None:
         """Keep no more of header and ends than their hashes, as from the first read of values on."""
         if self._keeps_bytes:
-            for seen in (self._ends, self._header and self._header[1]):
-                if seen is not None:
-                    seen.shrink()
-            self._keeps_bytes = False
+            for seen in self._seen():
+                seen.shrink()
+            self._keeps_bytes, self._beginning = False, None
 
-    def _first(self, nbytes: int) -> bytearray:
+    def _range(self, offset: int, nbytes: int) -> bytearray:
         buffer = bytearray(nbytes)
-        self._read(memoryview(buffer), 0)
+        self._read(memoryview(buffer), offset)
         return buffer
 
-    def _both_ends(self) -> bytearray:
-        ends = bytearray(min(self.size, _HEAD) + min(self.size, _TAIL))
-        view = memoryview(ends)
-        self._read(view[: min(self.size, _HEAD)], 0)
-        self._read(view[min(self.size, _HEAD) :], self.size - min(self.size, _TAIL))
-        return ends
+    def _seen(self) -> Iterable[Seen]:
+        return self._ends if self._header is None else (*self._ends, self._header)
 
     def check(self, *, header: bool = False) -> None:
         """Raise `SourceChanged` unless handle and path are still the file that was opened.
@@ -278,8 +298,7 @@ class SourceFile(HeldFile):
         return Rights.of(status) != self._rights
 
     def _has_its_ends(self) -> bool:
-        same = self._ends is None or self._ends.is_now(self._both_ends())
-        return same and (self._header is None or self._header[1].is_now(self._first(self._header[0])))
+        return all(seen.is_now(self._range(seen.offset, seen.nbytes)) for seen in self._seen())
 
     def still_holds(self) -> bool:
         """Whether the open handle gives the bytes that were opened, whatever its path leads to by now.
@@ -330,17 +349,6 @@ class SourceFile(HeldFile):
             self._handle = -1
 
 
-@contextmanager
-def closed_if_stopped(files: Iterable[SourceFile]) -> Iterator[None]:
-    """Close files where what reads them raises or is cancelled: what it made so far may hold on to them for long."""
-    try:
-        yield
-    except BaseException:
-        for file in files:
-            file.close()
-        raise
-
-
 _THROUGH_HANDLE: ContextVar[Mapping[SourceFile, Fingerprint]] = ContextVar("through_handle", default={})  # noqa: B039
 """The files that this thread reads by their handles alone, and what the handles were when that was asked for."""
 
@@ -373,7 +381,7 @@ class Source:
         The range, in bytes; the caller has checked that it lies inside the file.
     """
 
-    __slots__ = ("file", "nbytes", "offset")
+    __slots__ = ("__weakref__", "file", "nbytes", "offset")
 
     def __init__(self, file: SourceFile, offset: int, nbytes: int) -> None:
         self.file = file

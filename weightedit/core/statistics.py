@@ -9,13 +9,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from weightedit.core import kernels, passes
-from weightedit.core.codes import Array, code_values, is_exact, numbers, patterns
+from weightedit.core import kernels
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.kernels.arrays import Moments
+from weightedit.core.looking.elsewhere import is_elsewhere
 from weightedit.core.progress import Progress
 from weightedit.core.region import Box, parse_region
 from weightedit.core.spec import TensorSpec
+from weightedit.core.values import passes
+from weightedit.core.values.codes import Array, code_values, is_exact, numbers, patterns
 
 
 class Pinned(Protocol):
@@ -63,6 +65,42 @@ class Statistics:
     neginf: int
     code_counts: Array
     dtype: str
+
+    @classmethod
+    def of_values(cls, dtype: str, values: Array, times: Array, code_counts: Array,
+                  ends: tuple[int, int] | None = None) -> Statistics:  # fmt: skip
+        """Work everything out of how often each value occurs.
+
+        Parameters
+        ----------
+        dtype
+            What the values are stored in.
+        values
+            float64, any that occur twice included.
+        times
+            How often each occurs, int64, of the same length.
+        code_counts
+            The same by code.
+        ends
+            Smallest and largest, where float64 does not hold them.
+        """
+        total, zeros = int(times.sum()), int(times[values == 0].sum())
+        nan, posinf, neginf = (int(times[mask].sum())
+                               for mask in (np.isnan(values), values == np.inf, values == -np.inf))  # fmt: skip
+        odd = nan, posinf, neginf
+        finite = (times > 0) & np.isfinite(values)
+        if not finite.any() or DTYPES[dtype].family == "opaque":
+            return cls(total, None, None, None, None, None, zeros, *odd, code_counts, dtype)
+        seen, weights = values[finite], times[finite].astype(np.float64)
+        mean = _mean(seen, weights)
+        with np.errstate(over="ignore", invalid="ignore"):
+            off, square = (seen - mean) ** 2, seen * seen
+        std, l2 = math.sqrt(_mean(off, weights)), math.sqrt(_sum(square, weights))
+        low, high = float(seen.min()), float(seen.max())
+        if DTYPES[dtype].family != "float":
+            least, most = ends or (int(low), int(high))
+            return cls(total, least, most, mean, std, l2, zeros, *odd, code_counts, dtype)
+        return cls(total, low, high, mean, std, l2, zeros, *odd, code_counts, dtype)
 
     @property
     def nonfinite(self) -> int:
@@ -152,6 +190,19 @@ class Statistics:
         return result
 
 
+def _sum(values: Array, weights: Array) -> float:
+    """Return the sum of products, rounded once where all of them are finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = values * weights
+        return math.fsum(parts) if np.isfinite(parts.sum()) else float(parts.sum())
+
+
+def _mean(values: Array, weights: Array) -> float:
+    """Return the weighted mean, also where the sum is past what float64 holds."""
+    total, number = _sum(values, weights), float(weights.sum())
+    return total / number if math.isfinite(total) else _sum(values, weights / number)
+
+
 def between(first: float, second: float, share: float) -> float:
     """Return the point `share` of the way from one value to the next, exactly either where they are equal."""
     if first == second or share == 0:
@@ -183,6 +234,11 @@ def statistics(pinned: Pinned, region: Box | str | None = None, progress: Progre
 
     def collect(part: Box, progress: Progress) -> Collecting:
         seen = Collecting(spec)
+        if is_elsewhere(pinned) and all(isinstance(axis, range) for axis in part.axes):
+            from weightedit.core.looking import on_device
+
+            on_device.collect(pinned, part, seen, progress)
+            return seen
         for _, array in pinned.chunks(part, nbytes):
             seen.add(array)
             progress.advance(array.nbytes)
@@ -227,6 +283,13 @@ class Collecting:
             found = _by_parts(found, array, values.size)
         self._moments = self._moments.joined(found)
 
+    def add_counted(self, counts: Array, moments: Moments, ends: tuple[int, int] | None) -> None:
+        """Take in what was counted elsewhere: codes, moments of wide values, exact ends of integers."""
+        self._counts[0] += counts
+        self._moments = self._moments.joined(moments)
+        if ends is not None:
+            self._meet(*ends)
+
     def _meet(self, low: int, high: int) -> None:
         self._low = low if self._low is None else min(self._low, low)
         self._high = high if self._high is None else max(self._high, high)
@@ -243,7 +306,7 @@ class Collecting:
         counts: Array = self._counts.sum(axis=0)
         spec, seen = self._spec, self._moments
         if is_exact(spec.dtype):
-            return _from_counts(counts, spec.dtype)
+            return Statistics.of_values(spec.dtype, code_values(spec.dtype), counts, counts)
         total, odd = int(counts.sum()), (seen.zeros, seen.nan, seen.posinf, seen.neginf)
         if not seen.finite or spec.type.family == "opaque":
             return Statistics(total, None, None, None, None, None, *odd, counts, spec.dtype)
@@ -258,23 +321,3 @@ def _by_parts(found: Moments, array: Array, size: int) -> Moments:
     parts = (array["real"], array["imag"]) if array.dtype.names else (array.real, array.imag)
     nan = int(np.count_nonzero(np.isnan(parts[0]) | np.isnan(parts[1])))
     return replace(found, nan=nan, posinf=size - found.finite - nan, neginf=0)
-
-
-def _from_counts(counts: Array, dtype: str) -> Statistics:
-    """Work everything out of the counts of bit patterns."""
-    values = code_values(dtype)
-    present = counts > 0
-    finite = present & np.isfinite(values)
-    nan, posinf, neginf = (int(counts[mask].sum()) for mask in (np.isnan(values), values == np.inf, values == -np.inf))
-    total, zeros = int(counts.sum()), int(counts[values == 0].sum())
-    if not finite.any() or DTYPES[dtype].family == "opaque":
-        return Statistics(total, None, None, None, None, None, zeros, nan, posinf, neginf, counts, dtype)
-    seen, times = values[finite], counts[finite].astype(np.float64)
-    number = float(times.sum())
-    mean = math.fsum(seen * times) / number
-    std = math.sqrt(math.fsum((seen - mean) ** 2 * times) / number)
-    l2 = math.sqrt(math.fsum(seen * seen * times))
-    low, high = float(seen.min()), float(seen.max())
-    whole = DTYPES[dtype].family != "float"
-    return Statistics(total, int(low) if whole else low, int(high) if whole else high, mean, std, l2, zeros, nan,
-                      posinf, neginf, counts, dtype)  # fmt: skip

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from weightedit.core.sealed import Kept, LookedAt, compared_bytes, seal, verify
 from weightedit.core.source import ByteSource, Source, SourceFile
+from weightedit.core.undo.sealed import Kept, LookedAt, compared_bytes, seal, verify
+from weightedit.core.values.side_by_side import side_by_side, threads_for
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from weightedit.core.comb import Comb
-    from weightedit.core.patches import Patches
-    from weightedit.core.spill import Spill
+    from weightedit.core.undo.comb import Comb
+    from weightedit.core.undo.patches import Patches
+    from weightedit.core.undo.spill import Spill
 
 MOST_SEGMENTS = 1 << 18
 """A patched content with more pieces than this is written out whole."""
@@ -35,7 +36,7 @@ class Resident:
         As the spill gave it, filled. What lies in a file is checksummed now and compared whenever it is read.
     """
 
-    __slots__ = ("kept", "nbytes")
+    __slots__ = ("__weakref__", "kept", "nbytes")
 
     def __init__(self, buffer: memoryview) -> None:
         self.nbytes = buffer.nbytes
@@ -67,7 +68,7 @@ class Resident:
 class Patched:
     """Changed ranges of bytes over a clean or resident base."""
 
-    __slots__ = ("base", "nbytes", "patches")
+    __slots__ = ("__weakref__", "base", "nbytes", "patches")
 
     def __init__(self, base: ByteSource, patches: Patches) -> None:
         self.base = base
@@ -77,13 +78,14 @@ class Patched:
     def read_into(self, buffer: memoryview, offset: int = 0) -> None:
         """Fill `buffer`: the base is only read where the patches do not cover it."""
         view = buffer.cast("B")
-        if not self.patches.cover(offset, offset + view.nbytes):
+        flat = self.patches.flat
+        if not flat.cover(offset, offset + view.nbytes):
             self.base.read_into(view, offset)
-        self.patches.overlay_onto(view, offset)
+        flat.overlay_onto(view, offset)
 
     def verify(self, looked_at: LookedAt = lambda nbytes: None) -> None:
         """Compare everything that is in a file of our own with its checksums; raises `SpillDamaged`."""
-        for kept in self.patches.kept:
+        for kept in self.patches.sealed:
             verify(kept, looked_at)
         verify_content(self.base, looked_at)
 
@@ -110,7 +112,7 @@ def sealed_bytes(content: ByteSource) -> int:
     if isinstance(content, Resident):
         return compared_bytes(content.kept)
     if isinstance(content, Patched):
-        return sum(map(compared_bytes, content.patches.kept)) + sealed_bytes(content.base)
+        return sum(map(compared_bytes, content.patches.sealed)) + sealed_bytes(content.base)
     return 0
 
 
@@ -166,7 +168,7 @@ def patched(content: ByteSource, starts: np.ndarray, lengths: np.ndarray, data: 
     at
         Where in `data` each range begins, if not one after the other.
     """
-    from weightedit.core.patches import Patches
+    from weightedit.core.undo.patches import Patches
 
     base, patches = (content.base, content.patches) if isinstance(content, Patched) else (content, Patches.none())
     return _worth_it(base, patches.with_ranges(starts, lengths, data, at), spill, most)
@@ -174,7 +176,7 @@ def patched(content: ByteSource, starts: np.ndarray, lengths: np.ndarray, data: 
 
 def combed(content: ByteSource, combs: Sequence[Comb], spill: Spill, *, most: int = MOST_SEGMENTS) -> ByteSource:
     """Return `content` with combs, which do not touch one another, laid over it; `most` as for `patched`."""
-    from weightedit.core.patches import Patches
+    from weightedit.core.undo.patches import Patches
 
     base, patches = (content.base, content.patches) if isinstance(content, Patched) else (content, Patches.none())
     return _worth_it(base, patches.with_combs(combs), spill, most)
@@ -195,8 +197,14 @@ def written_out(content: ByteSource, spill: Spill, copied: Callable[[int], None]
 def copied_out(content: ByteSource, spill: Spill, copied: Callable[[int], None] = lambda nbytes: None) -> memoryview:
     """Return a writable copy of the bytes of `content`, made chunk by chunk; `copied` as for `written_out`."""
     buffer = spill.allocate(content.nbytes)
-    for start in range(0, content.nbytes, COPY_CHUNK):
-        chunk = buffer[start : start + COPY_CHUNK]
-        content.read_into(chunk, start)
-        copied(len(chunk))
+
+    def copying() -> Callable[[int], int]:
+        def copy(start: int) -> int:
+            chunk = buffer[start : start + COPY_CHUNK]
+            content.read_into(chunk, start)
+            return len(chunk)
+
+        return copy
+
+    side_by_side(range(0, content.nbytes, COPY_CHUNK), copying, copied, threads_for(content.nbytes, 2 * COPY_CHUNK))
     return buffer

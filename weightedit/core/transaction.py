@@ -6,10 +6,10 @@ What is done, in this order, and why. `TMP` is `.STEM.weightedit-XXXXXXXX.tmp` b
 1.  A list of this save is made in the state folder and locked. Each file is named there before it is made, so the next
     start finds whatever a killed process left; the system drops the lock with the process (`registration.py`).
 2.  Room for all files, and the largest file this process may write, are checked before the first byte is written.
-3.  Each TMP is made in its target's folder, since a rename is atomic only within one file system; written; given the
-    rights of the file it will replace; then fsync(TMP), and closed. A failed write, fsync or close ends the save: the
-    system may have dropped the bytes, and a second fsync would report success.
-4.  The caller reads every TMP back and compares it with what was to be written.
+3.  Each TMP is made in its target's folder, since a rename is atomic only within one file system, and written. The
+    caller reads it back and compares it with what was to be written; the disk works on it meanwhile.
+4.  It is given the rights of the file it will replace; then fsync(TMP), and closed. A failed write, fsync or close ends
+    the save: the system may have dropped the bytes, and a second fsync would report success.
 5.  The folders are locked against other saves, and files that were opened are checked to be what was opened.
 6.  Only for several files: RECORD, which names them all with marks of old and new, is written, fsync(RECORD), then
     fsync(folder). From here on all new bytes, their names and the record are on the disk, and nothing was renamed: if
@@ -40,19 +40,19 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from weightedit.core.commit_record import MARK
 from weightedit.core.errors import CheckpointError
-from weightedit.core.file_layout import FileLayout
-from weightedit.core.file_limits import largest_file
-from weightedit.core.file_system import FileSystem
-from weightedit.core.folder_locks import FolderBusy, FolderLocks
-from weightedit.core.leftovers import remove_stale, settle_folder
-from weightedit.core.paths import counted, shown
-from weightedit.core.pending import BUFFER, UNTOUCHED, Pending, failing
-from weightedit.core.registration import Registration
-from weightedit.core.replacing import Replacing
-from weightedit.core.settling import sync_folders
+from weightedit.core.files.file_limits import largest_file
+from weightedit.core.files.file_system import FileSystem
+from weightedit.core.files.folder_locks import FolderBusy, FolderLocks
 from weightedit.core.source import SourceFile
+from weightedit.core.words.paths import counted, shown
+from weightedit.core.writing.commit_record import MARK
+from weightedit.core.writing.file_layout import FileLayout
+from weightedit.core.writing.leftovers import remove_stale, settle_folder
+from weightedit.core.writing.pending import BUFFER, UNTOUCHED, Pending, failing
+from weightedit.core.writing.registration import Registration
+from weightedit.core.writing.replacing import Replacing
+from weightedit.core.writing.settling import sync_folders
 
 
 class Transaction:
@@ -244,6 +244,17 @@ class Transaction:
                 raise CheckpointError(f"{shown(path)} could not be written: {what} {need:,} bytes and the disk has "
                                       f"{free:,} left; {UNTOUCHED}.", file=path)  # fmt: skip
 
+    def finish(self) -> None:
+        """Wait until every new file is on the disk; `commit` does so too.
+
+        Raises
+        ------
+        CheckpointError
+            If the system refuses, or did so before; the destinations are as they were.
+        """
+        for pending in self.pending:
+            pending.finish()
+
     def commit(self) -> list[Path]:
         """Replace every destination, and return them.
 
@@ -254,8 +265,7 @@ class Transaction:
         CheckpointError
             If the system refuses; the destinations are as they were.
         """
-        for pending in self.pending:
-            pending.finish()
+        self.finish()
         if self.pending:
             try:
                 with FolderLocks(pending.target.parent for pending in self.pending):

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from weightedit.core.alone import RegionBytes
 from weightedit.core.document import Document
 from weightedit.core.errors import CheckpointError, WeightEditError
-from weightedit.core.pinned import PinnedRegion
 from weightedit.core.progress import Progress
 from weightedit.core.region import Box
 from weightedit.core.slots import Slot
-from weightedit.core.visible import visible
+from weightedit.core.values.pinned import PinnedRegion
+from weightedit.core.words.visible import visible
+from weightedit.core.writing.alone import RegionBytes
 from weightedit.doctor.process import Ended, run_child
 from weightedit.doctor.report import Garbled, RunReport, RunTensor, names_of, report_of
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from weightedit.core.errors import WeightEditError
-from weightedit.core.file_lock import hold
-from weightedit.core.folders import state_folder
-from weightedit.core.paths import reason
+from weightedit.core.files.file_lock import hold
+from weightedit.core.files.folders import state_folder
+from weightedit.core.words.paths import reason
 
 PURPOSE = "runnable module"
 """What a file may be trusted for: there is one purpose."""

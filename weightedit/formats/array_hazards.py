@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.paths import some
+from weightedit.core.words.paths import some
 from weightedit.formats.live_view import as_plain
 from weightedit.formats.npy_header import FROM_TORCH
 from weightedit.formats.protocol import Contents, Written, written_slots

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from weightedit.core.errors import CheckpointError
-from weightedit.core.paths import shown, some
 from weightedit.core.source import SourceFile
-from weightedit.core.visible import visible
+from weightedit.core.words.paths import shown, some
+from weightedit.core.words.visible import visible
 
 LOOKED_AT = 64 << 10
 """Bytes that are read for the names in them."""

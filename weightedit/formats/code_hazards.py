@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from weightedit.core.described.placeholder import GlobalName
 from weightedit.core.hazards import Hazard
-from weightedit.core.paths import some
-from weightedit.core.placeholder import GlobalName
 from weightedit.core.source import SourceFile
+from weightedit.core.words.paths import some
 from weightedit.formats.pickle_walk import named
 from weightedit.formats.protocol import Contents
 

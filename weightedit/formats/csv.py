@@ -8,18 +8,18 @@ from pathlib import Path
 
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.paths import counted, shown
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import SourceFile
 from weightedit.core.spec import TensorSpec
-from weightedit.core.spill import Spill
 from weightedit.core.storage import Resident, Storage
-from weightedit.core.streaming import logical_bytes
 from weightedit.core.transaction import Transaction
+from weightedit.core.undo.spill import Spill
+from weightedit.core.values.streaming import logical_bytes
+from weightedit.core.words.paths import counted, shown
 from weightedit.formats.array_hazards import ARRAY, one_tensor, single_hazards
 from weightedit.formats.csv_text import DTYPE_OF, NotThisKindError, Table, is_row, read_numbers
-from weightedit.formats.detection import is_text, locate
+from weightedit.formats.detection import is_text, open_file
 from weightedit.formats.protocol import Contents, Opened, Written, shared_refusals
 from weightedit.formats.zip_directory import wrong
 
@@ -54,13 +54,12 @@ class Csv:
         rows = (line.strip() for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n"))
         return is_row(next((row for row in rows if row and not row.startswith(b"#")), b""))
 
-    def open(self, path: Path, progress: Progress) -> Opened:
+    def open(self, path: Path | SourceFile, progress: Progress) -> Opened:
         """Read every number: a table says neither its shape nor its dtype."""
-        found = locate(Path(path))
-        file = SourceFile(found)
+        file = open_file(path)
         table, spec, content = _table(file, progress)
         held = HeldTensor((spec, Storage(content)))
-        return Opened({ARRAY: held}, {}, [file], CsvOrigin(file, table), found)
+        return Opened({ARRAY: held}, {}, [file], CsvOrigin(file, table), file.path)
 
     def adopt(self, origin: CsvOrigin, held: Mapping[str, HeldTensor]) -> None:
         """Do nothing: a table is written anew."""
@@ -133,7 +132,7 @@ def _texts(written: Written, columns: int, separator: bytes, progress: Progress)
     import numpy as np
 
     from weightedit.core.dtypes import numpy_dtype
-    from weightedit.core.numbers import value_texts
+    from weightedit.core.words.numbers import value_texts
 
     dtype, column = written.spec.dtype, 0
     for chunk in logical_bytes(written.spec, written.content, _BLOCK):

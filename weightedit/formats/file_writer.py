@@ -8,24 +8,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from weightedit.core.contents import file_inventory
+from weightedit.core.described.contents import file_inventory
 from weightedit.core.document import Document
 from weightedit.core.errors import EditRefused
+from weightedit.core.files.closing import closed_if_stopped
+from weightedit.core.files.same_file import commit_beside, same_file
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.kept_file import note_saved
-from weightedit.core.patching import Patching
+from weightedit.core.journals.kept_file import note_saved
+from weightedit.core.journals.recorded import announce_save
+from weightedit.core.journals.recovery import journals_folder
 from weightedit.core.progress import Asking, Progress
-from weightedit.core.readable import Remains, check_read_files, refuse_over_changed, what_remains
-from weightedit.core.recorded import announce_save
-from weightedit.core.recovery import journals_folder
-from weightedit.core.same_file import commit_beside, same_file
-from weightedit.core.save_plan import SavePlan, Sketch
-from weightedit.core.saving import Rebase, Saved
 from weightedit.core.slots import Slot
-from weightedit.core.source import Source, SourceFile, closed_if_stopped, through_handles
+from weightedit.core.source import Source, SourceFile, through_handles
 from weightedit.core.storage import Storage
 from weightedit.core.transaction import Transaction
-from weightedit.core.turning import changes_to, make, turn
+from weightedit.core.values.readable import Remains, check_read_files, refuse_over_changed, what_remains
+from weightedit.core.writing.patching import Patching
+from weightedit.core.writing.save_plan import SavePlan, Sketch
+from weightedit.core.writing.saving import Rebase, Saved
+from weightedit.core.writing.turning import changes_to, make, turn
 from weightedit.formats import format_for
 from weightedit.formats.protocol import Contents, Format
 from weightedit.formats.readable import readable_contents
@@ -116,7 +117,7 @@ class FileWriter:
 
     def _alone(self, document: Document, name: object, path: Path, region: str | None, format: str | None,
                dtype: object) -> tuple[Format, Contents]:  # fmt: skip
-        from weightedit.core.alone import alone
+        from weightedit.core.writing.alone import alone
 
         pinned = document.pin(name)
         if same_file(path, [file.path for file in document.files]):
@@ -191,6 +192,7 @@ class FileWriter:
             rebase = Rebase(document, _placed(job, transaction, progress)) if own else None
             if rebase is not None:
                 rebase.keep_old_bytes(progress)
+                transaction.finish()
                 announce_save(document, {str(pending.target): pending.temporary for pending in transaction.pending})
             plan = job.plan(transaction)
             made = commit_beside(transaction, document.files)
@@ -202,7 +204,7 @@ class FileWriter:
 
 
     def _patch(self, job: _Job, progress: Progress) -> Saved:
-        """Write what changed into the document's own files; see `core/patching.py` for what that promises."""
+        """Write what changed into the document's own files; see `core/writing/patching.py` for what that promises."""
         from weightedit.formats.verify import verify_patched
 
         document, kind, sketch = job.document, job.kind, Sketch(in_place=True)

@@ -6,13 +6,13 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from weightedit.core.contents import dotted, file_inventory
+from weightedit.core.described.contents import dotted, file_inventory
+from weightedit.core.described.placeholder import GlobalName, Placeholder
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.paths import counted, some
-from weightedit.core.pinned import PinnedTensor
-from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.slots import Described, HeldTensor, Slot
+from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.words.paths import counted, some
 from weightedit.formats.pickle_writer import reduced
 from weightedit.formats.protocol import Contents, Pinned
 

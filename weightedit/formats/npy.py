@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weightedit.core.errors import CheckpointError, EditRefused
-from weightedit.core.file_layout import FileLayout, Fresh, Kept
 from weightedit.core.hazards import Hazard
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
@@ -15,9 +14,10 @@ from weightedit.core.source import ByteSource, Source, SourceFile
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
 from weightedit.core.transaction import Transaction
+from weightedit.core.writing.file_layout import FileLayout, Fresh, Kept
 from weightedit.formats.array_hazards import ARRAY, dtype_hazards, one_tensor, single_hazards
 from weightedit.formats.byte_views import Swapped
-from weightedit.formats.detection import locate
+from weightedit.formats.detection import open_file
 from weightedit.formats.live_view import as_plain
 from weightedit.formats.npy_header import MAGIC, NpyHeader, header_bytes, make_header, parse_header
 from weightedit.formats.protocol import Contents, Expected, Opened, Written, shared_refusals
@@ -43,11 +43,10 @@ class Npy:
         """Tell it by its first bytes."""
         return head[:6] == MAGIC
 
-    def open(self, path: Path, progress: Progress) -> Opened:
+    def open(self, path: Path | SourceFile, progress: Progress) -> Opened:
         """Read the header, and no element."""
         progress.begin("Opening", 1)
-        found = locate(Path(path))
-        file = SourceFile(found)
+        file = open_file(path)
 
         def fail(what: str) -> CheckpointError:
             return wrong(file, f"{what}.")
@@ -60,7 +59,7 @@ class Npy:
         content = array_content(Source(file, size, header.spec.nbytes), header)
         progress.advance(1)
         root = {ARRAY: HeldTensor((header.spec, Storage(content)))}
-        return Opened(root, {}, [file], NpyOrigin(file, header), found)
+        return Opened(root, {}, [file], NpyOrigin(file, header), file.path)
 
     def adopt(self, origin: NpyOrigin, held: Mapping[str, HeldTensor]) -> None:
         """Do nothing: the header says all that is wanted back."""

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.paths import some
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import SourceFile
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
-from weightedit.core.streaming import logical_bytes
 from weightedit.core.transaction import Transaction
+from weightedit.core.values.streaming import logical_bytes
+from weightedit.core.words.paths import some
 from weightedit.formats.array_hazards import dtype_hazards, table_hazards
 from weightedit.formats.byte_views import Part
-from weightedit.formats.detection import locate
+from weightedit.formats.detection import open_file
 from weightedit.formats.live_view import as_plain
 from weightedit.formats.npy import array_content
 from weightedit.formats.npy_header import MOST_HEADER, header_bytes, make_header, parse_header
@@ -51,10 +51,9 @@ class Npz:
         """Tell a zip archive whose first record is an array."""
         return is_zip(head) and head[LOCAL.size :][: int.from_bytes(head[26:28], "little")].endswith(SUFFIX.encode())
 
-    def open(self, path: Path, progress: Progress) -> Opened:
+    def open(self, path: Path | SourceFile, progress: Progress) -> Opened:
         """Read the archive's directory and the header of each array."""
-        found = locate(Path(path))
-        file = SourceFile(found)
+        file = open_file(path)
         directory = read_directory(file, progress.ask)
         names = [name for name in directory.rows if name.endswith(SUFFIX)]
         others = [name for name in directory.rows if not name.endswith(SUFFIX)]
@@ -67,7 +66,7 @@ class Npz:
             root[name.removesuffix(SUFFIX)] = _held(directory, name)
             progress.advance(1)
         metadata = {"records that are no arrays": ", ".join(others)} if others else {}
-        return Opened(root, metadata, [file], NpzOrigin(directory, others), found)
+        return Opened(root, metadata, [file], NpzOrigin(directory, others), file.path)
 
     def adopt(self, origin: NpzOrigin, held: Mapping[str, HeldTensor]) -> None:
         """Do nothing: an archive is written anew."""

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from weightedit.core.contents import kind_of
+from weightedit.core.described.contents import kind_of
 from weightedit.core.progress import Ask, unasked
 
 FREE_STEPS = 2_000_000

@@ -9,7 +9,7 @@ from typing import Any
 from weightedit.core.errors import Cancelled, CheckpointError
 from weightedit.core.progress import Ask, unasked
 from weightedit.core.source import ByteSource, SourceFile
-from weightedit.core.visible import visible
+from weightedit.core.words.visible import visible
 from weightedit.formats.pickle_budget import Unreadable
 from weightedit.formats.pickle_reader import PickleReader
 from weightedit.formats.pickle_scan import end_of_pickle

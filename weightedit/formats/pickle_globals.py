@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from weightedit.core.described.placeholder import Placeholder
 from weightedit.core.dtypes import DTYPES
-from weightedit.core.placeholder import Placeholder
 from weightedit.formats.pickle_budget import Budget, Unreadable
-from weightedit.formats.pickle_values import Known, OrderedState, SizeValue, StorageType, constructed
+from weightedit.formats.pickle_values import Known, Ordered, OrderedState, SizeValue, StorageType, constructed
 
 _STORAGE_TYPES = {
     "DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
@@ -54,7 +54,7 @@ def known_globals(budget: Budget) -> dict[tuple[str, str], Known]:
         budget.fill(found.update, keys)
         return found
 
-    def ordered(items: Any = ()) -> OrderedState:
+    def ordered(items: Any) -> OrderedState:
         pairs = items_of(items, list, tuple, dict)
         pairs = [*pairs.items()] if type(pairs) is dict else pairs
         if any(type(pair) not in (list, tuple) or len(pair) != 2 for pair in pairs):
@@ -70,7 +70,7 @@ def known_globals(budget: Budget) -> dict[tuple[str, str], Known]:
         return data
 
     know("torch", "Size", lambda sizes=(): SizeValue(items_of(sizes, list, tuple)))
-    know("collections", "OrderedDict", ordered)
+    table["collections", "OrderedDict"] = Ordered("collections", "OrderedDict", ordered)
     for module in ("builtins", "__builtin__"):
         know(module, "set", lambda items=(): set_of(items))
         know(module, "frozenset", lambda items=(): frozenset(set_of(items)))

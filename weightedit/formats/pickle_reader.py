@@ -11,11 +11,11 @@ import io
 import pickle
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import IO, Any
 
-from weightedit.core.collector import collector_paused
+from weightedit.core.described.collector import collector_paused
+from weightedit.core.described.placeholder import GlobalName, Placeholder
 from weightedit.core.dtypes import DTYPES
-from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.progress import OFTEN, Ask, unasked
 from weightedit.core.source import ByteSource
 from weightedit.formats.pickle_budget import Budget, Putting, Unreadable
@@ -61,8 +61,8 @@ class PickleReader:
 
     Attributes
     ----------
-    stored
-        Every storage the pickle refers to, by key, in order.
+    refs
+        The last reference to every storage, by key, in order.
     faults
         Tensors that leave their storage, each with what is wrong.
     parts
@@ -76,21 +76,24 @@ class PickleReader:
         self._nbytes_of = nbytes_of
         self._source_of = source_of
         self._ask = ask
-        self.stored: dict[str, Stored] = {}
+        self.refs: dict[str, StorageRef] = {}
         self.faults: list[tuple[PickledTensor, str]] = []
         self.named: dict[tuple[str, str], bool] = {}
         self.parts: list[Any] = []
+        self._alone: dict[Stored, PickledTensor] = {}  # the first tensor over each storage
+        self._sharing: list[PickledTensor] = []
         self._budget = Budget(ask)
         self._put = Putting(self._budget).put
         self._globals: dict[tuple[str, str], Any] = dict(known_globals(self._budget))
         self._stand_ins = 0  # how many placeholders there may be, so whether there is anything to settle
         builders: dict[str, Callable[..., Any]] = {
-            "_rebuild_tensor": self._tensor_v1, "_rebuild_tensor_v2": self._tensor,
-            "_rebuild_tensor_v3": self._tensor_v3, "_rebuild_parameter": self._parameter,
-            "_rebuild_parameter_with_state": self._parameter, "_rebuild_qtensor": self._quantized,
+            "_rebuild_tensor": self._tensor_v1, "_rebuild_tensor_v3": self._tensor_v3,
+            "_rebuild_parameter": self._parameter, "_rebuild_parameter_with_state": self._parameter,
+            "_rebuild_qtensor": self._quantized,
         }  # fmt: skip
         for name, call in builders.items():
             self._globals["torch._utils", name] = Known("torch._utils", name, call)
+        self._globals["torch._utils", "_rebuild_tensor_v2"] = _Tensor(self)
         for name in (SPARSE, NESTED):
             self._globals["torch._utils", name] = Known("torch._utils", name, partial(self._made_of, name))
         for owner in ("torch.nn.parameter.Parameter", "torch.autograd.variable.Variable"):
@@ -118,17 +121,16 @@ class PickleReader:
         with collector_paused():
             registered = copyreg._inverted_registry or copyreg._extension_cache  # type: ignore[attr-defined]
             file = io.BufferedReader(_Asked(data, self._ask), _AHEAD)
-            unpickler = (_careful if registered else _fast)(self)
-            reader = unpickler(file, encoding="utf-8", errors="surrogateescape")
-            root = reader.load()
+            try:
+                root = (_careful if registered else _Fast)(self, file).load()
+            finally:
+                self._globals.clear()  # what stands for them leads back to the reader
         if self._stand_ins:
             root = settle(root, self._ask)
-        for number, stored in enumerate(self.stored.values()):
+        for number, held in enumerate(self._sharing):
             if not number % OFTEN:
                 self._ask()
-            if len(stored.tensors) > 1:
-                for held in stored.tensors:
-                    _ = held.described  # only a tensor alone in its storage may stay undescribed
+            _ = held.described  # only a tensor alone in its storage may stay undescribed
         return root
 
     def find_class(self, module: str, name: str) -> Any:
@@ -149,17 +151,15 @@ class PickleReader:
         _, kind, key, location, numel = pid
         if type(key) is not str or type(location) is not str or type(numel) is not int or numel < 0:
             raise Unreadable("a storage has a key, device or size of the wrong type")
-        stored = self.stored.get(key)
-        if stored is None:
-            stored = self.stored[key] = Stored(key, self._nbytes_of(key), self._source_of)
-        ref = stored.ref
+        ref = self.refs.get(key)
         if ref is not None and ref.type is kind and ref.numel == numel and ref.location == location:
             return ref
+        stored = Stored(key, self._nbytes_of(key), self._source_of) if ref is None else ref.stored
         wanted = numel * (1 if kind.dtype is None else _ITEMSIZE[kind.dtype])
         if wanted > stored.nbytes:
             raise Unreadable(f"storage {key} should have {wanted:,} bytes and has {stored.nbytes:,}")
-        stored.ref = StorageRef(stored, kind, location, numel)
-        return stored.ref
+        made = self.refs[key] = StorageRef(stored, kind, location, numel)
+        return made
 
     def _tensor_v1(self, ref: Any, offset: Any, size: Any, stride: Any) -> PickledTensor:
         return self._tensor(ref, offset, size, stride, False)
@@ -178,14 +178,18 @@ class PickleReader:
 
     def _described(self, ref: Any, dtype: str, offset: Any, size: Any, stride: Any, requires_grad: Any, hooks: Any,
                    metadata: Any) -> PickledTensor:  # fmt: skip
-        if isinstance(size, Placeholder):
-            size = size.args[0]
-        if isinstance(size, SizeValue | list):  # and no range, which has no end to copy
-            size = tuple(size)
+        if type(size) is not tuple:  # as nearly all are
+            if isinstance(size, Placeholder):
+                size = size.args[0]
+            if isinstance(size, SizeValue | list):  # and no range, which has no end to copy
+                size = tuple(size)
         if type(ref) is not StorageRef or type(size) is not tuple or type(stride) is not tuple:
             raise Unreadable("a tensor is described by something that is no storage, size and stride")
         held = PickledTensor(ref, dtype, offset, size, stride, requires_grad is True)
-        ref.stored.tensors.append(held)
+        stored = ref.stored
+        first = self._alone.setdefault(stored, held)
+        if first is not held:
+            self._sharing += (first, held)
         if hooks or metadata:
             held.extras = Extras(hooks or None, metadata or None)
         if len(size) != len(stride) or len(size) > MOST_DIMS:
@@ -205,8 +209,8 @@ class PickleReader:
         if numel * _ITEMSIZE[dtype] > _ENDLESS:
             self.faults.append((held, f"has the shape {list(size)}, whose elements need more bytes than 63 bits count"))
         end = (offset if empty else last + 1) * _ITEMSIZE[dtype]
-        if end > ref.stored.nbytes and not empty:
-            self.faults.append((held, f"reaches byte {end:,} of its storage, which has {ref.stored.nbytes:,}"))
+        if end > stored.nbytes and not empty:
+            self.faults.append((held, f"reaches byte {end:,} of its storage, which has {stored.nbytes:,}"))
         return held
 
     def _parameter(self, data: Any, requires_grad: Any, hooks: Any = None, state: Any = None) -> Any:
@@ -274,29 +278,47 @@ class _Asked(io.BytesIO):
         return super().readinto(buffer)
 
 
-def _fast(owner: PickleReader) -> type[pickle.Unpickler]:
-    put, load = owner._put, owner.persistent_load
-    kind, pair, table, text = type, tuple, dict, str  # what is looked up here is found sooner than what is built in
+class _Tensor(Known):
+    """`_rebuild_tensor_v2`, which nearly all tensors are made by: called without a list of arguments in between."""
 
-    class Fast(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> Any:
-            return owner.find_class(module, name)
+    __slots__ = ("_reader",)
 
-        def persistent_load(self, pid: Any) -> Any:
-            if kind(pid) is not pair or len(pid) != 2:
-                return load(pid)
-            payload, how = pid  # what stands in place of an opcode that hashes
-            if how == 2 and kind(payload) is pair and len(payload) == 3:  # one item of a dict: by far the most of them
-                into, key, value = payload
-                if kind(into) is table and kind(key) is text:
-                    into[key] = value
-                    return into
-            return put(payload, how)
+    def __init__(self, reader: PickleReader) -> None:
+        super().__init__("torch._utils", "_rebuild_tensor_v2")
+        self._reader = reader
 
-    return Fast
+    def __call__(self, ref: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, hooks: Any = None,
+                 metadata: Any = None) -> PickledTensor:  # fmt: skip
+        """Describe the tensor."""
+        return self._reader._described(ref, ref.type.dtype or "uint8", offset, size, stride, requires_grad, hooks,
+                                       metadata)  # fmt: skip
 
 
-def _careful(owner: PickleReader) -> Any:
+class _Fast(pickle.Unpickler):
+    """Python's own, which asks a reader what names and persistent ids stand for."""
+
+    def __init__(self, owner: PickleReader, file: IO[bytes]) -> None:
+        super().__init__(file, encoding="utf-8", errors="surrogateescape")
+        self._find, self._put, self._load = owner.find_class, owner._put, owner.persistent_load
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what stands for a global."""
+        return self._find(module, name)
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Return a storage, or do what stands in place of an opcode that hashes."""
+        if type(pid) is not tuple or len(pid) != 2:
+            return self._load(pid)
+        payload, how = pid
+        if how == 2 and type(payload) is tuple and len(payload) == 3:  # one item of a dict: by far the most of them
+            into, key, value = payload
+            if type(into) is dict and type(key) is str:
+                into[key] = value
+                return into
+        return self._put(payload, how)
+
+
+def _careful(owner: PickleReader, file: IO[bytes]) -> Any:
     """Return an unpickler for a program whose extension registry is in use, which the C one would look into."""
     base: Any = getattr(pickle, "_Unpickler")  # noqa: B009  # typeshed leaves it out
 
@@ -310,4 +332,4 @@ def _careful(owner: PickleReader) -> Any:
         def get_extension(self, code: int) -> None:
             raise Unreadable(f"unregistered extension code {code}")
 
-    return Careful
+    return Careful(file, encoding="utf-8", errors="surrogateescape")

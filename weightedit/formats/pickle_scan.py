@@ -46,6 +46,7 @@ _MEMORY = {b"]": 64, b"l": 64, b"t": 64, b"\x85": 64, b"\x86": 64, b"\x87": 64, 
            b"u": 120, b"\x8f": 216, b"\x91": 216, b"R": 128, b"\x81": 128, b"\x92": 128, b"o": 128,
            b"i": 128}  # fmt: skip
 """What these opcodes make takes about so many bytes; the first item of a dict makes it larger."""
+_MAKING = b"".join(_MEMORY)
 _BESIDE = 16
 """And each byte of any opcode: places on the stack and in a list, numbers of three bytes, texts of four."""
 _TEXT = 64
@@ -126,7 +127,8 @@ def guarded(data: bytes, nbytes: int | None = None, ask: Ask = unasked) -> bytes
 def _check_memory(data: bytes, nbytes: int, ask: Ask) -> None:
     """Refuse a pickle of so many containers that they alone would take far more memory than the file has bytes."""
     most = MOST_MEMORY + MEMORY_PER_BYTE * nbytes
-    if len(data) * (_BESIDE + max(_MEMORY.values())) <= most or _taken(data, 0, len(data)) <= most:
+    making = len(data) - len(data.translate(None, _MAKING))
+    if len(data) * _BESIDE + making * max(_MEMORY.values()) <= most or _taken(data, 0, len(data)) <= most:
         return  # more than these opcodes were counted: numbers and texts may hold the same bytes
     taken = at = asked = 0
     for _ in range(_MOST_RUNS):

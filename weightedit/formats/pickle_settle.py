@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from weightedit.core.contents import key_text
-from weightedit.core.placeholder import Placeholder
+from weightedit.core.described.contents import key_text
+from weightedit.core.described.placeholder import Placeholder
 from weightedit.core.progress import OFTEN, Ask, unasked
 from weightedit.formats.pickle_budget import Unreadable
 from weightedit.formats.pickle_values import Made, OrderedState, PickledTensor, SizeValue

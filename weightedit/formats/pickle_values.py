@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from weightedit.core.contents import kind_of
-from weightedit.core.placeholder import GlobalName, Placeholder
+from weightedit.core.described.contents import kind_of
+from weightedit.core.described.placeholder import GlobalName, Placeholder
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import ByteSource
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Storage
-from weightedit.core.visible import visible
+from weightedit.core.words.visible import visible
 from weightedit.formats.pickle_budget import Unreadable
 
 if TYPE_CHECKING:
-    from weightedit.core.quantized import Quantizer
+    from weightedit.core.values.quantized import Quantizer
 
 
 def said(value: Any) -> str:
@@ -83,6 +83,16 @@ class OrderedState(OrderedDict[Any, Any]):
             self._metadata = state["_metadata"]
 
 
+class Ordered(Known):
+    """`OrderedDict` itself, which a pickle calls for the hooks of each tensor: there are none, and nothing to copy."""
+
+    __slots__ = ()
+
+    def __call__(self, *args: Any) -> Any:
+        """Make one."""
+        return super().__call__(*args) if args else OrderedState()
+
+
 class SizeValue(Guarded, tuple[Any, ...]):
     """A `torch.Size`."""
 
@@ -99,17 +109,13 @@ class Stored:
         Its name in the archive.
     nbytes
         Bytes it has there.
-    tensors
-        Everything built over it.
     """
 
-    __slots__ = ("_source", "_storage", "key", "nbytes", "ref", "tensors")
+    __slots__ = ("_source", "_storage", "key", "nbytes")
 
     def __init__(self, key: str, nbytes: int, source: Callable[[str], ByteSource]) -> None:
         self.key = key
         self.nbytes = nbytes
-        self.tensors: list[PickledTensor] = []
-        self.ref: StorageRef | None = None
         self._source = source
         self._storage: Storage | None = None
 
@@ -159,7 +165,10 @@ class Extras:
 
 
 class PickledTensor(Guarded, HeldTensor):
-    """A tensor as a pickle builds it; its spec is made when someone looks."""
+    """A tensor as a pickle builds it; its spec is made when someone looks.
+
+    What it is made of does not lead back to it: a document of many goes when nobody holds it, without being looked for.
+    """
 
     __slots__ = ("dtype", "extras", "offset", "parameter", "ref", "requires_grad", "size", "stride")
 
@@ -173,7 +182,7 @@ class PickledTensor(Guarded, HeldTensor):
         self.requires_grad = requires_grad
         self.parameter = False
         self.extras: Extras | None = None
-        super().__init__(self.first)
+        self._described = self.saved = None
 
     def first(self) -> tuple[TensorSpec, Storage]:
         """Return spec and storage as the file has them."""
@@ -190,7 +199,7 @@ class PickledTensor(Guarded, HeldTensor):
         """Return scale and zero point where the file has them: numbers, or one-dimensional tensors of them."""
         if self.extras is None or self.spec.encoding != "quantized" or not isinstance(self.extras.quantizer, tuple):
             return None
-        from weightedit.core.quantized import made
+        from weightedit.core.values.quantized import made
 
         match self.extras.quantizer:
             case (_, int() | float() as scale, int() as zero_point):
@@ -210,8 +219,8 @@ class PickledTensor(Guarded, HeldTensor):
 
 def _numbers(held: HeldTensor) -> Any:
     """Read a small tensor that belongs to another one."""
-    from weightedit.core.reading import gather
     from weightedit.core.region import Box
+    from weightedit.core.values.reading import gather
 
     described = held.described
     return gather(described.spec, described.storage.content, Box.whole(described.spec.shape))

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
-from weightedit.core.placeholder import GlobalName, Placeholder
+from weightedit.core.described.placeholder import GlobalName, Placeholder
 from weightedit.core.progress import OFTEN, Ask, unasked
 from weightedit.core.slots import HeldTensor
 from weightedit.formats.pickle_values import Known, OrderedState, PickledTensor, StorageRef

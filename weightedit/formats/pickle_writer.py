@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from weightedit.core.described.placeholder import GlobalName, Placeholder
+from weightedit.core.described.tensor_dict import TensorDict
 from weightedit.core.errors import CheckpointError
-from weightedit.core.placeholder import GlobalName, Placeholder
 from weightedit.core.slots import HeldTensor
 from weightedit.core.spec import TensorSpec
-from weightedit.core.tensor_dict import TensorDict
 from weightedit.formats.pickle_globals import STORAGE_OF
 from weightedit.formats.pickle_reader import FROM_TYPE
 from weightedit.formats.pickle_values import Extras, OrderedState, PickledTensor, SizeValue, StorageRef

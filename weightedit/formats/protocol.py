@@ -140,8 +140,15 @@ class Format(Protocol):
         """
         ...
 
-    def open(self, path: Path, progress: Progress) -> Opened:
+    def open(self, path: Path | SourceFile, progress: Progress) -> Opened:
         """Describe what is in the file; no tensor is read and nothing of the file is run.
+
+        Parameters
+        ----------
+        path
+            A file or folder; or the file, opened already, which is closed where anything in it is wrong.
+        progress
+            Told how far opening is, and asked whether to stop.
 
         Raises
         ------

@@ -6,10 +6,10 @@ import copy
 from dataclasses import replace
 from typing import Any
 
-from weightedit.core.contents import file_inventory
+from weightedit.core.described.contents import file_inventory
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.readable import Remains
+from weightedit.core.values.readable import Remains
 from weightedit.formats.pickle_values import StorageRef
 from weightedit.formats.pickle_walk import leaves
 from weightedit.formats.protocol import Contents

@@ -9,20 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from weightedit.core.collector import collector_paused
-from weightedit.core.columns import Columns
-from weightedit.core.contents import TooMuch, check_count
+from weightedit.core.described.collector import collector_paused
+from weightedit.core.described.columns import Columns
+from weightedit.core.described.contents import TooMuch, check_count
+from weightedit.core.described.tensor_dict import TensorDict
 from weightedit.core.errors import CheckpointError
+from weightedit.core.files.closing import closed_if_stopped
 from weightedit.core.hazards import Hazard
-from weightedit.core.leftovers import settle_folder
-from weightedit.core.paths import shown
 from weightedit.core.progress import OFTEN, Ask, Found, Progress
 from weightedit.core.slots import HeldTensor
-from weightedit.core.source import SourceFile, closed_if_stopped
-from weightedit.core.tensor_dict import TensorDict
+from weightedit.core.source import SourceFile
 from weightedit.core.transaction import Transaction
-from weightedit.core.visible import visible
-from weightedit.formats.detection import INDEX_SUFFIX, locate
+from weightedit.core.words.paths import shown
+from weightedit.core.words.visible import visible
+from weightedit.core.writing.leftovers import settle_folder
+from weightedit.formats.detection import INDEX_SUFFIX, open_file
 from weightedit.formats.protocol import Contents, Opened
 from weightedit.formats.safetensors_aliases import aliases_in, with_aliases
 from weightedit.formats.safetensors_header import Header, Read, looks_like_header, read_header
@@ -78,15 +79,17 @@ class Safetensors:
         """Tell a header, or the index of shards, from the first bytes."""
         if path.name.endswith(INDEX_SUFFIX):
             return head.lstrip()[:1] == b"{"
-        return looks_like_header(head, path.stat().st_size)
+        return looks_like_header(head, lambda: path.stat().st_size)
 
-    def open(self, path: Path, progress: Progress) -> Opened:
+    def open(self, path: Path | SourceFile, progress: Progress) -> Opened:
         """Describe the file, or every shard of an index or folder."""
-        found = locate(Path(path))
+        file = open_file(path)
+        found = file.path
         if found.name.endswith(INDEX_SUFFIX):
+            file.close()  # what an interrupted save left is settled before the index counts
             return _open_index(found, progress)
         progress.begin("Opening", 0)
-        shard = open_shard(found, progress.advance)
+        shard = _described(file, progress.advance)
         with collector_paused(), closed_if_stopped([shard.file]):
             root = TensorDict()
             root.extend(shard.columns)
@@ -117,9 +120,12 @@ class Safetensors:
 def open_shard(path: Path, done: Read) -> Shard:
     """Open one file and describe its tensors; `done` is told of bytes of the header, and what it raises ends it."""
     with collector_paused():
-        file = SourceFile(path)
-        with closed_if_stopped([file]):
-            return Shard(file, read_header(file, done))
+        return _described(SourceFile(path), done)
+
+
+def _described(file: SourceFile, done: Read) -> Shard:
+    with closed_if_stopped([file]):
+        return Shard(file, read_header(file, done))
 
 
 def _open_index(path: Path, progress: Progress) -> Opened:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.paths import counted, some
 from weightedit.core.region import Box
 from weightedit.core.slots import Slot
+from weightedit.core.words.paths import counted, some
 from weightedit.formats.live_view import Plain, as_plain
 from weightedit.formats.protocol import Contents, Written, shared_refusals, written_slots
 from weightedit.formats.safetensors_aliases import are_known, renewed
@@ -156,7 +156,7 @@ def _alike(members: Named) -> list[Named]:
 
 def _crossing(firsts: Named) -> list[list[str]]:
     """Return the pairs with an element in common; only neighbours in the storage are compared."""
-    from weightedit.core.sharing import share_elements
+    from weightedit.core.shared.sharing import share_elements
 
     pairs = []
     ordered = sorted(firsts, key=lambda item: item[1].spec.extent)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from weightedit.core.columns import Columns
+from weightedit.core.described.columns import Columns
 from weightedit.core.source import SourceFile
 from weightedit.formats.detection import lying_length
 from weightedit.formats.safetensors_rows import METADATA, Rows, Unsound
@@ -22,8 +22,8 @@ MOST_HEADER = 100_000_000
 """Bytes; the reference reader takes no longer header either."""
 PIECE = 128 << 10
 """Bytes of a header that are parsed at once, in about a millisecond."""
-_AT_ONCE = 16 << 10
-"""Bytes that are read with the length; most headers are shorter."""
+_AT_ONCE = 4 << 20
+"""Bytes of a long header that are read at once."""
 _BETWEEN = re.compile(rb"\}[ \t\n\r]*,[ \t\n\r]*(?=\")")
 """What is between two records, wherever it is not within a text."""
 
@@ -70,12 +70,12 @@ class Header:
         return self.columns.file.read(8, self.start - 8)
 
 
-def looks_like_header(head: bytes, size: int) -> bool:
+def looks_like_header(head: bytes, size: Callable[[], int]) -> bool:
     """Whether a file that begins so may be meant as safetensors: a length, and then the start of a JSON object."""
-    if len(head) < 10:
+    if len(head) < 10 or head[8:9] != b"{" or head[:8].isalnum():
         return False
     length = int.from_bytes(head[:8], "little")
-    return head[8:9] == b"{" and 2 <= length <= max(size, MOST_HEADER) and not head[:8].isalnum()
+    return 2 <= length <= MOST_HEADER or MOST_HEADER < length <= size()
 
 
 def read_header(file: SourceFile, done: Read = lambda nbytes: None) -> Header:
@@ -95,7 +95,7 @@ def read_header(file: SourceFile, done: Read = lambda nbytes: None) -> Header:
     """
     if file.size < 8:
         raise wrong(file, f"is cut short. A safetensors file has at least 8 bytes, the file has {file.size}.")
-    first = file.read(0, min(file.size, _AT_ONCE))
+    first = file.take_beginning()
     length = int.from_bytes(first[:8], "little")
     if length > max(file.size, MOST_HEADER):
         raise wrong(file, lying_length(length, file.size))
@@ -103,10 +103,10 @@ def read_header(file: SourceFile, done: Read = lambda nbytes: None) -> Header:
         raise wrong(file, f"says its header has {length:,} bytes; more than {MOST_HEADER:,} is not allowed.")
     if 8 + length > file.size:
         raise wrong(file, f"is cut short. Its header alone has {length:,} bytes, the file has {file.size:,}.")
-    whole = bytearray(first[: 8 + length])
-    if len(whole) < 8 + length:
-        whole = bytearray(8 + length)
-        file.read_into(memoryview(whole), 0)
+    whole = first[: 8 + length]
+    while (rest := 8 + length - len(whole)) > 0:  # to make room for all of it at once would hold up other threads
+        whole += file.read(len(whole), min(rest, _AT_ONCE))
+        done(0)
     file.remember_header(len(whole), whole)
     rows = _rows(file, whole, done)
     return Header(Columns(file, 8 + length, rows.names, rows.kinds, rows.starts), rows.metadata or {})
@@ -117,9 +117,10 @@ def _rows(file: SourceFile, whole: bytearray, done: Read) -> Rows:
     data = file.size - len(whole)
     try:
         for piece, nbytes in _pieces(whole):
-            records = _parsed(piece)
             before = len(rows.names)
-            rows.take(records)
+            text = piece.decode("utf-8")
+            if "\\" in text or not rows.take_text(text):
+                rows.take(strictly_parsed(text))
             names.update(rows.names[before:])
             done(nbytes)
         if len(names) == len(rows.names) and rows.fill(data, lambda: done(0)):
@@ -148,9 +149,8 @@ def _pieces(whole: bytearray) -> Iterator[tuple[bytearray | bytes, int]]:
         start = after
 
 
-def _parsed(piece: bytearray | bytes) -> dict[str, Any]:
+def strictly_parsed(text: str) -> dict[str, Any]:
     """Return the records of a piece; raises ValueError or `Unsound` where something in it is not as it has to be."""
-    text = piece.decode("utf-8")
     if "\\" in text:
         return _with_escapes(text)
     records = _DECODE(text)

@@ -9,15 +9,20 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from weightedit.core.errors import CheckpointError
-from weightedit.core.paths import reason, shown
 from weightedit.core.progress import Ask, unasked
-from weightedit.core.visible import visible
+from weightedit.core.words.paths import reason, shown
+from weightedit.core.words.visible import visible
 from weightedit.formats.detection import with_remedy, within
 
+T = TypeVar("T")
+_BLOCK = 1 << 16
+"""Values that are gone through at once, in a millisecond or two."""
 MOST_INDEX = 100_000_000
 """Bytes."""
 PIECE = 1 << 20
@@ -53,7 +58,7 @@ def read_index(path: Path, ask: Ask = unasked) -> tuple[dict[str, Any], bytes]:
         where = f" at byte {error.pos:,}" if isinstance(error, json.JSONDecodeError) else ""
         raise CheckpointError(f"{shown(path)} {with_remedy(f'is not valid JSON{where}.')}", file=path) from error
     weight_map = index.get("weight_map") if isinstance(index, dict) else None
-    if not isinstance(weight_map, dict) or set(map(type, weight_map.values())) - {str}:
+    if not isinstance(weight_map, dict) or _distinct(map(type, weight_map.values())).keys() - {str}:
         raise CheckpointError(f"{shown(path)} has no weight_map that names the shard of each tensor.", file=path)
     if not weight_map:
         raise CheckpointError(f"{shown(path)} names no shard.", file=path)
@@ -80,7 +85,7 @@ def _in_pieces(raw: bytes, ask: Ask) -> dict[str, Any] | None:
     index, table = _parsed(around), dict[str, Any]()
     if not isinstance(index, dict) or index.get("weight_map") != {}:
         return None
-    number = 0
+    number, shared = 0, dict[Any, Any]()  # the name of a shard is one text, however many tensors it holds
     while start < end:
         ask()
         found = _BETWEEN.search(raw, min(start + PIECE, end), end)
@@ -89,7 +94,9 @@ def _in_pieces(raw: bytes, ask: Ask) -> dict[str, Any] | None:
             piece = _parsed(b"{%b}" % raw[start:stop])
         except (ValueError, _Twice):  # it was cut within a text, or something is wrong in it
             return None
-        table.update(piece)
+        if set(map(type, piece.values())) - {str}:
+            return None
+        table.update(zip(piece, map(shared.setdefault, piece.values(), piece.values()), strict=True))
         number, start = number + len(piece), after
     index["weight_map"] = table
     return index if number == len(table) else None
@@ -110,6 +117,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
+def _distinct(values: Iterable[T]) -> dict[T, None]:
+    """Return what is among a million values, in the order in which it is first there; other threads wait for blocks."""
+    found, rest = dict[T, None](), iter(values)
+    while block := list(islice(rest, _BLOCK)):
+        found.update(dict.fromkeys(block))
+    return found
+
+
 def _no_number(text: str) -> None:
     raise ValueError(text)
 
@@ -123,7 +138,7 @@ def shard_paths(path: Path, weight_map: dict[str, str]) -> dict[str, Path]:
         If one lies outside the folder, or is not there, or there are too many.
     """
     found: dict[str, Path] = {}
-    for name in dict.fromkeys(weight_map.values()):
+    for name in _distinct(weight_map.values()):
         try:
             name.encode("utf-8")
             shard = within(path.parent, name)

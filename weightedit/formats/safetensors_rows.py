@@ -13,8 +13,9 @@ from math import prod
 from operator import add, attrgetter, itemgetter
 from typing import Any
 
-from weightedit.core.columns import Kind
+from weightedit.core.described.columns import Kind
 from weightedit.core.progress import OFTEN, Ask
+from weightedit.formats.safetensors_text import WrittenKinds, taken_apart
 
 METADATA = "__metadata__"
 ITEMS = ("dtype", "shape", "data_offsets")
@@ -36,7 +37,10 @@ BITS = dict.fromkeys(TO_TORCH, 8) | {
     "U16": 16, "F4": 4,
 }  # fmt: skip
 
+_SMALL = 1 << 18
+"""Three sizes below it, of the widest dtype, are far below what can be counted."""
 _NBYTES = attrgetter("nbytes")
+_ITEMS = itemgetter(*ITEMS)
 Record = dict[str, Any]
 """What the header says of one tensor: `dtype`, `shape`, `data_offsets`."""
 
@@ -62,8 +66,25 @@ class Rows:
         self.starts = array("Q")
         self.metadata: dict[str, str] | None = None
         self._kinds = _Kinds()
+        self._written = WrittenKinds(self._kinds.__getitem__)
         self._end = 0
         self._is_in_order = True
+
+    def take_text(self, text: str) -> bool:
+        """Add the records of a header, or of a piece of it, where it is written as most are; else nothing is added."""
+        try:
+            taken = taken_apart(text, METADATA, self._written, self._end) if self._is_in_order else None
+            if taken is None or (taken.metadata is not None and self.metadata is not None):
+                return False
+            end = taken.bounds.pop()
+            self.starts.extend(array("Q", taken.bounds))  # as one, or where one of them is too large none is added
+        except (KeyError, ValueError, OverflowError, Unsound):
+            return False
+        self._end = end
+        self.names += taken.names
+        self.kinds += taken.kinds
+        self.metadata = taken.metadata or self.metadata
+        return True
 
     def take(self, records: dict[str, Any]) -> None:
         """Add the records of a header, or of a piece of it; they are used up.
@@ -98,7 +119,7 @@ class Rows:
     def _columns(self, infos: list[Any]) -> tuple[list[Kind], tuple[int, ...], tuple[int, ...]]:
         if set(map(len, infos)) != {len(ITEMS)}:
             raise Unsound
-        dtypes, shapes, offsets = zip(*map(itemgetter(*ITEMS), infos), strict=True)
+        dtypes, shapes, offsets = zip(*map(_ITEMS, infos), strict=True)
         starts, stops = zip(*offsets, strict=True)
         numbers = chain(chain.from_iterable(shapes), starts, stops)
         if set(map(type, shapes)) != {list} or set(map(type, numbers)) != {int}:
@@ -136,7 +157,8 @@ class _Kinds(dict[tuple[str, tuple[int, ...]], Kind]):
 
     def __missing__(self, key: tuple[str, tuple[int, ...]]) -> Kind:
         dtype, shape = key
-        if not is_sound_shape(dtype, shape):
+        is_usual = 0 < len(shape) < 4 and dtype != "F4" and 0 < min(shape) <= max(shape) < _SMALL  # most of them
+        if not is_usual and not is_sound_shape(dtype, shape):
             raise Unsound
         nbytes = prod(shape) * BITS[dtype] // 8
         if dtype == "F4":  # two numbers are one element to torch

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from weightedit.core.errors import CheckpointError, EditRefused, SourceChanged
-from weightedit.core.file_layout import FileLayout, Fresh, Kept, Piece
-from weightedit.core.file_system import is_folder
-from weightedit.core.paths import shown, some
+from weightedit.core.files.file_system import is_folder
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import Source
 from weightedit.core.spec import TensorSpec
 from weightedit.core.transaction import Transaction
+from weightedit.core.words.paths import shown, some
+from weightedit.core.writing.file_layout import FileLayout, Fresh, Kept, Piece
 from weightedit.formats.detection import INDEX_SUFFIX
 from weightedit.formats.live_view import as_plain
 from weightedit.formats.protocol import Contents, Expected, Written, shared_refusals, written_slots

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from weightedit.core.source import ByteSource
 from weightedit.core.spec import TensorSpec, contiguous_stride
-from weightedit.core.streaming import has_repeats, logical_bytes, range_bytes
+from weightedit.core.values.streaming import has_repeats, logical_bytes, range_bytes
 from weightedit.formats.protocol import Written
 
 _STEP = 16

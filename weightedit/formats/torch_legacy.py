@@ -14,12 +14,13 @@ from typing import Any
 
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.errors import EditRefused
+from weightedit.core.files.closing import closed_if_stopped
 from weightedit.core.hazards import Hazard
 from weightedit.core.progress import OFTEN, Ask, Progress, unasked
 from weightedit.core.slots import HeldTensor
-from weightedit.core.source import Source, SourceFile, closed_if_stopped
+from weightedit.core.source import Source, SourceFile
 from weightedit.core.transaction import Transaction
-from weightedit.formats.detection import is_torch_legacy, locate
+from weightedit.formats.detection import is_torch_legacy, open_file
 from weightedit.formats.pickle_file import PickleStream, read_checked
 from weightedit.formats.pickle_values import said
 from weightedit.formats.protocol import Contents, Opened, shared_refusals
@@ -67,16 +68,15 @@ class TorchLegacy:
         """Tell it by the magic number, which is the first pickle."""
         return is_torch_legacy(head)
 
-    def open(self, path: Path, progress: Progress) -> Opened:
+    def open(self, path: Path | SourceFile, progress: Progress) -> Opened:
         """Read the pickles and the size of each storage, and nothing else."""
-        found = locate(Path(path))
         progress.begin("Opening", 1)
-        file = SourceFile(found)
+        file = open_file(path)
         with closed_if_stopped([file]):
             root, origin = read_legacy(file, progress.ask)
             file.remember_header(origin.stop)
             progress.advance(1)
-        return Opened(root, {}, [file], origin, found)
+        return Opened(root, {}, [file], origin, file.path)
 
     def adopt(self, origin: TorchLegacyOrigin, held: Mapping[str, HeldTensor]) -> None:
         """Do nothing: what the file holds is read again when it is written."""
@@ -167,7 +167,7 @@ class LegacyReader(ViewReader):
         if type(pid) is not tuple or len(pid) != 6:
             return super().persistent_load(pid)  # which says that it is no storage
         kind, key, numel = pid[1], pid[2], pid[4]
-        if isinstance(key, str) and isinstance(numel, int) and numel >= 0 and key not in self.stored:
+        if isinstance(key, str) and isinstance(numel, int) and numel >= 0 and key not in self.refs:
             self.itemsizes[key] = DTYPES[dtype].itemsize if (dtype := getattr(kind, "dtype", None)) else 1
             self._numel = numel
         ref = super().persistent_load(pid[:5])
@@ -183,19 +183,19 @@ def _locate(reader: LegacyReader, keys: Any, stream: PickleStream, ask: Ask) -> 
     if len(listed) != len(keys):
         twice = next(key for key, count in Counter(keys).items() if count > 1)
         raise wrong(file, f"is damaged: its list of storages names {twice[:40]} twice.", twice)
-    missing = [key for key in reader.stored if key not in listed]
+    missing = [key for key in reader.refs if key not in listed]
     if missing:
         raise wrong(file, f"is damaged: it lacks storage {missing[0]}, which a tensor lies in.", missing[0])
     for number, key in enumerate(keys):
         if not number % OFTEN:
             ask()
-        stored = reader.stored.get(key)
-        if stored is None:
+        ref = reader.refs.get(key)
+        if ref is None:
             raise wrong(file, f"is damaged: it holds storage {key[:40]}, which nothing refers to.", key)
         if at + PREFIX > file.size:
             raise wrong(file, f"is cut short: storage {key} should begin at byte {at:,}, and the file has "
                               f"{file.size:,}.", key)  # fmt: skip
-        numel = int.from_bytes(file.read(at, PREFIX), "little", signed=True)
+        stored, numel = ref.stored, int.from_bytes(file.read(at, PREFIX), "little", signed=True)
         promised = stored.nbytes // reader.itemsizes[key]
         if numel != promised:
             raise wrong(file, f"is damaged: storage {key} says it has {numel:,} elements, where its tensors were saved "

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from weightedit.core.errors import EditRefused
-from weightedit.core.file_layout import FileLayout, Kept
-from weightedit.core.file_system import is_folder
+from weightedit.core.files.file_system import is_folder
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.paths import counted, some
 from weightedit.core.progress import Progress
 from weightedit.core.source import ByteSource, Source
-from weightedit.core.streaming import range_bytes
 from weightedit.core.transaction import Pending, Transaction
+from weightedit.core.values.streaming import range_bytes
+from weightedit.core.words.paths import counted, some
+from weightedit.core.writing.file_layout import FileLayout, Kept
 from weightedit.formats.live_view import Plain, as_plain
 from weightedit.formats.pickle_globals import STORAGE_OF
 from weightedit.formats.pickle_values import StorageRef

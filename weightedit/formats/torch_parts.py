@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from weightedit.core.placeholder import GlobalName, Placeholder
+from weightedit.core.described.placeholder import GlobalName, Placeholder
 from weightedit.core.progress import Ask, unasked
 from weightedit.core.region import Box
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import SourceFile
-from weightedit.core.visible import visible
+from weightedit.core.words.visible import visible
 from weightedit.formats.pickle_reader import NESTED
 from weightedit.formats.pickle_settle import path_to
 from weightedit.formats.pickle_values import PickledTensor
@@ -247,14 +247,14 @@ def _bounded(held: HeldTensor) -> HeldTensor:
 
 
 def _read(held: HeldTensor) -> Array:
-    from weightedit.core.reading import gather
+    from weightedit.core.values.reading import gather
 
     return gather(_bounded(held).spec, held.storage.content, Box.whole(held.spec.shape))
 
 
 def _chunks(held: HeldTensor, count: int, ask: Ask, number: int | None = None) -> Iterator[tuple[int, Array]]:
     """Yield parts of indices along their last dimension, with where they begin; of a batch one `number` only."""
-    from weightedit.core.reading import gather
+    from weightedit.core.values.reading import gather
 
     spec = _bounded(held).spec
     leading = [range(size) for size in spec.shape[:-1]]

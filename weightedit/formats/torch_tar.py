@@ -14,12 +14,13 @@ from typing import Any
 
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.errors import CheckpointError, EditRefused
+from weightedit.core.files.closing import closed_if_stopped
 from weightedit.core.hazards import Hazard, refusal
 from weightedit.core.progress import Ask, Progress
 from weightedit.core.slots import HeldTensor
-from weightedit.core.source import Source, SourceFile, closed_if_stopped
+from weightedit.core.source import Source, SourceFile
 from weightedit.core.transaction import Transaction
-from weightedit.formats.detection import locate
+from weightedit.formats.detection import open_file
 from weightedit.formats.pickle_file import PickleStream, read_checked
 from weightedit.formats.pickle_values import StorageRef, StorageType, said
 from weightedit.formats.protocol import Contents, Opened
@@ -42,15 +43,14 @@ class TorchTar:
         """Tell any tar archive; `open` says what is wrong with one that torch did not write."""
         return is_tar(head)
 
-    def open(self, path: Path, progress: Progress) -> Opened:
+    def open(self, path: Path | SourceFile, progress: Progress) -> Opened:
         """Read the pickles and the numbers between them, and no element of a storage."""
-        found = locate(Path(path))
         progress.begin("Opening", 1)
-        file = SourceFile(found)
+        file = open_file(path)
         with closed_if_stopped([file]):
             root = _read(file, progress.ask)
             progress.advance(1)
-        return Opened(root, {}, [file], None, found)
+        return Opened(root, {}, [file], None, file.path)
 
     def adopt(self, origin: Any, held: Mapping[str, HeldTensor]) -> None:
         """Do nothing: this form is never written."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from weightedit.core.collector import collector_paused
-from weightedit.core.contents import file_inventory
+from weightedit.core.described.collector import collector_paused
+from weightedit.core.described.contents import file_inventory
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.paths import counted, some
 from weightedit.core.progress import Progress
 from weightedit.core.slots import HeldTensor
 from weightedit.core.source import ByteSource
+from weightedit.core.words.paths import counted, some
 from weightedit.formats.code_hazards import code_hazards
 from weightedit.formats.live_view import Plain
 from weightedit.formats.pickle_values import PickledTensor, StorageRef

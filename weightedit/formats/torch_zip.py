@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from weightedit.core.errors import EditRefused
+from weightedit.core.files.closing import closed_if_stopped
 from weightedit.core.hazards import Hazard
 from weightedit.core.progress import Ask, Progress, unasked
 from weightedit.core.slots import HeldTensor
-from weightedit.core.source import SourceFile, closed_if_stopped
+from weightedit.core.source import SourceFile
 from weightedit.core.transaction import Transaction
-from weightedit.formats.detection import locate
+from weightedit.formats.detection import open_file
 from weightedit.formats.pickle_file import MOST_PICKLE, read_checked
 from weightedit.formats.pickle_reader import PickleReader
 from weightedit.formats.protocol import Contents, Opened, shared_refusals
@@ -68,18 +69,17 @@ class TorchZip:
         """Tell a zip archive from its first bytes."""
         return is_zip(head)
 
-    def open(self, path: Path, progress: Progress) -> Opened:
+    def open(self, path: Path | SourceFile, progress: Progress) -> Opened:
         """Read the archive's directory and its pickle, and nothing else."""
-        found = locate(Path(path))
         progress.begin("Opening", 1)
-        file = SourceFile(found)
+        file = open_file(path)
         with closed_if_stopped([file]):
             directory = read_directory(file, progress.ask)
             origin = TorchZipOrigin(directory, _prefix(directory))
             _check_byteorder(origin)
             root, _ = read_pickle(origin, progress.ask)
             progress.advance(1)
-        return Opened(root, {}, [file], origin, found)
+        return Opened(root, {}, [file], origin, file.path)
 
     def adopt(self, origin: TorchZipOrigin, held: Mapping[str, HeldTensor]) -> None:
         """Do nothing: what the file holds is read again when it is written."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from weightedit.core.errors import CheckpointError, EditRefused
-from weightedit.core.file_system import is_folder
+from weightedit.core.files.file_system import is_folder
 from weightedit.core.hazards import Hazard
-from weightedit.core.paths import shown
 from weightedit.core.progress import Progress
 from weightedit.core.source import ByteSource
 from weightedit.core.transaction import Transaction
+from weightedit.core.words.paths import shown
 from weightedit.formats.live_view import as_plain
 from weightedit.formats.protocol import Contents
 from weightedit.formats.storage_plan import whole_storage

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from weightedit.core.contents import file_inventory
-from weightedit.core.equality import differing_in, same_bytes
+from weightedit.core.described.contents import file_inventory
 from weightedit.core.errors import CheckpointError
-from weightedit.core.file_layout import CHUNK, FileLayout, Fresh
-from weightedit.core.paths import counted, shown
 from weightedit.core.progress import Asking, Progress
 from weightedit.core.source import SourceFile
 from weightedit.core.transaction import Pending, Transaction
+from weightedit.core.values.equality import differing_in, same_bytes
+from weightedit.core.values.side_by_side import side_by_side, threads_for
+from weightedit.core.words.paths import counted, shown
+from weightedit.core.writing.file_layout import CHUNK, FileLayout
+from weightedit.core.writing.laying import WORTH_A_THREAD, Placed
 from weightedit.formats.live_view import as_plain
 from weightedit.formats.protocol import Contents, Expected, Format, Opened
 
@@ -30,7 +32,7 @@ def verify(kind: Format, transaction: Transaction, contents: Contents, progress:
         raise CheckpointError(f"Nothing was written: of {counted(slots, 'tensor')} only {transaction.tensors:,} would "
                               f"have been, and {counted(transaction.aliases, 'name')} as aliases.")  # fmt: skip
     for pending in transaction.pending:
-        pending.finish()
+        pending.write_out()
     progress.begin("Verifying", sum(map(_read_back, transaction.pending)))
     for pending in transaction.pending:
         if pending.expected is not None:
@@ -89,20 +91,29 @@ def compare_fresh(path: Path, layout: FileLayout, file: SourceFile, progress: Pr
     CheckpointError
         If a byte differs.
     """
-    import numpy as np
+    gap = layout.gap()
 
-    room = np.empty(CHUNK, np.uint8)
-    for at, piece in layout.steps(layout.gap()):
-        for chunk in piece.chunks() if isinstance(piece, Fresh) else ():
-            mine = np.frombuffer(chunk, np.uint8)
-            for start in range(0, len(mine), CHUNK):
-                wanted = mine[start : start + CHUNK]
-                found = room[: len(wanted)]
-                file.read_into(found.data, at + start)
-                if differing_in(found, wanted, 1):
-                    raise _failed(path, f"bytes {at + start:,} to {at + start + len(wanted):,} differ")
-                progress.advance(len(wanted))
-            at += len(mine)
+    def comparing() -> Callable[[Placed], int]:
+        import numpy as np
+
+        room = np.empty(CHUNK, np.uint8)
+
+        def compare(placed: Placed) -> int:
+            at, piece = placed
+            for chunk in piece.chunks():
+                mine = np.frombuffer(chunk, np.uint8)
+                for start in range(0, len(mine), CHUNK):
+                    wanted = mine[start : start + CHUNK]
+                    found = room[: len(wanted)]
+                    file.read_into(found.data, at + start)
+                    if differing_in(found, wanted, 1):
+                        raise _failed(path, f"bytes {at + start:,} to {at + start + len(wanted):,} differ")
+                at += len(mine)
+            return piece.nbytes
+
+        return compare
+
+    side_by_side(layout.cuts(gap), comparing, progress.advance, threads_for(layout.fresh_bytes(gap), WORTH_A_THREAD))
 
 
 def _compare(path: Path, expected: dict[str, Expected], opened: Opened, progress: Progress, *,

@@ -7,8 +7,8 @@ import zlib
 
 from weightedit.core.errors import CheckpointError
 from weightedit.core.source import ByteSource, Source, SourceFile
-from weightedit.core.spill import Spill
 from weightedit.core.storage import Resident
+from weightedit.core.undo.spill import Spill
 from weightedit.formats.zip_directory import DEFLATED, STORED, ZipDirectory, ZipRecord, check_readable, wrong
 
 _CHUNK = 1 << 20

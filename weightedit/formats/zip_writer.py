@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 
-from weightedit.core.file_layout import FileLayout, Fresh, Kept
 from weightedit.core.source import ByteSource
-from weightedit.core.streaming import CHUNK, range_bytes
 from weightedit.core.transaction import BUFFER, Pending
+from weightedit.core.values.streaming import CHUNK, range_bytes
+from weightedit.core.writing.file_layout import FileLayout, Fresh, Kept
 from weightedit.formats.zip_directory import (
     CENTRAL,
     END,

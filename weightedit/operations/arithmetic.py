@@ -43,7 +43,7 @@ def fill(current: Tensor, value: Number) -> Tensor:
     ----------
     torch.full_like, https://docs.pytorch.org/docs/stable/generated/torch.full_like.html
     """
-    from weightedit.core.precision import number_like
+    from weightedit.core.values.precision import number_like
 
     return number_like(current, value)
 
@@ -77,7 +77,7 @@ def scale(current: Tensor, factor: Number) -> Tensor:
     ----------
     torch.mul, https://docs.pytorch.org/docs/stable/generated/torch.mul.html
     """
-    from weightedit.core.precision import operand, widened
+    from weightedit.core.values.precision import operand, widened
 
     wide = widened(current, factor)
     return wide * operand(wide, factor)
@@ -100,7 +100,7 @@ def multiply(current: Tensor, other: Operand) -> Tensor | tuple[Tensor, Tensor]:
     """
     import torch
 
-    from weightedit.core.precision import operand, together, unless_wrapped, widened
+    from weightedit.core.values.precision import operand, together, unless_wrapped, widened
 
     if isinstance(other, torch.Tensor):
         first, second = together(current, other)
@@ -132,7 +132,7 @@ def add(current: Tensor, value: Operand) -> Tensor | tuple[Tensor, Tensor]:
     """
     import torch
 
-    from weightedit.core.precision import operand, together, unless_wrapped, widened
+    from weightedit.core.values.precision import operand, together, unless_wrapped, widened
 
     if isinstance(value, torch.Tensor):
         first, second = together(current, value)

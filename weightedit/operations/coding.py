@@ -22,7 +22,7 @@ def limits(spec: TensorSpec) -> tuple[int, int]:
 
 def largest(spec: TensorSpec) -> float:
     """Return the largest finite number of a floating point or complex dtype."""
-    from weightedit.core.precision import largest_finite
+    from weightedit.core.values.precision import largest_finite
 
     parts = {"complex32": "float16", "complex64": "float32", "complex128": "float64"}
     return largest_finite(parts.get(spec.dtype, spec.dtype))

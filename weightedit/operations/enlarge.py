@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from weightedit.core.dtypes import torch_dtype
+from weightedit.core.edits.place import Place
 from weightedit.core.operation import Ints, Number, TensorSources, operation
-from weightedit.core.pinned import PinnedTensor
-from weightedit.core.place import Place
 from weightedit.core.region import Box, shape_text
 from weightedit.core.spec import TensorSpec
+from weightedit.core.values.pinned import PinnedTensor
 from weightedit.operations import coding
 from weightedit.operations.refusing import dimension, few_dimensions, refuse
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.edits.place import Place, Survey
 from weightedit.core.errors import ExpressionError
 from weightedit.core.operation import ExpressionText, operation
-from weightedit.core.pinned import PinnedRegion
-from weightedit.core.place import Place, Survey
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
+from weightedit.core.values.pinned import PinnedRegion
 from weightedit.operations import coding
 from weightedit.operations.refusing import refuse
 from weightedit.search.expression import Expression, parse

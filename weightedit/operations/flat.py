@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightedit.core.dtypes import torch_dtype
-from weightedit.core.pinned import PinnedTensor
-from weightedit.core.place import Place
-from weightedit.core.random_values import offsets
+from weightedit.core.edits.place import Place
 from weightedit.core.region import Box
 from weightedit.core.spec import contiguous_stride
+from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.values.random_values import offsets
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightedit.core import random_values
+from weightedit.core.edits.place import Place
 from weightedit.core.operation import Number
-from weightedit.core.place import Place
-from weightedit.core.random_values import offsets
-from weightedit.core.reading import blocks
 from weightedit.core.region import Box, shape_text
 from weightedit.core.spec import TensorSpec
+from weightedit.core.values import random_values
+from weightedit.core.values.random_values import offsets
+from weightedit.core.values.reading import blocks
 from weightedit.operations.axes import Array, array_of
 from weightedit.operations.flat import as_bits
 from weightedit.operations.passes import PIECE, wide
@@ -115,7 +115,7 @@ def drawn(fresh: Fresh, shape: tuple[int, ...], box: Box, key: int, matrix: Tens
     """
     import torch
 
-    from weightedit.core.precision import number_like
+    from weightedit.core.values.precision import number_like
 
     method = fresh.method
     if method in ("zeros", "ones", "constant"):
@@ -195,8 +195,8 @@ def surrounded(current: Tensor | None, old: Sequence[Array], place: Place,
     """
     import torch
 
-    from weightedit.core.precision import number_like
     from weightedit.core.stage import staged
+    from weightedit.core.values.precision import number_like
 
     shape = place.piece.shape
     if current is not None and all(part.all() for part in old):

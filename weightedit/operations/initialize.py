@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any, Literal
 
+from weightedit.core.edits.place import Place, Survey
 from weightedit.core.operation import Number, operation
-from weightedit.core.place import Place, Survey
 from weightedit.core.spec import TensorSpec
 from weightedit.operations import coding
 from weightedit.operations.refusing import real
@@ -39,7 +39,7 @@ def _fresh(**given: Any) -> Fresh:
 
 
 def _prepare(survey: Survey, **given: Any) -> tuple[Fresh, Tensor | None]:
-    from weightedit.core.random_values import key_of
+    from weightedit.core.values.random_values import key_of
     from weightedit.operations.fresh_values import check, orthogonal_matrix
 
     fresh = _fresh(**given)
@@ -118,7 +118,7 @@ def initialize(current: Tensor, method: Method = "kaiming_uniform", value: Numbe
     He, Zhang, Ren, Sun (2015), kaiming, https://arxiv.org/abs/1502.01852
     Saxe, McClelland, Ganguli (2013), orthogonal, https://arxiv.org/abs/1312.6120
     """
-    from weightedit.core.random_values import key_of
+    from weightedit.core.values.random_values import key_of
     from weightedit.operations.fresh_values import FIXED, drawn, rounded_to
 
     fresh, matrix = place.context

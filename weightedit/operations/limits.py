@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.edits.place import Place, Survey
 from weightedit.core.operation import Number, operation
-from weightedit.core.place import Place, Survey
 from weightedit.core.spec import TensorSpec
 from weightedit.operations import coding
 from weightedit.operations.coding import is_whole
@@ -76,7 +76,7 @@ def clamp(current: Tensor, min: Number | None = None, max: Number | None = None,
     """
     import torch
 
-    from weightedit.core.precision import widened
+    from weightedit.core.values.precision import widened
 
     low, high = real("min of clamp", min), real("max of clamp", max)
     if is_whole(place.spec):
@@ -145,7 +145,7 @@ def replace_nonfinite(current: Tensor, nan: Number = 0, posinf: Number | None = 
     """
     import torch
 
-    from weightedit.core.precision import widened
+    from weightedit.core.values.precision import widened
 
     if is_whole(place.spec):
         return current
@@ -197,7 +197,7 @@ def round_(current: Tensor, decimals: int = 0, *, place: Place) -> Tensor:
     """
     import torch
 
-    from weightedit.core.precision import widened
+    from weightedit.core.values.precision import widened
 
     if is_whole(place.spec):
         return current
@@ -259,7 +259,7 @@ def zero_small(current: Tensor, threshold: Number, *, place: Place) -> Tensor:
         return torch.where((wide <= min(most, 2**63 - 1)) & (wide >= max(-most, -(2**63))), 0, wide)
     small = _magnitude(current) <= _rounded(limit, current)
     if current.is_complex() or current.element_size() == 1:  # the dtypes that torch cannot fill where a mask says
-        from weightedit.core.precision import widened
+        from weightedit.core.values.precision import widened
 
         return torch.where(small, 0, widened(current))
     return current.masked_fill(small, 0)
@@ -268,7 +268,7 @@ def zero_small(current: Tensor, threshold: Number, *, place: Place) -> Tensor:
 def _magnitude(values: Tensor) -> Tensor:
     import torch
 
-    from weightedit.core.precision import widened
+    from weightedit.core.values.precision import widened
 
     return widened(values).to(torch.complex128).abs() if values.is_complex() else widened(values).abs()
 

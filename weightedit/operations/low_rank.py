@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.edits.place import Place, Survey
 from weightedit.core.operation import operation
-from weightedit.core.place import Place, Survey
 from weightedit.core.spec import TensorSpec
 from weightedit.operations import coding
 from weightedit.operations.refusing import floating_tensor, refuse

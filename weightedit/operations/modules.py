@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from weightedit.core.operation import operation
 
 if TYPE_CHECKING:
-    from weightedit.core.draft import Draft
+    from weightedit.core.edits.draft import Draft
     from weightedit.core.slots import Entry
 
 Registration = Literal["parameter", "buffer"]

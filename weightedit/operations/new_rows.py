@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from weightedit.core.place import Place, Survey
-from weightedit.core.random_values import key_of
+from weightedit.core.edits.place import Place, Survey
 from weightedit.core.region import Axis, Box
+from weightedit.core.values.random_values import key_of
 from weightedit.operations.axes import Array, array_of, compact
 from weightedit.operations.fresh_values import FIXED, Fresh, check, drawn, rounded_to, surrounded
 from weightedit.operations.passes import parts, wide

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from weightedit.core.edits.place import Place, Survey
 from weightedit.core.operation import Number, operation
-from weightedit.core.place import Place, Survey
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
 from weightedit.operations import coding

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.edits.place import Survey
 from weightedit.core.operation import Ints, operation
-from weightedit.core.place import Survey
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
 from weightedit.operations.refusing import dimension, refuse

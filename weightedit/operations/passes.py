@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightedit.core.place import Survey
-from weightedit.core.random_values import offsets
-from weightedit.core.reading import blocks
+from weightedit.core.edits.place import Survey
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
+from weightedit.core.values.random_values import offsets
+from weightedit.core.values.reading import blocks
 from weightedit.operations.axes import Array, array_of
 from weightedit.operations.refusing import refuse
 

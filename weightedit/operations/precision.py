@@ -21,7 +21,7 @@ def _cast_result(spec: TensorSpec, box: Box, dtype: str, **_: object) -> TensorS
 
 
 def _code(spec: TensorSpec, given: Mapping[str, Any]) -> str:
-    from weightedit.core.ranges import clamp_code
+    from weightedit.core.values.ranges import clamp_code
 
     current = "{current}.dequantize()" if spec.encoding == "quantized" else "{current}"
     if given.get("out_of_range") == "clamp":
@@ -54,7 +54,7 @@ def cast(current: Tensor, dtype: DTypeName,
     torch.Tensor.to, https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
     """
     if out_of_range == "clamp":
-        from weightedit.core.ranges import clamped
+        from weightedit.core.values.ranges import clamped
 
         return current, clamped(current.cpu(), dtype)
     return current

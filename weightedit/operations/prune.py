@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from weightedit.core.edits.place import Place, Survey
 from weightedit.core.operation import Number, operation
-from weightedit.core.place import Place, Survey
 from weightedit.core.spec import TensorSpec
 from weightedit.operations import coding
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightedit.core.edits.place import Place, Survey
 from weightedit.core.operation import Number
-from weightedit.core.place import Place, Survey
-from weightedit.core.random_values import offsets
 from weightedit.core.region import Box
+from weightedit.core.values.random_values import offsets
 from weightedit.operations.axes import Array, array_of
 from weightedit.operations.passes import PIECE, Cutoff, Keys, Norms, cell_keys, magnitude_keys, norms, smallest
 from weightedit.operations.refusing import real, refuse

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, TypeVar
 
+from weightedit.core.edits.place import Place
 from weightedit.core.operation import Ints, operation
-from weightedit.core.place import Place
 from weightedit.core.region import Box, shape_text
 from weightedit.core.spec import TensorSpec
 from weightedit.operations.refusing import dimension, few_dimensions, refuse

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from weightedit.core.operation import TensorSource, operation
 
 if TYPE_CHECKING:
-    from weightedit.core.tying import Sharing
+    from weightedit.core.edits.tying import Sharing
 
 
 @operation("share", title="Tie", group="Sharing", label="to {to}")

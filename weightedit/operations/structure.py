@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from weightedit.core.drafted import NewTensor
+from weightedit.core.edits.drafted import NewTensor
 from weightedit.core.operation import DTypeName, Ints, Number, Plain, operation
 from weightedit.core.region import Box, shape_text
 from weightedit.core.spec import TensorSpec
@@ -15,10 +15,10 @@ from weightedit.operations.refusing import few_dimensions
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from weightedit.core.draft import Draft
-    from weightedit.core.drafted import Fill
-    from weightedit.core.pinned import PinnedTensor
+    from weightedit.core.edits.draft import Draft
+    from weightedit.core.edits.drafted import Fill
     from weightedit.core.slots import Entry
+    from weightedit.core.values.pinned import PinnedTensor
 
 
 FLOAT = DTypeName("float32")
@@ -116,7 +116,7 @@ def add_tensor(draft: Draft, entry: Entry, to: str, shape: Ints, dtype: DTypeNam
     ----------
     torch.full, https://docs.pytorch.org/docs/stable/generated/torch.full.html
     """
-    from weightedit.core.precision import exact_number
+    from weightedit.core.values.precision import exact_number
 
     if any(size < 0 for size in shape):
         draft.refuse(entry, f"The shape {shape_text(shape)} has a negative size", "Sizes are 0 or more.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from weightedit.core.codes import Array
+from weightedit.core.values.codes import Array
 
 
 class Accumulator:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from weightedit.core.precision import widened
+from weightedit.core.values.precision import widened
 from weightedit.search.constants import NO_ORDER, NOT_WHOLE, ConstantError, combine
 from weightedit.search.fitting import broadcast
 from weightedit.search.functions import function

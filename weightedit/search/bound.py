@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from weightedit.core.dtypes import torch_dtype
-from weightedit.core.pinned import PinnedRegion, Readable
-from weightedit.core.reading import array_index
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
 from weightedit.core.stage import tensor_from
+from weightedit.core.values.pinned import PinnedRegion, Readable
+from weightedit.core.values.reading import array_index
 from weightedit.search.arithmetic import of_number
 from weightedit.search.evaluate import Frame, Leaf
 from weightedit.search.fitting import check_fits, failure, reduced_dims, shapes_of

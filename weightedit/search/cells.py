@@ -8,12 +8,12 @@ from math import prod
 
 import numpy as np
 
-from weightedit.core.codes import Array
-from weightedit.core.pinned import Readable
-from weightedit.core.reading import blocks
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec, contiguous_stride
 from weightedit.core.stage import tensor_from
+from weightedit.core.values.codes import Array
+from weightedit.core.values.pinned import Readable
+from weightedit.core.values.reading import blocks
 from weightedit.search.bound import Bound
 from weightedit.search.expression import never_stop
 

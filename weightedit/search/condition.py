@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weightedit.core.errors import ExpressionError, RegionError
-from weightedit.core.pinned import CHUNK, Readable
+from weightedit.core.values.pinned import CHUNK, Readable
 from weightedit.search.expression import Expression, never_stop, parse
 from weightedit.search.nodes import kind_of
 from weightedit.search.tokens import fail

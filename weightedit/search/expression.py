@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weightedit.core.pinned import CHUNK, Readable
+from weightedit.core.values.pinned import CHUNK, Readable
 from weightedit.search.nodes import Extent, Named, Node, Reduce, kind_of, makes_fractions, walk
 from weightedit.search.parser import parse_nodes
 from weightedit.search.printing import is_number, printed

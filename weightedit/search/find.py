@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.described.targets import find_slots, missing
+from weightedit.core.edits.guarding import guarding
 from weightedit.core.errors import EditRefused, ExpressionError
-from weightedit.core.guarding import guarding
-from weightedit.core.pinned import PinnedTensor
 from weightedit.core.progress import CancelFlag, Progress, Report
-from weightedit.core.targets import find_slots, missing
+from weightedit.core.values.pinned import PinnedTensor
 from weightedit.search.condition import parse_condition
 
 if TYPE_CHECKING:

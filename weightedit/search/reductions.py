@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from weightedit.core.codes import Array
-from weightedit.core.reading import array_index, blocks
 from weightedit.core.region import Box
 from weightedit.core.spec import TensorSpec
+from weightedit.core.values.codes import Array
+from weightedit.core.values.reading import array_index, blocks
 from weightedit.search.accumulator import Accumulator, Finite, Fold, Spread
 from weightedit.search.arithmetic import of_number
 from weightedit.search.evaluate import Frame

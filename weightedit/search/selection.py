@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from weightedit.core.codes import Array
 from weightedit.core.statistics import between
+from weightedit.core.values.codes import Array
 from weightedit.search.accumulator import Accumulator
 
 DIGIT = 16

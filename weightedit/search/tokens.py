@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn
 
 from weightedit.core.errors import ExpressionError
-from weightedit.core.visible import message
+from weightedit.core.words.visible import message
 from weightedit.search.nodes import Value
 
 MOST_CHARACTERS = 2_000

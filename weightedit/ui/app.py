@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,17 +13,18 @@ from PySide6.QtCore import QCoreApplication, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from weightedit.core.errors import WeightEditError
-from weightedit.ui import process
-from weightedit.ui.described import described
-from weightedit.ui.icons import app_icon
+from weightedit.ui.running.collecting import paused, set_apart
 from weightedit.ui.settings import Settings
 from weightedit.ui.theme import system_theme, theme
+from weightedit.ui.widgets.icons import app_icon
 from weightedit.ui.window import MainWindow
 
 SETTLED_AFTER = 300
 """Milliseconds without any task after which the window shows all it will show by itself."""
 LOOK_EVERY = 50
 PATIENCE = 120_000
+LAST_THEME = "theme-last"
+"""The setting that says what the system's theme was: to ask takes a tenth of the time to the first paint."""
 WAYLAND = ("WAYLAND_DISPLAY", "WAYLAND_SOCKET")
 
 
@@ -78,6 +78,8 @@ def has_display(system: str, environment: Mapping[str, str]) -> bool:
 
 def answers(display: str) -> bool:
     """Return whether an X server can be connected to; True where the library that would know is not there."""
+    import ctypes  # needed where there is an X server only
+
     try:
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError:
@@ -118,7 +120,8 @@ def application() -> tuple[QApplication, bool]:
     return app, True
 
 
-def make_window(settings: Settings, size: tuple[int, int] | None = None, chosen: str | None = None) -> MainWindow:
+def make_window(settings: Settings, size: tuple[int, int] | None = None, chosen: str | None = None, *,
+                first: bool = False) -> MainWindow:  # fmt: skip
     """Make and show a window, with its theme on.
 
     Parameters
@@ -129,17 +132,54 @@ def make_window(settings: Settings, size: tuple[int, int] | None = None, chosen:
         Width and height; None takes the place the window had last time.
     chosen
         `dark` or `light` for this run; None takes what was chosen before, then the system's.
+    first
+        Whether it is shown before its parts are imported.
     """
     app, _ = application()
     app.setStyle("Fusion")
-    theme.switch(chosen or settings.text("theme") or system_theme())
-    app.setWindowIcon(app_icon())
-    window = MainWindow(settings)
+    chosen = chosen or settings.text("theme")
+    last = settings.text(LAST_THEME) if first else ""
+    theme.switch(chosen or last or system_theme())
+    if not first:
+        app.setWindowIcon(app_icon())
+    window = MainWindow(settings, first=first)
     geometry = settings.data("window/geometry")
     if size is not None or geometry is None or not window.restoreGeometry(geometry):
         window.resize(*(size or (1400, 900)))
     window.show()
     return window
+
+
+def own_window(settings: Settings, size: tuple[int, int] | None = None, chosen: str | None = None) -> MainWindow:
+    """Make the window of a process that is ours alone: it is painted first, then filled.
+
+    No garbage is looked for until it is ready: nothing that is imported meanwhile is any, and each pass over it all
+    would hold events up for a tenth of a second. Parameters as those of `make_window`.
+    """
+    hold = contextlib.ExitStack()
+    hold.enter_context(paused())
+    window = make_window(settings, size, chosen, first=True)
+
+    def enter() -> None:
+        from weightedit.ui.running import process
+
+        set_apart()
+        hold.close()  # for as long as the window's own collector takes to take over
+        process.enter(window)
+        hold.enter_context(paused())
+        window.ready.connect(hold.close)
+
+    window.furnished.connect(enter)
+    window.closed.connect(hold.close)
+    return window
+
+
+def follow_system(settings: Settings) -> None:
+    """Turn the system's theme on, and keep it for the first paint of the next run."""
+    name = system_theme()
+    settings.set(LAST_THEME, name)
+    if theme.name != name:
+        theme.switch(name)
 
 
 def run(paths: Sequence[str], *, smoke: bool = False, shot: Path | None = None, size: tuple[int, int] = (1400, 900),
@@ -168,11 +208,9 @@ def run(paths: Sequence[str], *, smoke: bool = False, shot: Path | None = None, 
     passing = smoke or shot is not None
     settings = Settings() if passing else Settings.of_this_person()
     remembered = not passing and size == (1400, 900)
-    window = make_window(settings, None if remembered else size, theme)
+    window = own_window(settings, None if remembered else size, theme)
     errors: list[BaseException] = []
     window.failed.connect(errors.append)
-    process.enter(window)
-    window.files.looks_back = not passing
     status = 0
 
     def finish(settled: bool) -> None:
@@ -184,22 +222,45 @@ def run(paths: Sequence[str], *, smoke: bool = False, shot: Path | None = None, 
         if not settled and not errors:
             print(f"weightedit: nothing was shown within {PATIENCE // 1000} s.", file=sys.stderr)
         if smoke and status == 0:
+            from weightedit.ui.described import described
+
             print(described(window), flush=True)
         window.close()
 
-    def begin() -> None:
+    def enter() -> None:
+        app.setWindowIcon(app_icon())
+        if not theme and not settings.text("theme"):
+            follow_system(settings)
+        window.files.looks_back = not passing
         if paths:
-            window.open(list(paths))
+            window.open(list(paths))  # before anything is seen of a start page
         if passing:
             Settling(window, finish)
 
-    window.painted.connect(lambda: QTimer.singleShot(0, begin))
+    window.furnished.connect(enter)
     window.closed.connect(app.quit)
     app.exec()
-    process.leave(window)
+    return leave(window, status)
+
+
+def leave(window: MainWindow, status: int) -> int:
+    """Put back what a window changed in the process once it is closed, and return the exit status.
+
+    Raises
+    ------
+    BaseException
+        Why the window could not be made, where it was closed for that.
+    """
+    assert window.loading is not None
+    if window.loading.error is not None:
+        raise window.loading.error
+    if window.is_furnished:
+        from weightedit.ui.running import process
+
+        process.leave(window)
     window.deleteLater()
-    app.processEvents()
-    if not window.closing.all_stopped:
+    QCoreApplication.processEvents()
+    if window.loading.is_importing or (window.is_furnished and not window.closing.all_stopped):
         end_now(status)
     return status
 

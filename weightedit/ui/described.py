@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def described(window: MainWindow) -> str:
     """Return in one line what a window shows."""
     from weightedit import __version__
-    from weightedit.core.numbers import bytes_text, count_text
+    from weightedit.core.words.numbers import bytes_text, count_text
 
     found: Any = window.current
     if found is None:

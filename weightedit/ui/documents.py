@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from weightedit.core.outline import Outline
+from weightedit.core.described.outline import Outline
 from weightedit.core.progress import Progress
-from weightedit.ui.arrivals import Arrival, Arrivals
-from weightedit.ui.collecting import paused, take_back
+from weightedit.ui.files.arrivals import Arrival, Arrivals
+from weightedit.ui.running.collecting import paused, take_back
 from weightedit.ui.tasks import Task, TaskProgress, Tasks
 
 if TYPE_CHECKING:
     from weightedit.core.document import Change, Document
-    from weightedit.core.fingerprint import Fingerprint
+    from weightedit.core.files.fingerprint import Fingerprint
     from weightedit.core.slots import Slot
 
 MEASURED_SLOTS = 5_000
@@ -58,7 +58,7 @@ class OpenDocument:
 
     def look(self) -> None:
         """Take the widths of the columns from the first tensors."""
-        from weightedit.core.numbers import shape_text
+        from weightedit.core.words.numbers import shape_text
 
         slots = self.document.slots[:MEASURED_SLOTS]
         self.widest_shape = max((shape_text(slot.spec.shape) for slot in slots), key=len, default="")
@@ -293,15 +293,18 @@ class Documents(QObject):
         self._open.remove(opened)
         if opened.stop_following is not None:
             opened.stop_following()
+            opened.stop_following = None  # it holds the document, which holds it: it would have to be looked for
         self.removed.emit(opened)
-        self._let_go(opened.document)
+        self._let_go(opened.document, opened.outline)
 
-    def _let_go(self, document: Document) -> None:
-        """Close a document's files in the background, and remove its journal and spill."""
+    def _let_go(self, document: Document, outline: Outline | None = None) -> None:
+        """Close a document's files in the background, remove its journal and spill, and take its tree apart."""
         self._leaving.append(document)
 
         def work(progress: TaskProgress) -> None:
             document.close()
+            if outline is not None:
+                outline.let_go()
             self._leaving.remove(document)
 
         self._tasks.start(f"Closing {document.title}", work, on_result=None)

@@ -10,7 +10,7 @@ from weightedit.ui.documents import OpenDocument
 from weightedit.ui.tasks import TaskProgress
 
 if TYPE_CHECKING:
-    from weightedit.core.journaling import Journal
+    from weightedit.core.journals.journaling import Journal
     from weightedit.ui.window import MainWindow
 
 UNDO, MEMORY, DEVICE, NUMBERS = "undo/budget-mb", "memory/budget-mb", "edit/device", "values/format"
@@ -152,13 +152,13 @@ class Preferences(QObject):
     @property
     def number_format(self) -> str:
         """How tables show values: a key of `core.number_formats.KINDS`."""
-        from weightedit.core.number_formats import NumberFormat
+        from weightedit.core.words.number_formats import NumberFormat
 
         return NumberFormat.parse(self._settings.text(NUMBERS)).kind
 
     def set_number_format(self, kind: str | None) -> None:
         """Show values so, in every open table too."""
-        from weightedit.core.number_formats import NumberFormat
+        from weightedit.core.words.number_formats import NumberFormat
 
         chosen = NumberFormat.parse(f"{kind}:{NumberFormat().digits}")
         self._settings.set(NUMBERS, None if kind is None else chosen.text)

@@ -6,15 +6,18 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QWidget
 
 from weightedit.core.errors import Cancelled
 from weightedit.core.progress import Progress
-from weightedit.core.shortages import is_fault, shortage
-from weightedit.core.visible import visible
+from weightedit.core.words.shortages import is_fault, shortage
+from weightedit.core.words.visible import visible
+from weightedit.ui.running import priority
 
 T = TypeVar("T")
 WORKERS = 4
@@ -159,6 +162,11 @@ class Tasks(QObject):
         self._active: list[Task[Any]] = []
         self._generations: dict[str, int] = {}
         self._closed = False
+        self._held: list[Task[Any]] = []
+        self._holders = 0
+        self._painted = QTimer(self)
+        self._painted.setSingleShot(True)
+        self._painted.timeout.connect(self._begin_held)
         self._ended.connect(self._take, Qt.ConnectionType.QueuedConnection)
         self._timer = QTimer(self)
         self._timer.setInterval(TICK)
@@ -199,6 +207,15 @@ class Tasks(QObject):
             task.cancel()
             return task
         self._active.append(task)
+        if self._holders:
+            self._held.append(task)
+        else:
+            self._put(task)
+        self._timer.start()
+        self._soon.start()
+        return task
+
+    def _put(self, task: Task[Any]) -> None:
         if len(self._threads) < min(WORKERS, len(self._active)):
             number = len(self._threads)
             thread = threading.Thread(target=self._serve, args=(number,), name=f"weightedit-{number}", daemon=True)
@@ -206,9 +223,33 @@ class Tasks(QObject):
             self._handed.append(deque())
             thread.start()
         self._queue.put(task)
-        self._timer.start()
-        self._soon.start()
-        return task
+
+    @contextmanager
+    def held(self, until: QWidget) -> Iterator[None]:
+        """Begin what is started meanwhile only once a widget that is being shown is painted, and all beside it.
+
+        One that nobody sees is not waited for longer than a tenth of a second.
+        """
+        self._holders += 1
+        try:
+            yield
+        finally:
+            self._holders -= 1
+            until.installEventFilter(self)
+            self._painted.start(TICK)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Begin what was held, in the next turn after the paint that it waits for."""
+        if event.type() == QEvent.Type.Paint:
+            watched.removeEventFilter(self)
+            self._painted.start(0)
+        return False
+
+    def _begin_held(self) -> None:
+        if not self._closed and not self._holders:
+            held, self._held = self._held, []
+            for task in held:
+                self._put(task)
 
     def cancel_group(self, group: str) -> None:
         """Stop the running task of a group and drop what it would have given."""
@@ -234,6 +275,7 @@ class Tasks(QObject):
         self._closed = True
         self._timer.stop()
         self._soon.stop()
+        self._painted.stop()
         for task in self._active:
             task.cancel()
         for _ in self._threads:
@@ -258,6 +300,7 @@ class Tasks(QObject):
         What a task, its result or the trace of its error holds may be widgets, and those may only end in the GUI
         thread: this one lets go of them first, and the GUI thread takes them after that.
         """
+        priority.give_way()
         handed = self._handed[number]
         while (task := self._queue.get()) is not None:
             task.begun = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from string import Template
 
-from PySide6.QtCore import QDir, QObject, Qt, Signal
+from PySide6.QtCore import QDir, QObject, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 from shiboken6 import isValid
@@ -38,7 +38,7 @@ class Theme(QObject):
 
     def color(self, token: str) -> QColor:
         """Return a token's colour in the theme that is on; KeyError if there is no such token."""
-        return QColor(self._colors[self._name][token])
+        return self._colors[self._name][token].toRgb()  # a copy; the constructor would need the namespace `Qt`
 
     def group_color(self, label: str) -> QColor:
         """Return the colour of a storage group by its label, `S1` and so on."""
@@ -88,6 +88,8 @@ class Theme(QObject):
 
 def system_theme() -> str:
     """Return the theme the system asks for; dark where it does not say."""
+    from PySide6.QtCore import Qt  # takes as long as the rest of this module, and is not asked for before each paint
+
     app = QApplication.instance()
     if isinstance(app, QApplication) and app.styleHints().colorScheme() == Qt.ColorScheme.Light:
         return "light"

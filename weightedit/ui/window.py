@@ -3,56 +3,54 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
-from weightedit.core.shortages import is_fault, shortage
-from weightedit.core.visible import message
-from weightedit.ui.actions import ACTIONS, Bound, Reach
-from weightedit.ui.actions.operations import operation_actions
-from weightedit.ui.answers import About, reading, reading_all
-from weightedit.ui.aside import Aside, Pages
-from weightedit.ui.closing import Closing
-from weightedit.ui.documents import Documents, OpenDocument
-from weightedit.ui.dropping import Dropping
-from weightedit.ui.editing_many import EditingMany
-from weightedit.ui.entry_edits import EntryEdits
-from weightedit.ui.error_strip import ErrorStrip
-from weightedit.ui.faults import Fault, Faults, taken_before
-from weightedit.ui.file_work import FileWork
-from weightedit.ui.filing import Filing
-from weightedit.ui.layout import fill_work, sides, whole
-from weightedit.ui.live_watching import LiveWatching
-from weightedit.ui.palette.palette import Palette
-from weightedit.ui.panels.panels import Panels
-from weightedit.ui.panels.place import Panel
-from weightedit.ui.plain import title_text
-from weightedit.ui.preferences import Preferences
-from weightedit.ui.rail import Rail
-from weightedit.ui.recent import Recents
+from weightedit.core.words.visible import message
+from weightedit.ui.errors.answers import About, reading, reading_all
+from weightedit.ui.running.in_steps import InSteps, last_of
 from weightedit.ui.settings import Settings
-from weightedit.ui.start_page import EmptyState, StartPage
-from weightedit.ui.status_bar import StatusBar
-from weightedit.ui.steps import Steps
-from weightedit.ui.tab_order import go_on
-from weightedit.ui.tasks import Tasks
+from weightedit.ui.shell.loading import Loading
+from weightedit.ui.shell.warming import MakeWorkbench, real_workbench, warm_up
 from weightedit.ui.theme import system_theme, theme
-from weightedit.ui.top_bar import TopBar
-from weightedit.ui.tree.panel import TreePanel
-from weightedit.ui.unrecorded import Unrecorded
-from weightedit.ui.warming import MakeWorkbench, real_workbench, warm_up
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from weightedit.core.document import Change
+    from weightedit.ui.actions import Bound
+    from weightedit.ui.asides.aside import Aside, Pages
+    from weightedit.ui.batch.editing_many import EditingMany
+    from weightedit.ui.documents import Documents, OpenDocument
+    from weightedit.ui.errors.error_strip import ErrorStrip
+    from weightedit.ui.errors.faults import Faults
+    from weightedit.ui.files.closing import Closing
+    from weightedit.ui.files.file_work import FileWork
+    from weightedit.ui.files.filing import Filing
+    from weightedit.ui.files.recent import Recents
+    from weightedit.ui.history.steps import Steps
+    from weightedit.ui.live.live_watching import LiveWatching
+    from weightedit.ui.palette.palette import Palette
+    from weightedit.ui.panels.panels import Panels
+    from weightedit.ui.panels.place import Place
+    from weightedit.ui.preferences import Preferences
+    from weightedit.ui.shell.rail import Rail
+    from weightedit.ui.shell.sides import Sides
+    from weightedit.ui.shell.start_page import EmptyState, StartPage
+    from weightedit.ui.shell.status_bar import StatusBar
+    from weightedit.ui.shell.top_bar import TopBar
+    from weightedit.ui.tasks import Tasks
+    from weightedit.ui.tree.entry_edits import EntryEdits
+    from weightedit.ui.tree.panel import TreePanel
     from weightedit.ui.workbench import Workbench
 
 SMALLEST = (1024, 640)
 DRAWER_BELOW = 1200
 """Narrower than this, the inspector stays out of sight until it is asked for."""
-TREE_WIDTH = 400
 
 
 class MainWindow(QMainWindow):
@@ -64,11 +62,15 @@ class MainWindow(QMainWindow):
         What is remembered between runs.
     make_workbench
         Makes the area of tensors, after the first paint.
+    first
+        Whether it is painted before what it is made of is even imported; until `furnished` it has no parts.
 
     Signals
     -------
     painted
         The window was painted for the first time.
+    furnished
+        All parts are in a window that was painted without them.
     ready
         The area of tensors is there.
     failed
@@ -78,78 +80,65 @@ class MainWindow(QMainWindow):
     """
 
     painted = Signal()
+    furnished = Signal()
     ready = Signal()
     failed = Signal(object)
     closed = Signal()
+    tasks: Tasks
     faults: Faults
+    documents: Documents
+    recents: Recents
     filing: Filing
     steps: Steps
+    closing: Closing
     files: FileWork
     entry_edits: EntryEdits
     live: LiveWatching
     many: EditingMany
-    recents: Recents
     tree: TreePanel
+    work: QWidget
     actions_of: Bound
+    top: TopBar
+    rail: Rail
+    status: StatusBar
+    start: StartPage
+    opening: EmptyState
+    errors: ErrorStrip
+    pages: Pages
+    splitter: Sides
+    left: Place
     search: Palette
     panels: Panels
     preferences: Preferences
     aside: Aside
 
-    def __init__(self, settings: Settings, make_workbench: MakeWorkbench = real_workbench) -> None:
+    def __init__(self, settings: Settings, make_workbench: MakeWorkbench = real_workbench, *,
+                 first: bool = False) -> None:  # fmt: skip
         super().__init__()
         self.settings = settings
-        self.tasks = Tasks(self)
-        self.faults = Faults(self)
-        self.documents = Documents(self.tasks, self)
         self.current: OpenDocument | None = None
         self.workbench: Workbench | None = None
         self._make_workbench = make_workbench
-        self._was_painted = False
+        self._was_painted = self.is_furnished = self._holds_refresh = False
         self.setMinimumSize(*SMALLEST)
-        self.recents = Recents(self.settings, self.tasks, self)
-        self.filing = Filing(self.documents, self.tasks, self)
-        self.steps = Steps(self)
-        self.closing = Closing(self)
-        self._offered: tuple[str, ...] = ()
-        self._build()
+        self.loading = Loading(self) if first else None
+        if self.loading is None:
+            for _ in self.furnish():
+                pass
+        begins = self.furnished if first else self.painted
+        begins.connect(lambda: QTimer.singleShot(0, self._after_first_paint))
+
+    def furnish(self) -> Iterator[None]:
+        """Put everything into the window, a piece each time; to be gone through once."""
+        from weightedit.ui.shell import furniture  # with most modules of the window, after its first paint
+
+        yield from furniture.make(self)
         self._connect()
-        self.files = FileWork(self)
-        self.live = LiveWatching(self)
-        self.entry_edits = EntryEdits(self)
-        self.many = EditingMany(self)
-        self.preferences = Preferences(self)
-        Unrecorded(self)
-        self.aside = Aside(self)
-        self.show_pages()
-        theme.dress(self)
-
-    # ---- layout
-
-    def _build(self) -> None:
-        self.tree = TreePanel(self.documents, self.tasks)
-        self.work = QWidget()
-        self.work.setObjectName("work")
-        hosts = {"window": self, "tree": self.tree, "work": self.work}
-        self.actions_of = Bound(Reach(self), hosts, ACTIONS)
-        self.top = TopBar(self.actions_of)
-        self.rail = Rail()
-        self.status = StatusBar(self.tasks)
-        self.start = StartPage(self.recents)
-        Dropping(self)
-        self.opening = EmptyState("file", "Opening")
-        self.errors = ErrorStrip()
-        self.pages = Pages()
-        for page in (self.start, self.opening):
-            self.pages.addWidget(page)
-        fill_work(self.work, self.errors, self.pages)
-        self.splitter, self.left = sides(self.work, self.settings.number("window/tree", TREE_WIDTH))
-        self.panels = Panels(self.settings, self)
-        self.panels.take([self.left], [Panel("tree", self.tree, self.tree.head)])
-        everything = whole(self.top, self.rail, self.splitter, self.status)
-        self.setCentralWidget(everything)
-        self.search = Palette(self)
-        everything.setFocus()  # nothing is marked before a key is pressed
+        yield
+        furniture.join(self)
+        yield
+        yield from furniture.put_in(self)
+        self.is_furnished = True
 
     def _connect(self) -> None:
         actions = self.actions_of
@@ -179,19 +168,20 @@ class MainWindow(QMainWindow):
         self.panels.changed.connect(self.refresh)
         self.tasks.failed.connect(lambda name, error: self.show_error(error, name))
         self.tasks.faulted.connect(lambda name, error: self.show_error(error, name))
-        self.painted.connect(self._after_first_paint, Qt.ConnectionType.QueuedConnection)
 
     def _tree_selected(self, *_: object) -> None:
+        from weightedit.ui.tree.meaning import offer_selected
+
         self.refresh()
         if self.workbench is not None and (here := self.current) is not None:
-            self.workbench.set_selected(here.document, *self.tree.tree.selected_patterns(here))
+            offer_selected(self.tree.tree, here, self.workbench.set_selected, self.tasks)
 
     # ---- first paint, then the rest
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Note the first paint, after which everything slow begins."""
         super().paintEvent(event)
-        if not self._was_painted:
+        if self.loading is None and not self._was_painted:
             self._was_painted = True
             self.painted.emit()
 
@@ -201,19 +191,25 @@ class MainWindow(QMainWindow):
 
     def _warm(self, found: tuple[str, list[str]]) -> None:
         self.status.show_torch(*found)
-        self.workbench = self._make_workbench(self.tasks, self.settings)
-        self.workbench.current_changed.connect(self._tensor_changed)
-        self.workbench.selection_changed.connect(self.actions_of.refresh)
-        self.workbench.status.connect(self.status.say_passing)
-        self.workbench.told.connect(self.status.say)
-        self.status.device_chosen.connect(self.workbench.set_device)
-        self.pages.addWidget(self.workbench)
-        self.panels.take(self.workbench.places.values(), self.workbench.panels)
+        InSteps(self, self._add_workbench())
+
+    def _add_workbench(self) -> Iterator[None]:
+        made = yield from last_of(self._make_workbench(self.tasks, self.settings))
+        self.pages.addWidget(made)
+        yield
+        yield from made.make_ahead(lambda: self.current is None and not self.documents.is_opening)
+        made.current_changed.connect(self._tensor_changed)
+        made.selection_changed.connect(self.actions_of.refresh)
+        made.status.connect(self.status.say_passing)
+        made.told.connect(self.status.say)
+        self.status.device_chosen.connect(made.set_device)
+        self.workbench = made
+        self.panels.take(made.places.values(), made.panels)
         self._fit_inspector()
         self.tree.thumbnails.turn(self.settings.flag("thumbnails", True))
         self.ready.emit()
         if self.current is not None:
-            self.workbench.set_document(self.current.document)
+            made.set_document(self.current.document)
             self._show_first(self.current, self.tree.tree.tensor_at(self.tree.tree.currentIndex()))
         self.show_pages()
 
@@ -225,13 +221,14 @@ class MainWindow(QMainWindow):
         self.documents.open(paths)
 
     def _added(self, opened: OpenDocument) -> None:
-        leads = self.documents.leads(opened)
-        if leads:
-            self._make_current(opened)
-        self._offer_operations(opened)
-        self.show_pages()
-        if leads and self.workbench is not None:
-            self._show_first(opened, self.tree.taken_over)
+        with self._refreshing_once():
+            leads = self.documents.leads(opened)
+            if leads:
+                self._make_current(opened)
+            self.show_pages()
+            if leads and self.workbench is not None:
+                self._show_first(opened, self.tree.taken_over)
+        QTimer.singleShot(0, self, lambda: self._offer_operations(opened))  # after what was clicked meanwhile
 
     def _arrived(self) -> None:
         if not self.tree.isVisible():
@@ -239,13 +236,7 @@ class MainWindow(QMainWindow):
 
     def _offer_operations(self, opened: OpenDocument) -> None:
         """Fill the Operations menu with what a document offers."""
-        offered = opened.document.operations
-        if tuple(offered) != self._offered:
-            for name in self._offered:
-                self.actions_of.remove(f"operation:{name}")
-            for action in operation_actions(offered.values()):
-                self.actions_of.add(action)
-            self._offered = tuple(offered)
+        if self.actions_of.offer(opened.document.operations):
             self.top.menus.fill("Operations")
 
     def _make_current(self, opened: OpenDocument | None) -> None:
@@ -298,11 +289,12 @@ class MainWindow(QMainWindow):
 
     def _removed(self, opened: OpenDocument) -> None:
         left = self.documents.all
-        if self.workbench is not None:
-            self.workbench.forget(opened.document)
-        if opened is self.current:
-            self._make_current(left[-1] if left else None)
-        self.show_pages()
+        with self._refreshing_once():
+            if self.workbench is not None:
+                self.workbench.forget(opened.document)
+            if opened is self.current:
+                self._make_current(left[-1] if left else None)
+            self.show_pages()
         if not left:
             self.start.setFocus()  # the focus would go on to whatever is left, such as the status bar
 
@@ -333,11 +325,24 @@ class MainWindow(QMainWindow):
         self.rail.set_room("" if self.aside.current else "edit" if present else "")
         self.refresh()
 
+    @contextmanager
+    def _refreshing_once(self) -> Iterator[None]:
+        """Refresh at the end of several changes, each of which would: it takes some milliseconds."""
+        self._holds_refresh = True
+        try:
+            yield
+        finally:
+            self._holds_refresh = False
+            self.refresh()
+
     def refresh(self) -> None:
         """Follow the current document: title, status, and which actions are on."""
+        if self._holds_refresh:
+            return
+        from weightedit.ui.widgets.plain import title_text
+
         found = self.current
-        names = self.documents.names_being_opened
-        self.status.show_document(found, ", ".join(names))
+        self.status.show_document(found, self.documents.is_opening)
         self.setWindowTitle("weightedit" if found is None else f"{title_text(found.title)}[*] — weightedit")
         self.setWindowModified(bool(found is not None and found.document.is_modified))
         self.actions_of.refresh()
@@ -347,6 +352,9 @@ class MainWindow(QMainWindow):
 
         A success in what it is `about` takes it away again.
         """
+        from weightedit.core.words.shortages import is_fault, shortage
+        from weightedit.ui.errors.faults import Fault, taken_before
+
         error = shortage(error) or error
         if is_fault(error):
             if taken_before(error):
@@ -374,13 +382,18 @@ class MainWindow(QMainWindow):
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Go on as things stand, for Qt's own order is that in which they were made."""
+        from weightedit.ui.shell.tab_order import go_on
+
         return go_on(self, forward)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about unsaved edits first; then stop every task and close the files."""
-        if self.closing.asks():
-            event.ignore()
-            return
-        self.closing.leave()
+        if self.loading is not None:
+            self.loading.leave()
+        if self.is_furnished:
+            if self.closing.asks():
+                event.ignore()
+                return
+            self.closing.leave()
         super().closeEvent(event)
         self.closed.emit()

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from weightedit.core.document import Change, Document
 from weightedit.core.errors import RegionError
-from weightedit.core.number_formats import NumberFormat
 from weightedit.core.region import parse_region
+from weightedit.core.words.number_formats import NumberFormat
 from weightedit.ui.batch.batches import Batches
-from weightedit.ui.beside_column import BesideColumn
 from weightedit.ui.edit_panel.panel import EditPanel
 from weightedit.ui.edit_panel.preview_work import Shown
-from weightedit.ui.following import Following
-from weightedit.ui.heatmap_keys import HeatmapKeys
-from weightedit.ui.history_panel import HistoryPanel
-from weightedit.ui.history_steps import HistorySteps
-from weightedit.ui.inspector.inspector import Inspector
+from weightedit.ui.files.reload_notice import NoticeStrip
+from weightedit.ui.history.history_steps import HistorySteps
+from weightedit.ui.history.snapshots import Snapshots
+from weightedit.ui.history.step_question import StepQuestions
 from weightedit.ui.panels.place import Panel, Place
+from weightedit.ui.parts import Parts, make_ahead, make_parts
 from weightedit.ui.plots.colormaps import DEFAULT_MAPS, FIXED, NAMES
-from weightedit.ui.reload_notice import NoticeStrip
 from weightedit.ui.settings import Settings
-from weightedit.ui.shared_highlight import SharedHighlight
-from weightedit.ui.snapshots import Snapshots
-from weightedit.ui.step_question import StepQuestions
-from weightedit.ui.tab_order import go_on
+from weightedit.ui.shell.beside_column import BesideColumn
+from weightedit.ui.shell.tab_order import go_on
+from weightedit.ui.tabs.following import Following
+from weightedit.ui.tabs.tensor_tabs import TensorTabs
 from weightedit.ui.tasks import Tasks
-from weightedit.ui.tensor_page.facts import Facts
+from weightedit.ui.tensor_page.heatmap_keys import HeatmapKeys
 from weightedit.ui.tensor_page.page import TensorPage
-from weightedit.ui.tensor_tabs import TensorTabs
+from weightedit.ui.tensor_page.shared_highlight import SharedHighlight
 
 HOW_SHOWN = {"heatmap": "as a heatmap", "values": "as values", "histogram": "as a histogram",
              "profiles": "by rows and columns", "spectrum": "by singular values"}  # fmt: skip
@@ -37,6 +37,13 @@ HOW_SHOWN = {"heatmap": "as a heatmap", "values": "as values", "histogram": "as 
 
 class Workbench(QWidget):
     """Tensors in tabs, and what belongs to the one that is shown.
+
+    Parameters
+    ----------
+    tasks, settings
+        Where its work runs, and what is remembered.
+    parts
+        What it is put together from, where that was made before.
 
     Signals
     -------
@@ -62,10 +69,12 @@ class Workbench(QWidget):
     body: BesideColumn
     questions: StepQuestions
 
-    def __init__(self, tasks: Tasks, settings: Settings | None = None, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, tasks: Tasks, settings: Settings | None = None, parts: Parts | None = None) -> None:
+        super().__init__()
         self._tasks, self._settings = tasks, settings or Settings()
-        self._facts = Facts(tasks, self)
+        parts = parts or next(part for part in make_parts(tasks, self._settings) if part is not None)
+        self._facts, self.edit_panel, self.inspector, self.history = parts
+        self._facts.setParent(self)
         kept = {kind: self._settings.text(f"map/{kind}") for kind in DEFAULT_MAPS}
         self._maps = {kind: kept[kind] if kept[kind] in FIXED.get(kind, NAMES) else name
                       for kind, name in DEFAULT_MAPS.items()}  # fmt: skip
@@ -74,8 +83,6 @@ class Workbench(QWidget):
         self.device = "cpu"
         self.tabs = TensorTabs(tasks, self._facts, self._maps)
         self.batches = Batches(self, tasks)
-        self.edit_panel = EditPanel(tasks)
-        self.inspector, self.history = Inspector(tasks, self._settings), HistoryPanel()
         self._build()
         self._connect()
         self._show_current()
@@ -120,6 +127,10 @@ class Workbench(QWidget):
         self.inspector.chosen.connect(self._open_here)
         self.inspector.where.chosen.connect(self._show_place)
         self.shared = SharedHighlight(self, self._tasks)
+
+    def make_ahead(self, has_time: Callable[[], bool]) -> Iterator[None]:
+        """Make what the first tensor needs, in steps; `has_time` says whether nobody waits for a file."""
+        return make_ahead(self, self.tabs, (self.edit_panel, self.inspector), has_time)
 
     # ---- documents
 
@@ -216,9 +227,8 @@ class Workbench(QWidget):
 
     def _show_current(self, refreshed: bool = False) -> None:
         page = self.page
-        has_page = page is not None
-        self.edit_panel.setVisible(has_page)
-        self.inspector.setVisible(has_page)
+        for part in (self.edit_panel, self.inspector):
+            part.setVisible(page is not None)
         self.body.give_way(self.batches.page is not None)
         if page is not None:
             self.inspector.show_tensor(page.document, page.slot)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.benchmarks.case import Case
-from tests.benchmarks.cases import edits, open_safetensors, pictures, saving, window
+from tests.benchmarks.cases import edits, first_window, open_safetensors, open_torch, pictures, saving, window
 
-CASES: tuple[Case, ...] = (*open_safetensors.CASES, *pictures.CASES, *saving.CASES, *edits.CASES, *window.CASES)
+CASES: tuple[Case, ...] = (*open_safetensors.CASES, *open_torch.CASES, *pictures.CASES, *saving.CASES, *edits.CASES,
+                           *window.CASES, *first_window.CASES)  # fmt: skip

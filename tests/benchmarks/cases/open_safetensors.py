@@ -20,7 +20,7 @@ def _many(folder: Folder) -> Path:
 
 
 def _files(path: Path) -> list[Path]:
-    """Return the files that hold tensors: the shards of an index, or the file itself."""
+    """Return the files that hold tensors: the shards that an index names, which is parsed here, or the file itself."""
     if path.suffix != ".json":
         return [path]
     return sorted({path.parent / name for name in json.loads(path.read_text())["weight_map"].values()})
@@ -45,7 +45,7 @@ def weightedit(data: Path) -> Round:
 def weightedit_tree(data: Path) -> Round:
     """Open it and make the tree that the window shows."""
     import weightedit
-    from weightedit.core.outline import Outline
+    from weightedit.core.described.outline import Outline
 
     def run(clock: Clock) -> None:
         with clock:
@@ -86,14 +86,11 @@ def load_file(data: Path) -> Round:
 
 
 def parse(data: Path) -> Round:
-    """Read the header and parse it, and nothing else."""
+    """Read the header, or the index once and the header of each shard, and parse them, and nothing else."""
 
     def run(clock: Clock) -> None:
         with clock:
-            for path in _files(data) if data.suffix != ".json" else (data, *_files(data)):
-                if path.suffix == ".json":
-                    json.loads(path.read_bytes())
-                    continue
+            for path in _files(data):
                 with path.open("rb", buffering=0) as file:
                     length = int.from_bytes(file.read(8), "little")
                     json.loads(file.read(length))

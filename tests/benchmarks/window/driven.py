@@ -22,8 +22,8 @@ from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QPushButton, Q
 
 from tests.benchmarks.window.anonymous import Anonymous
 from tests.benchmarks.window.stalls import Watchdog
-from weightedit.ui import process
-from weightedit.ui.app import application, make_window
+from weightedit.ui.app import application, own_window
+from weightedit.ui.running import process
 from weightedit.ui.settings import Settings
 from weightedit.ui.window import MainWindow
 
@@ -94,15 +94,14 @@ class Driven(QObject):
         self.memory = Anonymous()
         self.watchdog = Watchdog(limit, self._tick)
         self.step("start")
-        self.window: MainWindow = make_window(Settings(Path(self._folder.name) / "settings.ini"), (1400, 900), "dark")
-        process.enter(self.window)
+        self._person = self._after_start(person)
+        self._painted: dict[QObject, float] = {}
+        self.window: MainWindow = own_window(Settings(Path(self._folder.name) / "settings.ini"), (1400, 900), "dark")
+        was_painted: list[bool] = []
+        self.window.painted.connect(lambda: was_painted.append(True))
+        self._until: Until | None = Until(lambda: bool(was_painted), None, "first")
         self.window.closed.connect(self.app.quit)
         self.window.failed.connect(self._failed)
-        self._person = self._after_start(person)
-        self._until: Until | None = Until(lambda: self._painted[self.window] > 0, None, "first")
-        self._painted: dict[QObject, float] = {}
-        self.paints = 0
-        self.watch(self.window)
         self._was_false = self._asked = self._begun = time.perf_counter()
         self._held_since = 0.0
         self._is_inside = False
@@ -211,6 +210,10 @@ class Driven(QObject):
         return not (self.window.tasks.active or self.window.documents.is_opening or waits or panel
                     or self.window.tree._pause.isActive())  # fmt: skip
 
+    def painted(self, widget: QWidget) -> float:
+        """Return when a widget that is watched was painted last, in seconds."""
+        return self._painted[widget]
+
     def watch(self, widget: QWidget) -> None:
         """Note when a widget is painted."""
         if widget not in self._painted:
@@ -221,7 +224,6 @@ class Driven(QObject):
         """Note paints of what is looked at."""
         if event.type() == QEvent.Type.Paint:
             self._painted[watched] = time.perf_counter()
-            self.paints += watched is not self.window
         return False
 
     # ---- what a person does

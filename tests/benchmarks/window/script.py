@@ -92,12 +92,12 @@ def move_about(at: Driven) -> Iterator[Until]:
 
     def frames(name: str, change: Callable[[int], object], count: int = 150) -> Iterator[Until]:
         at.step(name)
-        begun, before = time.perf_counter(), at.paints
+        begun = time.perf_counter()
         for number in range(count):
-            painted = at.paints
+            before = at.painted(viewport)
             change(number)
-            yield Until(lambda painted=painted: at.paints > painted)  # type: ignore[misc]
-        at.steps[-1].frames = (at.paints - before) / (time.perf_counter() - begun)
+            yield Until(lambda before=before: at.painted(viewport) > before)  # type: ignore[misc]
+        at.steps[-1].frames = count / (time.perf_counter() - begun)
         yield at.final(lambda: True)
 
     yield from frames("frames: repaint", lambda number: viewport.update())
@@ -175,6 +175,18 @@ def save(at: Driven) -> Iterator[Until]:
     at.key(Qt.Key.Key_S, CTRL, at.heatmap)
     yield at.first(lambda: bool(at.window.tasks.active))
     yield at.final(lambda: "Saved" in at.window.status.message.text(), at.window.status)
+
+
+def patch(at: Driven) -> Iterator[Until]:
+    """Take the edit back, so that the file and the document differ again; patch in place, as the dialog says."""
+    at.step("patch in place")
+    at.key(Qt.Key.Key_Z, CTRL, at.heatmap)
+    yield Until(lambda: at.window.current.document.is_modified and at.is_quiet())
+    at.window.actions_of["patch"].trigger()
+    yield Until(lambda: at.has_button("Patch ") and at.button("Patch ").isEnabled())
+    at.button("Patch ").click()
+    yield at.first(lambda: bool(at.window.tasks.active))
+    yield at.final(lambda: "in place" in at.window.status.message.text(), at.window.status)
 
 
 def close(at: Driven) -> Iterator[Until]:
@@ -286,6 +298,7 @@ def whole(path: Path, out: Path | None, saves: bool) -> list[Step]:
             yield from export_to(at, out)
         if saves:
             yield from save(at)
+            yield from patch(at)
         yield from close(at)
 
     return Driven(person).run()
@@ -309,7 +322,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--out", type=Path, help="export to this file; it is removed again")
-    parser.add_argument("--save", action="store_true", help="save over the file, which should be a copy")
+    parser.add_argument("--save", action="store_true", help="save over the file, which should be a copy, then patch it")
     parser.add_argument("--many", action="store_true", help="what very many names are asked for instead")
     parser.add_argument("--idle", action="store_true", help="do nothing instead, for two seconds")
     parser.add_argument("--json", action="store_true", help="print the steps as JSON")

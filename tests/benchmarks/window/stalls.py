@@ -1,4 +1,4 @@
-"""A watchdog of the GUI thread: how long an event waits until it is handled, and what the thread did meanwhile."""
+"""A watchdog of the GUI thread: how long an event waits until it is handled, and what the threads did meanwhile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ SAMPLE = 0.005
 """Seconds between two looks at a thread that is stuck."""
 SUSPECT = 0.03
 """Seconds of waiting from which on the GUI thread is looked at."""
-DEEPEST = 40
+DEEPEST, BESIDE = 40, 4
+WAITING = ("_serve (ui/tasks", "wait (python", "_wait_for_tstate_lock (python")
+"""How the stacks of threads begin that do nothing."""
 
 
 class Watchdog(QObject):
@@ -80,30 +82,39 @@ class Watchdog(QObject):
             begun = time.perf_counter()
             self._posted.emit()
             seen: Counter[tuple[str, ...]] = Counter()
+            beside: Counter[str] = Counter()
             while not self._answered.wait(SAMPLE if seen else SUSPECT):
                 if self._ended:
                     return
-                seen[stack(self._watched, self._dump)] += 1
+                found, others = stacks(self._watched, self._dump)
+                seen[found] += 1
+                beside.update(others)
             took = time.perf_counter() - begun
             self.longest = max(self.longest, took)
             if took > self.limit:
                 lines = [f"{count}×  {' < '.join(lines)}" for lines, count in seen.most_common(4)]
+                lines += [f"{count}×  beside it: {line}" for line, count in beside.most_common(4)]
                 self.stalls.append((took, lines))
 
 
-def stack(thread: int, dump: IO[str]) -> tuple[str, ...]:
-    """Return where a thread is, the innermost call first, as `name (file:line)`.
+def stacks(thread: int, dump: IO[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Return where a thread is, the innermost call first, as `name (file:line)`, and where others run meanwhile.
 
-    A frame that this thread held would keep what is in it alive, and end it here: widgets may only end in the GUI
-    thread. The fault handler writes the stack without holding any of it.
+    Frames that this thread held would keep what is in them alive, and end it here: widgets may only end in the GUI
+    thread. The fault handler writes the stacks without holding any of them.
     """
     dump.seek(0)
     dump.truncate()
     faulthandler.dump_traceback(dump, all_threads=True)
     dump.seek(0)
     parts = re.split(r"^(?:Current t|T)hread 0x([0-9a-f]+).*$", dump.read(), flags=re.MULTILINE)
+    here: tuple[str, ...] = ()
+    others: list[str] = []
     for number, lines in zip(parts[1::2], parts[2::2], strict=True):
+        found = [f"{name} ({file}:{line})" for file, line, name in
+                 re.findall(r'File "(?:.*/)?([^/"]+/[^/"]+)", line (\d+) in (.+)', lines)]  # fmt: skip
         if int(number, 16) == thread:
-            found = re.findall(r'File "(?:.*/)?([^/"]+/[^/"]+)", line (\d+) in (.+)', lines)
-            return tuple(f"{name} ({file}:{line})" for file, line, name in found[:DEEPEST])
-    return ()
+            here = tuple(found[:DEEPEST])
+        elif int(number, 16) != threading.get_ident() and found and not found[0].startswith(WAITING):
+            others.append(" < ".join(found[:BESIDE]))
+    return here, others

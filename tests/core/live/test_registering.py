@@ -12,7 +12,7 @@ from torch.nn.utils import prune
 import weightedit
 from tests.operations import oracle
 from weightedit import EditRefused
-from weightedit.core.as_pytorch import as_pytorch
+from weightedit.core.pages.as_pytorch import as_pytorch
 
 
 class Scaled(nn.Module):

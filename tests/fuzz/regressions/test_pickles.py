@@ -14,7 +14,7 @@ import torch
 
 import weightedit
 from tests.fuzz.regressions import pickles
-from weightedit.core.contents import file_inventory
+from weightedit.core.described.contents import file_inventory
 from weightedit.core.errors import CheckpointError
 from weightedit.core.source import SourceFile
 from weightedit.formats import pickle_budget

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from weightedit.core.devices import KEEPS_DEVICE, devices, free_memory
+from weightedit.core.described.targets import find_slots
+from weightedit.core.edits.plan import Plan, Target
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.numbers import bytes_text
-from weightedit.core.paths import counted, some
-from weightedit.core.plan import Plan, Target
 from weightedit.core.slots import Slot
-from weightedit.core.targets import find_slots
+from weightedit.core.values.devices import KEEPS_DEVICE, devices, free_memory
+from weightedit.core.words.numbers import bytes_text
+from weightedit.core.words.paths import counted, some
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -64,7 +64,7 @@ def _refused(document: Document, moving: Sequence[Target], device: str) -> Hazar
 
 def needed_bytes(moving: Sequence[Target], optimizer: Any = None) -> int:
     """Return the bytes that moving live tensors takes on the device: values, gradients, and optimizer state."""
-    from weightedit.core.relocating import window
+    from weightedit.core.edits.relocating import window
 
     by_storage: dict[int, list[Target]] = {}
     for target in moving:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from weightedit.core.edit import Edit
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.labels import called
+from weightedit.core.words.labels import called
 
 if TYPE_CHECKING:
     from weightedit.core.operation import Operation
-    from weightedit.core.pinned import PinnedTensor
+    from weightedit.core.values.pinned import PinnedTensor
 
 SENTENCES = {
     "uninitialized": "It is uninitialized until the lazy module has run once, which gives it a shape; run it first.",

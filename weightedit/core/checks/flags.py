@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from weightedit.core.edit import Edit
+from weightedit.core.edits.plan import Plan, Target
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.labels import listed
 from weightedit.core.live.registering import recomputed_by
-from weightedit.core.plan import Plan, Target
+from weightedit.core.words.labels import listed
 
 
 def flag_hazards(plan: Plan) -> Iterable[Hazard]:

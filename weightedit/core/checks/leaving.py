@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from weightedit.core.described.targets import find_slots
+from weightedit.core.edits.leaving import Left
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.leaving import Left
-from weightedit.core.targets import find_slots
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document

@@ -9,11 +9,11 @@ from weightedit.core.checks.modules import module_hazards
 from weightedit.core.checks.optimizer import detached_hazards, state_hazards
 from weightedit.core.checks.parametrized import parametrized_hazards
 from weightedit.core.checks.recomputed import recomputed_hazards
+from weightedit.core.edits.plan import Plan
 from weightedit.core.hazards import Hazard
-from weightedit.core.labels import listed
 from weightedit.core.live.hooks import hook_names
-from weightedit.core.plan import Plan
 from weightedit.core.region import shape_text
+from weightedit.core.words.labels import listed
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from weightedit.core.edit import Edit
+from weightedit.core.edits.plan import Plan, Target
 from weightedit.core.hazards import Hazard, Level
-from weightedit.core.labels import called
-from weightedit.core.loss_places import where_text
-from weightedit.core.losses import Loss, Losses
-from weightedit.core.nonfinite import NonFinite, Passage
-from weightedit.core.plan import Plan, Target
-from weightedit.core.precision import largest_finite
-from weightedit.core.ranges import limits
+from weightedit.core.losing.loss_places import where_text
+from weightedit.core.losing.losses import Loss, Losses
+from weightedit.core.losing.nonfinite import NonFinite, Passage
+from weightedit.core.values.precision import largest_finite
+from weightedit.core.values.ranges import limits
+from weightedit.core.words.labels import called
 
 WIDER = "bfloat16"
 """A dtype of two bytes that reaches as far as float32."""

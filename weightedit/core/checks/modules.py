@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from weightedit.core.checks.siblings import sibling_offers
+from weightedit.core.edits.plan import Plan
 from weightedit.core.hazards import Hazard
-from weightedit.core.labels import listed
 from weightedit.core.live.attributes import ModuleChange
 from weightedit.core.live.changes import changes_of
-from weightedit.core.plan import Plan
 from weightedit.core.region import shape_text
+from weightedit.core.words.labels import listed
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.edits.plan import Plan, Target
 from weightedit.core.hazards import Hazard
-from weightedit.core.labels import listed
 from weightedit.core.live.moments import Following, dropped_together, followings
 from weightedit.core.live.watching import described_by, held_elsewhere, tensors_of
 from weightedit.core.live.whole_group import holders
-from weightedit.core.plan import Plan, Target
+from weightedit.core.words.labels import listed
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from weightedit.core.edits.plan import Plan
 from weightedit.core.hazards import Hazard
-from weightedit.core.labels import called
-from weightedit.core.plan import Plan
 from weightedit.core.region import shape_text
+from weightedit.core.words.labels import called
 
 
 def outcome_hazards(plan: Plan) -> Iterable[Hazard]:

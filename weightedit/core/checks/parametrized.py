@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from weightedit.core.edits.plan import Plan
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.labels import listed
 from weightedit.core.live.parametrized import ComputedHeld, inverted, wanted_values
-from weightedit.core.plan import Plan
+from weightedit.core.words.labels import listed
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from weightedit.core.edits.plan import Plan
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.labels import listed
 from weightedit.core.live.registering import recomputed_by
-from weightedit.core.plan import Plan
+from weightedit.core.words.labels import listed
 
 
 def recomputed_hazards(plan: Plan) -> Iterable[Hazard]:

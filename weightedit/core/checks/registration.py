@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from weightedit.core.edit import Edit
+from weightedit.core.edits.plan import Plan
 from weightedit.core.hazards import Hazard
 from weightedit.core.live.facts import registration
-from weightedit.core.paths import counted, some
-from weightedit.core.plan import Plan
+from weightedit.core.words.paths import counted, some
 
 KINDS = ("parameter", "buffer")
 """What an attribute can be registered as."""

@@ -7,18 +7,18 @@ from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from weightedit.core.conditions import is_conditional
 from weightedit.core.edit import Edit, TensorView
+from weightedit.core.edits.fitting import Fit, fits, padded
 from weightedit.core.errors import RegionError
-from weightedit.core.fitting import Fit, fits, padded
 from weightedit.core.hazards import Hazard, refusal
-from weightedit.core.labels import called
 from weightedit.core.region import Box, clamped, shape_text
+from weightedit.core.values.conditions import is_conditional
+from weightedit.core.words.labels import called
 
 if TYPE_CHECKING:
+    from weightedit.core.edits.plan import Plan, Target
     from weightedit.core.operation import Operation
-    from weightedit.core.pinned import PinnedTensor
-    from weightedit.core.plan import Plan, Target
+    from weightedit.core.values.pinned import PinnedTensor
 
 Offer = tuple[str, Edit]
 
@@ -32,7 +32,7 @@ def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 
 def argument_hazards(target: Target, operation: Operation, edit: Edit) -> list[Hazard]:
     """Return the hazards of tensor arguments of a write: `shape-mismatch` and `broadcast`."""
-    from weightedit.core.plan import overlaps_itself
+    from weightedit.core.edits.plan import overlaps_itself
 
     found: list[Hazard] = []
     for name, readable in target.tensors.items() if target.result is target.spec else ():

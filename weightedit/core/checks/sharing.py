@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from weightedit.core.checks.tying import refuse_joining
 from weightedit.core.edit import Edit, TensorName
+from weightedit.core.edits.plan import Plan, Target, place_of
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard
-from weightedit.core.labels import listed
-from weightedit.core.plan import Plan, Target, place_of
-from weightedit.core.sharing import common_cells
+from weightedit.core.shared.sharing import common_cells
 from weightedit.core.slots import Slot, can_put
+from weightedit.core.words.labels import listed
 
 
 def sharing_hazards(plan: Plan, slots: Sequence[Slot], group: Callable[[Slot], str | None]) -> Iterable[Hazard]:

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightedit.core.compute import surveyed
 from weightedit.core.edit import Edit
+from weightedit.core.edits.compute import surveyed
+from weightedit.core.edits.plan import Plan, make_plan
 from weightedit.core.errors import EditRefused
-from weightedit.core.labels import listed
 from weightedit.core.live.attributes import ModuleChange
 from weightedit.core.live.changes import changes_of
-from weightedit.core.paths import counted
-from weightedit.core.plan import Plan, make_plan
+from weightedit.core.words.labels import listed
+from weightedit.core.words.paths import counted
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from weightedit.core.edit import Edit
+from weightedit.core.edits.fitting import fits
 from weightedit.core.errors import EditRefused
-from weightedit.core.fitting import fits
 from weightedit.core.hazards import Hazard, Level, refusal
-from weightedit.core.numbers import bytes_text, count_text
-from weightedit.core.paths import counted, some
 from weightedit.core.region import shape_text
+from weightedit.core.words.numbers import bytes_text, count_text
+from weightedit.core.words.paths import counted, some
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
-    from weightedit.core.groups import StorageGroups
+    from weightedit.core.edits.tying import Move
+    from weightedit.core.shared.groups import StorageGroups
     from weightedit.core.slots import HeldTensor, Slot
-    from weightedit.core.tying import Move
 
 
 def group_text(slot: Slot, groups: StorageGroups, of: HeldTensor | None = None) -> str:

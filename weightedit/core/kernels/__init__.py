@@ -8,13 +8,16 @@ numba is missing or nothing can be kept on disk, plain ones serve.
 from __future__ import annotations
 
 import importlib.util
+import logging
 import threading
 from typing import Protocol
 
-from weightedit.core.codes import Array
+from weightedit.core.files.logbook import NAME
 from weightedit.core.kernels import plain
 from weightedit.core.kernels.arrays import Moments, PixelArrays
 from weightedit.core.kernels.kept import compile_them
+from weightedit.core.values.codes import Array
+from weightedit.core.words.visible import visible
 
 WORTH_LOADING = 256 << 20
 """Bytes of a pass from which on compiled kernels pay for being loaded."""
@@ -23,8 +26,16 @@ WORTH_LOADING = 256 << 20
 class Kernels(Protocol):
     """What both rooms have."""
 
-    def reduce_block(self, block: Array, dtype: str, row_edges: Array, column_edges: Array, into: PixelArrays) -> None:
-        """Take a block of stored values into pixels."""
+    def reduce_block(self, block: Array, dtype: str, row_edges: Array, column_edges: Array, into: PixelArrays) -> bool:
+        """Take a block of stored values into pixels; return whether all of it is finite."""
+        ...
+
+    def join_ends(self, blocks: tuple[Array, Array], down: Array, across: Array, into: tuple[Array, Array]) -> None:
+        """Take smallest and largest values of blocks into pixels."""
+        ...
+
+    def join_sums(self, blocks: tuple[Array, Array], down: Array, across: Array, into: tuple[Array, Array]) -> None:
+        """Take sums and sums of squares of blocks into pixels."""
         ...
 
     def count(self, patterns: Array, counts: Array) -> None:
@@ -71,6 +82,7 @@ class _Loading:
             compiled.load(_is_ending)
         except Exception as error:  # whatever numba's trouble is, plain kernels do the same
             self.error = error
+            logging.getLogger(NAME).warning("%s\n%s", error, getattr(error, "said", ""), exc_info=True)
 
 
 def _is_ending() -> bool:
@@ -93,6 +105,13 @@ def best() -> Kernels:
 def trouble() -> Exception | None:
     """Return what kept compiled kernels from being loaded; None where nothing did."""
     return _LOADING.error
+
+
+def state_text() -> str:
+    """Return for people whether compiled loops serve, and why not where that is known."""
+    if _LOADING.error is not None:
+        return visible(str(_LOADING.error))
+    return "not loaded" if _LOADING.ready is None else "loaded"
 
 
 def prepare(nbytes: int = WORTH_LOADING, wait: bool = False) -> None:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weightedit.core.codes import Array, code_values, numbers
 from weightedit.core.dtypes import DTYPES
+from weightedit.core.values.codes import Array, code_values, numbers
 
 
 class PixelArrays(NamedTuple):

@@ -14,25 +14,25 @@ from llvmlite import ir
 from numba import config, njit, types
 from numba.extending import intrinsic, overload
 
-from weightedit.core.kernels.kept import folder
+from weightedit.core.kernels.kept import Locator, folder
 
 FINITE_SUMS = {"reassoc", "contract", "nsz"}
 """What a compiler may do to sums of finite values: add them in another order."""
 
-
-_KEPT_IN = folder()
+_CAN_KEEP = folder() is not None
 
 
 def compiled(*, kept: bool = False, sums: bool = False) -> Callable[[Any], Any]:
     """Return what compiles a function: `kept` on disk where others are part of it, `sums` in any order."""
 
     def compile_it(function: Any) -> Any:
-        theirs, config.CACHE_DIR = config.CACHE_DIR, str(_KEPT_IN or "")  # code beside ours keeps its own elsewhere
+        theirs = config.CACHE_LOCATOR_CLASSES  # code beside ours keeps its own elsewhere
+        config.CACHE_LOCATOR_CLASSES = f"{Locator.__module__}.{Locator.__name__}"
         try:
-            return njit(nogil=True, error_model="numpy", boundscheck=False, cache=kept and _KEPT_IN is not None,
+            return njit(nogil=True, error_model="numpy", boundscheck=False, cache=kept and _CAN_KEEP,
                         fastmath=FINITE_SUMS if sums else False)(function)  # fmt: skip
         finally:
-            config.CACHE_DIR = theirs
+            config.CACHE_LOCATOR_CLASSES = theirs
 
     return compile_it
 
@@ -114,6 +114,30 @@ def half(bits: Any) -> Any:
     wide = np.uint32(np.uint16(bits))
     size = float32_of((wide & np.uint32(0x7FFF)) << np.uint32(13)) * np.float32(2.0**112)
     return float32_of(bits32(size) | ((wide & np.uint32(0x8000)) << np.uint32(16)))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def pair_at(typing: Any, values: Any, at: Any) -> Any:
+    """Return two neighbours of 16 bits as one uint32, wherever they lie."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(values)(context, builder, arguments[0])
+        place = builder.gep(array.data, [arguments[1]])
+        return builder.load(builder.bitcast(place, ir.IntType(32).as_pointer()), align=2)
+
+    return types.uint32(values, types.int64), generate
+
+
+@compiled()
+def left_of(pair: Any) -> Any:
+    """Return the first of two bfloat16 of a pair, which lies in the lower half, as numba's processors have it."""
+    return np.float64(float32_of(pair << np.uint32(16)))
+
+
+@compiled()
+def right_of(pair: Any) -> Any:
+    """Return the second of them."""
+    return np.float64(float32_of(pair & np.uint32(0xFFFF0000)))
 
 
 # ---- elements: what differs by type; the stubs are what numba looks the overloads up by

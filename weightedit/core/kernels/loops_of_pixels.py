@@ -10,8 +10,21 @@ from typing import Any
 
 import numpy as np
 from numba import types
+from numba.extending import overload
 
-from weightedit.core.kernels.elements import SIGNED, WIDTH, compiled, end_of, least_of, most_of, number_of, order
+from weightedit.core.kernels.elements import (
+    SIGNED,
+    WIDTH,
+    compiled,
+    end_of,
+    least_of,
+    left_of,
+    most_of,
+    number_of,
+    order,
+    pair_at,
+    right_of,
+)
 
 TILE = 1024
 """Columns that are worked on at once: their accumulators stay in the first cache of a core."""
@@ -42,7 +55,7 @@ def _find_ends(flat: Any, start: int, step: int, rows: int, least: Any, most: An
         row += 1
 
 
-@compiled()
+@compiled(sums=True)
 def _add_up(flat: Any, start: int, step: int, rows: int, total: Any, square: Any) -> None:
     """Add the finite values of each column up, and their squares."""
     size, row = len(total), 0
@@ -63,6 +76,48 @@ def _add_up(flat: Any, start: int, step: int, rows: int, total: Any, square: Any
             total[i] += p
             square[i] += p * p
         row += 1
+
+
+@compiled(sums=True)
+def _add_up_pairs(flat: Any, start: int, step: int, rows: int, total: Any, square: Any, apart: Any) -> None:
+    """Do the same of bfloat16, neighbours together: a pair is two numbers after a shift and a mask, without a shuffle.
+
+    Sums of the columns on the left and on the right of a pair are `apart` until all rows are taken.
+    """
+    pairs, row = len(total) // 2, 0
+    left, right, left_square, right_square = apart[0, :pairs], apart[1, :pairs], apart[2, :pairs], apart[3, :pairs]
+    left[:], right[:], left_square[:], right_square[:] = 0.0, 0.0, 0.0, 0.0
+    while row + 4 <= rows:
+        at = start + row * step
+        for i in range(pairs):
+            a, b = pair_at(flat, at + 2 * i), pair_at(flat, at + step + 2 * i)
+            c, d = pair_at(flat, at + 2 * step + 2 * i), pair_at(flat, at + 3 * step + 2 * i)
+            p, q, r, s = left_of(a), left_of(b), left_of(c), left_of(d)
+            left[i] += (p + q) + (r + s)
+            left_square[i] += (p * p + q * q) + (r * r + s * s)
+            p, q, r, s = right_of(a), right_of(b), right_of(c), right_of(d)
+            right[i] += (p + q) + (r + s)
+            right_square[i] += (p * p + q * q) + (r * r + s * s)
+        row += 4
+    for i in range(pairs):
+        total[2 * i], total[2 * i + 1] = left[i], right[i]
+        square[2 * i], square[2 * i + 1] = left_square[i], right_square[i]
+    _add_up(flat, start + row * step, step, rows - row, total, square)
+    if len(total) % 2:
+        _add_up(flat, start + 2 * pairs, step, row, total[2 * pairs :], square[2 * pairs :])
+
+
+def _sum(flat: Any, start: int, step: int, rows: int, total: Any, square: Any, apart: Any) -> None:
+    """Add up what is finite, from nothing on."""
+    raise NotImplementedError
+
+
+@overload(_sum, strict=False)  # type: ignore[untyped-decorator]
+def _(flat: Any, start: Any, step: Any, rows: Any, total: Any, square: Any, apart: Any) -> Any:
+    if flat.dtype == types.uint16:
+        return lambda flat, start, step, rows, total, square, apart: _add_up_pairs(
+            flat, start, step, rows, total, square, apart)  # fmt: skip
+    return lambda flat, start, step, rows, total, square, apart: _add_up(flat, start, step, rows, total, square)
 
 
 @compiled()
@@ -92,8 +147,8 @@ def _look_through(flat: Any, start: int, step: int, rows: int, infinity: int, le
 
 @compiled(kept=True)
 def reduce(flat: Any, step: int, row_edges: Any, edges: Any, infinity: int, keys: Any, sums: Any, low: Any, high: Any,
-           total: Any, square: Any, nan: Any, posinf: Any, neginf: Any) -> None:  # fmt: skip
-    """Take rows of a block into pixels, tile by tile.
+           total: Any, square: Any, nan: Any, posinf: Any, neginf: Any) -> bool:  # fmt: skip
+    """Take rows of a block into pixels, tile by tile; return whether all of it is finite.
 
     A tile is some columns of all rows under a line of pixels. Where a pixel is much wider than a tile, each row of it
     is a tile instead: its runs of columns are taken for rows, so that columns are few when they are put together.
@@ -101,6 +156,7 @@ def reduce(flat: Any, step: int, row_edges: Any, edges: Any, infinity: int, keys
     room = keys.shape[1]
     count, columns = len(edges) - 1, edges[-1]
     is_wide = columns >= WIDE * room * count
+    all_finite = True
     for line in range(len(row_edges) - 1):
         height = row_edges[line + 1] - row_edges[line]
         tiles = 2 * height * count if is_wide else (columns + room - 1) // room if height else 0
@@ -127,13 +183,15 @@ def reduce(flat: Any, step: int, row_edges: Any, edges: Any, infinity: int, keys
             for i in range(size):
                 is_finite &= (least[i] > ~infinity) & (most[i] < infinity)
             if is_finite:
-                _add_up(flat, start, apart, rows, tile_total, tile_square)
+                _sum(flat, start, apart, rows, tile_total, tile_square, sums[2:])
             else:
+                all_finite = False
                 least[:], most[:] = infinity, ~infinity
                 _look_through(flat, start, apart, rows, infinity, least, most, tile_total, tile_square, edges, left,
                               first, nan[line], posinf[line], neginf[line])  # fmt: skip
             _put_together(least, most, tile_total, tile_square, edges, left, first, flat, low[line], high[line],
                           total[line], square[line])  # fmt: skip
+    return all_finite
 
 
 @compiled()
@@ -167,5 +225,5 @@ def signature_of(element: Any) -> Any:
     def pixels(kind: Any) -> Any:
         return types.Array(kind, 2, "A")
 
-    return types.void(element[::1], whole, whole[::1], whole[::1], whole, key[:, ::1], wide[:, ::1], pixels(end),
+    return types.boolean(element[::1], whole, whole[::1], whole[::1], whole, key[:, ::1], wide[:, ::1], pixels(end),
                       pixels(end), pixels(wide), pixels(wide), pixels(whole), pixels(whole), pixels(whole))  # fmt: skip

@@ -10,11 +10,13 @@ compared as numbers. numpy compares 16-bit numbers 32 at a time, so this is a si
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from weightedit.core.codes import Array, numbers, wide_codes
 from weightedit.core.dtypes import numpy_dtype
 from weightedit.core.kernels.arrays import Moments, PixelArrays, loadable
+from weightedit.core.values.codes import Array, numbers, wide_codes
 
 AT_ONCE = 1 << 17
 """Values that are widened at once: 1 MiB of float64, which stay in a core's cache."""
@@ -24,12 +26,12 @@ INFINITY = {"bfloat16": 0x7F80, "float16": 0x7C00}
 SIGN = 0x8000
 FEW = 16
 """Rows under a line of pixels below which lines are taken in together: each alone takes as many steps of Python."""
-COUNTED = 1 << 19
-"""Patterns that are counted at once; numpy makes whole numbers of 64 bits of them first."""
+COUNTED = 1 << 17
+"""Patterns that are counted at once, for which no other thread runs for a fifth of a millisecond."""
 
 
-def reduce_block(block: Array, dtype: str, row_edges: Array, column_edges: Array, into: PixelArrays) -> None:
-    """Take a block of stored values into pixels.
+def reduce_block(block: Array, dtype: str, row_edges: Array, column_edges: Array, into: PixelArrays) -> bool:
+    """Take a block of stored values into pixels; return whether all of it is finite.
 
     Parameters
     ----------
@@ -43,22 +45,25 @@ def reduce_block(block: Array, dtype: str, row_edges: Array, column_edges: Array
         The pixels.
     """
     starts, lines = column_edges[:-1], len(row_edges) - 1
+    is_finite = True
     if not block.size:
-        return
+        return is_finite
     if len(block) < FEW * lines:
         step = max(1, AT_ONCE * lines // block.size)
         for first in range(0, lines, step):
             edges = row_edges[first : first + step + 1]
             part = _numbers(loadable(block[edges[0] : edges[-1]], dtype))
-            _add_lines(part, edges[:-1] - edges[0], starts, PixelArrays(*(a[first : first + step] for a in into)))
-        return
+            some = PixelArrays(*(a[first : first + step] for a in into))
+            is_finite &= _add_lines(part, edges[:-1] - edges[0], starts, some)
+        return is_finite
     step = max(1, AT_ONCE // block.shape[1])
     for line in range(lines):
         part = block[row_edges[line] : row_edges[line + 1]]
         columns, arrays = _Columns(block.shape[1]), PixelArrays(*(array[line] for array in into))
         for first in range(0, len(part), step):
-            columns.add(loadable(part[first : first + step], dtype), starts, arrays)
+            is_finite &= columns.add(loadable(part[first : first + step], dtype), starts, arrays)
         columns.give(starts, arrays)
+    return is_finite
 
 
 def _numbers(values: Array) -> Array:
@@ -69,8 +74,8 @@ def _numbers(values: Array) -> Array:
     return numbers(values.view(numpy_dtype(dtype)), dtype)
 
 
-def _add_lines(values: Array, rows: Array, columns: Array, into: PixelArrays) -> None:
-    """Take in numbers of which few rows lie under each line of pixels: all lines at once."""
+def _add_lines(values: Array, rows: Array, columns: Array, into: PixelArrays) -> bool:
+    """Take in numbers of which few rows lie under each line of pixels: all lines at once; as `reduce_block`."""
 
     def joined(ufunc: np.ufunc, array: Array) -> Array:
         if len(rows) < len(array):
@@ -79,7 +84,8 @@ def _add_lines(values: Array, rows: Array, columns: Array, into: PixelArrays) ->
 
     finite = np.isfinite(values)
     low = high = values
-    if not finite.all():
+    is_finite = bool(finite.all())
+    if not is_finite:
         for counts, mask in ((into.nan, np.isnan(values)), (into.posinf, values == np.inf),
                              (into.neginf, values == -np.inf)):  # fmt: skip
             counts += joined(np.add, mask.astype(np.int64))
@@ -91,6 +97,7 @@ def _add_lines(values: Array, rows: Array, columns: Array, into: PixelArrays) ->
         into.total[...] += joined(np.add, wide)
         wide *= wide
         into.square[...] += joined(np.add, wide)
+    return is_finite
 
 
 class _Columns:
@@ -101,19 +108,23 @@ class _Columns:
         self.low: Array | None = None
         self.high: Array | None = None
 
-    def add(self, values: Array, starts: Array, into: PixelArrays) -> None:
-        """Take in some rows, as `loadable` gives them; what is not finite is counted under its pixel."""
-        ends = _ends_of_bits(values) if values.dtype in DTYPE else None
+    def add(self, values: Array, starts: Array, into: PixelArrays) -> bool:
+        """Take in some rows, as `loadable` gives them; what is not finite is counted under its pixel.
+
+        Returns whether all is finite.
+        """
+        ends, is_finite = _ends_of_bits(values) if values.dtype in DTYPE else None, True
         if ends is not None:
             (low, high), values = ends, _widened(values)
         else:
-            values, low, high = _sifted(_numbers(values), starts, into)
+            values, low, high, is_finite = _sifted(_numbers(values), starts, into)
         self.low = low if self.low is None else np.minimum(self.low, low)
         self.high = high if self.high is None else np.maximum(self.high, high)
         wide = values.astype(np.float64, copy=False)
         with np.errstate(over="ignore", invalid="ignore"):
             self.total += wide.sum(axis=0)
             self.square += np.einsum("ij,ij->j", wide, wide)
+        return is_finite
 
     def give(self, starts: Array, into: PixelArrays) -> None:
         """Put it all into the pixels."""
@@ -141,16 +152,16 @@ def _ends_of_bits(bits: Array) -> tuple[Array, Array] | None:
     return _widened(lowest.view(bits.dtype)), _widened(highest.view(bits.dtype))
 
 
-def _sifted(values: Array, starts: Array, into: PixelArrays) -> tuple[Array, Array, Array]:
-    """Return numbers with 0 for what is not finite, which is counted, and the finite ends of each column, or ±inf."""
+def _sifted(values: Array, starts: Array, into: PixelArrays) -> tuple[Array, Array, Array, bool]:
+    """Return numbers with 0 for what is not finite, which is counted; finite ends of each column; whether all is."""
     finite = np.isfinite(values)
     if finite.all():
-        return values, values.min(axis=0), values.max(axis=0)
+        return values, values.min(axis=0), values.max(axis=0), True
     for counts, mask in ((into.nan, np.isnan(values)), (into.posinf, values == np.inf),
                          (into.neginf, values == -np.inf)):  # fmt: skip
         counts += np.add.reduceat(mask.sum(axis=0), starts)
     low, high = np.where(finite, values, np.inf).min(axis=0), np.where(finite, values, -np.inf).max(axis=0)
-    return np.where(finite, values, 0), low, high
+    return np.where(finite, values, 0), low, high, False
 
 
 def _widened(bits: Array) -> Array:
@@ -168,6 +179,42 @@ def _widened(bits: Array) -> Array:
     sign <<= np.uint32(16)
     wide |= sign
     return sizes
+
+
+def join_ends(blocks: tuple[Array, Array], down: Array, across: Array, into: tuple[Array, Array]) -> None:
+    """Take smallest and largest values of blocks into pixels.
+
+    Parameters
+    ----------
+    blocks
+        2-D, float32 or float64.
+    down, across
+        Where those under each pixel begin and end, int64, one more than there are pixels; no pixel is empty.
+    into
+        Smallest and largest of the pixels, ±inf at first.
+    """
+    for ufunc, array, found in zip((np.minimum, np.maximum), blocks, into, strict=True):
+        ufunc(found, _along(ufunc, _along(ufunc, array, across, 1), down, 0), out=found)
+
+
+def join_sums(blocks: tuple[Array, Array], down: Array, across: Array, into: tuple[Array, Array]) -> None:
+    """Take sums and sums of squares of blocks, or how many they count, into pixels; else as `join_ends`."""
+    for array, found in zip(blocks, into, strict=True):
+        np.add(found, _along(np.add, _along(np.add, array, across, 1, found.dtype), down, 0, found.dtype), out=found)
+
+
+def _along(ufunc: np.ufunc, array: Array, edges: Array, axis: int, dtype: Any = None) -> Array:
+    """Return `ufunc` over each run between edges: gathered where none is of more than two, as in most pictures."""
+    sizes = np.diff(edges)
+    if sizes.max() > 2:
+        return ufunc.reduceat(array[: edges[-1]] if axis == 0 else array[:, : edges[-1]], edges[:-1], axis=axis,
+                              dtype=dtype)  # fmt: skip
+    first, last = (np.take(array, places, axis, mode="clip") for places in (edges[:-1], edges[1:] - 1))
+    if ufunc is np.add:  # smallest and largest may meet themselves
+        alone = sizes == 1
+        np.copyto(last, 0, where=alone[:, None] if axis == 0 else alone)
+    found: Array = ufunc(first, last, dtype=dtype)
+    return found
 
 
 def count(patterns: Array, counts: Array) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from weightedit.core.described.placeholder import Placeholder
 from weightedit.core.live.computed_shapes import ComputedShape, computed_shapes, computing_module
 from weightedit.core.live.sizes import KNOWN, Shape, Shapes, Sizes, rule_for
-from weightedit.core.placeholder import Placeholder
 from weightedit.core.region import shape_text
 from weightedit.core.slots import Entry, HeldTensor, Slot, put
 

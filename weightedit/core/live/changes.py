@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from weightedit.core.edits.plan import Plan, Target
 from weightedit.core.live.attributes import ModuleChange, module_changes
-from weightedit.core.plan import Plan, Target
 from weightedit.core.region import Box
 from weightedit.core.slots import Entry, Slot
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightedit.core.numbers import shape_text
 from weightedit.core.slots import Slot
+from weightedit.core.words.numbers import shape_text
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document

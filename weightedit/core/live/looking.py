@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightedit.core.arrange import key_of, matched, moved, take_in
-from weightedit.core.collector import collector_paused
+from weightedit.core.described.collector import collector_paused
+from weightedit.core.edits.arrange import key_of, matched, moved, take_in
 from weightedit.core.live.objects import LiveBytes, LiveObjects
 from weightedit.core.slots import HeldTensor, Slot
 
 if TYPE_CHECKING:
-    from weightedit.core.contents import Inventory
+    from weightedit.core.described.contents import Inventory
     from weightedit.core.document import Document
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from weightedit.core.live.objects import LiveBytes
 from weightedit.core.slots import Slot
+from weightedit.core.values.pinned import version_of
 
 PIECE = 256
 """Bytes that are looked at in the beginning, the middle and the end of a tensor on the CPU."""
@@ -44,14 +45,6 @@ class Marks:
         live = slot.held.described.live
         mark = None if live is None else self._marks.get(id(live))
         return mark is not None and mark[0]() is live and mark[1:] != _state(slot)
-
-
-def version_of(tensor: Any) -> int | None:
-    """Return how many writes torch has counted; None for an inference tensor, and for one that is lazy still."""
-    try:
-        return int(tensor._version)
-    except (RuntimeError, ValueError):
-        return None
 
 
 def _state(slot: Slot) -> tuple[int | None, int]:

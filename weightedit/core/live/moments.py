@@ -11,17 +11,17 @@ import torch
 
 from weightedit.core.commands import Command
 from weightedit.core.dtypes import torch_dtype
+from weightedit.core.edits.making import result_bytes
+from weightedit.core.edits.plan import Plan, Target
+from weightedit.core.edits.workshop import Workshop
 from weightedit.core.live.objects import LiveObjects
 from weightedit.core.live.optimizer import Moving, carried, dtype_for
 from weightedit.core.live.param_groups import State
 from weightedit.core.live.whole_group import holders, names_of
 from weightedit.core.live.writing import live_write
-from weightedit.core.making import result_bytes
-from weightedit.core.pinned import PinnedTensor
-from weightedit.core.plan import Plan, Target
 from weightedit.core.slots import Described
 from weightedit.core.stage import fill_live
-from weightedit.core.workshop import Workshop
+from weightedit.core.values.pinned import PinnedTensor
 
 Way = Literal["kept", "moved", "dropped"]
 

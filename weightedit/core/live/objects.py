@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from weightedit.core.contents import Expanded, Inventory, Item, Walked, expand_plain
+from weightedit.core.described.contents import Expanded, Inventory, Item, Walked, expand_plain
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
@@ -23,7 +23,7 @@ MODULE_INNER = ("_parameters", "_buffers", "_modules")
 class LiveBytes:
     """The bytes of a torch storage at the time they are read; each write makes a new one to mark the change."""
 
-    __slots__ = ("nbytes", "storage")
+    __slots__ = ("__weakref__", "nbytes", "storage")
 
     def __init__(self, storage: torch.UntypedStorage) -> None:
         self.storage = storage

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from weightedit.core.live.marks import version_of
 from weightedit.core.live.objects import MODULE_INNER, LiveBytes
-from weightedit.core.numbers import count_text
 from weightedit.core.slots import Slot, at
+from weightedit.core.values.pinned import version_of
+from weightedit.core.words.numbers import count_text
 
 if TYPE_CHECKING:
     from weightedit.core.document import Change, Document

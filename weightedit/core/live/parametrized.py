@@ -13,20 +13,20 @@ import numpy as np
 import torch
 
 from weightedit.core.commands import LiveWrite
-from weightedit.core.compute import compute
+from weightedit.core.edits.compute import compute
+from weightedit.core.edits.plan import Plan, Target
+from weightedit.core.edits.workshop import Workshop
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import refusal
-from weightedit.core.labels import listed
 from weightedit.core.live.computed_shapes import unfit_norm
 from weightedit.core.live.objects import LiveBytes
 from weightedit.core.live.writing import whole_write
-from weightedit.core.plan import Plan, Target
-from weightedit.core.reading import array_index
 from weightedit.core.slots import HeldTensor, Slot
 from weightedit.core.spec import TensorSpec
 from weightedit.core.stage import bits_of, copy_out, raw_bytes, tensor_over
 from weightedit.core.storage import Resident, Storage
-from weightedit.core.workshop import Workshop
+from weightedit.core.values.reading import array_index
+from weightedit.core.words.labels import listed
 
 
 class ComputedHeld(HeldTensor):

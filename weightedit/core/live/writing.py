@@ -9,16 +9,16 @@ import numpy as np
 import torch
 
 from weightedit.core.commands import LiveWrite
-from weightedit.core.compute import Piece, compute
+from weightedit.core.edits.compute import Piece, compute
+from weightedit.core.edits.plan import Plan, Target
+from weightedit.core.edits.workshop import Workshop
 from weightedit.core.live.objects import LiveBytes
-from weightedit.core.plan import Plan, Target
-from weightedit.core.reading import array_index, gather
 from weightedit.core.region import Box
-from weightedit.core.sealed import seal
 from weightedit.core.slots import Described
 from weightedit.core.stage import bits_of, bytes_of, copy_out, selected, tensor_over, write_live
 from weightedit.core.storage import Storage
-from weightedit.core.workshop import Workshop
+from weightedit.core.undo.sealed import seal
+from weightedit.core.values.reading import array_index, gather
 
 
 def live_write(plan: Plan, target: Target, described: Described, shop: Workshop) -> LiveWrite:

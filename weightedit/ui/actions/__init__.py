@@ -17,10 +17,11 @@ from weightedit.ui.actions import (
     view,
     window,
 )
-from weightedit.ui.actions.action import MENUS, Action, Reach, key_text, lettered
+from weightedit.ui.actions.action import Action, Reach
 from weightedit.ui.actions.bound import Bound
 from weightedit.ui.actions.needs import NEEDS, Need
 from weightedit.ui.actions.operations import operation_actions
+from weightedit.ui.shell.menu_titles import MENUS, key_text, lettered
 
 ACTIONS: tuple[Action, ...] = (
     *file.ACTIONS,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from PySide6.QtGui import QKeySequence
 
 if TYPE_CHECKING:
     from weightedit.ui.documents import OpenDocument
@@ -14,8 +12,6 @@ if TYPE_CHECKING:
     from weightedit.ui.tensor_page.page import TensorPage
     from weightedit.ui.window import MainWindow
     from weightedit.ui.workbench import Workbench
-
-MENUS = ("File", "Edit", "Select", "Go", "View", "Operations", "Help")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +86,3 @@ class Action:
     scope: str = "window"
     rule: bool = False
     checked: Callable[[Reach], bool] | None = None
-
-
-def lettered(titles: Iterable[str]) -> list[str]:
-    """Mark in each title of one menu the letter that picks it: of a word's beginning if that is free."""
-    taken: set[str] = set()
-    marked = []
-    for title in titles:
-        places = sorted((place for place, letter in enumerate(title) if letter.isalnum()),
-                        key=lambda place: place > 0 and title[place - 1] != " ")  # fmt: skip
-        place = next((place for place in places if title[place].lower() not in taken), None)
-        if place is None:
-            marked.append(title.replace("&", "&&"))
-            continue
-        taken.add(title[place].lower())
-        marked.append("&".join(part.replace("&", "&&") for part in (title[:place], title[place:])))
-    return marked
-
-
-def key_text(keys: str) -> str:
-    """Return a shortcut as this system writes it."""
-    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
 
-from weightedit.ui.actions.action import Action, Reach, key_text
+from weightedit.core.operation import Operation
+from weightedit.ui.actions.action import Action, Reach
 from weightedit.ui.actions.needs import NEEDS, is_there
+from weightedit.ui.actions.operations import operation_actions
 from weightedit.ui.actions.typing_keys import TypingKeys
-from weightedit.ui.plain import plain, tip
+from weightedit.ui.shell.menu_titles import key_text
+from weightedit.ui.widgets.plain import plain, tip
 
 SHOWN = ("tensor", "work", "tab")
 """Needs of actions on what stands in the middle of the window: a page over it, such as the settings, is left first."""
@@ -43,6 +46,7 @@ class Bound(QObject):
         TypingKeys(self)
         self.declared: dict[str, Action] = {}
         self.made: dict[str, QAction] = {}
+        self._offered: tuple[str, ...] = ()
         for action in actions:
             self.add(action)
 
@@ -59,6 +63,7 @@ class Bound(QObject):
         made.setCheckable(action.checked is not None)
         made.triggered.connect(lambda _=False: self.run(action.id))
         self._hosts[action.scope].addAction(made)  # type: ignore[attr-defined]
+        made.setStatusTip(tip(action.help))
         self.declared[action.id] = action
         self.made[action.id] = made
         self._tell(made, action, True)
@@ -69,6 +74,17 @@ class Bound(QObject):
         made = self.made.pop(name)
         self._hosts[self.declared.pop(name).scope].removeAction(made)  # type: ignore[attr-defined]
         made.deleteLater()
+
+    def offer(self, operations: Mapping[str, Operation]) -> bool:
+        """Have an action for each operation of a document, and for no other; returns whether they are others now."""
+        if tuple(operations) == self._offered:
+            return False
+        for name in self._offered:
+            self.remove(f"operation:{name}")
+        for action in operation_actions(operations.values()):
+            self.add(action)
+        self._offered = tuple(operations)
+        return True
 
     def is_on(self, name: str) -> bool:
         """Return whether an action has what it needs at this moment."""
@@ -104,4 +120,3 @@ class Bound(QObject):
         keys = f" ({key_text(action.keys[0])})" if action.keys else ""
         lines = [f"{action.title.removesuffix('…')}{keys}", action.help]
         made.setToolTip(tip("\n".join(lines if on else [*lines, NEEDS[action.needs].says])))
-        made.setStatusTip(tip(action.help))

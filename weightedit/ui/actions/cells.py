@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from weightedit.core.number_formats import KINDS, MOST_DIGITS, Kind, NumberFormat
+from weightedit.core.words.number_formats import KINDS, MOST_DIGITS, Kind, NumberFormat
 from weightedit.ui.actions.action import Action, Reach
 
 _HELP: dict[Kind, str] = {

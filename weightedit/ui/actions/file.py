@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weightedit.resources import resource
 from weightedit.ui.actions.action import Action, Reach
-from weightedit.ui.file_dialogs import ask_files, ask_folder
+from weightedit.ui.files.file_dialogs import ask_files, ask_folder
 
 
 def open_file(at: Reach) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from weightedit.ui.actions.action import Action, Reach
 
 if TYPE_CHECKING:
-    from weightedit.core.places import Extreme
+    from weightedit.core.values.places import Extreme
 
 MAPS = {"Tide": "blue, page, orange; for signed values", "Dusk": "from the page to bright; for magnitudes",
         "viridis": "dark violet to yellow", "cividis": "dark blue to yellow, alike for most colour vision",

@@ -98,7 +98,7 @@ NEEDS = {
                   lambda at: at.window.tree.tree.value_can_be_typed()),
     "selected": Need("Needs a tensor selected in the tree", lambda at: at.window.tree.tree.is_picked("tensor")),
     "several": Need("Needs two or more tensors selected in the tree",
-                    lambda at: len(at.window.tree.tree.selected_tensors()) > 1),
+                    lambda at: at.window.tree.tree.has_several_tensors()),
     "any-tensor": Need("Needs a tensor that is shown, or selected in the tree",
                        _has_any_tensor),
     "gpu": Need("Needs a GPU that torch can use, and a tensor that is shown or selected in the tree",

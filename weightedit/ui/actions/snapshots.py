@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QApplication
 
-from weightedit.core.targets import matcher
+from weightedit.core.described.targets import matcher
 from weightedit.ui.actions.action import Action, Reach
 from weightedit.ui.actions.edit import show_history
 from weightedit.ui.history.snapshots_view import SnapshotsView

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weightedit.core.hazards_page import TITLE
+from weightedit.core.pages.hazards_page import TITLE
 from weightedit.ui.actions.action import Action
 from weightedit.ui.actions.panels import panel_actions
 from weightedit.ui.theme import theme

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from weightedit.core.edit import Edit
 from weightedit.core.errors import HazardError
-from weightedit.core.labels import label as edit_label
-from weightedit.core.numbers import count_text
+from weightedit.core.words.labels import label as edit_label
+from weightedit.core.words.numbers import count_text
 from weightedit.ui.actions.typing_keys import settle
 from weightedit.ui.batch.texts import Total, several
 from weightedit.ui.edit_panel.hazard_words import cost_text
+from weightedit.ui.recovery.unrecorded import is_unrecorded
 from weightedit.ui.tasks import TaskProgress, Tasks
-from weightedit.ui.unrecorded import is_unrecorded
 
 if TYPE_CHECKING:
     from weightedit.ui.batch.page import BatchPage
@@ -57,7 +57,7 @@ class Applying:
     def show(self) -> None:
         """Show totals and what Apply would cost, or what was done."""
         page, footer = self._page, self._page.footer
-        word = "entry" if any(row.before is None for row in page.model.rows) else "tensor"
+        word = "entry" if page.model.tally.entries else "tensor"
         if footer.undo_button.hasFocus() and not self._is_last:
             page.focus_view()  # a button that goes would leave the keys on whatever is next
         footer.undo_button.setVisible(self._is_last)
@@ -99,8 +99,7 @@ class Applying:
             return f"{several(total.refused, 'row')} refused; leave them out by their boxes, or change the edit"
         if not total.tensors:
             return "Every tensor is left as it is"
-        if any(row.measured is None and row.is_in and row.state == "in" for row in page.model.rows) and \
-                page.model.measures:  # fmt: skip
+        if page.model.tally.unmeasured and page.model.measures:
             return "The preview was stopped; go on with it first"
         if page.form.operation.effect == "write" and not total.changed:
             return "Nothing changes: every value is already what the edit would make it"

@@ -9,18 +9,18 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
-from weightedit.core.batch import LEFT, REFUSED, WHOLE_NUMBERS, BatchRow
+from weightedit.core.batches.batch import LEFT, REFUSED, WHOLE_NUMBERS, BatchRow
 from weightedit.core.edit import Edit
-from weightedit.core.hazard_groups import grouped
 from weightedit.core.hazards import LEVELS, Hazard
-from weightedit.core.numbers import count_text
+from weightedit.core.losing.hazard_groups import grouped
 from weightedit.core.operation import Operation
+from weightedit.core.words.numbers import count_text
 from weightedit.ui.batch.texts import is_whole, several, would_become
 from weightedit.ui.edit_panel.hazard_card import Link, places_of
 from weightedit.ui.edit_panel.hazard_words import alternatives, breakable
-from weightedit.ui.errors_view import Notice
-from weightedit.ui.hazard_names import short_names
-from weightedit.ui.plain import tip
+from weightedit.ui.errors.errors_view import Notice
+from weightedit.ui.widgets.hazard_names import short_names
+from weightedit.ui.widgets.plain import tip
 
 MOST, LEAST = 3, 250
 ORDER: tuple[str, ...] = LEVELS

@@ -9,14 +9,14 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, Q
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from weightedit.core.batch import LEFT, TIED, BatchRow
-from weightedit.core.sketch import Sketch
+from weightedit.core.batches.batch import LEFT, TIED, BatchRow
+from weightedit.core.edits.sketch import Sketch
 from weightedit.ui.batch.model import ROW, BatchModel, Column
 from weightedit.ui.batch.texts import after_text, before_text, changes_text, chip_of, tail_of
-from weightedit.ui.elided import name_that_fits
-from weightedit.ui.errors_view import LEVELS
-from weightedit.ui.icons import paint_icon
+from weightedit.ui.errors.errors_view import LEVELS
 from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.widgets.elided import name_that_fits
+from weightedit.ui.widgets.icons import paint_icon
 
 HEIGHT, BOX, EDGE = 30, 15, 14
 SPARK, CHIP, PAD = 64, 18, 8

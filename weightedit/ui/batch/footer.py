@@ -6,12 +6,12 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
-from weightedit.core.numbers import count_text
+from weightedit.core.words.numbers import count_text
 from weightedit.ui.batch.texts import Total, large_text, several
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.icons import icon
-from weightedit.ui.pieces import IconLabel, label, line, restyle
-from weightedit.ui.plain import tip
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.icons import icon
+from weightedit.ui.widgets.pieces import IconLabel, label, line, restyle
+from weightedit.ui.widgets.plain import tip
 
 HEIGHT = 52
 SAVE = " Save as recipe…"

@@ -19,12 +19,12 @@ from weightedit.ui.edit_panel.field import Field
 from weightedit.ui.edit_panel.fields import NAMED, field_for
 from weightedit.ui.edit_panel.operation_choice import OperationChoice
 from weightedit.ui.edit_panel.seed_field import SeedField
-from weightedit.ui.flow import FlowLayout
-from weightedit.ui.literals import FieldError
-from weightedit.ui.pieces import label
-from weightedit.ui.plain import tip
 from weightedit.ui.theme import mono_font
-from weightedit.ui.wheel import leave_wheel
+from weightedit.ui.widgets.flow import FlowLayout
+from weightedit.ui.widgets.literals import FieldError
+from weightedit.ui.widgets.pieces import label
+from weightedit.ui.widgets.plain import tip
+from weightedit.ui.widgets.wheel import leave_wheel
 
 WIDTHS = {"number": 108, "integer": 108, "boolean": 108, "dtype": 160, "choice": 160, "expression": 330}
 WIDTH, OPERATION, REGION = 200, 160, 150

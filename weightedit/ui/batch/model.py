@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import IntEnum
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from weightedit.core.batch import IN, LEFT, TIED, BatchRow
-from weightedit.core.numbers import shape_text
+from weightedit.core.batches.batch import IN, LEFT, TIED, BatchRow
+from weightedit.core.progress import Ask
+from weightedit.core.words.numbers import shape_text
+from weightedit.ui.batch.order import FIRST, KEYS, order_of
 from weightedit.ui.batch.tally import PASSES, Tally
 from weightedit.ui.batch.texts import after_text, before_text, changes_text, chip_of
-from weightedit.ui.plain import tip
+from weightedit.ui.widgets.plain import tip
 
 ROW = Qt.ItemDataRole.UserRole
 Index = QModelIndex | QPersistentModelIndex
@@ -33,8 +35,10 @@ class Column(IntEnum):
 
 HEADERS = ("", "Tensor", "Shape", "Before", "After", "Changes", "Hazards")
 SEGMENTS = tuple(PASSES)
-SORTS = ("Model order", "Name", "Changes", "Hazards", "Size")
-_GRAVITY = {"refusal": 4, "warning": 3, "notice": 2, "quiet": 1}
+SORTS = tuple(KEYS)
+AT_ONCE = 20_000
+"""Rows that are filtered and sorted at once."""
+Later = Callable[[Callable[[Ask], Sequence[int]], Callable[[Sequence[int]], None]], None]
 
 
 class BatchModel(QAbstractTableModel):
@@ -59,8 +63,10 @@ class BatchModel(QAbstractTableModel):
         super().__init__(parent)
         self.rows: list[BatchRow] = []
         self.measures = True
-        self._shown: list[int] = []
-        self._at: dict[int, int] = {}
+        self._shown: Sequence[int] = []
+        self._at: Mapping[int, int] | None = {}
+        self.later: Later | None = None
+        """What puts very many rows in order in the background; None does so at once."""
         self._segment, self._sort = "All", "Model order"
         self._stale = False
         self.tally = Tally()
@@ -69,17 +75,20 @@ class BatchModel(QAbstractTableModel):
 
     def set_rows(self, rows: Sequence[BatchRow], measures: bool, tally: Tally | None = None) -> None:
         """Show other rows, which were counted already or are now; the same tensors as before keep their places."""
-        same = len(rows) == len(self.rows) and all(new.name == old.name
-                                                   for new, old in zip(rows, self.rows, strict=True))  # fmt: skip
+        tally = tally or Tally.of(rows)
+        same = len(rows) == len(self.rows) and tally.order == self.tally.order
         self.measures = measures
         if same:
-            self.rows, self.tally = list(rows), tally or Tally.of(rows)
+            self.rows, self.tally = list(rows), tally
             self._arrange()
             return
         self.beginResetModel()
-        self.rows, self.tally = list(rows), tally or Tally.of(rows)
-        self._take(self._order())
+        self.rows, self.tally = list(rows), tally
+        many = self._is_for_later
+        self._take(range(len(rows)) if many else order_of(self.rows, self._segment, self._sort))
         self.endResetModel()
+        if many:
+            self._arrange()
 
     def update(self, rows: Iterable[BatchRow]) -> None:
         """Take in rows of which more is known; a filter or an order they change waits for `settle`."""
@@ -90,8 +99,8 @@ class BatchModel(QAbstractTableModel):
                 continue
             self.tally.change(place, self.rows[place], row)
             self.rows[place] = row
-            at = self._at.get(place)
-            if at is not None:
+            at = self._place_shown(place)
+            if at >= 0:
                 low, high = min(low, at), max(high, at)
         if high >= 0:
             self.dataChanged.emit(self.index(low, 0), self.index(high, len(HEADERS) - 1))
@@ -118,8 +127,23 @@ class BatchModel(QAbstractTableModel):
         """The rows of which there is something to say, in their order."""
         return [self.rows[place] for place in sorted(self.tally.telling)]
 
+    @property
+    def _is_for_later(self) -> bool:
+        return len(self.rows) > AT_ONCE and self.later is not None and (self._segment, self._sort) != FIRST
+
     def _arrange(self) -> None:
-        order = self._order()
+        rows, segment, sort = self.rows, self._segment, self._sort
+
+        def done(order: Sequence[int]) -> None:
+            if rows is self.rows and (segment, sort) == (self._segment, self._sort):
+                self._show_order(order)
+
+        if self._is_for_later and self.later is not None:
+            self.later(lambda ask: order_of(rows, segment, sort, ask), done)
+        else:
+            self._show_order(order_of(rows, segment, sort))
+
+    def _show_order(self, order: Sequence[int]) -> None:
         if order == self._shown:
             if order:
                 self.dataChanged.emit(self.index(0, 0), self.index(len(order) - 1, len(HEADERS) - 1))
@@ -128,24 +152,17 @@ class BatchModel(QAbstractTableModel):
         self._take(order)
         self.endResetModel()
 
-    def _take(self, order: list[int]) -> None:
+    def _take(self, order: Sequence[int]) -> None:
         self._shown = order
-        self._at = {place: at for at, place in enumerate(order)}
+        self._at = None if isinstance(order, range) else {}
 
-    def _order(self) -> list[int]:
-        passes = PASSES[self._segment]
-        order = list(range(len(self.rows))) if self._segment == "All" else \
-            [place for place, row in enumerate(self.rows) if passes(row)]  # fmt: skip
-        rows = self.rows
-        if self._sort == "Name":
-            order.sort(key=lambda place: rows[place].name)
-        elif self._sort == "Changes":
-            order.sort(key=lambda place: -rows[place].changed)
-        elif self._sort == "Hazards":
-            order.sort(key=lambda place: -_GRAVITY.get(chip_of(rows[place]).level, 0))
-        elif self._sort == "Size":
-            order.sort(key=lambda place: -(0 if (spec := rows[place].before) is None else spec.nbytes))
-        return order
+    def _place_shown(self, place: int) -> int:
+        """Return where a row is shown; -1 where it is not."""
+        if self._at is None:
+            return place if 0 <= place < len(self._shown) else -1
+        if not self._at and self._shown:
+            self._at = {row: at for at, row in enumerate(self._shown)}
+        return self._at.get(place, -1)
 
     def row(self, at: int) -> BatchRow | None:
         """Return a row that is shown."""
@@ -153,7 +170,12 @@ class BatchModel(QAbstractTableModel):
 
     def place_of(self, name: str) -> int:
         """Return where a tensor is shown; -1 where it is not."""
-        return self._at.get(self.tally.places.get(name, -1), -1)
+        return self._place_shown(self.tally.places.get(name, -1))
+
+    def named(self, name: str) -> BatchRow | None:
+        """Return the row of a tensor, shown or not."""
+        place = self.tally.places.get(name)
+        return None if place is None else self.rows[place]
 
     # ---- boxes
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from weightedit.core.batch import IN, Batch, BatchRow, left_at_first
+from weightedit.core.batches.batch import IN, Batch, BatchRow, left_at_first
 from weightedit.core.document import Change, Document
 from weightedit.core.edit import Edit
 from weightedit.core.hazards import Hazard
+from weightedit.core.progress import Ask
 from weightedit.ui.batch.applying import Applying
 from weightedit.ui.batch.cards import BatchCards, Said
 from weightedit.ui.batch.footer import Footer
@@ -22,13 +23,13 @@ from weightedit.ui.batch.run import BatchRun, nothing_matches
 from weightedit.ui.batch.table import BatchTable
 from weightedit.ui.batch.tally import Tally
 from weightedit.ui.batch.texts import is_whole
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.pieces import label, line
-from weightedit.ui.plain import row_text
-from weightedit.ui.tab_page import TabPage
+from weightedit.ui.tabs.tab_page import TabPage
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.header import Segments
-from weightedit.ui.wheel import leave_wheel
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import label, line
+from weightedit.ui.widgets.plain import row_text
+from weightedit.ui.widgets.wheel import leave_wheel
 
 PAUSE = 200
 """Milliseconds after the last change before the rows are worked out."""
@@ -76,7 +77,7 @@ class BatchPage(TabPage):
 
     def __init__(self, document: Document, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.document = document
+        self.document, self._tasks = document, tasks
         self.form, self.model, self.cards, self.footer = BatchForm(document), BatchModel(self), BatchCards(), Footer()
         self.cards.operations = document.operations
         self.table, self.nothing = BatchTable(self.model), NothingYet()
@@ -86,6 +87,7 @@ class BatchPage(TabPage):
         self.rest: list[Hazard] = []
         self.missing = ""
         """What a target that means nothing is, as a sentence."""
+        self._meant = 0
         self._left: set[str] = set()
         self._included: set[str] = set()
         self._pause, self._settle = QTimer(self), QTimer(self)
@@ -133,7 +135,10 @@ class BatchPage(TabPage):
         self.run.finished.connect(self._finished)
         self.run.refused.connect(self._refused)
         self.run.stopped.connect(self._stopped)
+        self.run.many.connect(self._ask)
+        self.nothing.agreed.connect(self._agree)
         self.model.ticked.connect(self._ticked)
+        self.model.later = self._later
         self.table.opened.connect(self.opened)
         self.table.moved.connect(self._show_cards)
         self.segments.chosen.connect(self._show_segment)
@@ -210,6 +215,7 @@ class BatchPage(TabPage):
         self._pause.stop()
         self._settle.stop()
         self.run.cancel()
+        self._tasks.cancel_group(f"rows {id(self)}")
 
     # ---- working it out
 
@@ -246,10 +252,10 @@ class BatchPage(TabPage):
     def _planned(self, batch: Batch, tally: Tally, measures: bool) -> None:
         quiet = tuple(f"{one} leaves none" for one in left_at_first(self.form.operation))  # nobody asked for these
         self.rest = [hazard for hazard in batch.hazards if not hazard.title.startswith(quiet)]
-        self._left &= {name for row in batch.rows for name in row.names}
-        word = "entry" if any(row.before is None for row in batch.rows) else "tensor"
-        self.form.pattern.say_count(len(batch.rows), word)
-        self.table.show_entries(any(row.line for row in batch.rows))
+        if self._left:
+            self._left &= {name for row in batch.rows for name in row.names}
+        self.form.pattern.say_count(len(batch.rows), "entry" if tally.entries else "tensor")
+        self.table.show_entries(tally.lines > 0)
         self.model.set_rows(batch.rows, measures, tally)
         self._show_all()
 
@@ -290,9 +296,27 @@ class BatchPage(TabPage):
             self.nothing.say_refused()
         self._show_all()
 
+    def _ask(self, count: int) -> None:
+        """Say what very many rows would take, and wait for a person to want them."""
+        self._settle.stop()
+        self.rest = []
+        self.model.set_rows([], True)
+        self.form.pattern.say_count(count)
+        self._meant = count
+        self.nothing.say_many(count)
+        self._show_all()
+
+    def _agree(self) -> None:
+        self.run.agreed = self.form.pattern.targets
+        self.nothing.say_working(self._meant)
+        self.start()
+
     def _stopped(self, why: str) -> None:
         self._settle.stop()
         self.model.settle()
+        if self.run.agreed and not self.model.rows:
+            self.run.agreed = ()
+            self.nothing.say_many(self._meant)
         self._show_all()
         self.footer.again_button.show()
         self.state.setText(why or "The preview was stopped")
@@ -300,9 +324,9 @@ class BatchPage(TabPage):
     # ---- boxes
 
     def _ticked(self, names: Sequence[str], on: bool) -> None:
-        rows = {row.name: row for row in self.model.rows}
         for name in names:
-            whole = name in rows and is_whole(rows[name])
+            row = self.model.named(name)
+            whole = row is not None and is_whole(row)
             if on:
                 self._left.discard(name)
                 self._included |= {name} if whole else set()
@@ -324,6 +348,10 @@ class BatchPage(TabPage):
         self._show_counts()
         self._show_cards()
         self.refresh_footer()
+
+    def _later(self, work: Callable[[Ask], Sequence[int]], done: Callable[[Sequence[int]], None]) -> None:
+        self._tasks.start("Sorting rows", lambda progress: work(progress.ask), on_result=done,
+                          group=f"rows {id(self)}")  # fmt: skip
 
     def _show_counts(self) -> None:
         for name, button in self.segments.buttons.items():

@@ -8,12 +8,12 @@ from itertools import islice
 from PySide6.QtCore import QStringListModel, Qt, Signal
 from PySide6.QtWidgets import QCompleter, QLineEdit, QListView, QPushButton, QStyledItemDelegate, QVBoxLayout, QWidget
 
-from weightedit.core.numbers import count_text
-from weightedit.core.targets import all_below
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.pieces import label, restyle
-from weightedit.ui.plain import plain
+from weightedit.core.described.targets import all_below
+from weightedit.core.words.numbers import count_text
 from weightedit.ui.theme import mono_font, theme
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import label, restyle
+from weightedit.ui.widgets.plain import plain
 
 WIDTH = 300
 SHOWN = 6

@@ -15,7 +15,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from weightedit.core.batch import LEFT, BatchRow
+from weightedit.core.batches.batch import LEFT, BatchRow
 from weightedit.ui.batch.delegate import BOX, EDGE, HEIGHT, SPARK, BatchDelegate
 from weightedit.ui.batch.model import HEADERS, BatchModel, Column
 from weightedit.ui.theme import theme

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from weightedit.core.batch import IN, LEFT, REFUSED, BatchRow
+from weightedit.core.batches.batch import IN, LEFT, REFUSED, BatchRow
 from weightedit.core.progress import OFTEN, Ask, unasked
 from weightedit.ui.batch.texts import Total, chip_of
 
@@ -22,6 +22,10 @@ PASSES: dict[str, Callable[[BatchRow], bool]] = {
     "Left out": lambda row: row.state == LEFT,
 }
 """Which rows each segment has."""
+
+
+def _waits(row: BatchRow) -> bool:
+    return row.measured is None and row.state == IN
 
 
 def tells(row: BatchRow) -> bool:
@@ -43,12 +47,22 @@ class Tally:
         Of each row by its name.
     telling
         Places of rows of which there is something to say.
+    unmeasured
+        Rows that the edit reaches by themselves and whose values are not known.
+    entries, lines
+        Rows that are no tensors; rows that say in words what becomes of them.
+    order
+        The same for the same names in the same order.
     """
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PASSES, 0))
     total: Total = field(default_factory=Total)
     places: dict[str, int] = field(default_factory=dict)
     telling: set[int] = field(default_factory=set)
+    unmeasured: int = 0
+    entries: int = 0
+    lines: int = 0
+    order: int = 0
 
     @classmethod
     def of(cls, rows: Sequence[BatchRow], ask: Ask = unasked) -> Tally:
@@ -64,7 +78,11 @@ class Tally:
             sums = list(map(int.__add__, sums, map(int, Total.of(row))))
             if tells(row):
                 made.telling.add(place)
+            made.unmeasured += _waits(row)
+            made.entries += row.before is None
+            made.lines += bool(row.line)
         made.total = Total(*sums)
+        made.order = hash(tuple(row.name for row in rows))
         return made
 
     def change(self, place: int, old: BatchRow, new: BatchRow) -> None:
@@ -72,4 +90,5 @@ class Tally:
         for name, passes in PASSES.items():
             self.counts[name] += passes(new) - passes(old)
         self.total = self.total.plus(Total.of(old), -1).plus(Total.of(new))
+        self.unmeasured += _waits(new) - _waits(old)
         (self.telling.add if tells(new) else self.telling.discard)(place)

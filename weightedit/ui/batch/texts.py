@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from weightedit.core.batch import IN, LEFT, REFUSED, TIED, WHOLE_NUMBERS, BatchRow
+from weightedit.core.batches.batch import IN, LEFT, REFUSED, TIED, WHOLE_NUMBERS, BatchRow
 from weightedit.core.dtypes import DTYPES
+from weightedit.core.edits.sketch import Sketch
 from weightedit.core.hazards import Hazard
-from weightedit.core.numbers import count_text, shape_text, statistic_text
-from weightedit.core.sketch import Sketch
+from weightedit.core.words.numbers import count_text, shape_text, statistic_text
 
 WAITING = "…"
 LARGE = ((10**12, "trillion"), (10**9, "billion"), (10**6, "million"))

@@ -7,12 +7,12 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidg
 
 from weightedit.core.document import Document
 from weightedit.core.live.facts import has_state
-from weightedit.core.numbers import count_text
 from weightedit.core.operation import Operation
 from weightedit.core.slots import Slot
-from weightedit.ui.pieces import label
-from weightedit.ui.plain import aloud, row_text
-from weightedit.ui.wheel import leave_wheel
+from weightedit.core.words.numbers import count_text
+from weightedit.ui.widgets.pieces import label
+from weightedit.ui.widgets.plain import aloud, row_text
+from weightedit.ui.widgets.wheel import leave_wheel
 
 TIED = {"all": "Follow, and stay tied", "untie": "Stay; untie this one"}
 MOMENTS = {"follow": "Follows the tensor", "drop": "Starts anew"}

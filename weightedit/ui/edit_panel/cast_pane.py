@@ -6,16 +6,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from weightedit.core.magnitudes import Ends
-from weightedit.core.numbers import bytes_text, count_text, percent_text
-from weightedit.core.preview import Preview
-from weightedit.core.ranges import limits, smallest
+from weightedit.core.edits.preview import Preview
+from weightedit.core.looking.magnitudes import Ends
+from weightedit.core.values.ranges import limits, smallest
+from weightedit.core.words.numbers import bytes_text, count_text, percent_text
 from weightedit.ui.edit_panel.preview_work import Shown
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.pieces import label, restyle
-from weightedit.ui.plain import aloud, tip
 from weightedit.ui.plots.magnitudes import Magnitudes
 from weightedit.ui.theme import ui_font
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import label, restyle
+from weightedit.ui.widgets.plain import aloud, tip
 
 ROWS = ("Changed", "Largest relative error", "Largest error, finite", "Size")
 

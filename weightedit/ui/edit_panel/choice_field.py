@@ -7,14 +7,14 @@ from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
-from weightedit.core.devices import offered
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.operation import REQUIRED, Parameter
+from weightedit.core.values.devices import offered
 from weightedit.ui.edit_panel.field import Field
 from weightedit.ui.edit_panel.words import choice_words
-from weightedit.ui.elided_combo import ElidedCombo
-from weightedit.ui.plain import row_text
-from weightedit.ui.wheel import leave_wheel
+from weightedit.ui.widgets.elided_combo import ElidedCombo
+from weightedit.ui.widgets.plain import row_text
+from weightedit.ui.widgets.wheel import leave_wheel
 
 
 class ChoiceField(Field):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from PySide6.QtGui import QGuiApplication
 
-from weightedit.core.as_pytorch import as_pytorch
 from weightedit.core.document import Document
+from weightedit.core.pages.as_pytorch import as_pytorch
 from weightedit.ui.edit_panel.form import Request
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.tasks import TaskProgress, Tasks

@@ -12,8 +12,8 @@ from weightedit.core.operation import REQUIRED, Parameter
 from weightedit.search.expression import parse
 from weightedit.search.functions import FUNCTIONS
 from weightedit.ui.edit_panel.field import Field
-from weightedit.ui.literals import FieldError
 from weightedit.ui.theme import mono_font
+from weightedit.ui.widgets.literals import FieldError
 
 
 class ExpressionField(Field):

@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from weightedit.core.operation import REQUIRED, Parameter
 from weightedit.ui.edit_panel.words import words_for
-from weightedit.ui.elided import BreakingLabel, ElidedLabel
-from weightedit.ui.literals import FieldError
-from weightedit.ui.pieces import restyle
-from weightedit.ui.plain import aloud, tip
+from weightedit.ui.widgets.elided import BreakingLabel, ElidedLabel
+from weightedit.ui.widgets.literals import FieldError
+from weightedit.ui.widgets.pieces import restyle
+from weightedit.ui.widgets.plain import aloud, tip
 
 
 class Field(QWidget):

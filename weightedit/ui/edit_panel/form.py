@@ -9,11 +9,11 @@ from typing import Any, cast
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
-from weightedit.core.batch import left_at_first
+from weightedit.core.batches.batch import left_at_first
 from weightedit.core.document import Document
 from weightedit.core.edit import Edit, Region
-from weightedit.core.numbers import count_text
 from weightedit.core.operation import Operation
+from weightedit.core.words.numbers import count_text
 from weightedit.ui.edit_panel.along_field import AlongField
 from weightedit.ui.edit_panel.choice_field import ChoiceField
 from weightedit.ui.edit_panel.field import Field
@@ -24,11 +24,11 @@ from weightedit.ui.edit_panel.like import count_like, pattern_like
 from weightedit.ui.edit_panel.operation_choice import OperationChoice
 from weightedit.ui.edit_panel.seed_field import SeedField
 from weightedit.ui.edit_panel.text_field import TextField
-from weightedit.ui.elided_combo import ElidedCombo
-from weightedit.ui.literals import FieldError
-from weightedit.ui.pieces import label
-from weightedit.ui.plain import row_text, tip
-from weightedit.ui.wheel import leave_wheel
+from weightedit.ui.widgets.elided_combo import ElidedCombo
+from weightedit.ui.widgets.literals import FieldError
+from weightedit.ui.widgets.pieces import label
+from weightedit.ui.widgets.plain import row_text, tip
+from weightedit.ui.widgets.wheel import leave_wheel
 
 REGION, WHOLE, SEVERAL, PATTERN = "region", "whole", "several", "pattern"
 STRUCTURAL = ("restructure", "share")

@@ -6,18 +6,18 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from weightedit.core.hazard_groups import HazardGroup
 from weightedit.core.hazard_kinds import KINDS
 from weightedit.core.hazards import Hazard
-from weightedit.core.hazards_page import TITLE
-from weightedit.core.labels import called
+from weightedit.core.losing.hazard_groups import HazardGroup
+from weightedit.core.pages.hazards_page import TITLE
+from weightedit.core.words.labels import called
 from weightedit.ui.edit_panel.hazard_words import breakable, short_title, without_name
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.errors_view import LEVELS, Notice, wrapping
-from weightedit.ui.flow import SEPARATOR, FlowLayout
-from weightedit.ui.hazard_names import short_names
-from weightedit.ui.pieces import IconLabel, icon_button, label
-from weightedit.ui.plain import aloud, tip
+from weightedit.ui.errors.errors_view import LEVELS, Notice, wrapping
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.flow import SEPARATOR, FlowLayout
+from weightedit.ui.widgets.hazard_names import short_names
+from weightedit.ui.widgets.pieces import IconLabel, icon_button, label
+from weightedit.ui.widgets.plain import aloud, tip
 
 EDGES = 6
 """Pixels of a link that are not text: 2 of padding and 1 of border at either side."""

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 from weightedit.core.edit import Edit
-from weightedit.core.hazard_groups import HazardGroup
 from weightedit.core.hazards import Hazard
-from weightedit.core.labels import called
-from weightedit.core.labels import label as edit_label
-from weightedit.core.numbers import count_text
+from weightedit.core.losing.hazard_groups import HazardGroup
 from weightedit.core.operation import Operation
-from weightedit.ui.hazard_names import short_names
-from weightedit.ui.plain import BREAK, Breaking, breaking
+from weightedit.core.words.labels import called
+from weightedit.core.words.labels import label as edit_label
+from weightedit.core.words.numbers import count_text
+from weightedit.ui.widgets.hazard_names import short_names
+from weightedit.ui.widgets.plain import BREAK, Breaking, breaking
 
 LONG = 15
 """Letters that fit a line of a card in the narrowest window."""

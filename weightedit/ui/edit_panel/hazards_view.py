@@ -9,16 +9,16 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from weightedit.core.edit import Edit
-from weightedit.core.hazard_groups import as_text, grouped
 from weightedit.core.hazards import Hazard
+from weightedit.core.losing.hazard_groups import as_text, grouped
 from weightedit.core.operation import Operation
 from weightedit.ui.edit_panel.hazard_card import HazardCard, Link
 from weightedit.ui.edit_panel.hazard_words import alternative_text, alternatives, breakable, cost_text
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.errors_view import wrapping
-from weightedit.ui.flow import FlowLayout
-from weightedit.ui.pieces import IconLabel, label, restyle
-from weightedit.ui.plain import plain
+from weightedit.ui.errors.errors_view import wrapping
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.flow import FlowLayout
+from weightedit.ui.widgets.pieces import IconLabel, label, restyle
+from weightedit.ui.widgets.plain import plain
 
 __all__ = ["HazardsView", "alternative_text", "breakable", "cost_text"]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from weightedit.core.edit import TensorName, TensorValue, TensorView
-from weightedit.core.labels import view_text
-from weightedit.core.numbers import shape_text
+from weightedit.core.words.labels import view_text
+from weightedit.core.words.numbers import shape_text
 
 
 class Held:

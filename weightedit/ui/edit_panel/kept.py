@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from weightedit.core.edit import TENSORS, Edit, TensorValue
-from weightedit.ui.literals import FieldError
+from weightedit.ui.widgets.literals import FieldError
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document

@@ -8,14 +8,14 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from weightedit.core.edits.leaving import Left
 from weightedit.core.errors import EditRefused
 from weightedit.core.hazards import Hazard
-from weightedit.core.leaving import Left
-from weightedit.ui.flow import FlowLayout
-from weightedit.ui.icons import icon
-from weightedit.ui.pieces import label, restyle
-from weightedit.ui.plain import aloud, plain, tip
 from weightedit.ui.theme import mono_font
+from weightedit.ui.widgets.flow import FlowLayout
+from weightedit.ui.widgets.icons import icon
+from weightedit.ui.widgets.pieces import label, restyle
+from weightedit.ui.widgets.plain import aloud, plain, tip
 
 READY = {"*norm*": "*norm*", "dtype:integer": "integer buffers", "dtype:bool": "bool buffers"}
 """The patterns that are offered ready, and what their chips say."""

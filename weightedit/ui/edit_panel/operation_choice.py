@@ -9,8 +9,8 @@ from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QWidget
 
 from weightedit.core.operation import Operation
-from weightedit.ui.elided_combo import ElidedCombo
-from weightedit.ui.plain import row_text, tip
+from weightedit.ui.widgets.elided_combo import ElidedCombo
+from weightedit.ui.widgets.plain import row_text, tip
 
 SHOWN = 18
 """Rows the open list has at most; the rest is scrolled to."""

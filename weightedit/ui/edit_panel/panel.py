@@ -11,10 +11,10 @@ from weightedit.core.document import Document
 from weightedit.core.edit import Edit, Region
 from weightedit.core.errors import ConfirmationNeeded, EditRefused, HazardError, SourceChanged
 from weightedit.core.hazards import Hazard
-from weightedit.core.labels import called
-from weightedit.core.labels import label as edit_label
-from weightedit.core.numbers import count_text
 from weightedit.core.reduction import SliceView
+from weightedit.core.words.labels import called
+from weightedit.core.words.labels import label as edit_label
+from weightedit.core.words.numbers import count_text
 from weightedit.ui.actions.typing_keys import settle
 from weightedit.ui.edit_panel.copying import copy_as_pytorch
 from weightedit.ui.edit_panel.form import REGION, STRUCTURAL, Form, Request
@@ -22,14 +22,14 @@ from weightedit.ui.edit_panel.hazards_view import HazardsView, cost_text
 from weightedit.ui.edit_panel.preview_pane import PreviewPane
 from weightedit.ui.edit_panel.preview_work import Shown, make_preview
 from weightedit.ui.edit_panel.summary import summary
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.icons import icon
-from weightedit.ui.pieces import IconLabel, label, line, restyle
-from weightedit.ui.plain import tip
 from weightedit.ui.plots.levels import Levels
-from weightedit.ui.tab_order import LAST
+from weightedit.ui.recovery.unrecorded import is_unrecorded
+from weightedit.ui.shell.tab_order import LAST
 from weightedit.ui.tasks import TaskProgress, Tasks
-from weightedit.ui.unrecorded import is_unrecorded
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.icons import icon
+from weightedit.ui.widgets.pieces import IconLabel, label, line, restyle
+from weightedit.ui.widgets.plain import tip
 
 HEAD, FORM, HEIGHT, HEIGHT_3 = 40, 198, 252, 276
 PAUSE = 160

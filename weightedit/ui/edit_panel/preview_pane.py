@@ -5,15 +5,15 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from weightedit.core.numbers import bytes_text, shape_text, statistic_text
 from weightedit.core.statistics import Statistics
+from weightedit.core.words.numbers import bytes_text, shape_text, statistic_text
 from weightedit.ui.edit_panel.cast_pane import CastPane
 from weightedit.ui.edit_panel.preview_work import Shown
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.pieces import IconLabel, label
-from weightedit.ui.plain import tip
 from weightedit.ui.plots.levels import Levels
 from weightedit.ui.plots.small import BeforeAfter, Thumbnail
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import IconLabel, label
+from weightedit.ui.widgets.plain import tip
 
 WIDTH = 258
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weightedit.core.document import Document
-from weightedit.core.loss_map import loss_map
-from weightedit.core.numbers import count_text
-from weightedit.core.pinned import Readable
-from weightedit.core.pixels import Reduced
-from weightedit.core.preview import Preview
+from weightedit.core.edits.preview import Preview
+from weightedit.core.looking.pixels import Reduced
+from weightedit.core.losing.loss_map import loss_map
 from weightedit.core.progress import Progress
 from weightedit.core.reduction import SliceView, preview, reduce
 from weightedit.core.statistics import Statistics, statistics
+from weightedit.core.values.pinned import Readable
+from weightedit.core.words.numbers import count_text
 from weightedit.ui.edit_panel.form import Request
 from weightedit.ui.tasks import TaskProgress
 

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QWidget
 
 from weightedit.core.operation import Parameter
 from weightedit.ui.edit_panel.field import Field
-from weightedit.ui.literals import FieldError
 from weightedit.ui.theme import mono_font
+from weightedit.ui.widgets.literals import FieldError
 
 SEED = Parameter("seed", "Seed", "integer", 0, "Random values are the same again with the same seed.")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from weightedit.core.numbers import count_text, percent_text, shape_text
-from weightedit.core.preview import Preview
+from weightedit.core.edits.preview import Preview
+from weightedit.core.words.numbers import count_text, percent_text, shape_text
 
 
 def summary(preview: Preview, effect: str) -> str:

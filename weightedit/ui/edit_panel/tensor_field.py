@@ -9,11 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCompleter, QLineEdit, QWidget
 
 from weightedit.core.edit import TensorValue, TensorView
-from weightedit.core.numbers import NumberError, parse_number
 from weightedit.core.operation import Parameter
+from weightedit.core.words.numbers import NumberError, parse_number
 from weightedit.ui.edit_panel.field import Field
 from weightedit.ui.edit_panel.held import Held
-from weightedit.ui.literals import FieldError, nested
+from weightedit.ui.widgets.literals import FieldError, nested
 
 OF_FILE = "::"
 """Parts a file from a tensor's name in it."""

@@ -8,14 +8,14 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.edit import TENSORS
-from weightedit.core.numbers import NumberError, parse_number
 from weightedit.core.operation import REQUIRED, Parameter
-from weightedit.core.typed import typed_note
+from weightedit.core.values.typed import typed_note
+from weightedit.core.words.numbers import NumberError, parse_number
 from weightedit.ui.edit_panel.field import Field
 from weightedit.ui.edit_panel.held import Held
-from weightedit.ui.literals import FieldError, integers, kind_of, nested, plain, plain_text, whole
-from weightedit.ui.pieces import restyle
 from weightedit.ui.theme import mono_font
+from weightedit.ui.widgets.literals import FieldError, integers, kind_of, nested, plain, plain_text, whole
+from weightedit.ui.widgets.pieces import restyle
 
 PLACEHOLDERS = {"values": "0.5 or [[1, 2], [3, 4]]", "integers": "0, 1", "plain": "10, text, [1, 'two']"}
 _READERS = {"integer": whole, "integers": integers, "plain": plain}

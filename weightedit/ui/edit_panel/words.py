@@ -44,7 +44,7 @@ def _dtype_in(chosen: Iterable[object]) -> str | None:
 
 def range_text(dtype: str) -> str:
     """Return `±65,504` or `0 … 255`."""
-    from weightedit.core.ranges import limits
+    from weightedit.core.values.ranges import limits
 
     ends = limits(dtype)
     if ends is None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from weightedit.core.numbers import count_text, statistic_text
-from weightedit.core.visible import visible
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.pieces import icon_button, label
-from weightedit.ui.plain import row_text, tip
+from weightedit.core.words.numbers import count_text, statistic_text
+from weightedit.core.words.visible import visible
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import icon_button, label
+from weightedit.ui.widgets.plain import row_text, tip
 
 if TYPE_CHECKING:
-    from weightedit.core.history_compare import Difference
+    from weightedit.core.undo.history_compare import Difference
 
 ROW = 38
 

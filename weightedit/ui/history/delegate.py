@@ -7,8 +7,8 @@ from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from weightedit.ui.history.rows import PRESENT, PREVIEW, UNDONE, Row
-from weightedit.ui.icons import paint_icon
 from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.widgets.icons import paint_icon
 
 ROW, INDENT = 38, 16
 FOLD = range(30, 54)

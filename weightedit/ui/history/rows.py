@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from weightedit.core.numbers import count_text, moment_text
-from weightedit.ui.plain import tip
+from weightedit.core.words.numbers import count_text, moment_text
+from weightedit.ui.widgets.plain import tip
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document

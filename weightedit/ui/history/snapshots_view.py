@@ -19,13 +19,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from weightedit.core.numbers import bytes_text, count_text, moment_text
-from weightedit.core.paths import counted
-from weightedit.core.visible import visible
+from weightedit.core.words.numbers import bytes_text, count_text, moment_text
+from weightedit.core.words.paths import counted
+from weightedit.core.words.visible import visible
 from weightedit.ui.history.snapshot_delegate import ROW, SnapshotDelegate
-from weightedit.ui.pieces import icon_button, label, line, restyle
-from weightedit.ui.plain import plain, row_text, tip
 from weightedit.ui.theme import theme
+from weightedit.ui.widgets.pieces import icon_button, label, line, restyle
+from weightedit.ui.widgets.plain import plain, row_text, tip
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document

@@ -14,13 +14,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from weightedit.core.contents import brief
+from weightedit.core.described.contents import brief
 from weightedit.core.document import Document
-from weightedit.core.numbers import bytes_text, count_text, shape_text, statistic_text
-from weightedit.core.pinned import PinnedTensor
+from weightedit.core.looking.results import Results
 from weightedit.core.slots import Slot
 from weightedit.core.statistics import Statistics
-from weightedit.core.visible import visible
+from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.words.numbers import bytes_text, count_text, shape_text, statistic_text
+from weightedit.core.words.visible import visible
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.inspector.live_section import LiveSection
 from weightedit.ui.inspector.quantiles import QuantilesSection
@@ -42,6 +43,11 @@ PREVIEW = ("dtype", "Shape", "Size", "Device", "min", "max", "mean", "std", "zer
 class Inspector(QWidget):
     """Everything known about one tensor.
 
+    Parameters
+    ----------
+    results
+        What was worked out of tensors, kept by content.
+
     Signals
     -------
     chosen
@@ -50,7 +56,7 @@ class Inspector(QWidget):
 
     chosen = Signal(object)
 
-    def __init__(self, tasks: Tasks, settings: Settings | None = None, parent: QWidget | None = None) -> None:
+    def __init__(self, tasks: Tasks, settings: Settings, results: Results, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tasks = tasks
         self._holds_values = True
@@ -61,7 +67,7 @@ class Inspector(QWidget):
         self.live = LiveSection(tasks)
         self.statistics = Pairs("Statistics", PAIRS)
         self.statistics.note.setText("whole tensor")
-        self.quantiles = QuantilesSection(tasks, settings or Settings())
+        self.quantiles = QuantilesSection(tasks, settings, results)
         self.storage = StorageSection()
         self.place = Facts("Place in file", ("File", "Format", "State"))
         self.bytes_ = Wrapped("Bytes")

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from weightedit.core.document import Document
 from weightedit.core.live.facts import grad_norm, live_facts
-from weightedit.core.numbers import count_text, statistic_text
 from weightedit.core.slots import Slot
+from weightedit.core.words.numbers import count_text, statistic_text
 from weightedit.ui.inspector.rows import Facts
 from weightedit.ui.tasks import Tasks
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QWidget
 
-from weightedit.core.numbers import statistic_text
-from weightedit.core.pinned import PinnedTensor
-from weightedit.core.quantiles import SHOWN, quantiles
+from weightedit.core.looking.quantiles import SHOWN
+from weightedit.core.looking.results import Results, kept_quantiles
 from weightedit.core.statistics import Statistics
-from weightedit.ui.icons import icon
+from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.words.numbers import statistic_text
 from weightedit.ui.inspector.rows import Pairs
-from weightedit.ui.pieces import icon_button
-from weightedit.ui.plain import aloud, tip
 from weightedit.ui.settings import Settings
 from weightedit.ui.tasks import TaskProgress, Tasks
+from weightedit.ui.widgets.icons import icon
+from weightedit.ui.widgets.pieces import icon_button
+from weightedit.ui.widgets.plain import aloud, tip
 
 NAMES = {share: "median" if share == 0.5 else f"{share * 100:g} %" for share in SHOWN}
 SPREAD = "25–75 %"
@@ -25,9 +26,9 @@ KEY = "inspector/quantiles"
 class QuantilesSection(Pairs):
     """Nine quantiles and the range of the middle half; folded until someone wants them."""
 
-    def __init__(self, tasks: Tasks, settings: Settings, parent: QWidget | None = None) -> None:
+    def __init__(self, tasks: Tasks, settings: Settings, results: Results, parent: QWidget | None = None) -> None:
         super().__init__("Quantiles", PAIRS, parent)
-        self._tasks, self._settings = tasks, settings
+        self._tasks, self._settings, self._results = tasks, settings, results
         self._statistics: Statistics | None = None
         self._is_lost = False
         self._pinned: PinnedTensor | None = None
@@ -71,8 +72,10 @@ class QuantilesSection(Pairs):
         if found.percentile_is_exact or pinned is None or found.minimum is None:
             return
 
+        results = self._results
+
         def work(progress: TaskProgress) -> tuple[float | None, ...]:
-            return quantiles(pinned, found, progress=progress)
+            return kept_quantiles(results, pinned, found, progress)
 
         self._tasks.start("Quantiles", work, on_result=lambda exact: self._show(exact, True),
                           on_error=lambda error: self.note.setToolTip(tip(str(error))), group=self._group)  # fmt: skip

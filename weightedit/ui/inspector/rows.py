@@ -8,11 +8,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from weightedit.core.numbers import plain
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.pieces import icon_button, label, line, restyle
-from weightedit.ui.plain import BREAK, breaking, tip
+from weightedit.core.words.numbers import plain
 from weightedit.ui.theme import ui_font
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import icon_button, label, line, restyle
+from weightedit.ui.widgets.plain import BREAK, breaking, tip
 
 GAP, LEAST_GAP = 10, 6
 """Pixels between columns of names and numbers, and where there is little room."""

@@ -9,17 +9,17 @@ from PySide6.QtGui import QFont, QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from weightedit.core.document import Document
-from weightedit.core.labels import called
-from weightedit.core.numbers import bytes_text, count_text
+from weightedit.core.shared.storage_strip import Span, strip_of
 from weightedit.core.slots import Slot
-from weightedit.core.storage_strip import Span, strip_of
-from weightedit.ui.elided import name_that_fits
+from weightedit.core.words.labels import called
+from weightedit.core.words.numbers import bytes_text, count_text
 from weightedit.ui.inspector.rows import Section, value_label
 from weightedit.ui.inspector.storage_strip import Members, StorageStrip
-from weightedit.ui.pieces import label
-from weightedit.ui.plain import aloud, plain, tip
 from weightedit.ui.tensor_page.header import StorageChip
 from weightedit.ui.theme import ui_font
+from weightedit.ui.widgets.elided import name_that_fits
+from weightedit.ui.widgets.pieces import label
+from weightedit.ui.widgets.plain import aloud, plain, tip
 
 MOST_MEMBERS = 40
 

@@ -23,12 +23,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from weightedit.core.labels import called
-from weightedit.core.numbers import bytes_text, count_text
+from weightedit.core.shared.storage_strip import LAYOUTS, Bar, Span, Strip
 from weightedit.core.spec import TensorSpec
-from weightedit.core.storage_strip import LAYOUTS, Bar, Span, Strip
-from weightedit.ui.plain import aloud, tip
+from weightedit.core.words.labels import called
+from weightedit.core.words.numbers import bytes_text, count_text
 from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.widgets.plain import aloud, tip
 
 LANE, BETWEEN, EDGE = 18, 3, 1
 """Pixels of a lane, between lanes, and around all."""

@@ -17,15 +17,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from weightedit.core.compute import ComputedTensor
-from weightedit.core.loss_map import elsewhere, next_cells, worst
-from weightedit.core.losses import Cell, Losses
-from weightedit.core.numbers import count_text
+from weightedit.core.edits.compute import ComputedTensor
+from weightedit.core.losing.loss_map import elsewhere, next_cells, worst
+from weightedit.core.losing.losses import Cell, Losses
+from weightedit.core.words.numbers import count_text
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.inspector.rows import Section
-from weightedit.ui.plain import row_text, tip
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.theme import mono_font, theme
+from weightedit.ui.widgets.plain import row_text, tip
 
 FEW, STEP, ROW, LINE = 6, 50, 24, 18
 EDGE, GAP = 4, 8

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightedit.core.devices import KEEPS_DEVICE, free_memory, model_name
-from weightedit.core.numbers import bytes_text
+from weightedit.core.values.devices import KEEPS_DEVICE, free_memory, model_name
+from weightedit.core.words.numbers import bytes_text
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from weightedit.core.visible import visible
-from weightedit.ui.actions.action import key_text
+from weightedit.core.words.visible import visible
 from weightedit.ui.actions.needs import NEEDS
+from weightedit.ui.asides.settings_page import SettingsPage
 from weightedit.ui.palette.fuzzy import match
 from weightedit.ui.preferences import SETTINGS
 from weightedit.ui.settings import Settings
-from weightedit.ui.settings_page import SettingsPage
+from weightedit.ui.shell.menu_titles import key_text
 
 if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from weightedit.core.numbers import shape_text
+from weightedit.core.words.numbers import shape_text
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.palette.fuzzy import match, may_match, words
 from weightedit.ui.tasks import TaskProgress
@@ -43,26 +43,28 @@ class Names:
     """The names of each document as they were when somebody searched first, until its structure changes."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[object, list[str], list[str]]] = {}
+        self._known: dict[int, tuple[object, Sequence[str], list[str]]] = {}
 
     def forget(self, opened: OpenDocument) -> None:
         """Read a document's names anew at the next search."""
         self._known.pop(id(opened), None)
 
-    def _of(self, opened: OpenDocument, progress: TaskProgress) -> tuple[list[str], list[str]]:
+    def _of(self, opened: OpenDocument, progress: TaskProgress) -> tuple[Sequence[str], list[str]]:
         slots = opened.document.slots
         known = self._known.get(id(opened))
         if known is None or known[0] is not slots:
-            names: list[str] = []
-            for start in range(0, len(slots), TOGETHER):
+            names = slots.names
+            lowered: list[str] = []
+            for start in range(0, len(names), TOGETHER):
                 progress.advance(0)
-                names += [slot.name for slot in slots[start : start + TOGETHER]]
-            known = self._known[id(opened)] = (slots, names, [name.lower() for name in names])
+                lowered += map(_lowered, names[start : start + TOGETHER])
+            known = self._known[id(opened)] = (slots, names, lowered)
         return known[1], known[2]
 
     def search(self, documents: Sequence[OpenDocument], query: str, progress: TaskProgress) -> FoundNames:
         """Return the names that fit a query best; all of them, in file order, for an empty one."""
         parts = words(query)
+        most = SCORED if parts else SHOWN
         hits: list[tuple[int, int, int]] = []
         count = total = 0
         for number, opened in enumerate(documents):
@@ -77,8 +79,10 @@ class Names:
                     found = list(range(start, start + len(piece)))
                 count += len(found)
                 hits += [(len(names[at]) if parts else 0, number, at) for at in found]
+                if len(hits) > 4 * SCORED:
+                    hits = heapq.nsmallest(most, hits)
         rows = []
-        for _, number, at in heapq.nsmallest(SCORED if parts else SHOWN, hits):
+        for _, number, at in heapq.nsmallest(most, hits):
             progress.advance(0)
             opened, name = documents[number], self._known[id(documents[number])][1][at]
             fit = match(query, name)
@@ -95,3 +99,9 @@ class Names:
         detail = f"{shape_text(spec.shape)} · {spec.type.short}"
         return FoundName(opened, self._known[id(opened)][1][at], f"{detail} · {opened.title}" if several else detail,
                          score, places)  # fmt: skip
+
+
+def _lowered(name: str) -> str:
+    """Return a name in small letters: the same text, for there may be a million, where it has no others."""
+    small = name.lower()
+    return name if small == name else small

@@ -10,8 +10,8 @@ from PySide6.QtCore import QEvent, QModelIndex, QObject, QRectF, Qt, QVariantAni
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QLineEdit, QListView, QVBoxLayout, QWidget
 
-from weightedit.core.numbers import count_text
-from weightedit.core.visible import visible_places
+from weightedit.core.words.numbers import count_text
+from weightedit.core.words.visible import visible_places
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.palette.items import (
     Item,
@@ -25,10 +25,10 @@ from weightedit.ui.palette.items import (
 from weightedit.ui.palette.names import FoundName, FoundNames, Names
 from weightedit.ui.palette.results import HEADING, ROW, Line, ResultDelegate, Results, spoken
 from weightedit.ui.palette.scopes import SCOPES, Scopes
-from weightedit.ui.pieces import IconLabel, label, line
-from weightedit.ui.plain import aloud
 from weightedit.ui.tasks import TaskProgress
 from weightedit.ui.theme import theme
+from weightedit.ui.widgets.pieces import IconLabel, label, line
+from weightedit.ui.widgets.plain import aloud
 
 if TYPE_CHECKING:
     from weightedit.core.document import Change

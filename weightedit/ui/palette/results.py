@@ -9,10 +9,10 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from weightedit.ui.icons import paint_icon
 from weightedit.ui.palette.items import Item
-from weightedit.ui.plain import tip
 from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.widgets.icons import paint_icon
+from weightedit.ui.widgets.plain import tip
 
 ROW, HEADING = 34, 26
 _Index = QModelIndex | QPersistentModelIndex

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QToolButton, QWidget
 
-from weightedit.ui.plain import aloud, tip
+from weightedit.ui.widgets.plain import aloud, tip
 
 SCOPES = {"all": "Search tensors, files and actions", "actions": "Search actions and operations",
           "tensors": "Go to tensor: type part of its name", "settings": "Search settings"}  # fmt: skip

@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import QBoxLayout, QFrame, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from weightedit.ui.panels.declared import PANELS, Declared
-from weightedit.ui.pieces import icon_button
+from weightedit.ui.widgets.pieces import icon_button
 
 
 class Panel(QFrame):

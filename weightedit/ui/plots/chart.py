@@ -20,11 +20,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from weightedit.core.codes import Array
-from weightedit.ui.plain import aloud
+from weightedit.core.values.codes import Array
 from weightedit.ui.plots.layers import Layer, Mark
 from weightedit.ui.plots.scales import Scale
 from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.widgets.plain import aloud
 
 GAP = 6
 NEAR = 5.0

@@ -10,13 +10,13 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
-from weightedit.core.numbers import count_text
 from weightedit.core.statistics import Statistics
-from weightedit.ui.plain import aloud
+from weightedit.core.words.numbers import count_text
 from weightedit.ui.plots.colormaps import STEPS, table
 from weightedit.ui.plots.levels import CHOICES, LOSSES, SCALED, Levels, counts_along
 from weightedit.ui.plots.markers import NAMES, TOKENS, draw_marker
 from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.widgets.plain import aloud
 
 WIDTH = 96
 BAR_LEFT, BAR_WIDTH = 34, 11

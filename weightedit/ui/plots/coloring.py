@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from weightedit.core.pixels import Reduced
+from weightedit.core.looking.pixels import Reduced
 from weightedit.ui.plots.colormaps import picture
 from weightedit.ui.plots.levels import Levels
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from weightedit.core.pixels import Reduced
+from weightedit.core.looking.pixels import Reduced
 from weightedit.core.statistics import Statistics
 from weightedit.ui.plots.axes import IndexAxis, RmsStrip
 from weightedit.ui.plots.canvas import ZOOM_STEP, Canvas, Graphics

@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen, QPolygonF
 
-from weightedit.core.codes import Array
+from weightedit.core.values.codes import Array
 from weightedit.ui.plots.scales import Scale
 from weightedit.ui.theme import theme
 

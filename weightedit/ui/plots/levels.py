@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from weightedit.core.codes import code_values
 from weightedit.core.statistics import Statistics
+from weightedit.core.values.codes import code_values
 
 Array = np.ndarray[Any, Any]
 DECADES = 3

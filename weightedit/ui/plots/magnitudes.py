@@ -10,12 +10,12 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from weightedit.core.magnitudes import Ends, by_magnitude, span
+from weightedit.core.looking.magnitudes import Ends, by_magnitude, span
 from weightedit.core.statistics import Statistics
-from weightedit.ui.plain import aloud
 from weightedit.ui.plots.scales import tick_text
 from weightedit.ui.plots.steps import BASE, draw_two
 from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.widgets.plain import aloud
 
 
 class Magnitudes(QWidget):

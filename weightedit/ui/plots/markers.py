@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPen
 
-from weightedit.core.pixels import Reduced
+from weightedit.core.looking.pixels import Reduced
 from weightedit.ui.theme import theme
 
 TOKENS = ("nan", "posinf", "neginf")
@@ -43,7 +43,6 @@ def clusters(reduced: Reduced, pixels: tuple[float, float]) -> list[Marker]:
     found: list[Marker] = []
     if not reduced.height or not reduced.width:
         return found
-    row_step, column_step = len(reduced.rows) / reduced.height, len(reduced.columns) / reduced.width
     group_rows = max(1, round(CLUSTER * reduced.height / max(pixels[0], 1)))
     group_columns = max(1, round(CLUSTER * reduced.width / max(pixels[1], 1)))
     for token, counts in zip(TOKENS, (reduced.nan, reduced.posinf, reduced.neginf), strict=True):
@@ -54,9 +53,7 @@ def clusters(reduced: Reduced, pixels: tuple[float, float]) -> list[Marker]:
         _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
         sums = np.bincount(inverse, counts[rows, columns], len(first))
         for place, total in zip(first, sums, strict=True):
-            row = reduced.rows.start + (float(rows[place]) + 0.5) * row_step
-            column = reduced.columns.start + (float(columns[place]) + 0.5) * column_step
-            found.append(Marker(token, row, column, int(total)))
+            found.append(Marker(token, *reduced.middle(int(rows[place]), int(columns[place])), int(total)))
     return found
 
 

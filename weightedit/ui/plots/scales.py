@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weightedit.core.codes import Array
+from weightedit.core.values.codes import Array
 
 
 @dataclass(frozen=True)

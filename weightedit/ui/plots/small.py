@@ -9,14 +9,14 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from weightedit.core.numbers import statistic_text
-from weightedit.core.pixels import Reduced
+from weightedit.core.looking.pixels import Reduced
 from weightedit.core.statistics import Statistics
-from weightedit.ui.plain import aloud
+from weightedit.core.words.numbers import statistic_text
 from weightedit.ui.plots.colormaps import picture
 from weightedit.ui.plots.levels import Levels
 from weightedit.ui.plots.steps import BASE, draw_two
 from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.widgets.plain import aloud
 
 BINS = 96
 

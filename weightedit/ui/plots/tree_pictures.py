@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weightedit.core.pinned import PinnedTensor
-from weightedit.core.thumbnail import thumbnail
+from weightedit.core.looking.thumbnail import thumbnail
+from weightedit.core.values.pinned import PinnedTensor
 from weightedit.ui.plots.colormaps import DEFAULT_MAPS, picture
 from weightedit.ui.plots.levels import Levels, apart
 from weightedit.ui.tokens import TOKENS

@@ -10,13 +10,13 @@ from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from weightedit.core.errors import CheckpointError, WeightEditError
-from weightedit.core.pinned import PinnedTensor
+from weightedit.core.values.pinned import PinnedTensor
 from weightedit.ui.edit_panel.preview_work import Shown
-from weightedit.ui.pieces import empty_state, icon_button, label, line
-from weightedit.ui.plain import aloud, plain, row_text, tip
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.selection import Selection
+from weightedit.ui.widgets.pieces import empty_state, icon_button, label, line
+from weightedit.ui.widgets.plain import aloud, plain, row_text, tip
 
 T = TypeVar("T")
 TOOLS = 36

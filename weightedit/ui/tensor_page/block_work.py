@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 
-from weightedit.core.blocks import Grid, grid_of
 from weightedit.core.errors import RegionError, WeightEditError
-from weightedit.core.number_formats import NumberFormat
-from weightedit.core.numbers import count_text
-from weightedit.ui.clipboard import put
+from weightedit.core.values.blocks import Grid, grid_of
+from weightedit.core.words.number_formats import NumberFormat
+from weightedit.core.words.numbers import count_text
+from weightedit.ui.paste.clipboard import put
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tensor_page.cell_work import CellWork
 from weightedit.ui.values.cell_edits import (

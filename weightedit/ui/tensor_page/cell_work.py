@@ -10,11 +10,11 @@ from PySide6.QtCore import QObject
 
 from weightedit.core.errors import ConfirmationNeeded, ExpressionError, HazardError, WeightEditError
 from weightedit.core.hazards import Hazard
-from weightedit.core.numbers import NumberError, bits_text, index_text, value_text
 from weightedit.core.reduction import cells
+from weightedit.core.words.numbers import NumberError, bits_text, index_text, value_text
 from weightedit.search.expression import parse
+from weightedit.ui.recovery.unrecorded import is_unrecorded
 from weightedit.ui.tasks import TaskProgress, Tasks
-from weightedit.ui.unrecorded import is_unrecorded
 from weightedit.ui.values.cell_edits import CellEdit, typed_edit
 
 if TYPE_CHECKING:

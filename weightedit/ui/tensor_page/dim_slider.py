@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QWidget
 
-from weightedit.ui.pieces import label
-from weightedit.ui.plain import aloud
+from weightedit.ui.widgets.pieces import label
+from weightedit.ui.widgets.plain import aloud
 
 
 class DimSlider(QWidget):

@@ -6,19 +6,19 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QIcon, QImage, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from weightedit.core.numbers import statistic_text
+from weightedit.core.looking.tiling import Tiling
 from weightedit.core.reduction import SliceView
-from weightedit.core.tiling import Tiling
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.pieces import icon_button, label, line
-from weightedit.ui.plain import aloud, row_text, tip
+from weightedit.core.words.numbers import statistic_text
 from weightedit.ui.plots.color_bar import level_text
 from weightedit.ui.plots.colormaps import CYCLE, TWO, table
 from weightedit.ui.plots.levels import CHOICES, LOSSES, SCALED, Levels
 from weightedit.ui.tensor_page.dim_slider import DimSlider
 from weightedit.ui.tensor_page.tiles_line import TilesLine
 from weightedit.ui.theme import theme
-from weightedit.ui.wheel import leave_wheel
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import icon_button, label, line
+from weightedit.ui.widgets.plain import aloud, row_text, tip
+from weightedit.ui.widgets.wheel import leave_wheel
 
 HEIGHT = 34
 LEAVING_OUT = ((True, True, True), (False, True, True), (False, False, True), (False, False, False))
@@ -297,6 +297,8 @@ class DimsBar(QFrame):
         for button in (self.next_dead, self.pick_dead):
             button.setVisible(tiled and bool(button.property("wanted")))
         self.parts.setVisible(self._is_complex and self._is_picture)
+        for combo in (self.maps, self.levels):  # which offer nothing before the statistics are there
+            combo.setVisible(self._is_picture and combo.count() > 0)
         for named, captions, every in LEAVING_OUT:
             fit(self.maps, named)
             self.rows_label.setVisible(captions and rows)

@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
 
 from PySide6.QtCore import QObject
 
-from weightedit.core.pinned import PinnedTensor
-from weightedit.core.statistics import Statistics, statistics
+from weightedit.core.looking.pyramid import Pyramid
+from weightedit.core.looking.results import STATISTICS, Key, Results, kept_statistics, key_of
+from weightedit.core.statistics import Statistics
+from weightedit.core.values.pinned import PinnedTensor
 from weightedit.ui.tasks import Task, TaskProgress, Tasks
 
-KEPT = 24
 Wanted = Callable[[Statistics], None]
 
 
 class Facts(QObject):
-    """Asks for the statistics of pinned tensors and remembers the latest."""
+    """Asks for the statistics of pinned tensors and remembers the latest.
+
+    Attributes
+    ----------
+    results
+        What was worked out, by content.
+    pyramid
+        The blocks that pictures are made of.
+    """
 
     def __init__(self, tasks: Tasks, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._tasks = tasks
-        self._known: OrderedDict[tuple[Any, ...], tuple[PinnedTensor, Statistics]] = OrderedDict()
-        self._waiting: dict[tuple[Any, ...], list[tuple[object, Wanted, Callable[[Exception], None]]]] = {}
-        self._running: dict[tuple[Any, ...], Task[Statistics]] = {}
+        self.results, self.pyramid = Results(), Pyramid()
+        self._waiting: dict[Key, list[tuple[object, Wanted, Callable[[Exception], None]]]] = {}
+        self._running: dict[Key, Task[Statistics]] = {}
 
     def known(self, pinned: PinnedTensor) -> Statistics | None:
         """Return the statistics of a state if they were computed already."""
-        found = self._known.get(_key(pinned))
-        return None if found is None else found[1]
+        found: Statistics | None = self.results.get(pinned, STATISTICS)
+        return found
 
     def forget(self) -> None:
         """Keep nothing of what was computed: the bytes it came from may be another program's."""
-        self._known.clear()
+        self.results.forget()
+        self.pyramid.forget()
 
     def release(self, owner: object) -> None:
         """Forget what an owner waits for, and stop what nobody waits for any more."""
@@ -46,10 +54,9 @@ class Facts(QObject):
     def request(self, owner: object, pinned: PinnedTensor, on_result: Wanted,
                 on_error: Callable[[Exception], None]) -> None:  # fmt: skip
         """Call back with the statistics of a state, at once if they are known; `owner` can be released."""
-        key = _key(pinned)
-        found = self._known.get(key)
+        key, found = key_of(pinned), self.known(pinned)
         if found is not None:
-            on_result(found[1])
+            on_result(found)
             return
         waiting = self._waiting.setdefault(key, [])
         waiting.append((owner, on_result, on_error))
@@ -57,12 +64,9 @@ class Facts(QObject):
             return
 
         def work(progress: TaskProgress) -> Statistics:
-            return statistics(pinned, progress=progress)
+            return kept_statistics(self.results, pinned, progress)
 
         def done(result: Statistics) -> None:
-            self._known[key] = (pinned, result)
-            while len(self._known) > KEPT:
-                self._known.popitem(last=False)
             for _, callback, _ in ended():
                 callback(result)
 
@@ -82,8 +86,3 @@ class Facts(QObject):
         task = self._tasks.start("Statistics", work, on_result=done, on_error=failed, on_cancelled=cancelled)
         self._running[key] = task
 
-
-def _key(pinned: PinnedTensor) -> tuple[Any, ...]:
-    # the pinned state is kept beside the result, so its content's id stays taken
-    spec = pinned.spec
-    return id(pinned.content), spec.dtype, spec.shape, spec.stride, spec.offset

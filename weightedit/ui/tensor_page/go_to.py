@@ -7,11 +7,11 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QWidget
 
 from weightedit.core.errors import RegionError
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.pieces import icon_button, label, restyle
 from weightedit.ui.tensor_page.going import Going, parse_index
 from weightedit.ui.tensor_page.selection import Selection
 from weightedit.ui.theme import mono_font
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import icon_button, label, restyle
 
 HEIGHT = 40
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QObject
 
-from weightedit.core.codes import Array
 from weightedit.core.errors import RegionError
-from weightedit.core.numbers import index_text, statistic_text
-from weightedit.core.pinned import PinnedRegion, PinnedTensor
-from weightedit.core.places import Extreme, Found, Index, Test, find_extreme, find_next, is_nonfinite
 from weightedit.core.progress import Progress
 from weightedit.core.region import Box, parse_region
-from weightedit.core.selecting import Picks
+from weightedit.core.values.codes import Array
+from weightedit.core.values.pinned import PinnedRegion, PinnedTensor
+from weightedit.core.values.places import Extreme, Found, Index, Test, find_extreme, find_next, is_nonfinite
+from weightedit.core.values.selecting import Picks
+from weightedit.core.words.numbers import index_text, statistic_text
 from weightedit.ui.tasks import TaskProgress, Tasks
 
 if TYPE_CHECKING:
-    from weightedit.core.matching import Match
+    from weightedit.core.values.matching import Match
     from weightedit.ui.tensor_page.heatmap_pane import HeatmapPane
     from weightedit.ui.tensor_page.selection import Selection
 

@@ -6,15 +6,15 @@ from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
-from weightedit.core.contents import key_text
-from weightedit.core.labels import called
-from weightedit.core.numbers import shape_text
+from weightedit.core.described.contents import key_text
 from weightedit.core.spec import TensorSpec
-from weightedit.core.visible import LONGEST, visible
-from weightedit.ui.icons import icon
-from weightedit.ui.pieces import icon_button, label
-from weightedit.ui.plain import aloud, tip
+from weightedit.core.words.labels import called
+from weightedit.core.words.numbers import shape_text
+from weightedit.core.words.visible import LONGEST, visible
 from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.widgets.icons import icon
+from weightedit.ui.widgets.pieces import icon_button, label
+from weightedit.ui.widgets.plain import aloud, tip
 
 HEIGHT = 40
 TITLES = {"heatmap": "Heatmap", "values": "Values", "histogram": "Histogram", "profiles": "Rows and columns",

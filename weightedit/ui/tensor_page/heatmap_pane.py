@@ -10,15 +10,15 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from weightedit.core.codes import numbers
-from weightedit.core.numbers import bits_text, index_text, value_text
-from weightedit.core.pinned import PinnedTensor
-from weightedit.core.pixels import Reduced
+from weightedit.core.looking.pixels import Reduced
+from weightedit.core.looking.tiling import Tiling
 from weightedit.core.progress import Progress
 from weightedit.core.reduction import SliceView
 from weightedit.core.region import Box
 from weightedit.core.statistics import Statistics
-from weightedit.core.tiling import Tiling
+from weightedit.core.values.codes import numbers
+from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.words.numbers import bits_text, index_text, value_text
 from weightedit.ui.plots.coloring import Colored, Look
 from weightedit.ui.plots.heatmap import Heatmap
 from weightedit.ui.plots.levels import Levels
@@ -240,7 +240,7 @@ class HeatmapPane(QWidget):
         if self.pinned is None or not rows or not columns:
             return None
         return Wanted(self.sides.readable or self.pinned, self.view, rows, columns, *self.heatmap.wanted_pixels(),
-                      self.leveling.scaled, self.leveling.is_phase)  # fmt: skip
+                      self.leveling.scaled, self.leveling.is_phase, self._facts.pyramid)  # fmt: skip
 
     def _request(self) -> None:
         wanted = self.wanted()

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from weightedit.core.errors import RegionError
-from weightedit.core.histogram import Bins, Histogram, histograms
-from weightedit.core.limits import limits
-from weightedit.core.parts import Parts
-from weightedit.core.selecting import disjoint
+from weightedit.core.looking.histogram import Bins, Histogram, histograms
+from weightedit.core.looking.results import kept_histogram
 from weightedit.core.statistics import Pinned, Statistics
+from weightedit.core.values.limits import limits
+from weightedit.core.values.parts import Parts
+from weightedit.core.values.selecting import disjoint
 from weightedit.ui.edit_panel.preview_work import Shown
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.plain import aloud
 from weightedit.ui.plots.chart import Chart, Content
 from weightedit.ui.plots.layers import Mark, Steps
 from weightedit.ui.plots.scales import Scale
@@ -26,6 +26,8 @@ from weightedit.ui.tensor_page.header import Segments
 from weightedit.ui.tensor_page.histogram_text import bin_text, lines, totals
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.selection import Selection
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.plain import aloud
 
 WHOLE, SELECTED = "Whole tensor", "Selection"
 Found = tuple[tuple[Statistics, ...], tuple[Histogram, ...]]
@@ -107,6 +109,7 @@ class HistogramPane(AnalysisPane):
         log, percent = bool(self.axis.currentData()), self.range.currentData()
         known: tuple[Statistics | None, ...] = (self._facts.known(pinned),)
         sides: tuple[Pinned, ...] = (pinned,)
+        counted = partial(kept_histogram, self._facts.results)
         if preview is not None and preview.preview.before is not None and preview.preview.after is not None:
             known = (preview.before_statistics, preview.after_statistics)
             sides = (preview.preview.before, preview.preview.after)
@@ -116,7 +119,7 @@ class HistogramPane(AnalysisPane):
             if make is not None:
                 match = make(progress)
                 readables, ready = (Parts(match.readable, tuple(disjoint(match.picks.boxes)), match.holds),), ()
-            return histograms(readables, log=log, percent=percent, known=ready, progress=progress)
+            return histograms(readables, log=log, percent=percent, known=ready, progress=progress, counted=counted)
 
         self.start(work, self._take)
 

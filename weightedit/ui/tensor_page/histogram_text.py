@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from weightedit.core.histogram import Histogram
-from weightedit.core.numbers import count_text, percent_text, statistic_text
+from weightedit.core.looking.histogram import Histogram
 from weightedit.core.statistics import Statistics
+from weightedit.core.words.numbers import count_text, percent_text, statistic_text
 
 
 def _of(count: int, one: str, many: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from weightedit.core.numbers import index_text
+from weightedit.core.looking.tiling import Tiling
 from weightedit.core.spec import TensorSpec
 from weightedit.core.statistics import Statistics
-from weightedit.core.tiling import Tiling
+from weightedit.core.words.numbers import index_text
 from weightedit.ui.plots.overlay import HoverText
 
 

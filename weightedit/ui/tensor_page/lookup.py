@@ -9,10 +9,10 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
-from weightedit.core.matching import Match, match
-from weightedit.core.pinned import PinnedTensor
 from weightedit.core.progress import Progress
-from weightedit.core.selecting import Picks
+from weightedit.core.values.matching import Match, match
+from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.values.selecting import Picks
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tensor_page.selection import Selection
 
@@ -25,6 +25,8 @@ class Lookup(QObject):
 
     Attributes
     ----------
+    document
+        What the tensor is of; to be given before the first `show_pinned`.
     pinned
         The state that is looked at.
     total, in_slice
@@ -40,9 +42,11 @@ class Lookup(QObject):
 
     counted = Signal()
 
-    def __init__(self, document: Document, selection: Selection, tasks: Tasks, parent: QObject | None = None) -> None:
+    document: Document
+
+    def __init__(self, selection: Selection, tasks: Tasks, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._document, self._selection, self._tasks = document, selection, tasks
+        self._selection, self._tasks = selection, tasks
         self.pinned: PinnedTensor | None = None
         self.total: int | None = None
         self.in_slice: int | None = None
@@ -83,7 +87,7 @@ class Lookup(QObject):
         def make(progress: Progress) -> Match:
             with self._lock:  # one task makes the passes a condition needs, the others wait for it
                 if self._made is None or self._made[0] is not pinned or self._made[1] != picks:
-                    made = match(pinned, picks, self._document.conditions, self._document.resolve, progress)
+                    made = match(pinned, picks, self.document.conditions, self.document.resolve, progress)
                     self._made = (pinned, picks, made)
                 return self._made[2]
 

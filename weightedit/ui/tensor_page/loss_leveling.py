@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weightedit.core.loss_map import Measure
+from weightedit.core.losing.loss_map import Measure
 from weightedit.core.statistics import Statistics
 from weightedit.ui.plots.levels import LOSSES, Levels, loss_levels
 from weightedit.ui.tensor_page.leveling import Leveling

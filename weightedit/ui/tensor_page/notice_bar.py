@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from weightedit.ui.errors_view import Notice
-from weightedit.ui.plain import plain
+from weightedit.ui.errors.errors_view import Notice
+from weightedit.ui.widgets.plain import plain
 
 
 class NoticeBar(QWidget):

@@ -7,14 +7,13 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from weightedit.core.document import Change, Document
 from weightedit.core.errors import CheckpointError, RegionError, SourceChanged
-from weightedit.core.pinned import PinnedTensor
 from weightedit.core.region import parse_region
 from weightedit.core.slots import Slot
 from weightedit.core.statistics import Statistics
+from weightedit.core.values.pinned import PinnedTensor
 from weightedit.ui.edit_panel.preview_work import Shown
-from weightedit.ui.lost_values import TITLE, why_lost
-from weightedit.ui.pieces import line
-from weightedit.ui.tab_page import TabPage
+from weightedit.ui.files.lost_values import TITLE, why_lost
+from weightedit.ui.tabs.tab_page import TabPage
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.analysis_pane import AnalysisPane
 from weightedit.ui.tensor_page.block_work import BlockWork
@@ -36,10 +35,13 @@ from weightedit.ui.tensor_page.tinting import Tinting
 from weightedit.ui.tensor_page.views import Views
 from weightedit.ui.tensor_page.where_bar import WhereBar
 from weightedit.ui.values.table import ValuesPane
+from weightedit.ui.widgets.pieces import line
 
 
 class TensorPage(TabPage):
     """Everything about one tensor that lies between the tabs and the edit panel.
+
+    It is made without the tensor, ahead of the moment in which it is wanted; `show_tensor` gives it one.
 
     Signals
     -------
@@ -59,6 +61,7 @@ class TensorPage(TabPage):
     proposed = Signal(str, object)
 
     document: Document
+    slot: Slot
     selection: Selection
     dims: DimsBar
     heatmap_pane: HeatmapPane
@@ -67,14 +70,12 @@ class TensorPage(TabPage):
     where: WhereBar
     blocks: BlockWork
 
-    def __init__(self, document: Document, slot: Slot, tasks: Tasks, facts: Facts, maps: dict[str, str],
-                 parent: QWidget | None = None) -> None:  # fmt: skip
+    def __init__(self, tasks: Tasks, facts: Facts, maps: dict[str, str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.document, self.slot = document, slot
         self._tasks, self._facts = tasks, facts
         self.device = "cpu"
-        self.selection = Selection(slot.spec.shape, self)
-        self.lookup = Lookup(document, self.selection, tasks, self)
+        self.selection = Selection((), self)
+        self.lookup = Lookup(self.selection, tasks, self)
         self.header = Header()
         self.dims = DimsBar()
         self.heatmap_pane = HeatmapPane(tasks, facts, self.selection, maps)
@@ -82,7 +83,7 @@ class TensorPage(TabPage):
         self.look = Look(self.dims, self.heatmap_pane, self.selection)
         self.values_pane = ValuesPane(tasks, self.selection, self.lookup, check_formula)
         self.tinting = Tinting(self.heatmap_pane, self.lookup, self.selection, tasks)
-        self.read_out = ReadOut(self.selection, self.lookup, document.conditions)
+        self.read_out = ReadOut(self.selection, self.lookup)
         self.where = WhereBar(self.selection, self.lookup)
         self.notices = NoticeBar()
         self.views = Views(self.heatmap_pane, self.values_pane,
@@ -92,6 +93,11 @@ class TensorPage(TabPage):
         self.pinned: PinnedTensor | None = None
         self._lay_out()
         self._connect()
+
+    def show_tensor(self, document: Document, slot: Slot) -> None:
+        """Show a tensor, once: another one is shown by another page."""
+        self.document = self.lookup.document = document
+        self.slot = slot
         self.refresh()
 
     def _lay_out(self) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtGui import QImage
 
-from weightedit.core.numbers import count_text
 from weightedit.core.progress import Progress
+from weightedit.core.words.numbers import count_text
 from weightedit.ui.plots.colormaps import picture
 from weightedit.ui.theme import theme
 

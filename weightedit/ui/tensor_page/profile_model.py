@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
-from weightedit.core.codes import Array
-from weightedit.core.numbers import count_text, statistic_text
-from weightedit.core.profiles import Profile, ordered
-from weightedit.ui.plain import tip
+from weightedit.core.looking.profiles import Profile, ordered
+from weightedit.core.values.codes import Array
+from weightedit.core.words.numbers import count_text, statistic_text
 from weightedit.ui.theme import theme
+from weightedit.ui.widgets.plain import tip
 
 COLUMNS = (("l2", "L2 norm"), ("l1", "L1 norm"), ("mean", "Mean"), ("std", "Std"), ("absmax", "max |w|"),
            ("zeros", "Zeros"), ("nonfinite", "NaN, Inf"))  # fmt: skip

@@ -9,15 +9,12 @@ import numpy as np
 from PySide6.QtCore import QItemSelection
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QPushButton, QTableView, QVBoxLayout, QWidget
 
-from weightedit.core.codes import Array
 from weightedit.core.errors import RegionError
-from weightedit.core.numbers import count_text
-from weightedit.core.profiles import Profile, ordered, profile
+from weightedit.core.looking.profiles import Profile, ordered, profile
 from weightedit.core.region import Axis, Box
-from weightedit.core.selecting import Picks
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.pieces import label, line
-from weightedit.ui.plain import aloud, tip
+from weightedit.core.values.codes import Array
+from weightedit.core.values.selecting import Picks
+from weightedit.core.words.numbers import count_text
 from weightedit.ui.plots.chart import Chart, Content
 from weightedit.ui.plots.layers import Along, Layer, Spots
 from weightedit.ui.plots.scales import Scale
@@ -28,6 +25,9 @@ from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.profile_model import COLUMNS, COUNTS, DEAD, OUTLIER, TITLES, ProfileModel, lines
 from weightedit.ui.tensor_page.selection import Selection
 from weightedit.ui.theme import ui_font
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import label, line
+from weightedit.ui.widgets.plain import aloud, tip
 
 ROWS, COLUMNS_ = "Rows", "Columns"
 IN_ORDER, SORTED = "In order", "Sorted"

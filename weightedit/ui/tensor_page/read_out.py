@@ -5,16 +5,16 @@ from __future__ import annotations
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
 
-from weightedit.core.conditions import Conditions
 from weightedit.core.errors import RegionError
-from weightedit.core.numbers import count_text, shape_text
-from weightedit.core.selecting import Picks
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.pieces import IconLabel, icon_button, label, restyle
-from weightedit.ui.plain import tip
+from weightedit.core.values.conditions import Conditions
+from weightedit.core.values.selecting import Picks
+from weightedit.core.words.numbers import count_text, shape_text
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.selection import Selection
 from weightedit.ui.theme import mono_font
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import IconLabel, icon_button, label, restyle
+from weightedit.ui.widgets.plain import tip
 
 HEIGHT = 36
 NARROWEST, WIDEST = 90, 320
@@ -45,12 +45,11 @@ class ReadOut(QFrame):
     region_typed = Signal()
     where_asked = Signal()
 
-    def __init__(self, selection: Selection, lookup: Lookup, conditions: Conditions | None,
-                 parent: QWidget | None = None) -> None:  # fmt: skip
+    def __init__(self, selection: Selection, lookup: Lookup, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("surface", "panel")
         self.setFixedHeight(HEIGHT)
-        self._selection, self._lookup, self._conditions = selection, lookup, conditions
+        self._selection, self._lookup = selection, lookup
         self.field = QLineEdit()
         self.field.setProperty("mono", True)
         self.field.setFont(mono_font(12))
@@ -129,7 +128,7 @@ class ReadOut(QFrame):
         """Say what is wrong while it is typed; take it when typing pauses."""
         self._fit_field()
         try:
-            check_region(text, self._selection.shape, self._conditions)
+            check_region(text, self._selection.shape, self._lookup.document.conditions)
         except RegionError as error:
             self._say_problem(str(error))
             self._soon.stop()
@@ -140,7 +139,7 @@ class ReadOut(QFrame):
     def _take(self) -> None:
         self._soon.stop()
         try:
-            check_region(self.field.text(), self._selection.shape, self._conditions)
+            check_region(self.field.text(), self._selection.shape, self._lookup.document.conditions)
             self._selection.pick_text(self.field.text())
         except RegionError as error:
             self._say_problem(str(error))

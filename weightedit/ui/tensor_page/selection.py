@@ -9,10 +9,10 @@ from PySide6.QtCore import QObject, Signal
 
 from weightedit.core.edit import Region
 from weightedit.core.errors import RegionError
-from weightedit.core.matching import is_shown, rectangles
 from weightedit.core.reduction import SliceView
 from weightedit.core.region import Box
-from weightedit.core.selecting import Picks
+from weightedit.core.values.matching import is_shown, rectangles
+from weightedit.core.values.selecting import Picks
 
 How = Literal["replace", "add", "remove"]
 """What a gesture does with what is picked already."""

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from weightedit.core.matching import rectangles
-from weightedit.core.selecting import Picks
-from weightedit.core.shared_cells import SharedCells
+from weightedit.core.shared.shared_cells import SharedCells
+from weightedit.core.values.matching import rectangles
+from weightedit.core.values.selecting import Picks
 
 if TYPE_CHECKING:
     from weightedit.ui.tensor_page.page import TensorPage

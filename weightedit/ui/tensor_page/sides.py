@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from weightedit.core.loss_map import LossTensor, loss_map
-from weightedit.core.loss_words import loss_note
-from weightedit.core.numbers import index_text, value_text
-from weightedit.core.pinned import Readable
+from weightedit.core.losing.loss_map import LossTensor, loss_map
 from weightedit.core.region import Box
 from weightedit.core.statistics import Statistics, statistics
+from weightedit.core.values.pinned import Readable
+from weightedit.core.words.loss_words import loss_note
+from weightedit.core.words.numbers import index_text, value_text
 from weightedit.ui.edit_panel.preview_work import Shown
 from weightedit.ui.plots.overlay import HoverText
 from weightedit.ui.tensor_page.header import SIDES

@@ -8,13 +8,10 @@ import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from weightedit.core.numbers import count_text, percent_text, shape_text, statistic_text
-from weightedit.core.selecting import Picks
-from weightedit.core.spectrum import ENERGIES, Matrix, Spectrum, spectrum
-from weightedit.ui.elided import ElidedLabel
+from weightedit.core.looking.spectrum import ENERGIES, Matrix, Spectrum, spectrum
+from weightedit.core.values.selecting import Picks
+from weightedit.core.words.numbers import count_text, percent_text, shape_text, statistic_text
 from weightedit.ui.inspector.rows import Facts
-from weightedit.ui.pieces import line
-from weightedit.ui.plain import aloud
 from weightedit.ui.plots.chart import Chart, Content
 from weightedit.ui.plots.layers import Along, Mark
 from weightedit.ui.plots.scales import Scale
@@ -22,6 +19,9 @@ from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tensor_page.analysis_pane import AnalysisPane, quiet_combo
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.selection import Selection
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import line
+from weightedit.ui.widgets.plain import aloud
 
 SIDE = 262
 NAMES = ("Matrix", "Largest", "Smallest", "Condition", "Numerical rank", "Effective rank", "Stable rank",

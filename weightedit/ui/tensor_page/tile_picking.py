@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightedit.core.tiling import Tiling
+from weightedit.core.looking.tiling import Tiling
 
 if TYPE_CHECKING:
     from weightedit.ui.tensor_page.heatmap_pane import HeatmapPane

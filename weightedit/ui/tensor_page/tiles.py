@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from weightedit.core.numbers import count_text
-from weightedit.core.pinned import PinnedTensor
+from weightedit.core.looking.tile_layout import default_tiling, head_tiling, likely_heads, wrapped
+from weightedit.core.looking.tile_reading import dead_groups, dead_tiles, tile_peaks
+from weightedit.core.looking.tiling import Tiling
 from weightedit.core.region import Box
-from weightedit.core.selecting import LONGEST_LIST
-from weightedit.core.tile_layout import default_tiling, head_tiling, likely_heads, wrapped
-from weightedit.core.tile_reading import dead_groups, dead_tiles, tile_peaks
-from weightedit.core.tiling import Tiling
+from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.values.selecting import LONGEST_LIST
+from weightedit.core.words.numbers import count_text
 from weightedit.ui.plots.tile_marks import TileGrid
 from weightedit.ui.tasks import TaskProgress, Tasks
 

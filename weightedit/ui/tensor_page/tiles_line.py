@@ -6,12 +6,12 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIntValidator
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QWidget
 
-from weightedit.core.tile_layout import head_tiling
-from weightedit.core.tiling import Tiling
-from weightedit.ui.pieces import label, restyle
-from weightedit.ui.plain import row_text, tip
+from weightedit.core.looking.tile_layout import head_tiling
+from weightedit.core.looking.tiling import Tiling
 from weightedit.ui.tensor_page.tiles import with_dims
-from weightedit.ui.wheel import leave_wheel
+from weightedit.ui.widgets.pieces import label, restyle
+from weightedit.ui.widgets.plain import row_text, tip
+from weightedit.ui.widgets.wheel import leave_wheel
 
 ROLES = {"down": "Tiles", "across": "by", "rows_dim": "Rows", "columns_dim": "Columns"}
 NAMES = {"down": "Dimension whose indices are tiles",

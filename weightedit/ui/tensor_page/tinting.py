@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject
 
-from weightedit.core.tile_matching import picked_pixels
-from weightedit.core.tiling import Tiling
+from weightedit.core.looking.tile_matching import picked_pixels
+from weightedit.core.looking.tiling import Tiling
 from weightedit.ui.plots.overlay import Tint
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tensor_page.heatmap_pane import HeatmapPane

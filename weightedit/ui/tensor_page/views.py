@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from weightedit.core.numbers import shape_text
-from weightedit.core.pinned import PinnedTensor
+from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.words.numbers import shape_text
 from weightedit.ui.edit_panel.preview_work import Shown
-from weightedit.ui.pieces import empty_state
-from weightedit.ui.plain import aloud
 from weightedit.ui.tensor_page.analysis_pane import AnalysisPane
 from weightedit.ui.tensor_page.heatmap_pane import HeatmapPane
 from weightedit.ui.values.table import ValuesPane
+from weightedit.ui.widgets.pieces import empty_state
+from weightedit.ui.widgets.plain import aloud
 
 
 class Views(QStackedWidget):

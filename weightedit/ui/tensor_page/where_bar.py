@@ -17,15 +17,15 @@ from PySide6.QtWidgets import (
 )
 
 from weightedit.core.errors import ExpressionError
-from weightedit.core.numbers import count_text
-from weightedit.core.selecting import Picks, region_text
+from weightedit.core.values.selecting import Picks, region_text
+from weightedit.core.words.numbers import count_text
 from weightedit.search.condition import parse_condition
-from weightedit.ui.elided import ElidedLabel
-from weightedit.ui.pieces import IconLabel, icon_button, label, restyle
-from weightedit.ui.plain import tip
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.selection import Selection
 from weightedit.ui.theme import mono_font
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import IconLabel, icon_button, label, restyle
+from weightedit.ui.widgets.plain import tip
 
 HEIGHT = 36
 CHOICES = {

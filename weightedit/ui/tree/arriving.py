@@ -18,15 +18,15 @@ from PySide6.QtWidgets import (
 )
 
 from weightedit.core.dtypes import dtype_named
-from weightedit.core.numbers import bytes_text, shape_text
 from weightedit.core.progress import Found
-from weightedit.ui.arrivals import Arrival
-from weightedit.ui.icons import paint_icon
-from weightedit.ui.plain import tip
+from weightedit.core.words.numbers import bytes_text, shape_text
+from weightedit.ui.files.arrivals import Arrival
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.model import HEADERS, Column
 from weightedit.ui.tree.row_texts import printable
 from weightedit.ui.tree.thumbnails import WIDTH
+from weightedit.ui.widgets.icons import paint_icon
+from weightedit.ui.widgets.plain import tip
 
 ROW, HEADER = 24, 27
 LEFT, ICON = 9, 18

@@ -6,16 +6,16 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QLabel, QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView, QWidget
 
-from weightedit.core.contents import kind_of
-from weightedit.core.outline import Node, Outline
-from weightedit.ui.icons import paint_icon
-from weightedit.ui.literals import FieldError, plain
-from weightedit.ui.plain import Label, tip
+from weightedit.core.described.contents import kind_of
+from weightedit.core.described.outline import Node, Outline
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.devices_beside import DevicesBeside
 from weightedit.ui.tree.model import Column, Index, TreeModel
 from weightedit.ui.tree.row_texts import detail, slot_of
 from weightedit.ui.tree.thumbnails import HEIGHT, WIDTH, Thumbnails
+from weightedit.ui.widgets.icons import paint_icon
+from weightedit.ui.widgets.literals import FieldError, plain
+from weightedit.ui.widgets.plain import Label, tip
 
 ROW = 24
 INDENT = 9

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from weightedit.core.devices import KEEPS_DEVICE
-from weightedit.core.outline import Node
+from weightedit.core.described.outline import Node
+from weightedit.core.values.devices import KEEPS_DEVICE
 from weightedit.ui.tree.row_texts import slot_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from PySide6.QtGui import QDrag, QMouseEvent
 from PySide6.QtWidgets import QApplication
 
 from weightedit.ui.documents import OpenDocument
-from weightedit.ui.tensor_mime import carried, mime_of
+from weightedit.ui.paste.tensor_mime import carried, mime_of
 from weightedit.ui.tree.view import TreeView
 
 

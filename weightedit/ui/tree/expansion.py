@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QTimer
 from PySide6.QtWidgets import QTreeView
 
-from weightedit.core.outline import Node
+from weightedit.core.described.outline import Node
 from weightedit.ui.tree.model import TreeModel
 
 OPENED_ROWS = 24

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from weightedit.core.numbers import bytes_text, count_text, shape_text
-from weightedit.core.outline import Node, Outline
-from weightedit.ui.literals import FieldError, plain
-from weightedit.ui.plain import tip
+from weightedit.core.described.outline import Node, Outline
+from weightedit.core.words.numbers import bytes_text, count_text, shape_text
 from weightedit.ui.tree.row_texts import field_text, printable, slot_of, tooltip
+from weightedit.ui.widgets.literals import FieldError, plain
+from weightedit.ui.widgets.plain import tip
 
 if TYPE_CHECKING:
     from weightedit.core.slots import Entry
@@ -115,8 +115,8 @@ class TreeModel(QAbstractItemModel):
         self._shown[node] = stop
 
     def size(self, node: Node) -> int:
-        """Return how many rows a level has, fetched or not."""
-        return len(self._children(node))
+        """Return how many rows a level has, fetched or not; a range that nobody opened is not filled for it."""
+        return len(self._children(node) if node.pending is None else node.pending)
 
     def root_of(self, node: Node) -> Node:
         """Return the row of the document that a row is in."""

@@ -17,13 +17,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from weightedit.core.name_filter import matching, suggestion
-from weightedit.core.numbers import count_text
-from weightedit.core.outline import Outline
-from weightedit.core.paths import counted
+from weightedit.core.described.name_filter import matching, suggestion
+from weightedit.core.described.outline import Outline
+from weightedit.core.words.numbers import count_text
+from weightedit.core.words.paths import counted
 from weightedit.ui.documents import Documents, OpenDocument
-from weightedit.ui.icons import icon, icon_pixmap
-from weightedit.ui.plain import Label, plain
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.arriving import ArrivingList
@@ -31,6 +29,8 @@ from weightedit.ui.tree.delegate import TreeDelegate
 from weightedit.ui.tree.sizes import Sizes
 from weightedit.ui.tree.thumbnails import Thumbnails
 from weightedit.ui.tree.view import TreeView
+from weightedit.ui.widgets.icons import icon, icon_pixmap
+from weightedit.ui.widgets.plain import Label, plain
 
 TYPING_PAUSE = 120
 """Milliseconds after the last letter before the tree is filtered."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weightedit.core.described.outline import Node
 from weightedit.core.live.facts import registration
-from weightedit.core.numbers import count_text, shape_text
-from weightedit.core.outline import Node
-from weightedit.core.visible import visible
-from weightedit.ui.literals import plain_text
+from weightedit.core.words.numbers import count_text, shape_text
+from weightedit.core.words.visible import visible
+from weightedit.ui.widgets.literals import plain_text
 
 if TYPE_CHECKING:
     from weightedit.core.slots import Slot

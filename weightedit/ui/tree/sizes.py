@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt, QTimer
 
-from weightedit.core.outline import Node, Outline
+from weightedit.core.described.outline import Node, Outline
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tree.model import TreeModel
 

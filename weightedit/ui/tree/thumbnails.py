@@ -15,8 +15,8 @@ from weightedit.ui.tree.model import TreeModel
 from weightedit.ui.tree.row_texts import slot_of
 
 if TYPE_CHECKING:
-    from weightedit.core.pinned import PinnedTensor
     from weightedit.core.slots import Slot
+    from weightedit.core.values.pinned import PinnedTensor
     from weightedit.ui.plots.tree_pictures import TreePicture
 
 WIDTH, HEIGHT = 20, 12
@@ -120,7 +120,7 @@ class Thumbnails(QObject):
         """Start on the rows in sight that have no picture of their present content."""
         if not self._on:
             return
-        from weightedit.core.pinned import PinnedTensor
+        from weightedit.core.values.pinned import PinnedTensor
 
         seen = self.in_sight()
         if self._running and not self._running & {id(slot) for slot in seen}:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from PySide6.QtCore import (
@@ -28,25 +29,19 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyleOptionViewItem, QTreeView, QWidget
 
-from weightedit.core.outline import Node
+from weightedit.core.described.outline import Node
 from weightedit.core.slots import Entry
-from weightedit.core.targets import all_below
 from weightedit.ui.documents import OpenDocument
-from weightedit.ui.literals import can_be_typed
-from weightedit.ui.plain import plain
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.delegate import CHEVRON, TreeDelegate
 from weightedit.ui.tree.expansion import Expansion
+from weightedit.ui.tree.meaning import Meaning
 from weightedit.ui.tree.model import Column, Index, TreeModel
 from weightedit.ui.tree.row_texts import slot_of
+from weightedit.ui.widgets.literals import can_be_typed
+from weightedit.ui.widgets.plain import plain
 
 ROOM_FOR_NAMES = 134
-
-
-def _above(node: Node) -> Iterator[Node]:
-    while node.parent is not None:
-        node = node.parent
-        yield node
 
 
 class TreeView(QTreeView):
@@ -175,30 +170,21 @@ class TreeView(QTreeView):
                 if slot_of(node) is not None and node.entry is not None]  # fmt: skip
 
     def selected_patterns(self, document: OpenDocument) -> tuple[list[str], int]:
-        """Return what the selected rows of a document mean as targets, and how many tensors that is.
+        """Return what the selected rows of a document mean as targets, and how many tensors that is."""
+        meant = self.meaning(document)
+        return meant.targets(), meant.count
 
-        A group or container stands for all tensors below it; of one that a filter shows in part, those it shows.
-        """
+    def meaning(self, document: OpenDocument) -> Meaning:
+        """Return the same, whose targets are listed only when they are asked for."""
         picked = [node for of, node in self._picked() if of is document]
-        held, found, count = set(map(id, picked)), [], 0
-        for node in picked:
-            if any(id(above) in held for above in _above(node)):
-                continue  # a tensor within a group that is selected too counts once
-            if slot_of(node) is not None and node.entry is not None:
-                found.append(node.entry.name)
-                count += 1
-            elif node.tensors:
-                found += self._patterns_of(node)
-                count += node.tensors
-        return found, count
+        return Meaning(picked, self.rows.outline_of(picked[0]) if picked else None)
 
-    def _patterns_of(self, node: Node) -> list[str]:
-        outline = self.rows.outline_of(node)
-        assert outline is not None
-        if outline.is_filtered or node.kind == "range":
-            return outline.tensor_names(node)
-        prefix = self.rows.prefix(node) if node.entry is None else node.entry.name
-        return [all_below(prefix) if prefix else "*"]
+    def has_several_tensors(self) -> bool:
+        """Whether two tensors or more are selected."""
+        found = (node for part in self._ranges() if part.left() == Column.NAME
+                 for node in self.rows.between(part.parent(), part.top(), part.bottom())
+                 if slot_of(node) is not None)  # fmt: skip
+        return len(list(islice(found, 2))) > 1
 
     def is_picked(self, what: str) -> bool:
         """Return whether a `tensor`, or any `entry`, or else an entry or a `group`, is selected."""

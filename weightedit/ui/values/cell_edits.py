@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from weightedit.core.blocks import Grid, filled, fit, in_order, repeated
-from weightedit.core.codes import Array
 from weightedit.core.errors import WeightEditError
-from weightedit.core.number_formats import NumberFormat
-from weightedit.core.numbers import NumberError, count_text, parse_number
-from weightedit.core.pinned import PinnedTensor
 from weightedit.core.reduction import SliceView
-from weightedit.core.series import continued
 from weightedit.core.stage import tensor_from
+from weightedit.core.values.blocks import Grid, filled, fit, in_order, repeated
+from weightedit.core.values.codes import Array
+from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.values.series import continued
+from weightedit.core.words.number_formats import NumberFormat
+from weightedit.core.words.numbers import NumberError, count_text, parse_number
 from weightedit.ui.values.clipboard import Block
 
 MOST_COPIED = 1_000_000

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PySide6.QtCore import QMimeData
 
-from weightedit.core.codes import Array
 from weightedit.core.dtypes import DTYPES, numpy_dtype
+from weightedit.core.values.codes import Array
 
 MIME = "application/x-weightedit-block"
 """One line of JSON with dtype and shape, then the bytes, row-major and little-endian."""

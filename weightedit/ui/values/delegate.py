@@ -9,11 +9,11 @@ from PySide6.QtCore import QAbstractItemModel, QEvent, QModelIndex, QObject, QPe
 from PySide6.QtGui import QKeyEvent, QPainter
 from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
-from weightedit.core.typed import typed_note
-from weightedit.ui.pieces import restyle
-from weightedit.ui.plain import Label, aloud
+from weightedit.core.values.typed import typed_note
 from weightedit.ui.theme import mono_font, ui_font
 from weightedit.ui.values.model import PICKED
+from weightedit.ui.widgets.pieces import restyle
+from weightedit.ui.widgets.plain import Label, aloud
 
 if TYPE_CHECKING:
     from weightedit.ui.values.cell_view import CellView

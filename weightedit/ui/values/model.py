@@ -9,11 +9,11 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QColor
 
-from weightedit.core.codes import Array
 from weightedit.core.dtypes import DTYPES
-from weightedit.core.number_formats import NumberFormat
-from weightedit.core.pinned import PinnedTensor
 from weightedit.core.reduction import SliceView, cells
+from weightedit.core.values.codes import Array
+from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.words.number_formats import NumberFormat
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.theme import theme

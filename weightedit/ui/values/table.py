@@ -16,11 +16,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from weightedit.core.matching import holds_line
-from weightedit.core.number_formats import KINDS, NumberFormat
-from weightedit.core.numbers import count_text
-from weightedit.core.pinned import PinnedTensor
-from weightedit.ui.pieces import icon_button, label
+from weightedit.core.values.matching import holds_line
+from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.words.number_formats import KINDS, NumberFormat
+from weightedit.core.words.numbers import count_text
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.lookup import Lookup
 from weightedit.ui.tensor_page.selection import How, Selection
@@ -28,6 +27,7 @@ from weightedit.ui.theme import mono_font, ui_font
 from weightedit.ui.values.cell_view import CellView
 from weightedit.ui.values.delegate import CellDelegate, Check
 from weightedit.ui.values.model import MOST, ValuesModel
+from weightedit.ui.widgets.pieces import icon_button, label
 
 ROW_HEIGHT, COLUMN_WIDTH = 24, 88
 NARROWEST, WIDEST, BESIDE = 56, 620, 18

@@ -1,0 +1,165 @@
+"""What is made before it is wanted, and what waits for the paint, so that opening a tensor never stalls the window."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtGui import QPaintEvent
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.ui.bench import Bench, bench_on
+from weightedit.ui.running import priority
+from weightedit.ui.shell.status_bar import StatusBar
+from weightedit.ui.tasks import Tasks
+
+
+@pytest.fixture
+def tasks(qapp: object) -> Iterator[Tasks]:
+    made = Tasks()
+    yield made
+    assert made.shutdown()
+    made.deleteLater()
+
+
+@pytest.fixture
+def bench(qtbot: QtBot, tmp_path: Path) -> Iterator[Bench]:
+    tensors = {"a": torch.arange(12.0).reshape(3, 4), "b": torch.arange(30.0).reshape(5, 6)}
+    with bench_on(qtbot, tmp_path / "two.pt", tensors) as made:
+        yield made
+
+
+class Painted(QWidget):
+    """Notes that it was painted."""
+
+    was_painted = False
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  # Qt's
+        self.was_painted = True
+
+
+def test_what_is_held_begins_once_what_is_shown_is_painted(qtbot: QtBot, tasks: Tasks) -> None:
+    """Threads that read beside the first paint of a page made it take four times as long."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    shown = Painted(window)
+    shown.hide()
+    with qtbot.waitExposed(window):
+        window.show()
+    found: list[bool] = []
+    with tasks.held(shown):
+        tasks.start("work", lambda _: shown.was_painted, on_result=found.append)
+        shown.show()
+    qtbot.waitUntil(lambda: bool(found))
+    assert found == [True]
+
+
+def test_what_nobody_sees_is_not_waited_for(qtbot: QtBot, tasks: Tasks) -> None:
+    hidden = QWidget()
+    qtbot.addWidget(hidden)
+    found: list[str] = []
+    with tasks.held(hidden):
+        tasks.start("work", lambda _: "done", on_result=found.append)
+    qtbot.waitUntil(lambda: found == ["done"])
+
+
+def test_what_is_held_when_everything_ends_never_begins(qtbot: QtBot) -> None:
+    tasks, began, hidden = Tasks(), threading.Event(), QWidget()
+    qtbot.addWidget(hidden)
+    with tasks.held(hidden):
+        tasks.start("work", lambda _: began.set(), on_result=None)
+    assert tasks.shutdown()
+    tasks._begin_held()
+    assert not began.is_set()
+    tasks.deleteLater()
+
+
+def test_a_page_made_ahead_shows_its_tensor_as_any_other(bench: Bench) -> None:
+    tabs = bench.workbench.tabs
+    for _ in bench.workbench.make_ahead(lambda: True):
+        pass
+    (ahead,) = tabs.made_ahead
+    bench.open("a")
+    assert bench.page is ahead
+    assert bench.shown().tolist() == torch.arange(12.0).reshape(3, 4).tolist()
+    bench.qtbot.waitUntil(lambda: any(page is not ahead and tabs.pages.indexOf(page) >= 0 for page in tabs.made_ahead))
+    bench.open("b")
+    assert bench.page is not ahead
+    assert bench.page.selection.region is None
+    assert bench.shown().tolist() == torch.arange(30.0).reshape(5, 6).tolist()
+    assert [page.name for page in tabs.all] == ["b"]  # a was only looked at
+
+
+def test_a_page_that_is_taken_while_it_is_made_ahead_is_made_no_further(bench: Bench) -> None:
+    tabs = bench.workbench.tabs
+    steps = tabs.make_ahead()
+    next(steps)
+    bench.open("a")
+    assert list(steps) == []
+    steps = tabs.make_ahead()
+    next(steps, None)
+    bench.workbench.open_tensor(bench.document, "b")
+    tabs.close_current()
+    bench.wait()
+    assert list(steps) == []
+
+
+def test_no_drop_down_is_shown_before_it_offers_something(bench: Bench) -> None:
+    bench.workbench.open_tensor(bench.document, "a")
+    dims = bench.page.dims
+    assert dims.isVisible()
+    assert not dims.maps.isVisible()
+    assert not dims.levels.isVisible()
+    bench.wait()
+    assert dims.maps.isVisible()
+    assert dims.levels.isVisible()
+
+
+class Shows(QObject):
+    """Counts how often something comes into sight."""
+
+    count = 0
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  # Qt's
+        self.count += event.type() == QEvent.Type.Show
+        return False
+
+
+def test_a_task_whose_end_nobody_knows_comes_into_sight_once(qtbot: QtBot, tasks: Tasks, monkeypatch) -> None:
+    """Each time a label came and went Qt painted the whole window at once, ten times a second."""
+    monkeypatch.setattr("weightedit.ui.tasks.SHOWN_AFTER", 0.0)
+    status = StatusBar(tasks)
+    qtbot.addWidget(status)
+    status.show()
+    told, done = Shows(), threading.Event()
+    for part in (status.task_left, status.task_percent):
+        part.installEventFilter(told)
+    ticks: list[bool] = []
+    tasks.changed.connect(lambda: ticks.append(status.task_name.isVisible()))
+    tasks.start("Reading", lambda _: done.wait(20), on_result=None)
+    qtbot.waitUntil(lambda: ticks.count(True) > 3)
+    done.set()
+    assert told.count == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has threads of different niceness in one process")
+@pytest.mark.parametrize("own", [True, False])
+def test_threads_of_tasks_give_way_in_a_process_of_our_own_alone(qtbot: QtBot, tasks: Tasks, own: bool) -> None:
+    found: list[int] = []
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    priority.turn(own)
+    try:
+        tasks.start("work", lambda _: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()),
+                    on_result=found.append)  # fmt: skip
+        qtbot.waitUntil(lambda: bool(found))
+    finally:
+        priority.turn(False)
+    assert found == [min(before + (priority.BEHIND if own else 0), 19)]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before

@@ -1,0 +1,1 @@
+"""One edit over many tensors, worked out row by row."""

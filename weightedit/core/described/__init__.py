@@ -1,0 +1,1 @@
+"""What a checkpoint holds, without a value of it: columns, slots, entries, names, the tree."""

@@ -1,0 +1,1 @@
+"""Edits on disk before they happen, and given back after a crash."""

@@ -1,0 +1,1 @@
+"""What a tensor looks like: pixels, tiles, histograms, quantiles, spectra, in bounded memory."""

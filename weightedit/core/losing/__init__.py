@@ -1,0 +1,1 @@
+"""What storing values in a dtype loses: how many, how much, where."""

@@ -1,0 +1,1 @@
+"""Text made from declarations: help pages, and edits as PyTorch code."""

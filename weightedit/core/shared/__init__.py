@@ -1,0 +1,1 @@
+"""What lies over one storage: which tensors, and which of their cells."""

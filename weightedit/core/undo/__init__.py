@@ -1,0 +1,1 @@
+"""What undo keeps of the bytes that were there: ranges, combs, the spill, snapshots."""

@@ -1,0 +1,1 @@
+"""Values out of bytes: read piece by piece, selected, found; the numbers that dtypes can hold."""

@@ -1,0 +1,1 @@
+"""What core says to people: names, numbers, sizes and shortages as text."""

@@ -1,0 +1,1 @@
+"""Files written whole, cloned or patched: laid out, planned, exchanged, put back."""

@@ -1,0 +1,1 @@
+"""What went wrong, shown where it happened and kept until it is dismissed."""

@@ -1,0 +1,1 @@
+"""Files at work: opened, dropped, watched, saved, exported, patched, closed."""

@@ -1,0 +1,1 @@
+"""Windows on the objects of running code."""

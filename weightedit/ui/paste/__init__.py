@@ -1,0 +1,1 @@
+"""A tensor put in another's place, from a file, the clipboard or another document."""

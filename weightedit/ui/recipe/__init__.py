@@ -1,0 +1,1 @@
+"""A document's edits saved as a recipe, and a recipe applied."""

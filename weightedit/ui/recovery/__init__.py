@@ -1,0 +1,1 @@
+"""What a crash left unsaved, offered and given back."""

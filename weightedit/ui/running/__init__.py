@@ -1,0 +1,1 @@
+"""The process a window lives in: events, signals, the collector, memory."""
