@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from weightedit.core.described.contents import file_inventory
 from weightedit.core.errors import CheckpointError
@@ -17,6 +16,10 @@ from weightedit.core.writing.file_layout import CHUNK, FileLayout
 from weightedit.core.writing.laying import WORTH_A_THREAD, Placed
 from weightedit.formats.live_view import as_plain
 from weightedit.formats.protocol import Contents, Expected, Format, Opened
+
+
+class Differs(Exception):  # it says only what differs; who catches it says in which file, and what becomes of that
+    """A file does not read back as it was to be written."""
 
 
 def verify(kind: Format, transaction: Transaction, contents: Contents, progress: Progress) -> None:
@@ -52,8 +55,11 @@ def verify_patched(kind: Format, pending: Sequence[Pending], progress: Progress)
     for one, layout in layouts:
         opened = kind.open(one.target, Asking(progress))
         try:
-            _compare(one.path, one.expected or {}, opened, progress, values=False)
-            compare_fresh(one.path, layout, opened.files[0], progress)
+            _compare(one.expected or {}, opened, progress, values=False)
+            _compare_fresh(layout, opened.files[0], progress)
+        except Differs as error:
+            raise CheckpointError(f"{shown(one.path)} was not patched: reading it back failed, {error}; its old bytes "
+                                  "are put back.", file=one.path) from error  # fmt: skip
         finally:
             for file in opened.files:
                 file.close()
@@ -71,16 +77,19 @@ def _verify_file(kind: Format, pending: Pending, progress: Progress) -> None:
         opened = kind.open(pending.temporary, Asking(progress))
         try:
             if pending.is_clone and pending.layout is not None:
-                _compare(pending.path, pending.expected or {}, opened, progress, values=False)
-                compare_fresh(pending.path, pending.layout, opened.files[0], progress)
+                _compare(pending.expected or {}, opened, progress, values=False)
+                _compare_fresh(pending.layout, opened.files[0], progress)
             else:
-                _compare(pending.path, pending.expected or {}, opened, progress)
+                _compare(pending.expected or {}, opened, progress)
+        except Differs as error:
+            raise CheckpointError(f"{shown(pending.path)} was not written: reading the new file back failed, {error}; "
+                                  "what was there before is untouched.", file=pending.path) from error  # fmt: skip
         finally:
             for file in opened.files:
                 file.close()
 
 
-def compare_fresh(path: Path, layout: FileLayout, file: SourceFile, progress: Progress) -> None:
+def _compare_fresh(layout: FileLayout, file: SourceFile, progress: Progress) -> None:
     """Read back what is new in a file, and compare it with what was to be written.
 
     What is not new shares its blocks with the file it is from, or is that file: nobody wrote it, and reading it would
@@ -88,8 +97,8 @@ def compare_fresh(path: Path, layout: FileLayout, file: SourceFile, progress: Pr
 
     Raises
     ------
-    CheckpointError
-        If a byte differs.
+    Differs
+        If a byte does.
     """
     gap = layout.gap()
 
@@ -107,7 +116,7 @@ def compare_fresh(path: Path, layout: FileLayout, file: SourceFile, progress: Pr
                     found = room[: len(wanted)]
                     file.read_into(found.data, at + start)
                     if differing_in(found, wanted, 1):
-                        raise _failed(path, f"bytes {at + start:,} to {at + start + len(wanted):,} differ")
+                        raise Differs(f"bytes {at + start:,} to {at + start + len(wanted):,} differ")
                 at += len(mine)
             return piece.nbytes
 
@@ -116,14 +125,13 @@ def compare_fresh(path: Path, layout: FileLayout, file: SourceFile, progress: Pr
     side_by_side(layout.cuts(gap), comparing, progress.advance, threads_for(layout.fresh_bytes(gap), WORTH_A_THREAD))
 
 
-def _compare(path: Path, expected: dict[str, Expected], opened: Opened, progress: Progress, *,
-             values: bool = True) -> None:  # fmt: skip
+def _compare(expected: dict[str, Expected], opened: Opened, progress: Progress, *, values: bool = True) -> None:
     found = file_inventory(opened.root, progress.ask).slots
     names = [slot.name for slot in found]
     if names != list(expected):
         odd = next(iter({**expected, **dict.fromkeys(names)}.keys() - (expected.keys() & set(names))), "their order")
-        raise _failed(path, f"it should hold {len(expected):,} tensors and holds {len(names):,}; "
-                            f"the first that differs is {odd}")  # fmt: skip
+        raise Differs(f"it should hold {len(expected):,} tensors and holds {len(names):,}; "
+                      f"the first that differs is {odd}")  # fmt: skip
     for slot in found:
         wanted = expected[slot.name]
         spec, written = slot.spec, wanted.written
@@ -132,13 +140,5 @@ def _compare(path: Path, expected: dict[str, Expected], opened: Opened, progress
             wanted.spec.encoding)  # fmt: skip
         if not same or (values and not same_bytes(spec, slot.storage.content, written.spec, written.content,
                                                   progress.advance)):  # fmt: skip
-            raise _failed(path, f"tensor {slot.name} differs")
+            raise Differs(f"tensor {slot.name} differs")
         progress.advance(0)
-
-
-def _failed(path: Path, cause: str) -> CheckpointError:
-    return CheckpointError(
-        f"{shown(path)} was not written: reading the new file back failed, {cause.rstrip('.')}; "
-        "what was there before is untouched.",
-        file=path,
-    )

@@ -111,6 +111,31 @@ def test_a_kill_while_a_patch_is_taken_back_whose_end_did_not_reach_the_disk(che
     assert checkpoint.read_bytes() == old
 
 
+def test_a_patch_that_does_not_read_back_is_taken_back(checkpoint, monkeypatch):
+    """A disk may keep another byte than it was given; what the error says of the file is so."""
+    old = checkpoint.read_bytes()
+
+    class Flips(FileSystem):
+        flipped = False
+
+        def write(self, handle: int, data: memoryview) -> int:
+            if not self.flipped and os.path.samestat(os.fstat(handle), checkpoint.stat()):
+                self.flipped = True
+                data = memoryview(bytes([data[0] ^ 1]) + bytes(data[1:]))
+            return super().write(handle, data)
+
+    monkeypatch.setattr(patching, "FileSystem", Flips)
+    with weightedit.open(checkpoint) as document:
+        document.apply("fill", "layers.1.weight", value=0.5)
+        with pytest.raises(CheckpointError, match=r"model\.safetensors was not patched: reading it back failed, bytes "
+                                                  r"[\d,]+ to [\d,]+ differ; its old bytes are put back\.") as caught:  # fmt: skip
+            document.save(in_place=True)
+        assert caught.value.file == str(checkpoint)
+        assert document.is_modified
+    assert checkpoint.read_bytes() == old
+    assert not path_beside(checkpoint).exists()
+
+
 def test_old_bytes_are_kept_where_the_system_cannot_tell_whether_they_are_needed(half_patched, monkeypatch):
     path, old = half_patched
     rollback = path_beside(path)
