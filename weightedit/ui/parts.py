@@ -11,11 +11,13 @@ from shiboken6 import isValid
 from weightedit.ui.edit_panel.panel import EditPanel
 from weightedit.ui.history.history_panel import HistoryPanel
 from weightedit.ui.inspector.inspector import Inspector
+from weightedit.ui.plots.colormaps import NAMES, table
 from weightedit.ui.running.in_steps import polished
 from weightedit.ui.settings import Settings
 from weightedit.ui.tabs.tensor_tabs import TensorTabs
 from weightedit.ui.tasks import Tasks
 from weightedit.ui.tensor_page.facts import Facts
+from weightedit.ui.theme import theme
 
 
 class Parts(NamedTuple):
@@ -41,7 +43,8 @@ def make_ahead(work: QWidget, tabs: TensorTabs, parts: Sequence[QWidget],
                has_time: Callable[[], bool]) -> Iterator[None]:  # fmt: skip
     """Make and style what the first tensor needs, in steps, and draw it once where nobody waits for a file.
 
-    A first drawing takes three times as long as the next: fonts are looked up and icons drawn then.
+    A first drawing takes three times as long as the next: fonts are looked up and icons drawn then. Some colour maps
+    are read from files of pyqtgraph's.
 
     Parameters
     ----------
@@ -51,6 +54,9 @@ def make_ahead(work: QWidget, tabs: TensorTabs, parts: Sequence[QWidget],
         Asked before each drawing.
     """
     yield from polished(work)
+    for name in NAMES:
+        table(name, theme.name)
+        yield
     yield from tabs.make_ahead()
     for part in (*parts, *tabs.made_ahead):
         if has_time() and isValid(part):
