@@ -1,4 +1,4 @@
-"""Scenes of a file that another program changed while it was open: what is said, shown and still exported."""
+"""Scenes of files that change: of one cut short by another program while it was open, and of patches in place."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from shooting import Shooting
 
 from weightedit.ui.files.export_dialog import ExportDialog
+from weightedit.ui.files.patch_dialog import PatchDialog
 
 
 def lost(at: Shooting, files: Path) -> None:
@@ -30,4 +31,25 @@ def lost(at: Shooting, files: Path) -> None:
     at.take("changed-exported")
 
 
-SCENES = {"changed": lost}
+def patched(at: Shooting, files: Path) -> None:
+    """Show what is said before a patch in place: of a file, of one with two names, and where it cannot be done."""
+    two = files / "two-names.pt"
+    two.write_bytes((files / "digits.pt").read_bytes())
+    (files / "second-name.pt").hardlink_to(two)
+    for path, name in ((files / "digits.pt", "patch"), (two, "patch-two-names")):
+        at.open(path, "model.encoder.project.weight")
+        at.apply("scale", Factor="0.25")
+        asked(at, name)
+    at.apply("cast", **{"To dtype": "float64"})
+    asked(at, "patch-refused")
+
+
+def asked(at: Shooting, name: str) -> None:
+    """Take the question, and leave it."""
+    at.do("patch")
+    at.take(name)
+    next(one for one in at.window.findChildren(PatchDialog) if one.isVisible()).reject()
+    at.rest()
+
+
+SCENES = {"changed": lost, "patch": patched}

@@ -7,7 +7,7 @@ import re
 import pytest
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QIcon, QImage, QPalette
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
 from weightedit.resources import resource
 from weightedit.ui.settings import Settings
@@ -91,6 +91,21 @@ def test_switching_reaches_widgets_and_is_told(qtbot):
     assert app.palette().color(QPalette.ColorRole.Window).name().upper() == TOKENS["light"]["panel"]
     assert TOKENS["light"]["accent"] in window.styleSheet()
     assert theme.name == "light"
+
+
+@pytest.mark.parametrize("kind", ["", "primary", "warning", "quiet"])
+def test_a_button_that_is_off_is_seen_to_be(qtbot, kind):
+    """Patch in place looked as if it could be pressed where the patch was refused."""
+    button = QPushButton("Patch")
+    qtbot.addWidget(button)
+    button.setProperty("kind", kind)
+    for chosen in ("dark", "light"):
+        theme.switch(chosen)
+        button.setStyleSheet(style_sheet(theme))
+        button.setEnabled(True)
+        on = ink(button.grab().toImage())
+        button.setEnabled(False)
+        assert ink(button.grab().toImage()) != on
 
 
 @pytest.mark.parametrize("name", ICONS)
