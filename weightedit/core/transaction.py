@@ -44,6 +44,7 @@ from weightedit.core.errors import CheckpointError
 from weightedit.core.files.file_limits import largest_file
 from weightedit.core.files.file_system import FileSystem
 from weightedit.core.files.folder_locks import FolderBusy, FolderLocks
+from weightedit.core.files.releasing import wait_for_released
 from weightedit.core.source import SourceFile
 from weightedit.core.words.paths import counted, shown
 from weightedit.core.writing.commit_record import MARK
@@ -239,6 +240,8 @@ class Transaction:
             wanted.setdefault(target.parent.stat().st_dev, []).append((target.parent, left))
         for files in wanted.values():
             need, free = sum(left for _, left in files), self._system.free(files[0][0])
+            if need > free and wait_for_released():
+                free = self._system.free(files[0][0])
             if need > free:
                 what = "it needs" if len(files) == 1 else f"its {counted(len(files), 'file')} need"
                 raise CheckpointError(f"{shown(path)} could not be written: {what} {need:,} bytes and the disk has "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightedit.core.errors import EditRefused
+from weightedit.core.files.releasing import wait_for_released
 from weightedit.core.hazards import refusal
 from weightedit.core.values.devices import free_memory
 from weightedit.core.words.numbers import bytes_text
@@ -32,7 +33,7 @@ def refuse_without_room(document: Document, plan: Plan) -> None:
     if larger and plan.operation.effect == "rebind":
         refuse_bytes(document, sum(target.result.nbytes for target in larger), [target.name for target in larger])
     needed = document.spill.needed(kept_for_undo(plan))
-    there = _free_disk(document.spill.place) if needed else None
+    there = _free_disk(document.spill.place, needed) if needed else None
     if there is not None and needed > there:
         names = [target.name for target in plan.targets]
         raise EditRefused([refusal(
@@ -73,7 +74,7 @@ def refuse_bytes(document: Document, needed: int, names: Sequence[str]) -> None:
     """
     if needed <= document.spill.in_memory:
         return
-    there = free_memory("cpu") if document.is_live else _free_disk(document.spill.place)
+    there = free_memory("cpu") if document.is_live else _free_disk(document.spill.place, needed)
     if needed <= MOST_CELLS and (there is None or needed <= there):
         return
     where = "memory" if document.is_live else f"the disk of {document.spill.place}"
@@ -83,9 +84,14 @@ def refuse_bytes(document: Document, needed: int, names: Sequence[str]) -> None:
                                targets=names[:8], count=len(names))])  # fmt: skip
 
 
-def _free_disk(place: Path) -> int | None:
-    """Return the bytes free where a folder is or will be; None where the system does not say."""
+def _free_disk(place: Path, needed: int) -> int | None:
+    """Return the bytes free where a folder is or will be; None where the system does not say.
+
+    Where those are fewer than needed, what is just being given back is waited for.
+    """
     try:
-        return shutil.disk_usage(next(one for one in (place, *place.parents) if one.exists())).free
+        folder = next(one for one in (place, *place.parents) if one.exists())
+        free = shutil.disk_usage(folder).free
+        return shutil.disk_usage(folder).free if free < needed and wait_for_released() else free
     except (OSError, StopIteration):
         return None

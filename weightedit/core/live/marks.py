@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import weakref
-import zlib
 from collections.abc import Iterable
 from typing import Any
 
+from weightedit.core.files.checksum import checksum
 from weightedit.core.live.objects import LiveBytes
 from weightedit.core.slots import Slot
 from weightedit.core.values.pinned import version_of
@@ -59,5 +59,5 @@ def _state(slot: Slot) -> tuple[int | None, int]:
     for begin in sorted({start, (start + stop) // 2, max(start, stop - PIECE)}):
         piece = buffer[: max(0, min(PIECE, stop - begin))]
         content.read_into(piece, begin)
-        total = zlib.crc32(piece, total)
+        total = checksum(piece, total)
     return version, total

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from weightedit.core.files.checksum import checksum
 from weightedit.core.live.objects import MODULE_INNER, LiveBytes
 from weightedit.core.slots import Slot, at
 from weightedit.core.values.pinned import version_of
@@ -249,5 +249,5 @@ def _sum(slot: Slot) -> int:
     for begin in range(start, stop, max(step, 1)):
         piece = buffer[: min(PIECE, stop - begin)]
         content.read_into(piece, begin)
-        total = zlib.crc32(piece, total)
+        total = checksum(piece, total)
     return total

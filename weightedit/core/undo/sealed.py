@@ -1,7 +1,7 @@
 """Files of our own that hold large results: mapped while they are filled, then checksummed and read at a place.
 
 A mapping of a disk that breaks kills the process where it is read; a read at a place gives an error. So bytes that
-nothing changes any more are *sealed*: each block gets a CRC-32 while it is at hand, and from then on they are read
+nothing changes any more are *sealed*: each block gets a checksum while it is at hand, and from then on they are read
 through the file's handle, block by block, and compared. What is left to the mapping is filling it: its pages were
 allocated before and are written, hardly ever read back from the disk. On POSIX the files have no name, so that nobody
 can cut one short under its mapping but through this process's own entry in /proc; on Windows they have one, and
@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import mmap
 import threading
-import zlib
 from array import array
 from collections.abc import Callable
 
 from weightedit.core.errors import WeightEditError
+from weightedit.core.files.checksum import checksum
 from weightedit.core.files.positioned import read_whole
 from weightedit.core.values.side_by_side import side_by_side, threads_for
 from weightedit.core.words.visible import visible
@@ -138,7 +138,7 @@ class Sealed:
             raise SpillDamaged("their file was cut short")
         first = offset // BLOCK
         for number, at in enumerate(range(0, view.nbytes, BLOCK), first):
-            if zlib.crc32(view[at : at + BLOCK]) != self._sums[number]:
+            if checksum(view[at : at + BLOCK]) != self._sums[number]:
                 raise SpillDamaged(f"the checksum of bytes {offset + at:,}–{offset + min(at + BLOCK, view.nbytes):,} "
                                    "differs")  # fmt: skip
 
@@ -193,12 +193,12 @@ def seal(buffer: memoryview) -> Kept:
 
 def _sums_of(flat: memoryview) -> array[int]:
     """Return the checksum of each block, worked out by several threads where they are many."""
-    sums = array("L", bytes(array("L").itemsize * -(-flat.nbytes // BLOCK)))
+    sums = array("Q", bytes(8 * -(-flat.nbytes // BLOCK)))
 
     def summing() -> Callable[[int], None]:
         def take(first: int) -> None:
             for at in range(first, min(first + _WINDOW, flat.nbytes), BLOCK):
-                sums[at // BLOCK] = zlib.crc32(flat[at : at + BLOCK])
+                sums[at // BLOCK] = checksum(flat[at : at + BLOCK])
 
         return take
 

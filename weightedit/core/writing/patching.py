@@ -28,6 +28,7 @@ from types import TracebackType
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.files.file_system import FileSystem, forget
 from weightedit.core.files.folder_locks import FolderBusy, FolderLocks
+from weightedit.core.files.releasing import release
 from weightedit.core.hazards import refusal
 from weightedit.core.progress import Progress
 from weightedit.core.source import SourceFile
@@ -220,6 +221,16 @@ class Patching:
             _as_before(one.source)
         return None
 
+    def _removed(self, path: Path) -> bool:
+        """Remove a rollback file, and do not wait until the system has its blocks back; returns whether it is gone."""
+        handle = -1
+        with suppress(OSError):  # out of handles, or gone
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        gone = forget(self._system, path)
+        if handle >= 0:
+            release(handle, os.fstat(handle).st_size)
+        return gone
+
     def _let_go(self) -> None:
         """Remove the rollback files where nothing is to be put back, close and unlock."""
         for one in self.files:
@@ -227,7 +238,7 @@ class Patching:
             if handle >= 0:
                 with suppress(OSError):  # it is gone all the same, and what is to last was synced
                     self._system.close(handle)
-        left = self._made if self._is_live else [path for path in self._made if not forget(self._system, path)]
+        left = self._made if self._is_live else [path for path in self._made if not self._removed(path)]
         if self._made and not left:
             with suppress(OSError):  # a name that comes back is void, or one of a leader that is
                 sync_folders([path.parent for path in self._made], self._system)

@@ -21,13 +21,13 @@ import os
 import stat
 import struct
 import threading
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from weightedit.core.files.checksum import checksum
 from weightedit.core.files.file_system import FileSystem, write_all
 from weightedit.core.files.positioned import read_whole
 from weightedit.core.progress import Progress
@@ -51,7 +51,7 @@ _FLAGS = (os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0
 
 
 class Piece(NamedTuple):
-    """A range of the file, and the CRC-32 of its old and new bytes."""
+    """A range of the file, and the checksums of its old and new bytes."""
 
     start: int
     nbytes: int
@@ -233,7 +233,7 @@ def _sums(at: int, old: memoryview, new: memoryview) -> Iterator[int]:
     """Yield four numbers for each piece of a range that begins at `at`."""
     for start in range(0, len(old), _PIECE):
         stop = min(start + _PIECE, len(old))
-        yield from (at + start, stop - start, zlib.crc32(old[start:stop]), zlib.crc32(new[start:stop]))
+        yield from (at + start, stop - start, checksum(old[start:stop]), checksum(new[start:stop]))
 
 
 def _outside(size: int, table: array.array[int]) -> list[int]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from weightedit.core.errors import CheckpointError
+from weightedit.core.files.checksum import checksum
 from weightedit.core.files.file_lock import try_lock
 from weightedit.core.files.file_system import FileSystem, forget, write_all
 from weightedit.core.files.folder_locks import FolderBusy, FolderLocks
@@ -242,8 +242,8 @@ def check(rollback: Rollback, handle: int, *, asked: bool = False) -> None:
 
 def _state(piece: Piece, handle: int) -> str:
     """Return whether a piece of a file is `old` or `new`; empty where it is neither."""
-    crc = zlib.crc32(HandleReads(handle).read(piece.start, piece.nbytes))
-    return "old" if crc == piece.old else "new" if crc == piece.new else ""
+    found = checksum(HandleReads(handle).read(piece.start, piece.nbytes))
+    return "old" if found == piece.old else "new" if found == piece.new else ""
 
 
 def put_back(rollback: Rollback, handle: int, system: FileSystem) -> None:
@@ -260,7 +260,7 @@ def put_back(rollback: Rollback, handle: int, system: FileSystem) -> None:
     try:
         pieces = [(at, piece) for at, piece in rollback.placed() if _state(piece, handle) != "old"]
         for at, piece in pieces:  # all of them, before the first is written
-            if zlib.crc32(HandleReads(kept).read(at, piece.nbytes)) != piece.old:
+            if checksum(HandleReads(kept).read(at, piece.nbytes)) != piece.old:
                 raise Unsettled(f"{rollback.path.name}, which keeps the old bytes, is damaged")
         for at, piece in pieces:
             system.seek(handle, piece.start, os.SEEK_SET)

@@ -76,8 +76,7 @@ def make(document: Document, changes: list[Change]) -> None:
     old = document.origin.files
     _make(changes)
     for file in old:
-        with suppress(OSError):  # the handle is gone all the same
-            file.close()
+        file.release()
     with suppress(MemoryError, OSError):  # the journal knows since before the save what the file is
         saved(document)
 
