@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from weightedit.core.edits import room
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.files import releasing
 from weightedit.core.files.file_system import FileSystem
+from weightedit.core.undo.spill import Spill, SpillFull
 
 
 class Slow:
@@ -112,3 +114,26 @@ def test_who_lacks_the_room_waits_for_it(checkpoint: Path, slow: Slow, monkeypat
             document.apply("fill", "b", value=3.0)
             with pytest.raises(CheckpointError, match="the disk has 0 left"):
                 document.save()
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the disk's blocks are taken otherwise here")
+def test_the_spill_waits_for_what_it_gave_back(slow: Slow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An edit may need the very blocks that results of an undone one are just giving back."""
+    taken = os.posix_fallocate
+
+    def take(handle: int, start: int, nbytes: int) -> None:
+        if not slow.closed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken(handle, start, nbytes)
+
+    spill = Spill(tmp_path, in_memory=0)
+    spill.allocate(16 << 20)
+    assert slow.closed == 0
+    monkeypatch.setattr(os, "posix_fallocate", take)
+    threading.Timer(0.2, slow.go.set).start()
+    assert spill.allocate(16 << 20).nbytes == 16 << 20
+    releasing.wait_for_released()
+    slow.closed = 0
+    with pytest.raises(SpillFull, match="No space left"):
+        spill.allocate(16 << 20)
+    spill.close()

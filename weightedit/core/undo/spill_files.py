@@ -15,11 +15,13 @@ from mmap import ALLOCATIONGRANULARITY
 from pathlib import Path
 
 from weightedit.core.files.file_limits import check_file_size, most_open_files
+from weightedit.core.files.releasing import release, wait_for_released
 from weightedit.core.undo.sealed import SpillFile
 
 MOST_FILES = 32
 """Open files from which on buffers share them; where holes can be made, the disk notices no difference."""
 _NO_MORE = (errno.EMFILE, errno.ENFILE)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2  # of Linux's fallocate
 Make = Callable[[], tuple[int, str]]
 
@@ -88,11 +90,12 @@ class SpillFiles:
             whole.nbytes = max(whole.nbytes, start + nbytes)
         try:
             check_file_size(start + nbytes)  # past the limit the system ends the process
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(whole.handle, start, nbytes)
-            else:
-                with whole.lock:
-                    _write_zeros(whole.handle, start, nbytes)
+            try:
+                whole.take(start, nbytes)
+            except OSError as error:
+                if error.errno not in _FULL or not wait_for_released():
+                    raise
+                whole.take(start, nbytes)
             file = SpillFile(whole.handle, nbytes, start, whole.lock)
         except BaseException:
             self._end(whole, start, nbytes)
@@ -128,9 +131,19 @@ class _Open:
             self._name.unlink(missing_ok=True)
             self._name = None
 
+    def take(self, start: int, nbytes: int) -> None:
+        """Take the disk's blocks for a part."""
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(self.handle, start, nbytes)
+        else:
+            with self.lock:
+                _write_zeros(self.handle, start, nbytes)
+
     def close(self) -> None:
-        os.close(self.handle)
-        if self._name is not None:
+        if self._name is None:
+            release(self.handle, self.nbytes)
+        else:
+            os.close(self.handle)
             self._name.unlink(missing_ok=True)
 
 
