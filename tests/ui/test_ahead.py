@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyqtgraph as pg
 import pytest
 import torch
-from PySide6.QtCore import QEvent, QObject
+from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
@@ -20,7 +21,7 @@ from tests.ui.bench import Bench, bench_on
 from weightedit.ui.plots.colormaps import table
 from weightedit.ui.running import priority
 from weightedit.ui.shell.status_bar import StatusBar
-from weightedit.ui.tasks import Tasks
+from weightedit.ui.tasks import TaskProgress, Tasks
 
 
 @pytest.fixture
@@ -176,3 +177,73 @@ def test_threads_of_tasks_give_way_in_a_process_of_our_own_alone(qtbot: QtBot, t
         priority.turn(False)
     assert found == [min(before + (priority.BEHIND if own else 0), 19)]
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+@pytest.fixture
+def first(qapp: object) -> Iterator[None]:
+    priority.turn(True)
+    yield
+    priority.turn(False)
+
+
+def steps_of_a_task(seconds: float) -> Callable[[TaskProgress], list[float]]:
+    """Work that takes a step each millisecond, and says when."""
+
+    def work(progress: TaskProgress) -> list[float]:
+        taken, until = [], time.monotonic() + seconds
+        while time.monotonic() < until:
+            time.sleep(0.001)
+            progress.advance(1)
+            taken.append(time.monotonic())
+        return taken
+
+    return work
+
+
+@pytest.mark.parametrize("many", [1, 3])
+def test_tasks_stand_still_while_the_window_handles_an_event(qtbot: QtBot, tasks: Tasks, first: None,
+                                                             many: int) -> None:  # fmt: skip
+    """A paint of 60 ms took half a second beside three of them: they hold the interpreter for a millisecond each."""
+    taken: list[list[float]] = []
+    busy: list[float] = []
+
+    def paint() -> None:
+        busy.append(time.monotonic())
+        time.sleep(0.2)
+        busy.append(time.monotonic())
+
+    for number in range(many):
+        tasks.start(f"work {number}", steps_of_a_task(0.6), on_result=taken.append)
+    QTimer.singleShot(200, paint)
+    qtbot.waitUntil(lambda: len(taken) == many)
+    start, end = busy
+    meanwhile = [one for steps in taken for one in steps if start + 2 * priority.EVERY < one < end]
+    assert len(meanwhile) <= many  # those that were in the midst of a step
+    for steps in taken:
+        assert sum(one < start for one in steps) > 30
+        assert sum(one > end for one in steps) > 30
+
+
+def test_tasks_go_on_where_the_window_is_held_up_for_long(qtbot: QtBot, tasks: Tasks, first: None) -> None:
+    done: list[list[float]] = []
+    began = threading.Event()
+
+    def work(progress: TaskProgress) -> list[float]:
+        began.set()
+        return steps_of_a_task(1.2)(progress)
+
+    task = tasks.start("work", work, on_result=done.append)
+    assert began.wait(10)
+    held = time.monotonic()
+    assert task.ended.wait(10)  # no event is handled here
+    qtbot.waitUntil(lambda: bool(done))
+    assert sum(one > held + priority.PATIENCE + 0.1 for one in done[0]) > 100
+
+
+def test_a_task_in_a_program_around_the_window_waits_for_nobody(qtbot: QtBot, tasks: Tasks) -> None:
+    done: list[list[float]] = []
+    task = tasks.start("work", steps_of_a_task(0.2), on_result=done.append)
+    held = time.monotonic()
+    assert task.ended.wait(10)  # no event is handled here
+    qtbot.waitUntil(lambda: bool(done))
+    assert sum(one < held + priority.PATIENCE for one in done[0]) > 30

@@ -117,6 +117,7 @@ class Task(Generic[T]):
         if label != self.label:
             self._stage_started = time.monotonic()
         self.label, self.done, self.total = label, done, total
+        priority.after_you()
 
     def run(self) -> tuple[str, Any]:
         """Do the work in a worker's thread and say how it ended: `result`, `cancelled` or `error`, and with what."""

@@ -10,11 +10,13 @@ from __future__ import annotations
 import importlib.util
 import logging
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 from weightedit.core.files.logbook import NAME
 from weightedit.core.kernels import plain
 from weightedit.core.kernels.arrays import Moments, PixelArrays
+from weightedit.core.kernels.gently import gently
 from weightedit.core.kernels.kept import compile_them
 from weightedit.core.values.codes import Array
 from weightedit.core.words.visible import visible
@@ -56,11 +58,14 @@ class _Loading:
         They, once they can be called.
     error
         Why they are not all there, where that was tried.
+    after_you
+        Called between its steps.
     """
 
     def __init__(self) -> None:
         self.ready: Kernels | None = None
         self.error: Exception | None = None
+        self.after_you: Callable[[], None] = lambda: None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
@@ -76,13 +81,19 @@ class _Loading:
         try:
             if not compile_them(_is_ending):
                 return
-            from weightedit.core.kernels import compiled
+            with gently(self.after_you):
+                from weightedit.core.kernels import compiled
 
-            self.ready = compiled  # which serves by plain ones what is not loaded yet
-            compiled.load(_is_ending)
+                self.ready = compiled  # which serves by plain ones what is not loaded yet
+                compiled.load(self._stops)
         except Exception as error:  # whatever numba's trouble is, plain kernels do the same
             self.error = error
             logging.getLogger(NAME).warning("%s\n%s", error, getattr(error, "said", ""), exc_info=True)
+
+
+    def _stops(self) -> bool:
+        self.after_you()
+        return _is_ending()
 
 
 def _is_ending() -> bool:
@@ -112,6 +123,11 @@ def state_text() -> str:
     if _LOADING.error is not None:
         return visible(str(_LOADING.error))
     return "not loaded" if _LOADING.ready is None else "loaded"
+
+
+def load_gently(after_you: Callable[[], None]) -> None:
+    """Have `after_you` called between the steps of loading: it holds the interpreter's lock half the time otherwise."""
+    _LOADING.after_you = after_you
 
 
 def prepare(nbytes: int = WORTH_LOADING, wait: bool = False) -> None:

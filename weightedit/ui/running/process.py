@@ -44,11 +44,19 @@ def enter(window: MainWindow, own: bool = True) -> None:
     window.documents.added.connect(lambda _: collecting.set_apart())
     window.documents.removed.connect(lambda _: _look_through(own))
     if own:
+        window.ready.connect(_load_gently)
         window.ready.connect(lambda: None if window.documents.is_opening else collecting.set_apart())
 
 
 def _latest() -> MainWindow | None:
     return _windows[-1] if _windows else None
+
+
+def _load_gently() -> None:
+    """Let the window go first while compiled loops are loaded; what imports them comes after the first paint."""
+    from weightedit.core import kernels
+
+    kernels.load_gently(priority.after_you)
 
 
 def _look_through(own: bool) -> None:
