@@ -39,8 +39,9 @@ def _script(data: Path, *options: str) -> Round:
         for step in steps:
             found[f"{step['name']}: stall, ms"] = step["stall"] * 1e3
             found[f"{step['name']}: shown, ms"] = step["first"] * 1e3
+            found[f"{step['name']}: anonymous memory, MB"] = step["anonymous"] / 1e6
             if step["frames"]:
-                found[f"{step['name']}, per s"] = step["frames"]
+                found[f"{step['name']}: per s"] = step["frames"]
         return found
 
     return run
