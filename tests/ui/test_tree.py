@@ -140,7 +140,7 @@ def test_the_keyboard_reaches_a_tensor(qtbot, open_window, checkpoint):
     assert view.currentIndex().data() == "0"
     qtbot.keyClick(view, Qt.Key.Key_Right)
     qtbot.keyClick(view, Qt.Key.Key_Down)
-    assert window.workbench.shown[1] == "model.layers.0.q.weight"
+    qtbot.waitUntil(lambda: window.workbench.shown[1] == "model.layers.0.q.weight")
     qtbot.keyClick(view, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
     assert [name for _, name in view.selected_tensors()] == ["model.layers.0.q.weight", "model.layers.0.k.weight"]
 

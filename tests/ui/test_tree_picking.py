@@ -8,6 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from tests.ui.conftest import wait_ready
+from weightedit.ui.tree.pace import PAUSE
 
 NONE, CTRL, SHIFT = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier,
                      Qt.KeyboardModifier.ShiftModifier)  # fmt: skip
@@ -79,3 +80,33 @@ def test_everything_selected_counts_each_tensor_once(qtbot, open_window):
     qtbot.waitUntil(lambda: not window.tasks.active)
     assert window.workbench.history.model.rows[0].where.startswith("4 tensors")
     assert panel.isAncestorOf(QApplication.focusWidget()), "Space or Enter after it means nothing elsewhere"
+
+
+def test_keys_that_follow_each_other_open_only_what_they_end_at(qtbot, open_window, tmp_path):
+    """Each page of tensors that PageDown went through was opened on the way, and a held key stalled the window."""
+    torch.save({f"t{number:02}": torch.ones(2, 2) for number in range(30)}, tmp_path / "net.pt")
+    window = open_window(tmp_path / "net.pt", real=True)
+    wait_ready(qtbot, window)
+    view = window.tree.tree
+    view.setFocus()
+    qtbot.wait(2 * PAUSE)
+    opened = []
+    view.chosen.connect(lambda _, name: opened.append(name))
+    for _ in range(12):
+        QTest.keyClick(view, Qt.Key.Key_Down)
+    assert opened == ["t01"]  # the first at once
+    assert view.selected_tensors()[0][1] == "t12"
+    qtbot.waitUntil(lambda: window.workbench.current()[1] == "t12")
+    assert opened == ["t01", "t12"]
+    qtbot.wait(2 * PAUSE)
+    QTest.keyClick(view, Qt.Key.Key_Up)
+    assert opened == ["t01", "t12", "t11"]
+    QTest.keyClick(view, Qt.Key.Key_Up)
+    QTest.keyClick(view, Qt.Key.Key_Return)  # does not wait, and then nothing is opened a second time
+    assert window.workbench.current()[1] == "t10"
+    qtbot.wait(2 * PAUSE)
+    assert opened == ["t01", "t12", "t11"]
+    place = view.visualRect(view.rows.index(3, 0)).center()
+    QTest.keyClick(view, Qt.Key.Key_Up)
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, NONE, place)  # nor does the mouse
+    assert window.workbench.current()[1] == "t03"

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from weightedit.core.described.outline import Outline
 from weightedit.core.progress import Progress
 from weightedit.ui.files.arrivals import Arrival, Arrivals
+from weightedit.ui.running import priority
 from weightedit.ui.running.collecting import paused, take_back
 from weightedit.ui.tasks import Task, TaskProgress, Tasks
 
@@ -304,7 +305,7 @@ class Documents(QObject):
         def work(progress: TaskProgress) -> None:
             document.close()
             if outline is not None:
-                outline.let_go()
+                outline.let_go(priority.after_you)
             self._leaving.remove(document)
 
         self._tasks.start(f"Closing {document.title}", work, on_result=None)

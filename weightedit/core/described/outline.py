@@ -9,7 +9,7 @@ from itertools import accumulate, islice
 from weightedit.core.described.collector import collector_paused
 from weightedit.core.described.contents import key_text
 from weightedit.core.described.entry_list import by_columns
-from weightedit.core.progress import Progress
+from weightedit.core.progress import Ask, Progress, unasked
 from weightedit.core.slots import Entry
 from weightedit.core.spec import TensorSpec
 
@@ -329,10 +329,16 @@ class Outline:
         node.nbytes = alone + sum(_covered(specs) for specs in storages.values())
         return node.nbytes
 
-    def let_go(self) -> None:
-        """Part the rows from each other, so that they end without being looked for; nothing is shown of it any more."""
-        rows = [self.root]
+    def let_go(self, after_you: Ask = unasked) -> None:
+        """Part the rows from each other, so that they end without being looked for; nothing is shown of it any more.
+
+        `after_you` is called between many of them: in a worker it lets the window go first.
+        """
+        rows, number = [self.root], 0
         while rows:
+            if not number % SMALL:
+                after_you()
+            number += 1
             node = rows.pop()
             rows += node.children or ()
             node.children, node.pending, node.parent = None, None, None

@@ -37,6 +37,7 @@ from weightedit.ui.tree.delegate import CHEVRON, TreeDelegate
 from weightedit.ui.tree.expansion import Expansion
 from weightedit.ui.tree.meaning import Meaning
 from weightedit.ui.tree.model import Column, Index, TreeModel
+from weightedit.ui.tree.pace import Pace
 from weightedit.ui.tree.row_texts import slot_of
 from weightedit.ui.widgets.literals import can_be_typed
 from weightedit.ui.widgets.plain import plain
@@ -70,6 +71,8 @@ class TreeView(QTreeView):
         """What the menu of a row offers; the window's own actions."""
         self._hovered = QPersistentModelIndex()
         self._is_restoring = False
+        self._pace = Pace(self)
+        self._pace.settled.connect(lambda: self._emit(self.chosen, self.currentIndex()))
         self.setModel(self.rows)
         self._delegate = TreeDelegate(self, self.rows)
         self.setItemDelegate(self._delegate)
@@ -292,7 +295,8 @@ class TreeView(QTreeView):
                     self.edit_value()
                 self._emit(self.opened, index)
             return
-        super().keyPressEvent(event)
+        with self._pace.key():
+            super().keyPressEvent(event)
 
     def edit_current(self) -> None:
         """Open the field that renames the current entry."""
@@ -322,13 +326,14 @@ class TreeView(QTreeView):
         """Announce the tensor that is current."""
         super().currentChanged(current, previous)
         self.viewport().update()
-        if not self._is_restoring:
+        if not self._is_restoring and not self._pace.waits():
             self._emit(self.chosen, current)
 
     def _emit(self, signal: object, index: Index) -> None:
         node, document = self.rows.node(index), self.rows.document(index)
         if node is not None and document is not None and slot_of(node) is not None and node.entry is not None:
             signal.emit(document, node.entry.name)  # type: ignore[attr-defined]
+            self._pace.opened()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer what can be done with a row."""
