@@ -1,4 +1,4 @@
-"""Peak memory is a budget (invariant 6): every operation on a 64 MB tensor with 8 MB, watched from outside.
+"""Peak memory is a budget (invariant 6): every operation on a 32 MB tensor with 8 MB, watched from outside.
 
 `--deep` takes 256 MB.
 """
@@ -76,7 +76,8 @@ class Watch:
 def peaks(folder: Path, rows: int) -> dict[str, int]:
     """Bytes above the baseline each case took at most."""
     command = [sys.executable, "-m", RAN, str(folder), str(rows)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    # Arenas of threads keep what these had freed, more or less of it as they take turns: that is not ours.
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "2"}
     found = {}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True,
                           cwd=ROOT) as process:  # fmt: skip
@@ -99,7 +100,7 @@ def peaks(folder: Path, rows: int) -> dict[str, int]:
 
 @pytest.mark.slow
 def test_every_operation_keeps_to_its_budget(tmp_path, is_deep):
-    rows = 4 * ROWS if is_deep else ROWS
+    rows = 8 * ROWS if is_deep else ROWS
     write_files(tmp_path, rows)
     try:
         found = peaks(tmp_path, rows)
@@ -108,7 +109,7 @@ def test_every_operation_keeps_to_its_budget(tmp_path, is_deep):
             file.unlink()
     print({name: f"{peak / 2**20:.1f} MB" for name, peak in found.items()})
     assert len(found) > 20
-    # Undo of 50 MB in small pieces: what the allocator keeps between so many of them counts here too.
+    # Undo of 33 MB in small pieces: what the allocator keeps between so many of them counts here too.
     limits = dict.fromkeys(found, BUDGET) | {"200 small edits": 2 * BUDGET}
     over = {name: f"{peak / 2**20:.1f} MB" for name, peak in found.items() if peak > limits[name]}
     assert not over
