@@ -66,6 +66,8 @@ PROGRAMS = {
     "fuzz": "break files of every format at random, for as long as one likes",
     "bench": "time weightedit beside other programs and the limit, with their memory; print the table of ratios",
 }
+ROOMS = {"bench": "benchmarks"}
+"""Where in tests a program is, if not in a room of its name."""
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
 
 
@@ -298,7 +300,8 @@ def python(*arguments: str) -> int:
 def help_of(program: str) -> int:
     """Let a program say its options where `.venv` is there already; else print its line of the usage above."""
     if read_stamp(STAMP) and PYTHON.exists():
-        return subprocess.run([str(PYTHON), "-m", f"tests.{program}", "--help"], cwd=ROOT, check=False).returncode
+        return subprocess.run([str(PYTHON), "-m", f"tests.{ROOMS.get(program, program)}", "--help"], cwd=ROOT,
+                              check=False).returncode  # fmt: skip
     usage = next(line.strip() for line in (__doc__ or "").splitlines() if f"dev.py {program}" in line)
     say(f"{usage}\n\n{PROGRAMS[program]}; once dev.py setup has run, --help tells every option.")
     return 0
@@ -391,7 +394,7 @@ def main(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in PROGRAMS:  # and after these, the program's
         if {"-h", "--help"} & set(arguments[1:]):
             return help_of(arguments[0])
-        room = {"bench": "benchmarks"}.get(arguments[0], arguments[0])
+        room = ROOMS.get(arguments[0], arguments[0])
         return python("-m", f"tests.{room}", *arguments[1:])
     chosen = parser.parse_args(arguments)
     if chosen.command == "run":

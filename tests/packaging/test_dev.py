@@ -156,3 +156,9 @@ def test_help_of_a_program_sets_nothing_up(program, dev, pip, capsys, tmp_path, 
     assert dev.main([program, "--quick", "--help"]) == 0
     assert f"dev.py {program} [" in capsys.readouterr().out
     assert pip == []
+
+
+@pytest.mark.parametrize("program", ["faults", "corpus", "fuzz", "bench"])
+def test_help_of_a_program_tells_its_options_once_all_is_set_up(program):
+    told = subprocess.run([sys.executable, SCRIPT, program, "--help"], capture_output=True, text=True, check=True)
+    assert "options:" in told.stdout

@@ -132,8 +132,9 @@ def steps(net: nn.Module, optimizer: torch.optim.Optimizer, count: int = 2) -> l
     return losses
 
 
-@pytest.mark.parametrize("kind", [lambda p: torch.optim.Adam(p, lr=0.01), lambda p: torch.optim.SGD(p, 0.01, 0.9)],
-                         ids=["adam", "sgd"])  # fmt: skip
+# A bias before a norm has rounding noise for a gradient, another one on each processor: eps keeps Adam from scaling it.
+@pytest.mark.parametrize("kind", [lambda p: torch.optim.Adam(p, lr=0.01, eps=1.0),
+                                  lambda p: torch.optim.SGD(p, 0.01, 0.9)], ids=["adam", "sgd"])  # fmt: skip
 def test_a_model_that_grows_words_and_loses_channels_trains_on_like_one_built_so(kind):
     """The oracle is a model of the new size, with parameters and moments copied over by hand in plain torch."""
     torch.manual_seed(2)

@@ -21,6 +21,7 @@ from weightedit.core.files.file_system import FileSystem
 from weightedit.core.journals.recovery import unfinished
 from weightedit.core.source import Source, SourceFile
 from weightedit.core.spec import TensorSpec
+from weightedit.core.storage import Patched
 from weightedit.core.writing import patching
 from weightedit.core.writing.file_layout import FileLayout, Fresh, Kept
 from weightedit.core.writing.leftovers import clean
@@ -118,6 +119,30 @@ def test_ranges_that_lie_near_are_written_as_one(checkpoint):
         wanted = {name: document.read(name) for name in document.tensors}
         document.save(in_place=True)
     assert all(torch.equal(value, wanted[name]) for name, value in load_file(checkpoint).items())
+
+
+def test_a_column_is_patched_by_its_own_bytes_read_many_at_once(tmp_path, monkeypatch):
+    """Each of 50,000 cells was made by itself: the patch took 39 s where writing the whole file anew took one."""
+    path, rows = tmp_path / "tall.safetensors", 2000
+    weight = torch.randn(rows, 4096).half()
+    save_file({"w": weight}, path)
+    old, reads = path.read_bytes(), []
+    read = Patched.read_into
+    monkeypatch.setattr(Patched, "read_into", lambda self, *where: reads.append(where) or read(self, *where))
+    with weightedit.open(path) as document:
+        document.apply("fill", "w", region="[:, 7]", value=1.5)
+        document.apply("fill", "w", region="[1500, 4000:]", value=2.5)
+        reads.clear()
+        written = document.save(in_place=True).plan.written
+        assert 0 <= written - 2 * (rows + 96) < 4096  # what lies near is written as one
+        assert len(reads) < 200
+        wanted = weight.clone()
+        wanted[:, 7], wanted[1500, 4000:] = 1.5, 2.5
+        assert torch.equal(load_file(path)["w"], wanted)
+        document.undo()
+        document.undo()
+        document.save(in_place=True)
+    assert path.read_bytes() == old
 
 
 def test_bytes_in_another_order_are_not_read_while_they_are_written_over(checkpoint):

@@ -6,6 +6,7 @@ kernel, or byte by byte), what that costs and what must be read back all follow 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ PAGE = 4 << 10
 """Bytes between two changed ranges that are written along with them: the disk takes whole pages anyway."""
 FAR = 1 << 20
 """Bytes of unchanged content that are worth a copy by the kernel of their own."""
+NEAR, MANY = 1 << 20, 8
+"""Bytes that are read at once for the changed ranges in them, where these are so many: each one takes half a
+millisecond by itself."""
 _MOST_RANGES = 1 << 17
 CHUNK = 1 << 20
 """Bytes of new content in memory at once: what is read of it is still in the cache when it is written."""
@@ -72,7 +76,7 @@ class Fresh:
     @classmethod
     def part(cls, content: ByteSource, start: int, stop: int) -> Fresh:
         """Return a range of a content."""
-        return cls._range(content, start, stop, file_under(content, start, stop))
+        return cls.within(content, start, stop, file_under(content, start, stop))
 
     @classmethod
     def whole(cls, spec: TensorSpec, content: ByteSource) -> Fresh:
@@ -82,7 +86,8 @@ class Fresh:
         return cls(spec.nbytes, lambda: logical_bytes(spec, content, CHUNK), file_under(content, *spec.extent))
 
     @classmethod
-    def _range(cls, content: ByteSource, start: int, stop: int, reads: SourceFile | None) -> Fresh:
+    def within(cls, content: ByteSource, start: int, stop: int, reads: SourceFile | None = None) -> Fresh:
+        """Return a range of a content, with the file that is read for it where that matters."""
         return cls(stop - start, lambda: range_bytes(content, start, stop, CHUNK), reads, content, start)
 
     def cuts(self) -> Iterator[Fresh]:
@@ -92,7 +97,35 @@ class Fresh:
             return
         stop = self.start + self.nbytes
         for at in range(self.start, stop, CHUNK):
-            yield self._range(self.content, at, min(at + CHUNK, stop), self.reads)
+            yield self.within(self.content, at, min(at + CHUNK, stop), self.reads)
+
+
+class Near:
+    """Many ranges of a content that lie near each other: it is read once for all of them, with what is between.
+
+    Parameters
+    ----------
+    content, start, stop
+        The content, and where in it the first range begins and the last one ends.
+    """
+
+    __slots__ = ("_content", "_lock", "_read", "_start", "_stop")
+
+    def __init__(self, content: ByteSource, start: int, stop: int) -> None:
+        self._content, self._start, self._stop = content, start, stop
+        self._read: memoryview | None = None
+        self._lock = threading.Lock()
+
+    def part(self, start: int, stop: int) -> Fresh:
+        """Return one of the ranges."""
+        return Fresh(stop - start, lambda: (self._bytes()[start - self._start : stop - self._start],))
+
+    def _bytes(self) -> memoryview:
+        with self._lock:
+            if self._read is None:
+                self._read = memoryview(bytearray(self._stop - self._start))
+                self._content.read_into(self._read, self._start)
+            return self._read
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +149,25 @@ class Mixed:
     def split(self, gap: int) -> Iterator[Kept | Fresh]:
         """Yield what is kept and what is new, in their order."""
         at = self.start
-        columns = (one.tolist() for one in self.changed(gap))
-        for start, stop in zip(*columns, strict=True):
+        for start, piece in self._fresh(*self.changed(gap)):
             if start > at:
                 yield self._kept(at, start)
-            yield Fresh.part(self.content, start, stop)
-            at = stop
+            yield piece
+            at = start + piece.nbytes
         if at < self.stop:
             yield self._kept(at, self.stop)
+
+    def _fresh(self, starts: np.ndarray, stops: np.ndarray) -> Iterator[tuple[int, Fresh]]:
+        """Yield what is new with where it begins; what lies near each other is read together."""
+        first, ends = 0, stops.tolist()
+        for place, start in enumerate(starts.tolist()):
+            if place == first:
+                first = max(place + 1, int(stops.searchsorted(start + NEAR, "right")))
+                near = Near(self.content, start, ends[first - 1]) if first - place >= MANY else None
+            if near is None:
+                yield start, Fresh.within(self.content, start, ends[place])
+            else:
+                yield start, near.part(start, ends[place])
 
     def _kept(self, start: int, stop: int) -> Kept:
         return Kept(self.base.file, self.base.offset + start, self.base.offset + stop)
