@@ -274,8 +274,8 @@ def recover(options: argparse.Namespace) -> int:
     found = unfinished()
     one = next((one for one in found if one.key == options.key), None)
     if one is None:
-        raise WeightEditError(f"There is nothing to recover under {options.key!r}; weightedit recover lists what there "
-                              "is.")  # fmt: skip
+        raise WeightEditError(f"There is nothing to recover under {options.key!r}, and no file of that name; "
+                              "weightedit recover lists what there is.")  # fmt: skip
     if options.destination is None:
         _print_edits(one, options.json)
         return 0
@@ -292,7 +292,7 @@ def _put_back(path: Path, json_wanted: bool) -> int:
     elif done:
         print(f"The old bytes were put back: {some([visible(str(one)) for one in done], 10)}")
     else:
-        print(f"{visible(str(path))} needs nothing put back: no patch in place of it was cut short.")
+        print(f"{visible(str(path))} needs nothing put back: no patch in place has left it half written.")
     return 0
 
 

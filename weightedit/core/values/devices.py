@@ -118,7 +118,7 @@ def refused_for_memory(what: str) -> Iterator[None]:
         raise EditRefused([refusal("unsupported", title, detail)]) from error
 
 
-_LESS = "Nothing was changed. Edit fewer tensors at once, or free some memory."
+_LESS = "Nothing was changed. Take a region or fewer tensors at once, or free some memory."
 _ELSEWHERE = "Nothing was changed. Edit on the CPU, and start weightedit again to use the device."
 
 
