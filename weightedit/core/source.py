@@ -24,7 +24,6 @@ from weightedit.core.errors import CheckpointError, SourceChanged
 from weightedit.core.files.fingerprint import Fingerprint, Rights, past_its_tick
 from weightedit.core.files.held_file import HeldFile, opened
 from weightedit.core.files.positioned import read_some
-from weightedit.core.files.releasing import release
 from weightedit.core.files.seen import Seen
 from weightedit.core.words.paths import reason, shown
 
@@ -338,12 +337,6 @@ class SourceFile(HeldFile):
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
-
-    def release(self) -> None:
-        """Close the handle of a file that our own save replaced, without waiting for what the system does then."""
-        handle, self._handle = self._handle, -1
-        if handle >= 0:
-            release(handle, self.size)
 
     def reopen(self) -> None:
         """Open the same path again after our own save, which replaced the file."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from weightedit.core.files.file_lock import try_lock, unlock
+from weightedit.core.files.releasing import release
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -103,3 +104,9 @@ class HeldFile:
         if os.name == "posix":
             with suppress(OSError):
                 unlock(self._handle)
+
+    def release(self) -> None:
+        """Close the handle of a file that our own save replaced, without waiting for what the system does then."""
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            release(handle, os.fstat(handle).st_size)

@@ -20,12 +20,12 @@ def warm_up(progress: TaskProgress) -> tuple[str, list[str]]:
     from weightedit.core.values import torch_libraries
 
     torch_libraries.load()
+    import numpy.ma  # noqa: F401  # which numpy.unique imports when it is first called, as for a paint
     import torch
 
     from weightedit.core.values.devices import devices
 
     importlib.import_module("weightedit.ui.workbench")
-    importlib.import_module("numpy.ma")  # which numpy.unique imports when it is first called, as for a paint
     importlib.import_module("weightedit.doctor.runnable")  # which the window asks once a document is there
     return torch.__version__, devices()
 
