@@ -138,7 +138,7 @@ def _clean_list(one: DeadList, doing: _Doing) -> None:
         away = [path for path in (*pairs, *records, *patches) if not path.parent.exists()]
         old = time.time() - one.path.stat().st_mtime > _LIST_LASTS
         if not busy and not left and (not away or old):
-            for folder in {path.parent for path in doing.removed[before:]}:
+            for folder in {path.parent for path in (*doing.removed[before:], *patches) if path.parent.exists()}:
                 doing.system.sync_folder(folder)  # else a power loss could bring back what no list names any more
             one.remove()
 
