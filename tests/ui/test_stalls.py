@@ -22,4 +22,5 @@ def test_what_holds_the_gui_thread_up_is_seen_with_its_name(qtbot: QtBot) -> Non
     watchdog.end()
     assert longest >= 0.4  # it may be asked a while after it began
     assert any("held_up (ui/test_stalls.py" in line for _, lines in stalls for line in lines)
-    assert watchdog.mark() == (0.0, [])
+    longest, stalls = watchdog.mark()  # what it was just measuring as it was marked still comes
+    assert (longest < 0.1, stalls) == (True, [])
