@@ -174,7 +174,7 @@ def save(at: Driven) -> Iterator[Until]:
     at.step("save over")
     at.key(Qt.Key.Key_S, CTRL, at.heatmap)
     yield at.first(lambda: bool(at.window.tasks.active))
-    yield at.final(lambda: "Saved" in at.window.status.message.text(), at.window.status)
+    yield at.final(lambda: not at.window.current.document.is_modified, at.window.status)
 
 
 def patch(at: Driven) -> Iterator[Until]:
@@ -186,7 +186,7 @@ def patch(at: Driven) -> Iterator[Until]:
     yield Until(lambda: at.has_button("Patch ") and at.button("Patch ").isEnabled())
     at.button("Patch ").click()
     yield at.first(lambda: bool(at.window.tasks.active))
-    yield at.final(lambda: "in place" in at.window.status.message.text(), at.window.status)
+    yield at.final(lambda: not at.window.current.document.is_modified, at.window.status)
 
 
 def close(at: Driven) -> Iterator[Until]:
