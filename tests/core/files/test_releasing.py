@@ -17,6 +17,7 @@ import weightedit
 from weightedit.core.edits import room
 from weightedit.core.errors import CheckpointError, EditRefused
 from weightedit.core.files import releasing
+from weightedit.core.files.file_lock import try_lock
 from weightedit.core.files.file_system import FileSystem
 from weightedit.core.undo.spill import Spill, SpillFull
 
@@ -87,6 +88,11 @@ def test_a_patch_does_not_wait_for_the_blocks_of_its_rollback_file(checkpoint: P
         document.save(in_place=True)
         assert slow.closed == 0
         assert [path.name for path in checkpoint.parent.iterdir()] == [checkpoint.name]
+        slow.go.set()
+        releasing.wait_for_released()
+        other = os.open(checkpoint, os.O_RDONLY)
+        assert not try_lock(other)  # the document's new handle has its lock: the old one had let go of it by then
+        os.close(other)
     assert load_file(checkpoint)["a"].sum() == 2 * (3 << 20)
 
 

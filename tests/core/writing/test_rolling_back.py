@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 import re
 import shutil
+import struct
+import zlib
+from array import array
 from pathlib import Path
 
 import pytest
@@ -17,7 +22,7 @@ from weightedit.cli import main
 from weightedit.core.errors import CheckpointError
 from weightedit.core.files.file_system import FileSystem
 from weightedit.core.writing import patching
-from weightedit.core.writing.rollback import LIVE, VOID, path_beside, state_of
+from weightedit.core.writing.rollback import LIVE, VOID, path_beside, read_rollback, state_of
 from weightedit.core.writing.rolling_back import settle_file
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="files are patched in place on POSIX systems only")
@@ -70,6 +75,27 @@ def half_patched(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Pat
             document.save(in_place=True)
     assert checkpoint.read_bytes() != old
     return checkpoint, old
+
+
+def test_a_rollback_file_of_before_xxhash_is_put_back(half_patched):
+    """Its checksums are CRC-32, and it does not say so: a format on disk outlives the code that wrote it."""
+    path, old = half_patched
+    rollback = path_beside(path)
+    found, whole = read_rollback(rollback), rollback.read_bytes()
+    start = struct.unpack_from("<Q", whole, 32)[0]
+    length = struct.unpack_from("<Q", whole, start)[0]
+    said = json.loads(whole[start + 8 : start + 8 + length])
+    del said["sums"]
+    table = array("Q")
+    for _, piece in found.placed():
+        filled = struct.pack("<f", 0.5) * (piece.nbytes // 4)
+        was = old[piece.start : piece.start + piece.nbytes]
+        table.extend((piece.start, piece.nbytes, zlib.crc32(was), zlib.crc32(filled)))
+    text = json.dumps(said).encode()
+    packed = struct.pack("<Q", len(text)) + text + table.tobytes()
+    rollback.write_bytes(whole[:start] + packed + hashlib.blake2b(packed, digest_size=16).digest())
+    assert settle_file(path, asked=True) == [path]
+    assert path.read_bytes() == old
 
 
 def test_putting_back_may_be_killed_in_the_midst_of_a_write_too(half_patched):

@@ -106,7 +106,14 @@ class HeldFile:
                 unlock(self._handle)
 
     def release(self) -> None:
-        """Close the handle of a file that our own save replaced, without waiting for what the system does then."""
+        """Close the handle; where our own save replaced the file, do not wait for what the system does then.
+
+        One that still has a name is closed at once: the lock of another handle of it may be wanted next.
+        """
         handle, self._handle = self._handle, -1
         if handle >= 0:
-            release(handle, os.fstat(handle).st_size)
+            nbytes = 0
+            with suppress(OSError):
+                status = os.fstat(handle)
+                nbytes = 0 if status.st_nlink else status.st_size
+            release(handle, nbytes)

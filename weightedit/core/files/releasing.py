@@ -36,7 +36,7 @@ def release(handle: int, nbytes: int) -> None:
     _releasing.add(thread)
     try:
         thread.start()
-    except RuntimeError:  # the system has no more threads to give
+    except (RuntimeError, MemoryError):  # the system has no more threads to give
         close()
 
 

@@ -21,6 +21,7 @@ import os
 import stat
 import struct
 import threading
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,6 +39,8 @@ from weightedit.core.writing.file_layout import CHUNK, FileLayout
 from weightedit.core.writing.laying import WORTH_A_THREAD, Behind, Placed, write_here
 
 SUFFIX = ".rollback"
+SUMS = "xxh3"
+"""What the checksums are called in it."""
 PREPARED, LIVE, VOID = (b"weightedit rollback 1 %-10s" % word for word in (b"prepared", b"live", b"void"))
 _HEAD = struct.Struct("<32sQ")
 """State, and where the table begins: after the old bytes, up to the end."""
@@ -77,6 +80,8 @@ class Rollback:
         Where the target was sampled outside of what is changed, and the hash of all that was there.
     pieces
         What is changed, in order.
+    has_crc
+        Whether the checksums are CRC-32, as in files of before they were xxHash's.
     """
 
     path: Path
@@ -90,6 +95,11 @@ class Rollback:
     sampled: tuple[int, ...]
     samples: str
     pieces: Sequence[Piece]
+    has_crc: bool = False
+
+    def sum_of(self, data: bytes) -> int:
+        """Return the checksum of bytes as the pieces have it."""
+        return zlib.crc32(data) if self.has_crc else checksum(data)
 
     def placed(self) -> Iterator[tuple[int, Piece]]:
         """Yield each piece with where in the rollback file its old bytes begin."""
@@ -169,7 +179,7 @@ def prepare(system: FileSystem, source: SourceFile, layout: FileLayout, target: 
         sampled = tuple(_outside(source.size, table))
         said = {"target": target.name, "leader": os.path.relpath(leader, path.parent),
                 "members": [os.path.relpath(one, path.parent) for one in members], "inode": source.fingerprint.inode,
-                "size": source.size, "times": list(_times(source)), "boot": boot_id(), "sampled": sampled,
+                "size": source.size, "times": list(_times(source)), "boot": boot_id(), "sums": SUMS, "sampled": sampled,
                 "samples": sample(source, sampled, source.size)}  # fmt: skip
         text = json.dumps(said).encode("ascii")
         packed = struct.pack("<Q", len(text)) + text + table.tobytes()
@@ -327,10 +337,12 @@ def _read_table(path: Path, packed: bytes) -> Rollback:
     def beside(name: str) -> Path:
         return Path(os.path.normpath(path.parent / name))
 
+    if said.get("sums", SUMS) != SUMS:
+        raise ValueError("it is of another version")
     read, changed = said["times"]
     return Rollback(path, path.with_name(said["target"]), beside(said["leader"]), tuple(map(beside, said["members"])),
                     int(said["inode"]), int(said["size"]), (int(read), int(changed)), str(said["boot"]),
-                    tuple(map(int, said["sampled"])), str(said["samples"]), pieces)  # fmt: skip
+                    tuple(map(int, said["sampled"])), str(said["samples"]), pieces, "sums" not in said)  # fmt: skip
 
 
 def set_state(system: FileSystem, path: Path, state: bytes) -> None:

@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from weightedit.core.errors import CheckpointError
-from weightedit.core.files.checksum import checksum
 from weightedit.core.files.file_lock import try_lock
 from weightedit.core.files.file_system import FileSystem, forget, write_all
 from weightedit.core.files.folder_locks import FolderBusy, FolderLocks
@@ -234,15 +233,15 @@ def check(rollback: Rollback, handle: int, *, asked: bool = False) -> None:
                         f"weightedit recover {name} puts them back")  # fmt: skip
     if sample(HandleReads(handle), rollback.sampled, rollback.size) != rollback.samples:
         raise Unsettled(f"{name} was changed by another program since")
-    states = [_state(piece, handle) for piece in rollback.pieces]
+    states = [_state(rollback, piece, handle) for piece in rollback.pieces]
     torn = states.count("") - (next((state for state in states if state != "old"), "old") == "")
     if rollback.boot and rollback.boot == boot_id() and torn > 1:
         raise Unsettled(f"{name} was changed by another program since, where it was being patched")
 
 
-def _state(piece: Piece, handle: int) -> str:
+def _state(rollback: Rollback, piece: Piece, handle: int) -> str:
     """Return whether a piece of a file is `old` or `new`; empty where it is neither."""
-    found = checksum(HandleReads(handle).read(piece.start, piece.nbytes))
+    found = rollback.sum_of(HandleReads(handle).read(piece.start, piece.nbytes))
     return "old" if found == piece.old else "new" if found == piece.new else ""
 
 
@@ -258,9 +257,9 @@ def put_back(rollback: Rollback, handle: int, system: FileSystem) -> None:
     """
     kept = os.open(rollback.path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
     try:
-        pieces = [(at, piece) for at, piece in rollback.placed() if _state(piece, handle) != "old"]
+        pieces = [(at, piece) for at, piece in rollback.placed() if _state(rollback, piece, handle) != "old"]
         for at, piece in pieces:  # all of them, before the first is written
-            if checksum(HandleReads(kept).read(at, piece.nbytes)) != piece.old:
+            if rollback.sum_of(HandleReads(kept).read(at, piece.nbytes)) != piece.old:
                 raise Unsettled(f"{rollback.path.name}, which keeps the old bytes, is damaged")
         for at, piece in pieces:
             system.seek(handle, piece.start, os.SEEK_SET)
@@ -269,7 +268,7 @@ def put_back(rollback: Rollback, handle: int, system: FileSystem) -> None:
         os.close(kept)
     system.set_times(handle, rollback.times)
     system.sync(handle)
-    if any(_state(piece, handle) != "old" for _, piece in pieces):
+    if any(_state(rollback, piece, handle) != "old" for _, piece in pieces):
         raise Unsettled(f"{rollback.target.name} does not read back as it was")
 
 
