@@ -111,9 +111,11 @@ class HeldFile:
         One that still has a name is closed at once: the lock of another handle of it may be wanted next.
         """
         handle, self._handle = self._handle, -1
-        if handle >= 0:
-            nbytes = 0
-            with suppress(OSError):
-                status = os.fstat(handle)
-                nbytes = 0 if status.st_nlink else status.st_size
-            release(handle, nbytes)
+        if handle < 0:
+            return
+        status = os.fstat(handle)
+        if not status.st_nlink:
+            release(handle, status.st_size)
+            return
+        with suppress(OSError):  # the handle is gone all the same
+            os.close(handle)
