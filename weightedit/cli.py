@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] == ["--debug"] and given[1:2] and given[1] in COMMANDS:
         given = [*given[1:], "--debug"]
     parser = _commands() if given and given[0] in COMMANDS else _window()
+    if given and (meant := _command_meant(given[0])):
+        parser.error(f"there is no file or command {given[0]}; did you mean {meant}?")
     options = parser.parse_args(given)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -54,6 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("weightedit: interrupted; nothing was changed.", file=sys.stderr)
         return 2
+
+
+def _command_meant(word: str) -> str | None:
+    """Return the command that a word was likely meant to be, where it is neither one nor a file."""
+    if word in COMMANDS or not word.isalpha() or os.path.lexists(word):
+        return None
+    from difflib import get_close_matches  # nothing else needs it before the first paint
+
+    return next(iter(get_close_matches(word, COMMANDS, 1, 0.7)), None)
 
 
 def _trace(options: argparse.Namespace) -> None:

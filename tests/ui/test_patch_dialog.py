@@ -86,6 +86,16 @@ def test_saving_instead_replaces_the_file(qtbot, edited):
     assert (safetensors.torch.load_file(path)["head"][3] == 0.5).all()
 
 
+def test_of_a_checkpoint_in_shards_it_names_the_shards(qtbot, open_window, tmp_path):
+    """The index that was opened is not written, and who else reads the shard is who sees mixed bytes."""
+    with weightedit.open({"a": torch.ones(64, 64), "b": torch.ones(64, 64), "c": torch.ones(64, 64)}) as made:
+        made.export(tmp_path / "net.safetensors", shard_size=20_000)
+    window = open_window(tmp_path / "net.safetensors.index.json")
+    with qtbot.waitSignal(window.documents.changed):
+        window.current.document.apply("fill", "b", region="[3, :]", value=0.5)
+    assert "1 tensor changed in net-00002-of-00003.safetensors." in said(dialog_of(qtbot, window))
+
+
 def test_what_cannot_be_patched_is_said_at_once(qtbot, edited):
     with qtbot.waitSignal(edited.documents.changed):
         edited.current.document.apply("cast", "wte", dtype="float16", accept="all")

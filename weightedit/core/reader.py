@@ -19,6 +19,7 @@ from weightedit.core.shared.groups import StorageGroups
 from weightedit.core.slots import Slot
 from weightedit.core.source import Source, SourceFile
 from weightedit.core.values.pinned import PinnedTensor
+from weightedit.core.words.numbers import bytes_text
 from weightedit.core.words.visible import visible
 
 if TYPE_CHECKING:
@@ -188,22 +189,27 @@ class Reader:
         ------
         EditRefused
             If there is no such tensor, the region does not fit, its values have no plain form,
-            or with `raw` it has no bytes.
+            with `raw` it has no bytes, or there is no memory for them.
         """
         from weightedit.core.stage import tensor_from
+        from weightedit.core.values.devices import refused_for_memory
 
         pinned = self.pin(name)
         try:
             box = parse_region(region, pinned.spec.shape)
         except RegionError as error:
             raise EditRefused([refusal("out-of-range", f"{region} does not fit {pinned.name}", str(error))]) from None
+        size = bytes_text(box.numel * pinned.spec.type.itemsize)
+        reading = refused_for_memory(f"the {size} of {visible(pinned.name)} in {self.title}")
         if raw:
-            return _stored_bytes(pinned, box)
+            with reading:
+                return _stored_bytes(pinned, box)
         if pinned.spec.encoding != "plain":
             title = f"{pinned.name} is {pinned.spec.encoding}, and has no plain values to read"
             raise EditRefused([refusal("unsupported", title, "raw=True reads the bytes that are stored, if any.",
                                        targets=[pinned.name])])  # fmt: skip
-        return tensor_from(pinned.read(box), pinned.spec.dtype).reshape(box.result_shape)
+        with reading:
+            return tensor_from(pinned.read(box), pinned.spec.dtype).reshape(box.result_shape)
 
 
 def _stored_bytes(pinned: PinnedTensor, box: Box) -> torch.Tensor:

@@ -40,6 +40,17 @@ def test_it_is_a_refusal(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert document.read("a").tolist() == list(range(6))
 
 
+@pytest.mark.parametrize("raw", [False, True])
+def test_reading_says_how_much_of_what(raw: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else nobody knows which of a thousand reads was too large, nor by how much."""
+    document = weightedit.open({"a": torch.arange(6.0), "b": torch.ones(4)})
+    monkeypatch.setattr("weightedit.core.values.pinned.PinnedTensor.read", out_of_memory())
+    with pytest.raises(EditRefused, match=r"no memory left for the 16 B of b in dict\. .*Nothing was changed"):
+        document.read("b", raw=raw)
+    with pytest.raises(EditRefused, match="the 8 B of a in"):
+        document.read("a", "[2:4]", raw=raw)
+
+
 def out_of_memory() -> Callable[..., Any]:
     def call(*_: Any, **__: Any) -> Any:
         raise MemoryError

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QW
 
 from weightedit.core.errors import EditRefused, WeightEditError
 from weightedit.core.words.numbers import bytes_text, count_text
+from weightedit.core.words.paths import some
 from weightedit.core.writing.save_plan import SavePlan
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.errors.errors_view import Notice, title_and_body
@@ -81,6 +82,8 @@ class PatchDialog(QDialog):
 
     def _say(self, plan: SavePlan) -> None:
         what = f"{count_text(plan.tensors)} {'tensor' if plan.tensors == 1 else 'tensors'} changed"
+        if (own := self._document.document.path) is not None and own not in (file.path for file in plan.files):
+            what += f" in {some((file.path.name for file in plan.files), 3)}"  # the shards, of which own is the index
         self._add("notice", plan.text, f"{what}. The old bytes of as much, {bytes_text(plan.written)}, are kept "
                                        "beside the file until it is done.")  # fmt: skip
         if plan.names > 1:
