@@ -99,8 +99,9 @@ def _moments(names: list[str], only: tuple[str, ...], *, short: bool) -> Iterato
 def _put_back(one: Scene, only: tuple[str, ...], *, short: bool = False) -> Iterator[Outcome]:
     """Kill the next start, too, at each operation by which it puts old bytes back; the one after it does so then."""
     patch = _half_way(one)
-    ended = one.recover()
-    names = ended.answer
+    one.recover()  # what the search above has left is put right apart: a trial begins without it
+    one.run(end_at=patch)
+    names = one.recover().answer
     for what, end_at in _moments(names, only, short=short):
         _, oracle = one.run(end_at=patch)
         ended = one.recover(end_at=end_at)
