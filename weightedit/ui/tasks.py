@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
 from weightedit.core.errors import Cancelled
@@ -25,6 +25,13 @@ SHOWN_AFTER = 0.5
 """Seconds after which a task is shown in the status bar."""
 _LEFT_BEHIND: list[Tasks] = []
 """Whose threads did not stop in time; they end with the process."""
+PAINTED = QEvent.Type(QEvent.registerEventType())
+AFTER_PAINT = Qt.EventPriority.LowEventPriority.value - 1
+"""Of an event that is handled once all that was posted before it is, also what is to be painted."""
+SETTLED = 10
+"""Milliseconds without another paint after which what was held begins: Qt waits for five of them with each."""
+LONGEST_HELD = 0.4
+"""Seconds after which it begins in any case."""
 TICK = 100
 """Milliseconds between two looks at how far tasks are."""
 
@@ -168,6 +175,9 @@ class Tasks(QObject):
         self._painted = QTimer(self)
         self._painted.setSingleShot(True)
         self._painted.timeout.connect(self._begin_held)
+        self._until: QWidget | None = None
+        self._in_window: QWidget | None = None
+        self._held_at = 0.0
         self._ended.connect(self._take, Qt.ConnectionType.QueuedConnection)
         self._timer = QTimer(self)
         self._timer.setInterval(TICK)
@@ -208,7 +218,7 @@ class Tasks(QObject):
             task.cancel()
             return task
         self._active.append(task)
-        if self._holders:
+        if self._holders or self._held:
             self._held.append(task)
         else:
             self._put(task)
@@ -227,7 +237,7 @@ class Tasks(QObject):
 
     @contextmanager
     def held(self, until: QWidget) -> Iterator[None]:
-        """Begin what is started meanwhile only once a widget that is being shown is painted, and all beside it.
+        """Begin what is started meanwhile, and until then, once a widget that is being shown is painted.
 
         One that nobody sees is not waited for longer than a tenth of a second.
         """
@@ -236,18 +246,43 @@ class Tasks(QObject):
             yield
         finally:
             self._holders -= 1
+            self._until = until
+            self._held_at = time.monotonic()
             until.installEventFilter(self)
             self._painted.start(TICK)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Begin what was held, in the next turn after the paint that it waits for."""
-        if event.type() == QEvent.Type.Paint:
+        """Wait for the paint, and then for those that it brings about.
+
+        What comes into sight has its room made after it was painted, and then half of the window is painted again.
+        """
+        if watched is self._until and event.type() == QEvent.Type.Paint:
             watched.removeEventFilter(self)
-            self._painted.start(0)
+            window, self._until = self._until.window(), None
+            self._leave_window()
+            self._in_window = window
+            window.installEventFilter(self)
+            QCoreApplication.postEvent(self, QEvent(PAINTED), AFTER_PAINT)
+        elif watched is self._in_window and event.type() == QEvent.Type.UpdateRequest:
+            QCoreApplication.postEvent(self, QEvent(PAINTED), AFTER_PAINT)
         return False
+
+    def event(self, event: QEvent) -> bool:
+        """Begin what was held if nothing is painted any more."""
+        if event.type() == PAINTED and self._in_window is not None:
+            if time.monotonic() - self._held_at < LONGEST_HELD:
+                self._painted.start(SETTLED)
+            return True
+        return super().event(event)
+
+    def _leave_window(self) -> None:
+        if self._in_window is not None:
+            self._in_window.removeEventFilter(self)
+            self._in_window = None
 
     def _begin_held(self) -> None:
         if not self._closed and not self._holders:
+            self._leave_window()
             held, self._held = self._held, []
             for task in held:
                 self._put(task)

@@ -20,6 +20,7 @@ def warm_up(progress: TaskProgress) -> tuple[str, list[str]]:
     from weightedit.core.values import torch_libraries
 
     torch_libraries.load()
+    import ml_dtypes  # noqa: F401  # which the first bfloat16 tensor would import while its page is painted
     import numpy.ma  # noqa: F401  # which numpy.unique imports when it is first called, as for a paint
     import torch
 

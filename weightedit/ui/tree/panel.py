@@ -25,7 +25,6 @@ from weightedit.ui.documents import Documents, OpenDocument
 from weightedit.ui.tasks import TaskProgress, Tasks
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.tree.arriving import ArrivingList
-from weightedit.ui.tree.delegate import TreeDelegate
 from weightedit.ui.tree.sizes import Sizes
 from weightedit.ui.tree.thumbnails import Thumbnails
 from weightedit.ui.tree.view import TreeView
@@ -78,9 +77,7 @@ class TreePanel(QWidget):
         """The tensor of the newest document that was picked while the document was still on its way."""
         self._build()
         self.thumbnails: Thumbnails = Thumbnails(self.tree, self.tree.rows, tasks)
-        delegate = self.tree.itemDelegate()
-        assert isinstance(delegate, TreeDelegate)
-        delegate.thumbnails = self.thumbnails
+        self.tree.row_painter.thumbnails = self.thumbnails
         documents.added.connect(self._added)
         documents.arrivals.came.connect(self._arrived)
         documents.removed.connect(self._removed)

@@ -12,6 +12,7 @@ from PySide6.QtCore import (
     QItemSelectionRange,
     QModelIndex,
     QPersistentModelIndex,
+    QRect,
     QRectF,
     Qt,
     Signal,
@@ -24,6 +25,7 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
+    QPaintEvent,
     QPen,
     QResizeEvent,
 )
@@ -33,11 +35,12 @@ from weightedit.core.described.outline import Node
 from weightedit.core.slots import Entry
 from weightedit.ui.documents import OpenDocument
 from weightedit.ui.theme import theme, ui_font
-from weightedit.ui.tree.delegate import CHEVRON, TreeDelegate
+from weightedit.ui.tree.delegate import TreeDelegate
 from weightedit.ui.tree.expansion import Expansion
 from weightedit.ui.tree.meaning import Meaning
 from weightedit.ui.tree.model import Column, Index, TreeModel
 from weightedit.ui.tree.pace import Pace
+from weightedit.ui.tree.row_painter import CHEVRON, RowPainter
 from weightedit.ui.tree.row_texts import slot_of
 from weightedit.ui.widgets.literals import can_be_typed
 from weightedit.ui.widgets.plain import plain
@@ -46,7 +49,7 @@ ROOM_FOR_NAMES = 134
 
 
 class TreeView(QTreeView):
-    """Shows a `TreeModel`; rows are painted by `TreeDelegate`.
+    """Shows a `TreeModel`; rows are painted by `RowPainter`.
 
     Signals
     -------
@@ -74,8 +77,8 @@ class TreeView(QTreeView):
         self._pace = Pace(self)
         self._pace.settled.connect(lambda: self._emit(self.chosen, self.currentIndex()))
         self.setModel(self.rows)
-        self._delegate = TreeDelegate(self, self.rows)
-        self.setItemDelegate(self._delegate)
+        self.row_painter = RowPainter(self, self.rows)
+        self.setItemDelegate(TreeDelegate(self, self.rows, self.row_painter))
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
@@ -103,7 +106,7 @@ class TreeView(QTreeView):
         theme.changed.connect(self._theme_changed)
 
     def _theme_changed(self) -> None:
-        self._delegate.fonts_changed()
+        self.row_painter.fonts_changed()
         self.viewport().update()
 
     # ---- what it shows
@@ -245,7 +248,7 @@ class TreeView(QTreeView):
         if node is None or node.is_leaf or index.column() != Column.NAME:
             return False
         rect = self.visualRect(index)
-        left = rect.x() + self._delegate.indent(node, rect.width())
+        left = rect.x() + self.row_painter.indent(node, rect.width())
         return left - 4 <= x <= left + CHEVRON + 3
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -362,23 +365,25 @@ class TreeView(QTreeView):
     def drawBranches(self, painter: QPainter, rect: object, index: object) -> None:
         """Guides and chevrons are the delegate's."""
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the rows in sight."""
+        self.row_painter.begin()
+        super().paintEvent(event)
+
     def drawRow(self, painter: QPainter, options: QStyleOptionViewItem, index: Index) -> None:
         """Draw the row's background, bar and focus around its cells."""
-        place = self.visualRect(index)
-        row = QRectF(0, place.y(), self.viewport().width(), place.height())
+        row: QRect = options.rect
         selected = self.selectionModel().isSelected(index)
         if selected:
             painter.fillRect(row, theme.color("accentbg"))
         elif self._hovered.isValid() and self._hovered == index:
             painter.fillRect(row, theme.color("hover"))
-        super().drawRow(painter, options, index)
+        self.row_painter.paint(painter, row, index, selected)
         if selected:
-            painter.fillRect(QRectF(0, row.y(), 2, row.height()), theme.color("accent"))
-        current = self.currentIndex()
-        same = current.isValid() and current.row() == index.row() and current.parent() == index.parent()
-        if same and self.hasFocus():
+            painter.fillRect(QRect(0, row.y(), 2, row.height()), theme.color("accent"))
+        if self.hasFocus() and index == self.currentIndex().siblingAtColumn(Column.NAME):
             painter.save()
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(theme.color("accent"), 1))
-            painter.drawRoundedRect(row.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
+            painter.drawRoundedRect(QRectF(row).adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
             painter.restore()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 from PySide6.QtCore import QByteArray, QRect, QRectF, QSize
@@ -25,11 +26,34 @@ def _renderer(name: str, color: str) -> QSvgRenderer:
 
 
 def paint_icon(painter: QPainter, rect: QRect | QRectF, name: str, token: str = "text2") -> None:
-    """Draw an icon into `rect` in a token's colour."""
-    painter.save()
+    """Draw an icon into `rect` in a token's colour, from a picture that is kept: rows have two or three each."""
+    place, color, ratio = QRectF(rect), theme.color(token).name(), painter.device().devicePixelRatioF()
+    if ratio != int(ratio):  # no picture would fall on whole pixels
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        _renderer(name, color).render(painter, place)
+        painter.restore()
+        return
+    left, top = math.floor(place.x()), math.floor(place.y())
+    place.translate(-left, -top)
+    key = f"weightedit/{name}/{color}/{ratio:g}/{place.x():g},{place.y():g},{place.width():g}x{place.height():g}"
+    pixmap = QPixmap()
+    if not QPixmapCache.find(key, pixmap):
+        pixmap = _drawn(name, color, place, ratio)
+        QPixmapCache.insert(key, pixmap)
+    painter.drawPixmap(left, top, pixmap)
+
+
+def _drawn(name: str, color: str, place: QRectF, ratio: float) -> QPixmap:
+    """Draw an icon somewhere into a pixmap that just holds it."""
+    pixmap = QPixmap(math.ceil(place.right() * ratio), math.ceil(place.bottom() * ratio))
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(CLEAR)
+    painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    _renderer(name, theme.color(token).name()).render(painter, QRectF(rect))
-    painter.restore()
+    _renderer(name, color).render(painter, place)
+    painter.end()
+    return pixmap
 
 
 def icon_pixmap(name: str, size: int = 16, token: str = "text2", ratio: float = 1.0) -> QPixmap:
