@@ -289,8 +289,6 @@ class MainWindow(QMainWindow):
 
     def _removed(self, opened: OpenDocument) -> None:
         left = self.documents.all
-        if not left:
-            self.pages.setFocus()  # hiding what has the focus has Qt look through all of the window for more
         with self._refreshing_once():
             if self.workbench is not None:
                 self.workbench.forget(opened.document)
@@ -298,7 +296,7 @@ class MainWindow(QMainWindow):
                 self._make_current(left[-1] if left else None)
             self.show_pages()
         if not left:
-            self.start.setFocus()
+            self.start.setFocus()  # the focus would go on to whatever is left, such as the status bar
 
     def _changed(self, opened: OpenDocument, change: Change) -> None:
         if opened.document.is_modified:
@@ -343,7 +341,8 @@ class MainWindow(QMainWindow):
             return
         from weightedit.ui.widgets.plain import title_text
 
-        self.status.show_document(found := self.current, self.documents.is_opening)
+        found = self.current
+        self.status.show_document(found, self.documents.is_opening)
         self.setWindowTitle("weightedit" if found is None else f"{title_text(found.title)}[*] — weightedit")
         self.setWindowModified(bool(found is not None and found.document.is_modified))
         self.actions_of.refresh()
