@@ -524,9 +524,10 @@ def test_a_wrong_call_shows_the_usage(arguments):
     assert b"Traceback" not in done.stderr
 
 
-def test_a_command_written_wrongly_is_not_taken_for_a_file(tmp_path):
+@pytest.mark.parametrize("before", [[], ["--debug"]])
+def test_a_command_written_wrongly_is_not_taken_for_a_file(before, tmp_path):
     """It would open a window on a file that is not there, or say that there is no display for one."""
-    done = call("inspct", tmp_path)
+    done = call(*before, "inspct", tmp_path)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith(b"there is no file or command inspct; did you mean inspect?")
 

@@ -26,8 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] == ["--debug"] and given[1:2] and given[1] in COMMANDS:
         given = [*given[1:], "--debug"]
     parser = _commands() if given and given[0] in COMMANDS else _window()
-    if given and (meant := _command_meant(given[0])):
-        parser.error(f"there is no file or command {given[0]}; did you mean {meant}?")
+    first = next((word for word in given if word != "--debug"), "")
+    if meant := _command_meant(first):
+        parser.error(f"there is no file or command {first}; did you mean {meant}?")
     options = parser.parse_args(given)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtWidgets import QApplication
 
 from weightedit.core.errors import Cancelled
 from weightedit.core.progress import Progress
@@ -293,46 +293,3 @@ def test_what_a_task_holds_never_ends_in_a_workers_thread(qtbot, qapp, outcome, 
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     gc.collect()
     assert Held.ended_in == {threading.main_thread()}
-
-
-# ---------------------------------------------------------------- held until something is painted
-
-
-class Painted(QWidget):
-    """Notes its paints, and shows a part of itself only in the turn after the first, as a page does."""
-
-    def __init__(self, name: str, order: list[str]) -> None:
-        super().__init__()
-        self.name, self.order = name, order
-        self.later: Painted | None = None
-
-    def paintEvent(self, event):  # noqa: N802
-        if self.name not in self.order:
-            self.order.append(self.name)
-            if self.later is not None:
-                QTimer.singleShot(0, self.later.show)
-
-
-def test_what_is_held_begins_once_everything_is_painted(qtbot, tasks):
-    """What reads beside a paint takes the interpreter from it, and an event waits several times as long."""
-    order: list[str] = []
-    page, part = Painted("page", order), Painted("part", order)
-    qtbot.addWidget(page)
-    part.setParent(page)
-    part.setGeometry(0, 0, 20, 20)
-    part.hide()
-    page.later = part
-    with tasks.held(page):
-        tasks.start("read", lambda progress: order.append("read"), on_result=None)
-        page.show()
-    tasks.start("read too", lambda progress: order.append("read too"), on_result=None)
-    qtbot.waitUntil(lambda: {"read", "read too"} <= set(order))
-    assert order[:2] == ["page", "part"]
-
-
-def test_what_nobody_sees_is_not_waited_for(qtbot, tasks):
-    """A tab behind another one is never painted."""
-    page = Painted("page", [])
-    qtbot.addWidget(page)
-    with qtbot.waitSignal(tasks.idle, timeout=5_000), tasks.held(page):
-        tasks.start("read", lambda progress: None, on_result=None)

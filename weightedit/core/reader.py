@@ -200,7 +200,7 @@ class Reader:
         except RegionError as error:
             raise EditRefused([refusal("out-of-range", f"{region} does not fit {pinned.name}", str(error))]) from None
         size = bytes_text(box.numel * pinned.spec.type.itemsize)
-        reading = refused_for_memory(f"the {size} of {visible(pinned.name)} in {self.title}")
+        reading = refused_for_memory(f"reading the {size} of {visible(pinned.name)} in {self.title}")
         if raw:
             with reading:
                 return _stored_bytes(pinned, box)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
 from weightedit.core.errors import Cancelled
@@ -18,6 +18,7 @@ from weightedit.core.progress import Progress
 from weightedit.core.words.shortages import is_fault, shortage
 from weightedit.core.words.visible import visible
 from weightedit.ui.running import priority
+from weightedit.ui.running.paint_wait import PaintWait
 
 T = TypeVar("T")
 WORKERS = 4
@@ -25,13 +26,6 @@ SHOWN_AFTER = 0.5
 """Seconds after which a task is shown in the status bar."""
 _LEFT_BEHIND: list[Tasks] = []
 """Whose threads did not stop in time; they end with the process."""
-PAINTED = QEvent.Type(QEvent.registerEventType())
-AFTER_PAINT = Qt.EventPriority.LowEventPriority.value - 1
-"""Of an event that is handled once all that was posted before it is, also what is to be painted."""
-SETTLED = 10
-"""Milliseconds without another paint after which what was held begins: Qt waits for five of them with each."""
-LONGEST_HELD = 0.4
-"""Seconds after which it begins in any case."""
 TICK = 100
 """Milliseconds between two looks at how far tasks are."""
 
@@ -170,14 +164,7 @@ class Tasks(QObject):
         self._active: list[Task[Any]] = []
         self._generations: dict[str, int] = {}
         self._closed = False
-        self._held: list[Task[Any]] = []
-        self._holders = 0
-        self._painted = QTimer(self)
-        self._painted.setSingleShot(True)
-        self._painted.timeout.connect(self._begin_held)
-        self._until: QWidget | None = None
-        self._in_window: QWidget | None = None
-        self._held_at = 0.0
+        self._waits: list[PaintWait] = []
         self._ended.connect(self._take, Qt.ConnectionType.QueuedConnection)
         self._timer = QTimer(self)
         self._timer.setInterval(TICK)
@@ -218,8 +205,8 @@ class Tasks(QObject):
             task.cancel()
             return task
         self._active.append(task)
-        if self._holders or self._held:
-            self._held.append(task)
+        if self._waits:
+            self._waits[-1].waiting.append(task)
         else:
             self._put(task)
         self._timer.start()
@@ -237,54 +224,27 @@ class Tasks(QObject):
 
     @contextmanager
     def held(self, until: QWidget) -> Iterator[None]:
-        """Begin what is started meanwhile, and until then, once a widget that is being shown is painted.
+        """Put off what is started meanwhile, and what is started before it is over, until a widget is painted.
 
-        One that nobody sees is not waited for longer than a tenth of a second.
+        Parameters
+        ----------
+        until
+            Is shown meanwhile. One that nobody sees is not waited for longer than a tenth of a second.
         """
-        self._holders += 1
+        wait = PaintWait(self)
+        wait.over.connect(self._begin)
+        self._waits.append(wait)
         try:
             yield
         finally:
-            self._holders -= 1
-            self._until = until
-            self._held_at = time.monotonic()
-            until.installEventFilter(self)
-            self._painted.start(TICK)
+            wait.begin(until)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Wait for the paint, and then for those that it brings about.
-
-        What comes into sight has its room made after it was painted, and then half of the window is painted again.
-        """
-        if watched is self._until and event.type() == QEvent.Type.Paint:
-            watched.removeEventFilter(self)
-            window, self._until = self._until.window(), None
-            self._leave_window()
-            self._in_window = window
-            window.installEventFilter(self)
-            QCoreApplication.postEvent(self, QEvent(PAINTED), AFTER_PAINT)
-        elif watched is self._in_window and event.type() == QEvent.Type.UpdateRequest:
-            QCoreApplication.postEvent(self, QEvent(PAINTED), AFTER_PAINT)
-        return False
-
-    def event(self, event: QEvent) -> bool:
-        """Begin what was held if nothing is painted any more."""
-        if event.type() == PAINTED and self._in_window is not None:
-            if time.monotonic() - self._held_at < LONGEST_HELD:
-                self._painted.start(SETTLED)
-            return True
-        return super().event(event)
-
-    def _leave_window(self) -> None:
-        if self._in_window is not None:
-            self._in_window.removeEventFilter(self)
-            self._in_window = None
-
-    def _begin_held(self) -> None:
-        if not self._closed and not self._holders:
-            self._leave_window()
-            held, self._held = self._held, []
-            for task in held:
+    def _begin(self, wait: PaintWait) -> None:
+        """Begin what was put off."""
+        self._waits.remove(wait)
+        wait.deleteLater()
+        if not self._closed:
+            for task in wait.waiting:
                 self._put(task)
 
     def cancel_group(self, group: str) -> None:
@@ -311,7 +271,6 @@ class Tasks(QObject):
         self._closed = True
         self._timer.stop()
         self._soon.stop()
-        self._painted.stop()
         for task in self._active:
             task.cancel()
         for _ in self._threads:

@@ -45,7 +45,7 @@ def test_reading_says_how_much_of_what(raw: bool, monkeypatch: pytest.MonkeyPatc
     """Else nobody knows which of a thousand reads was too large, nor by how much."""
     document = weightedit.open({"a": torch.arange(6.0), "b": torch.ones(4)})
     monkeypatch.setattr("weightedit.core.values.pinned.PinnedTensor.read", out_of_memory())
-    with pytest.raises(EditRefused, match=r"no memory left for the 16 B of b in dict\. .*Nothing was changed"):
+    with pytest.raises(EditRefused, match=r"no memory left for reading the 16 B of b in dict\. .*Nothing was changed"):
         document.read("b", raw=raw)
     with pytest.raises(EditRefused, match="the 8 B of a in"):
         document.read("a", "[2:4]", raw=raw)

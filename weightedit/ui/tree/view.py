@@ -362,9 +362,6 @@ class TreeView(QTreeView):
 
     # ---- painting
 
-    def drawBranches(self, painter: QPainter, rect: object, index: object) -> None:
-        """Guides and chevrons are the delegate's."""
-
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the rows in sight."""
         self.row_painter.begin()
