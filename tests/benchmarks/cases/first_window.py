@@ -54,8 +54,9 @@ def _shown(folder: Path, code: str) -> Round:
     settings = folder / "settings.ini"
     settings.write_text("[General]\ntheme-last=dark\n", encoding="utf-8")  # as a run before leaves it
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "WEIGHTEDIT_SETTINGS": str(settings),
-                   "PYTHONPYCACHEPREFIX": str(folder / "compiled"), "PYTHONPATH": str(ROOT)}  # fmt: skip
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+                   "PYTHONPATH": str(ROOT)}  # fmt: skip
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"):
+        environment.pop(name, None)
 
     def run(clock: Clock) -> None:
         with clock:

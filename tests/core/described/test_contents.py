@@ -6,20 +6,19 @@ from typing import Any
 
 import pytest
 
-from weightedit.core.described.contents import (
-    DEEPEST,
-    MOST_AGAIN,
-    MOST_AGAIN_AT_ALL,
-    MOST_CONTAINERS,
-    MOST_NAMING,
-    MOST_VALUES,
-    TooMuch,
-    file_inventory,
-)
+from weightedit.core.described import contents
+from weightedit.core.described.contents import DEEPEST, MOST_AGAIN, MOST_NAMING, MOST_VALUES, TooMuch, file_inventory
 from weightedit.core.described.placeholder import GlobalName, Placeholder
 from weightedit.core.slots import HeldTensor
 from weightedit.core.spec import TensorSpec
 from weightedit.core.storage import Resident, Storage
+
+
+@pytest.fixture
+def a_tenth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits of a tenth, which are reached in a tenth of the time."""
+    for name in ("MOST_AGAIN", "MOST_VALUES", "MOST_AGAIN_AT_ALL", "MOST_CONTAINERS"):
+        monkeypatch.setattr(contents, name, getattr(contents, name) // 10)
 
 
 def held() -> HeldTensor:
@@ -49,18 +48,20 @@ def test_plain_values_past_a_limit_are_not_shown_one_by_one():
     assert found.entries[3].text == f"list of {MOST_VALUES + 1:,}, not shown one by one"
 
 
+@pytest.mark.usefixtures("a_tenth")
 def test_plain_values_are_not_shown_one_by_one_though_one_among_them_is_no_such():
     """3 MB of None and one dict took 1 GB, as every None had an entry."""
-    many = [None] * MOST_VALUES
+    most = contents.MOST_VALUES
+    many = [None] * most
     found = file_inventory({"list": [held(), *many, {"deep": held()}]})
     assert [entry.name for entry in found.entries] == [
-        "list", "list.0", f"list.{MOST_VALUES + 1}", f"list.{MOST_VALUES + 1}.deep"]  # fmt: skip
-    assert found.entries[0].text == f"list of {MOST_VALUES + 2:,}, plain values not shown one by one"
-    found = file_inventory({"dict": {**dict.fromkeys(range(MOST_VALUES)), "w": held()}})
+        "list", "list.0", f"list.{most + 1}", f"list.{most + 1}.deep"]  # fmt: skip
+    assert found.entries[0].text == f"list of {most + 2:,}, plain values not shown one by one"
+    found = file_inventory({"dict": {**dict.fromkeys(range(most)), "w": held()}})
     assert [entry.name for entry in found.entries] == ["dict", "dict.w"]
-    found = file_inventory({"many": [None] * 10, "state": [{"step": 1, "w": held()} for _ in range(70_000)]})
-    assert len(found.entries) > MOST_VALUES
-    assert found.entries[-2].name == "state.69999.step"
+    found = file_inventory({"many": [None] * 10, "state": [{"step": 1, "w": held()} for _ in range(7_000)]})
+    assert len(found.entries) > most
+    assert found.entries[-2].name == "state.6999.step"
     made = Placeholder(GlobalName("some", "List"))
     made.items = [held(), *many]
     made.pairs = [("w", held()), ("n", 1)]
@@ -68,13 +69,14 @@ def test_plain_values_are_not_shown_one_by_one_though_one_among_them_is_no_such(
     assert [entry.name for entry in found.entries] == ["object", "object.0", "object.w"]
 
 
+@pytest.mark.usefixtures("a_tenth")
 @pytest.mark.parametrize("what", [held(), GlobalName("torch", "float32"), frozenset({1}), {"a": 1}],
                          ids=["tensor", "class", "set", "dict"])  # fmt: skip
 def test_one_thing_named_again_and_again_is_refused(what):
     """Two bytes of a pickle name a tensor once more, and its entry takes 500."""
-    with pytest.raises(TooMuch, match="elsewhere more than 200,000 times over"):
-        file_inventory([[what] * (MOST_AGAIN_AT_ALL + 2), None])
-    assert len(file_inventory([[what] * 50_000, None]).entries) >= 50_000
+    with pytest.raises(TooMuch, match="elsewhere more than 20,000 times over"):
+        file_inventory([[what] * (contents.MOST_AGAIN_AT_ALL + 2), None])
+    assert len(file_inventory([[what] * 5_000, None]).entries) >= 5_000
 
 
 def test_more_entries_than_can_be_listed_are_refused(monkeypatch):
@@ -83,9 +85,10 @@ def test_more_entries_than_can_be_listed_are_refused(monkeypatch):
         file_inventory([frozenset({number}) for number in range(7_000)])
 
 
+@pytest.mark.usefixtures("a_tenth")
 def test_more_containers_or_depth_than_can_be_listed_are_refused():
-    with pytest.raises(TooMuch, match="more than 300,000 lists"):
-        file_inventory([{} for _ in range(MOST_CONTAINERS)])
+    with pytest.raises(TooMuch, match="more than 30,000 lists"):
+        file_inventory([{} for _ in range(contents.MOST_CONTAINERS)])
     deep: Any = held()
     for _ in range(DEEPEST - 1):
         deep = [deep]

@@ -292,7 +292,7 @@ def run(data: st.DataObject, doc: weightedit.Document, twin: Twin, most: int = 6
 
 
 FILES: dict[str, tuple[Path, bytes]] = {}
-random_sequences = settings(max_examples=40, suppress_health_check=list(HealthCheck))
+random_sequences = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
