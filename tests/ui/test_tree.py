@@ -299,16 +299,3 @@ def test_picked_rows_come_in_the_order_of_the_tree(qtbot, open_window, checkpoin
     assert tree.is_picked("tensor") == bool(tree.selected_tensors())
     tree.clearSelection()
     assert not any(tree.is_picked(what) for what in ("tensor", "entry", "group"))
-
-
-def test_a_row_is_painted_with_few_questions(qtbot, open_window, checkpoint, monkeypatch):
-    """Qt's own way asks the model ten times for each cell: 45 ms for the rows in sight, three frames of a scroll."""
-    window = open_window(checkpoint)
-    view, asked = window.tree.tree, []
-    view.expandAll()
-    wait_ready(qtbot, window)
-    flags = TreeModel.flags
-    monkeypatch.setattr(TreeModel, "flags", lambda self, index: asked.append(index.row()) or flags(self, index))
-    view.viewport().repaint()
-    assert len(visible(view)) > 10
-    assert len(asked) <= 3 * len(visible(view))
