@@ -1,4 +1,4 @@
-"""What is made before it is wanted, and what waits for the paint, so that opening a tensor never stalls the window."""
+"""What is made before it is wanted, and how tasks give way, so that opening a tensor never stalls the window."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ import pyqtgraph as pg
 import pytest
 import torch
 from PySide6.QtCore import QEvent, QObject, QTimer
-from PySide6.QtGui import QPaintEvent
-from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.ui.bench import Bench, bench_on
@@ -37,51 +35,6 @@ def bench(qtbot: QtBot, tmp_path: Path) -> Iterator[Bench]:
     tensors = {"a": torch.arange(12.0).reshape(3, 4), "b": torch.arange(30.0).reshape(5, 6)}
     with bench_on(qtbot, tmp_path / "two.pt", tensors) as made:
         yield made
-
-
-class Painted(QWidget):
-    """Notes that it was painted."""
-
-    was_painted = False
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  # Qt's
-        self.was_painted = True
-
-
-def test_what_is_held_begins_once_what_is_shown_is_painted(qtbot: QtBot, tasks: Tasks) -> None:
-    """Threads that read beside the first paint of a page made it take four times as long."""
-    window = QWidget()
-    qtbot.addWidget(window)
-    shown = Painted(window)
-    shown.hide()
-    with qtbot.waitExposed(window):
-        window.show()
-    found: list[bool] = []
-    with tasks.held(shown):
-        tasks.start("work", lambda _: shown.was_painted, on_result=found.append)
-        shown.show()
-    qtbot.waitUntil(lambda: bool(found))
-    assert found == [True]
-
-
-def test_what_nobody_sees_is_not_waited_for(qtbot: QtBot, tasks: Tasks) -> None:
-    hidden = QWidget()
-    qtbot.addWidget(hidden)
-    found: list[str] = []
-    with tasks.held(hidden):
-        tasks.start("work", lambda _: "done", on_result=found.append)
-    qtbot.waitUntil(lambda: found == ["done"])
-
-
-def test_what_is_held_when_everything_ends_never_begins(qtbot: QtBot) -> None:
-    tasks, began, hidden = Tasks(), threading.Event(), QWidget()
-    qtbot.addWidget(hidden)
-    with tasks.held(hidden):
-        tasks.start("work", lambda _: began.set(), on_result=None)
-    assert tasks.shutdown()
-    tasks._begin_held()
-    assert not began.is_set()
-    tasks.deleteLater()
 
 
 def test_a_page_made_ahead_shows_its_tensor_as_any_other(bench: Bench) -> None:
