@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.gui_thread import watched
 from tests.ui.stand_in import stand_in
 from weightedit.ui.settings import Settings
+from weightedit.ui.tasks import Tasks
 from weightedit.ui.theme import theme
 from weightedit.ui.window import MainWindow, real_workbench
 
@@ -75,6 +76,15 @@ def settings(tmp_path: Path) -> Settings:
 def wait_ready(qtbot: QtBot, window: MainWindow) -> None:
     """Wait until a window shows all it will show by itself."""
     qtbot.waitUntil(lambda: window.workbench is not None and not window.tasks.active, timeout=60_000)
+
+
+@pytest.fixture
+def tasks(qapp: object) -> Iterator[Tasks]:
+    """Tasks without a window."""
+    made = Tasks()
+    yield made
+    assert made.shutdown()
+    made.deleteLater()
 
 
 @pytest.fixture

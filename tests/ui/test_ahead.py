@@ -23,14 +23,6 @@ from weightedit.ui.tasks import TaskProgress, Tasks
 
 
 @pytest.fixture
-def tasks(qapp: object) -> Iterator[Tasks]:
-    made = Tasks()
-    yield made
-    assert made.shutdown()
-    made.deleteLater()
-
-
-@pytest.fixture
 def bench(qtbot: QtBot, tmp_path: Path) -> Iterator[Bench]:
     tensors = {"a": torch.arange(12.0).reshape(3, 4), "b": torch.arange(30.0).reshape(5, 6)}
     with bench_on(qtbot, tmp_path / "two.pt", tensors) as made:

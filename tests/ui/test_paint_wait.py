@@ -30,14 +30,6 @@ class Painted(QWidget):
 
 
 @pytest.fixture
-def tasks(qapp):
-    made = Tasks()
-    yield made
-    assert made.shutdown()
-    made.deleteLater()
-
-
-@pytest.fixture
 def order():
     return []
 

@@ -20,14 +20,6 @@ from weightedit.ui.shell.status_bar import StatusBar, left_text
 from weightedit.ui.tasks import Tasks
 
 
-@pytest.fixture
-def tasks(qapp):
-    made = Tasks()
-    yield made
-    assert made.shutdown()
-    made.deleteLater()
-
-
 def wait_for(event):
     """Work that goes on until it is told to stop, and takes steps as it should."""
 

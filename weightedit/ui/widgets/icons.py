@@ -29,10 +29,7 @@ def paint_icon(painter: QPainter, rect: QRect | QRectF, name: str, token: str = 
     """Draw an icon into `rect` in a token's colour, from a picture that is kept: rows have two or three each."""
     place, color, ratio = QRectF(rect), theme.color(token).name(), painter.device().devicePixelRatioF()
     if ratio != int(ratio):  # no picture would fall on whole pixels
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        _renderer(name, color).render(painter, place)
-        painter.restore()
+        _render(painter, place, name, color)
         return
     left, top = math.floor(place.x()), math.floor(place.y())
     place.translate(-left, -top)
@@ -44,14 +41,20 @@ def paint_icon(painter: QPainter, rect: QRect | QRectF, name: str, token: str = 
     painter.drawPixmap(left, top, pixmap)
 
 
+def _render(painter: QPainter, place: QRectF, name: str, color: str) -> None:
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    _renderer(name, color).render(painter, place)
+    painter.restore()
+
+
 def _drawn(name: str, color: str, place: QRectF, ratio: float) -> QPixmap:
     """Draw an icon somewhere into a pixmap that just holds it."""
     pixmap = QPixmap(math.ceil(place.right() * ratio), math.ceil(place.bottom() * ratio))
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(CLEAR)
     painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    _renderer(name, color).render(painter, place)
+    _render(painter, place, name, color)
     painter.end()
     return pixmap
 
@@ -71,10 +74,9 @@ def _pixmap(name: str, size: QSize, color: str) -> QPixmap:
     pixmap = QPixmap(size)
     pixmap.fill(CLEAR)
     painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     side = min(size.width(), size.height())
     place = QRectF((size.width() - side) / 2, (size.height() - side) / 2, side, side)
-    _renderer(name, color).render(painter, place)
+    _render(painter, place, name, color)
     painter.end()
     QPixmapCache.insert(key, pixmap)
     return QPixmap(pixmap)
@@ -99,10 +101,7 @@ class _Engine(QIconEngine):
         return theme.color(self._token).name()
 
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        _renderer(self._name, self._color(mode, state)).render(painter, QRectF(rect))
-        painter.restore()
+        _render(painter, QRectF(rect), self._name, self._color(mode, state))
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         return _pixmap(self._name, size, self._color(mode, state))
