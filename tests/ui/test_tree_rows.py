@@ -120,7 +120,9 @@ def test_texts_stay_in_their_columns_and_a_name_runs_into_what_is_empty(qtbot, w
 
 
 def test_a_selected_tensor_is_bold_and_its_icon_in_the_accent(window):
+    """Where it has no picture, or none yet: one that is read takes the icon's place."""
     view = window.tree.tree
+    view.row_painter.thumbnails = None
     plain, strong = painted(view, "big")[1], painted(view, "big", selected=True)[1]
     accent = theme.color("accent").rgb()
     assert plain != strong
