@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,6 +15,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
 from tests.ui.conftest import wait_ready
+from tests.ui.killed_edits import kill_editing
 from weightedit import assembly
 from weightedit.core.journals import recovery
 from weightedit.core.journals.recovery import KeptEdit, Recovered, discard, unfinished
@@ -26,28 +24,13 @@ from weightedit.ui.history.rows import DONE, UNDONE
 from weightedit.ui.recovery.kept_list import kept_rows
 from weightedit.ui.recovery.recovery_notice import RecoveredNotice, RecoveryNotice, when_text
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = """
-import os, signal, sys
-from weightedit.assembly import open_document
-document = open_document(sys.argv[1], journal=True)
-document.apply("fill", "a.weight", value=7.0)
-with document.grouped("Set 2 cells"):
-    document.apply("fill", "a.weight", region="[0, 0]", value=1.0)
-    document.apply("fill", "a.weight", region="[0, 1]", value=2.0)
-document.apply("scale", "b.bias", factor=0.5)
-document.undo()
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
 
 @pytest.fixture
 def killed(tmp_path):
     """Give a checkpoint whose editing was killed after four edits, the last undone."""
     path = tmp_path / "net.pt"
     torch.save({"a.weight": torch.zeros(4, 6), "b.bias": torch.ones(3)}, path)
-    done = subprocess.run([sys.executable, "-c", SCRIPT, str(path)], cwd=ROOT, check=False)
-    assert done.returncode == -signal.SIGKILL
+    kill_editing(path)
     assert len(unfinished()) == 1
     return path
 
