@@ -14,8 +14,8 @@ from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
 from weightedit.core.words.numbers import moment_text, shape_text
 from weightedit.core.words.visible import visible, visible_lines
-from weightedit.doctor.runnable import WARNING, Runnable, RunnableModule, command, looked_at, run_module
-from weightedit.doctor.trusted import Trusted
+from weightedit.doctor.trusted_file.runnable import WARNING, Runnable, RunnableModule, command, looked_at, run_module
+from weightedit.doctor.trusted_file.trusted import Trusted
 
 FEW = 40
 """Names and modules that are listed; JSON has all of them."""

@@ -12,7 +12,7 @@ OPENED_WHOLE = {
     "formats/safetensors_index.py": "an index, read once and whole when a sharded checkpoint is opened",
 }
 """Files of the rooms that know checkpoints, which read something without a source; each with what."""
-ALONE = "doctor/child.py"
+ALONE = "doctor/trusted_file/child.py"
 """Runs by itself in another process, on bytes that it has read and hashed."""
 ROOMS = ("formats/", "operations/", "search/", "assembly.py")
 OPENS = {"open", "read_bytes", "read_text", "fdopen"}

@@ -15,8 +15,9 @@ _MODULES = {"marshal", "shelve", "dill", "cloudpickle", "joblib", "jsonpickle", 
 _LOOKED_AT = {*_RUNS, *_PICKLES, *_UNPACKS, "import_module"}
 _MAY_IMPORT = {"weightedit"}
 """What `import_module` may be given: texts that begin so, never a variable alone."""
-CHILD = ("doctor/",)
-"""Runs in a child process of its own, on one file that a person trusted by its hash."""
+CHILD = ("doctor/trusted_file/child.py", "doctor/inside/")
+"""Run in processes of their own: on one file that a person trusted by its hash, and on code that a person brings and
+says yes to."""
 
 
 def _called(tree_nodes):

@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel
 from torch import nn
 
-from weightedit.doctor.trusted import Trusted
+from weightedit.doctor.trusted_file.trusted import Trusted
 from weightedit.ui.asides.module_page import RUN, TRUST
 
 

@@ -1,1 +1,1 @@
-"""Whether a model loads and runs; so far what one trusted file is as a module, in a process of its own."""
+"""Will this model load, run and train: code of others runs in a process of its own, edits are proposed by name."""

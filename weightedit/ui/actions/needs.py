@@ -61,7 +61,7 @@ def _has_any_tensor(at: Reach) -> bool:
 def _may_be_module(at: Reach) -> bool:
     if not _has_document(at):
         return False
-    from weightedit.doctor.runnable import may_run
+    from weightedit.doctor.trusted_file.runnable import may_run
 
     return may_run(at.document.document)
 

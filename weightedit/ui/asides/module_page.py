@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVB
 
 from weightedit.core.words.numbers import count_text, shape_text
 from weightedit.core.words.visible import visible
-from weightedit.doctor.runnable import WARNING, Compared, Runnable, RunnableModule, looked_at, run_module
-from weightedit.doctor.trusted import Trusted
+from weightedit.doctor.trusted_file.runnable import WARNING, Compared, Runnable, RunnableModule, looked_at, run_module
+from weightedit.doctor.trusted_file.trusted import Trusted
 from weightedit.ui.asides.aside import AsidePage
 from weightedit.ui.errors.errors_view import Notice, wrapping
 from weightedit.ui.tasks import TaskProgress

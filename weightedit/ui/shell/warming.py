@@ -27,7 +27,7 @@ def warm_up(progress: TaskProgress) -> tuple[str, list[str]]:
     from weightedit.core.values.devices import devices
 
     importlib.import_module("weightedit.ui.workbench")
-    importlib.import_module("weightedit.doctor.runnable")  # which the window asks once a document is there
+    importlib.import_module("weightedit.doctor.trusted_file.runnable")  # which the window asks once a document is there
     return torch.__version__, devices()
 
 

@@ -16,8 +16,8 @@ from weightedit.core.slots import Slot
 from weightedit.core.values.pinned import PinnedRegion
 from weightedit.core.words.visible import visible
 from weightedit.core.writing.alone import RegionBytes
-from weightedit.doctor.process import Ended, run_child
-from weightedit.doctor.report import Garbled, RunReport, RunTensor, names_of, report_of
+from weightedit.doctor.trusted_file.report import Garbled, RunReport, RunTensor, names_of, report_of
+from weightedit.doctor.trusted_file.starting import Ended, run_child
 
 CHUNK = 4 << 20
 SECONDS = 120.0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from weightedit.core.errors import WeightEditError
-from weightedit.doctor.trusted import Trusted
+from weightedit.doctor.trusted_file.trusted import Trusted
 
 A, B = "a" * 64, "b" * 64
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +66,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
 
 def test_several_at_once_lose_nothing(tmp_path):
     """Threads here, and a process beside them, trust at the same time."""
-    script = ("import sys; from weightedit.doctor.trusted import Trusted; from pathlib import Path\n"
+    script = ("import sys; from weightedit.doctor.trusted_file.trusted import Trusted; from pathlib import Path\n"
               "for n in range(12): Trusted(Path(sys.argv[1])).trust(f'{n:064x}', 'child')")
     child = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)],
                              env=os.environ | {"PYTHONPATH": str(ROOT)})

@@ -12,11 +12,11 @@ import torch
 
 from weightedit import terminal_module
 from weightedit.cli import main
-from weightedit.doctor import runnable
-from weightedit.doctor.process import Ended
-from weightedit.doctor.report import RunReport
-from weightedit.doctor.runnable import Runnable, RunnableModule, command
-from weightedit.doctor.trusted import Trusted
+from weightedit.doctor.trusted_file import runnable
+from weightedit.doctor.trusted_file.report import RunReport
+from weightedit.doctor.trusted_file.runnable import Runnable, RunnableModule, command
+from weightedit.doctor.trusted_file.starting import Ended
+from weightedit.doctor.trusted_file.trusted import Trusted
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from weightedit.assembly import open_document
 from weightedit.cli import main
 from weightedit.core.errors import Cancelled, CheckpointError
 from weightedit.core.progress import Progress
-from weightedit.doctor import runnable
-from weightedit.doctor.process import run_child
-from weightedit.doctor.runnable import is_script, looked_at, may_run, run_module
-from weightedit.doctor.trusted import Trusted
+from weightedit.doctor.trusted_file import runnable
+from weightedit.doctor.trusted_file.runnable import is_script, looked_at, may_run, run_module
+from weightedit.doctor.trusted_file.starting import run_child
+from weightedit.doctor.trusted_file.trusted import Trusted
 
 
 class Calls:
@@ -232,7 +232,7 @@ def test_what_the_child_says_is_not_believed(tmp_path, monkeypatch, report):
     """A report that is none is a sentence; the child here is a stand-in that says anything."""
     child = tmp_path / "child.py"
     child.write_text(f"import os, sys; sys.stdin.read(); os.write(1, {report!r})")
-    monkeypatch.setattr("weightedit.doctor.process.CHILD", child)
+    monkeypatch.setattr("weightedit.doctor.trusted_file.starting.CHILD", child)
     path = tmp_path / "m.pt"
     torch.save(nn.Linear(2, 2), path)
     with open_document(path) as document, pytest.raises(CheckpointError, match=r"no report|before it said"):
@@ -242,7 +242,7 @@ def test_what_the_child_says_is_not_believed(tmp_path, monkeypatch, report):
 def test_time_runs_out(tmp_path, monkeypatch):
     child = tmp_path / "child.py"
     child.write_text("import time; print('still here', flush=True); time.sleep(600)")
-    monkeypatch.setattr("weightedit.doctor.process.CHILD", child)
+    monkeypatch.setattr("weightedit.doctor.trusted_file.starting.CHILD", child)
     path = tmp_path / "m.pt"
     torch.save(nn.Linear(2, 2), path)
     with open_document(path) as document, pytest.raises(CheckpointError, match="took more than 1 s"):

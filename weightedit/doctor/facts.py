@@ -1,0 +1,88 @@
+"""What a model or a checkpoint holds, as plain records: the names, shapes and dtypes that the doctor compares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weightedit.core.document import Document
+
+
+@dataclass(frozen=True, slots=True)
+class TensorFacts:
+    """One tensor, without its values.
+
+    Attributes
+    ----------
+    name
+        As in `state_dict()`, or as the document has it.
+    shape, dtype, device, requires_grad
+        As in torch, the dtype without `torch.`.
+    kind
+        `parameter`, `buffer` or `tensor`.
+    same_as
+        The name of the first tensor that is the very same one (tied weights); empty for that one, and where alone.
+    is_persistent
+        Whether `state_dict()` has it; a buffer registered with `persistent=False` is not there.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    kind: str = "tensor"
+    device: str = "cpu"
+    requires_grad: bool = False
+    same_as: str = ""
+    is_persistent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleFacts:
+    """One module of a model.
+
+    Attributes
+    ----------
+    name
+        Dotted; empty for the model itself.
+    type
+        The name of its class, `Linear`.
+    says
+        Its numbers by attribute: `in_features`, `num_embeddings`, `padding_idx` and their like.
+    """
+
+    name: str
+    type: str
+    says: dict[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """A model as its code makes it, before any checkpoint is loaded.
+
+    Attributes
+    ----------
+    type
+        The name of its class.
+    modules
+        In the order of `named_modules()`, the model itself first.
+    tensors
+        Parameters and buffers in the order of `state_dict()`, tied ones under each name, then buffers that are not
+        persistent.
+    """
+
+    type: str
+    modules: tuple[ModuleFacts, ...]
+    tensors: tuple[TensorFacts, ...]
+
+
+def facts_of(document: Document) -> tuple[TensorFacts, ...]:
+    """Describe the tensors of a document as it is now, edits included, in its order."""
+    first: dict[tuple[object, ...], str] = {}
+    made: list[TensorFacts] = []
+    for slot in document.slots:
+        spec = slot.spec
+        same = first.setdefault((id(slot.storage), spec.offset, spec.shape, spec.stride, spec.dtype), slot.name)
+        made.append(TensorFacts(slot.name, tuple(spec.shape), spec.dtype, spec.kind, spec.device, spec.requires_grad,
+                                "" if same == slot.name else same))  # fmt: skip
+    return tuple(made)
