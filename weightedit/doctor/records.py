@@ -41,7 +41,8 @@ def from_json(kind: type[T], found: Any) -> T:
     """
     if not isinstance(found, dict):
         raise Garbled(f"{kind.__name__} is no record")
-    hints = _hints(kind)
+    named: Any = kind
+    hints = _hints(named)
     made: dict[str, Any] = {}
     for field in fields(kind):  # type: ignore[arg-type]
         if field.name in found:
