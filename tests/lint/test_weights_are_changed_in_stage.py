@@ -14,9 +14,10 @@ import pytest
 from tests.lint.sources import nodes
 
 STAGE = "core/stage.py"
-# Where slots are bound to tensors: `put`, and the attributes of live modules such as in_features; and where a document
-# of a file turns to the one it saved: its own storages and steps, none of which is a tensor of torch.
-BINDING = {"core/stage.py", "core/live/objects.py", "core/slots.py", "core/writing/turning.py"}
+# Where slots are bound to tensors: `put`, and the attributes of live modules such as in_features; where a document of
+# a file turns to the one it saved: its own storages and steps, none of which is a tensor of torch; and where a model
+# that the doctor runs, which is a copy of nobody's, is given the weights of a checkpoint.
+BINDING = {"core/stage.py", "core/live/objects.py", "core/slots.py", "core/writing/turning.py", "doctor/inside/put.py"}
 # Functions that copy out of a tensor into memory of their caller's, or make an empty tensor a view to be read, and so
 # change no tensor of a document.
 READING = {("core/live/objects.py", "read_into"), ("core/looking/on_device.py", "_values")}

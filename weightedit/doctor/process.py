@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import IO
 
 from weightedit.core.progress import Progress
@@ -34,112 +36,171 @@ class Start:
         Where it works.
     environment
         All of its environment.
-    told
-        One line that it reads from standard input.
     """
 
     arguments: Sequence[str]
     folder: str
     environment: dict[str, str] = field(repr=False)
-    told: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """How a process ended, and what it said.
-
-    Attributes
-    ----------
-    status
-        Its exit status; negative for a signal, None where its time was up.
-    report
-        What came out of standard output; None where that was more than a report may be.
-    output, output_nbytes
-        The first of what was printed as errors, and how many bytes in all.
-    """
-
-    status: int | None
-    report: bytes | None
-    output: str
-    output_nbytes: int
 
 
 class _Drain(threading.Thread):
-    """Takes everything that comes out of a pipe, keeps the first of it, and hands on whole lines as they come."""
+    """Takes everything that comes out of a pipe: hands on lines as they come, or keeps the first of it."""
 
-    def __init__(self, pipe: IO[bytes], most: int, heard: Callable[[bytes], None] | None = None) -> None:
+    def __init__(self, pipe: IO[bytes], most: int, *, by_line: bool) -> None:
         super().__init__(daemon=True)
         self.kept = bytearray()
         self.nbytes = 0
-        self._pipe, self._most, self._heard = pipe, most, heard
+        self.lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._pipe, self._most, self._by_line = pipe, most, by_line
         self.start()
 
     def run(self) -> None:
-        told = 0
         with self._pipe, contextlib.suppress(OSError, ValueError):
             while piece := os.read(self._pipe.fileno(), 1 << 16):
-                self.kept += piece[: max(0, self._most - len(self.kept))]
                 self.nbytes += len(piece)
-                while self._heard is not None and (end := self.kept.find(b"\n", told)) >= 0:
-                    self._heard(bytes(self.kept[told:end]))
-                    told = end + 1
+                self.kept += piece[: max(0, self._most - len(self.kept))]
+                if self._by_line and b"\n" in piece:
+                    *whole, rest = bytes(self.kept).split(b"\n")
+                    for line in whole:
+                        self.lines.put(line)
+                    self.kept[:] = rest
+        self.lines.put(None)
 
 
-def run_process(start: Start, seconds: float, progress: Progress,
-                heard: Callable[[bytes], None] | None = None) -> Said:  # fmt: skip
-    """Run Python until it ends, its time is up, or the person stops it; nothing of it is left running.
+class Process:
+    """Python in a process of its own, told lines and heard line by line; nothing of it is left running at the end.
 
     Parameters
     ----------
     start
-        How.
+        How it is started.
     seconds
-        How long it may take.
+        How long it may take in all.
     progress
         Asked now and then whether to stop.
-    heard
-        Given each line of its report as it comes, in a thread of its own.
+
+    Attributes
+    ----------
+    status
+        Its exit status; negative for a signal, None while it runs and where its time was up.
 
     Raises
     ------
-    Cancelled
-        If it was stopped.
     OSError
         If no process could be started.
     """
-    process = subprocess.Popen([sys.executable, *start.arguments], cwd=start.folder, env=start.environment,
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-                               start_new_session=os.name == "posix")  # fmt: skip
-    assert process.stdin is not None and process.stdout is not None and process.stderr is not None  # noqa: PT018
-    report, output = _Drain(process.stdout, MOST_REPORT, heard), _Drain(process.stderr, MOST_OUTPUT)
-    try:
+
+    def __init__(self, start: Start, seconds: float, progress: Progress) -> None:
+        self.status: int | None = None
+        self._progress, self._until = progress, time.monotonic() + seconds
+        self._process = subprocess.Popen(
+            [sys.executable, *start.arguments], cwd=start.folder, env=start.environment, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+            start_new_session=os.name == "posix")  # fmt: skip
+        assert self._process.stdout is not None and self._process.stderr is not None  # noqa: PT018
+        self._report = _Drain(self._process.stdout, MOST_REPORT, by_line=True)
+        self._output = _Drain(self._process.stderr, MOST_OUTPUT, by_line=False)
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:  # fmt: skip
+        self.end()
+
+    @property
+    def output(self) -> str:
+        """The first of what it printed."""
+        return bytes(self._output.kept).decode("utf-8", "backslashreplace")
+
+    @property
+    def output_nbytes(self) -> int:
+        """How much it printed in all."""
+        return self._output.nbytes
+
+    def tell(self, line: bytes) -> None:
+        """Write a line to its standard input; nothing happens where it has ended."""
+        assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(start.told + b"\n")
-            process.stdin.close()
-        status = _wait(process, seconds, progress)
-    finally:
-        _end(process)
-    for drain in (report, output):
-        drain.join(_LAST_WORDS)  # a process that it started may hold the pipe open
-    text = bytes(output.kept).decode("utf-8", "backslashreplace")
-    return Said(status, None if report.nbytes > MOST_REPORT else bytes(report.kept), text, output.nbytes)
+            rest = memoryview(line + b"\n")
+            while rest:
+                rest = rest[self._process.stdin.write(rest) :]
 
+    def hush(self) -> None:
+        """Close its standard input: there is no more to tell."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
 
-def _wait(process: subprocess.Popen[bytes], seconds: float, progress: Progress) -> int | None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    @property
+    def is_late(self) -> bool:
+        """Whether its time is up."""
+        return time.monotonic() >= self._until
+
+    def hear(self, beat: Callable[[], None] | None = None) -> bytes | None:
+        """Wait for the next line of its report; None where it ended, or its time is up.
+
+        Parameters
+        ----------
+        beat
+            Called now and then meanwhile.
+
+        Raises
+        ------
+        Cancelled
+            If the person stopped it.
+        """
+        while not self.is_late:
+            try:
+                return self._report.lines.get(timeout=_BEAT)
+            except queue.Empty:
+                (beat or self._progress.ask)()
+                if self._process.poll() is not None:  # a process that it started may hold the pipe open
+                    self._report.join(_LAST_WORDS)
+                    with contextlib.suppress(queue.Empty):
+                        return self._report.lines.get_nowait()
+                    return None
+        return None
+
+    def rest(self) -> bytes | None:
+        """Close its input, and return everything that it reports until it ends; None where that is too much.
+
+        Raises
+        ------
+        Cancelled
+            If the person stopped it.
+        """
+        self.hush()
+        lines = []
+        while (line := self.hear()) is not None:
+            lines.append(line)
+        self._wait()
+        self.end()
+        return None if self._report.nbytes > MOST_REPORT else b"\n".join([*lines, bytes(self._report.kept)])
+
+    def finished(self, seconds: float) -> int | None:
+        """Return its exit status once it ended, or None where it goes on."""
         try:
-            return process.wait(_BEAT)
+            return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
-            progress.ask()
-    return None
+            return None
 
+    def _wait(self) -> None:
+        while not self.is_late:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_BEAT)
+                return
+            self._progress.ask()
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill it and what it started in its session."""
-    if sys.platform != "win32":
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(OSError):
-        process.kill()
-    process.wait()
+    def end(self) -> None:
+        """Kill it and what it started in its session, and read its last words."""
+        self.hush()
+        self.status = self._process.poll()
+        if sys.platform != "win32":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            self._process.kill()
+        self._process.wait()
+        for drain in (self._report, self._output):
+            drain.join(_LAST_WORDS)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from weightedit.core.progress import Progress
-from weightedit.doctor.process import Start, run_process
+from weightedit.doctor.process import Process, Start
 
 CHILD = Path(__file__).with_name("child.py")
 KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT", "SYSTEMDRIVE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -60,9 +60,10 @@ def run_child(asked: dict[str, Any], seconds: float, progress: Progress) -> Ende
         environment = {name: os.environ[name] for name in KEPT if name in os.environ}
         environment |= {"HOME": folder, "TMPDIR": folder, "TEMP": folder, "TMP": folder, "OMP_NUM_THREADS": "1",
                         "CUDA_VISIBLE_DEVICES": "", "PATH": os.defpath}  # fmt: skip
-        start = Start(["-I", str(CHILD)], folder, environment, json.dumps(asked).encode("ascii"))
-        said = run_process(start, seconds, progress)
-    return Ended(said.status, _read(said.report), said.output, said.output_nbytes)
+        with Process(Start(["-I", str(CHILD)], folder, environment), seconds, progress) as process:
+            process.tell(json.dumps(asked).encode("ascii"))
+            report = process.rest()
+            return Ended(process.status, _read(report), process.output, process.output_nbytes)
 
 
 def _read(data: bytes | None) -> Any:

@@ -1,0 +1,234 @@
+"""A model that was brought: in a process of its own for code by reference, on a copy here for a live module."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from weightedit.core.errors import WeightEditError
+from weightedit.core.progress import Progress
+from weightedit.core.words.visible import visible
+from weightedit.doctor.bringing.model_reference import ModelReference
+from weightedit.doctor.checkup import Asked
+from weightedit.doctor.process import Process, Start
+
+START = Path(__file__).parent.parent / "inside" / "start.py"
+_FRAME = re.compile(r'  File "([^"\n]+)", line (\d+) in (\S+)')
+QUIET = {"KINETO_LOG_LEVEL": "99"}
+"""Environment that keeps torch's profiler from printing: what is printed is the person's code's."""
+PAGE = 4096
+WORD = 8
+PATIENCE = 3.0
+"""Seconds that a process has to end after it said its last word."""
+LEFT_FREE = 1 << 30
+"""Bytes of memory that a model on the CPU leaves to everything else."""
+
+
+class ModelStopped(WeightEditError):
+    """The process that a model ran in ended before it answered.
+
+    Attributes
+    ----------
+    module
+        The module it was in; empty where none was entered.
+    """
+
+    def __init__(self, text: str, module: str = "") -> None:
+        super().__init__(text)
+        self.module = module
+
+
+class Brought(Protocol):
+    """A model that takes orders, as `inside.session.Session` does."""
+
+    @property
+    def folder(self) -> Path:
+        """Where files go that pass between it and the doctor."""
+        ...
+
+    @property
+    def output(self) -> str:
+        """The first of what its code printed."""
+        ...
+
+    def ask(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Carry out an order and return its answer."""
+        ...
+
+
+class BroughtCode:
+    """A model made by code of a reference, in a process of its own; the folder of its files goes with it.
+
+    Parameters
+    ----------
+    reference
+        The code. Whoever makes this has the person's yes to run it.
+    parent
+        Where a folder is made for what goes between the processes.
+    working
+        Where it runs, and what relative paths are relative to.
+    asked
+        How long it may take, how much memory, and on which device.
+    progress
+        Asked whether to stop, and told how many calls of modules there were.
+
+    Raises
+    ------
+    WeightEditError
+        If no process could be started.
+    """
+
+    def __init__(self, reference: ModelReference, parent: Path, working: Path, asked: Asked,
+                 progress: Progress) -> None:  # fmt: skip
+        self.reference, self._progress, self._seconds = reference, progress, asked.seconds
+        self.folder = parent / f"model-{secrets.token_hex(4)}"
+        self.folder.mkdir(mode=0o700)
+        self._page = self.folder / "page"
+        self._page.write_bytes(bytes(PAGE))
+        first = str(Path(reference.where).parent if reference.kind == "file" else working)
+        told = {"package": str(START.parents[3]), "paths": list(dict.fromkeys([first, str(working)])),
+                "folder": str(working), "page": str(self._page), "title": str(reference),
+                "memory": 0 if asked.device.startswith("cuda") else asked.memory or _memory()}  # fmt: skip
+        try:
+            self._process = Process(Start(["-X", "faulthandler", str(START)], str(working), {**os.environ, **QUIET}),
+                                    asked.seconds, progress)  # fmt: skip
+        except OSError as error:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise WeightEditError(f"{visible(str(reference))} was not run: no process could be started, "
+                                  f"{error}.") from error  # fmt: skip
+        self._process.tell(json.dumps(told).encode("ascii"))
+
+    def __enter__(self) -> BroughtCode:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:  # fmt: skip
+        self._process.end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def output(self) -> str:
+        """The first of what its code printed."""
+        return self._process.output
+
+    def ask(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Carry out an order.
+
+        Raises
+        ------
+        ModelStopped
+            If its process ended before it answered, or its time is up.
+        Cancelled
+            If the person stopped it.
+        """
+        self._page.write_bytes(bytes(PAGE))
+        self._process.tell(json.dumps(order).encode("ascii"))
+        line = self._process.hear(self._beat)
+        if line is None:
+            raise self._stopped()
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise ModelStopped(f"{visible(str(self.reference))} wrote something else where its answer was expected; "
+                               "nothing of it is shown.")  # fmt: skip
+        return found
+
+    def _beat(self) -> None:
+        """Say how many calls there were; asks whether to stop, too."""
+        self._progress.advance(max(0, self.where()[1] - self._progress.done))
+
+    def where(self) -> tuple[str, int]:
+        """Return the module that is running, empty where none is, and how many calls there were."""
+        page = self._page.read_bytes()
+        length = int.from_bytes(page[WORD : 2 * WORD], "little") - 1
+        name = page[2 * WORD : 2 * WORD + max(0, length)].decode("utf-8", "replace")
+        return name if length >= 0 else "", int.from_bytes(page[:WORD], "little")
+
+    def _stopped(self) -> ModelStopped:
+        status = None if self._process.is_late else self._process.finished(PATIENCE)
+        module, calls = self.where()
+        many = f"{calls:,} call{'' if calls == 1 else 's'} of modules"
+        place = f" in {visible(module) or 'the model itself'}, after {many}" if calls or module else ""
+        said = _last_words(self._process.output)
+        name = visible(str(self.reference))
+        if status is None:
+            return ModelStopped(f"{name} took more than {self._seconds:.0f} s{place}; its process was ended.", module)
+        if status == -9:
+            why = "the system ended it, most likely because memory ran out"
+        elif status < 0:
+            why = f"its process crashed with signal {-status}"
+        else:
+            why = f"its code ended the process with status {status}"
+        return ModelStopped(f"{name} gave no answer{place}: {why}.{said}", module)
+
+
+class LiveModel:
+    """A live module of this process: what is asked of it happens to a copy, and a stop takes effect between modules.
+
+    Parameters
+    ----------
+    model
+        The module.
+    parent, working
+        As for `BroughtCode`.
+    progress
+        Asked whether to stop as each module is entered.
+    given
+        Arguments by place and by name, instead of a spec.
+    """
+
+    def __init__(self, model: Any, parent: Path, working: Path, progress: Progress,
+                 given: tuple[tuple[Any, ...], dict[str, Any]] | None) -> None:  # fmt: skip
+        from weightedit.doctor.inside.session import Session
+
+        def entered(name: str, count: int) -> None:
+            progress.advance(max(0, count - progress.done))
+
+        self.folder, self.output = parent / f"model-{secrets.token_hex(4)}", ""
+        self.folder.mkdir(mode=0o700)
+        self._session = Session(working, entered, live=model, given=given)
+
+    def __enter__(self) -> LiveModel:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:  # fmt: skip
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def ask(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Carry out an order.
+
+        Raises
+        ------
+        Cancelled
+            If the person stopped it.
+        """
+        found: dict[str, Any] = json.loads(json.dumps(self._session.do(order)))
+        return found
+
+
+def _last_words(output: str) -> str:
+    """Return where in the person's code a process crashed, or the last of what it printed."""
+    if "most recent call first" in output:  # written by faulthandler
+        for file, line, function in _FRAME.findall(output):
+            if not any(part in file for part in ("site-packages", f"{os.sep}lib{os.sep}python", str(START.parent))):
+                return f" It was in {visible(function)}, {visible(file)} line {line}."
+    said = output.strip()
+    return f" It said: {visible(said[-400:], 400)}" if said else ""
+
+
+def _memory() -> int:
+    """Return the bytes that may be allocated: what is free now but for a rest; 0 for no limit, as CUDA needs it."""
+    try:
+        lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text("ascii").splitlines())
+        return max(2 << 30, int(lines["MemAvailable"].split()[0]) * 1024 - LEFT_FREE)
+    except (OSError, ValueError, KeyError):
+        return 0

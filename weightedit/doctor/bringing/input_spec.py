@@ -1,0 +1,330 @@
+"""Inputs of a model as text: `float32[2,3,224,224]`, several, by name, in lists and dicts, token ids, or from files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
+from typing import NoReturn
+
+from weightedit.core.dtypes import DTYPES, dtype_named
+from weightedit.core.errors import WeightEditError
+from weightedit.core.words.visible import visible
+
+FILES = (".npy", ".npz", ".pt", ".pth", ".safetensors")
+DEEPEST = 20
+MOST_DIMS = 64
+LARGEST = 1 << 62
+"""Elements of one input."""
+EXAMPLES = "float32[2,3,224,224], ids: int64[1,16]<32000, {'image': float32[1,3,64,64]}, tokens.npy"
+_TOKEN = re.compile(r"\s*(?:(?P<file>[^\s,;()\[\]{}'\"=]+?\.(?:npy|npz|pth|pt|safetensors)(?::[^\s,;()\[\]{}'\"]+)?"
+                    r"(?=[\s,;)\]}]|$))|(?P<number>[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+))(?![\w.])"
+                    r"|(?P<word>[A-Za-z_][\w.]*)|(?P<text>'[^']*'|\"[^\"]*\")|(?P<sign>[,;:=<(){}\[\]]))")  # fmt: skip
+_CONSTANTS = {"None": None, "True": True, "False": False}
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+
+
+class SpecError(WeightEditError):
+    """An input spec does not read; `column` is the 0-based place in `text`."""
+
+    def __init__(self, said: str, text: str, column: int) -> None:
+        super().__init__(f"The input {visible(text, 200)!r} does not read at column {column + 1}: {said}. "
+                         f"Write it like {EXAMPLES}.")  # fmt: skip
+        self.text, self.column = text, column
+
+
+@dataclass(frozen=True, slots=True)
+class TensorItem:
+    """A tensor that is made up: normal values for floats, numbers from 0 for integers, True for bool.
+
+    Attributes
+    ----------
+    dtype, shape
+        As in torch.
+    below
+        Integers are less than this; None leaves it to the model's smallest embedding.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    below: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]{'' if self.below is None else f'<{self.below}'}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileItem:
+    """A tensor, or whatever else torch finds there, from a file; `key` is its name in a file of several."""
+
+    path: str
+    key: str = ""
+
+    def __str__(self) -> str:
+        whole = f"{self.path}:{self.key}" if self.key else self.path
+        return whole if re.fullmatch(r"[^\s,;()\[\]{}'\"=]+", whole) else repr(whole)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueItem:
+    """A number, text, True, False or None."""
+
+    value: float | int | str | bool | None
+
+    def __str__(self) -> str:
+        return repr(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class NumbersItem:
+    """A tensor written out, such as token ids: `[[101, 2003, 102]]`; int64 where all are whole, else float32."""
+
+    values: tuple[float | int, ...]
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return _nested(self.values, self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralItem:
+    """A list or tuple of items."""
+
+    items: tuple[Item, ...]
+    is_list: bool
+
+    def __str__(self) -> str:
+        inner = ", ".join(map(str, self.items))
+        return f"[{inner}]" if self.is_list else f"({inner}{',' if len(self.items) == 1 else ''})"
+
+
+@dataclass(frozen=True, slots=True)
+class DictItem:
+    """A dict of items by text."""
+
+    items: tuple[tuple[str, Item], ...]
+
+    def __str__(self) -> str:
+        return "{" + ", ".join(f"{key!r}: {item}" for key, item in self.items) + "}"
+
+
+Item = TensorItem | FileItem | ValueItem | NumbersItem | SeveralItem | DictItem
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What a model is called with: items by place, then items by name."""
+
+    args: tuple[Item, ...]
+    kwargs: tuple[tuple[str, Item], ...] = field(default=())
+
+    def __str__(self) -> str:
+        return ", ".join([*map(str, self.args), *(f"{name}: {item}" for name, item in self.kwargs)])
+
+    def tensors(self) -> Iterator[TensorItem]:
+        """Give every made-up tensor in it."""
+        waiting: list[Item] = [*self.args, *(item for _, item in self.kwargs)][::-1]
+        while waiting:
+            item = waiting.pop()
+            if isinstance(item, TensorItem):
+                yield item
+            elif isinstance(item, SeveralItem):
+                waiting += item.items[::-1]
+            elif isinstance(item, DictItem):
+                waiting += [inner for _, inner in item.items][::-1]
+
+
+def parse_inputs(text: str) -> InputSpec:
+    """Read an input spec.
+
+    Raises
+    ------
+    SpecError
+        If it does not read, with the column.
+    """
+    return _Parser(text).inputs()
+
+
+def parse_item(text: str) -> Item:
+    """Read one item, such as a target.
+
+    Raises
+    ------
+    SpecError
+        If it does not read, or is none or several.
+    """
+    found = parse_inputs(text)
+    if len(found.args) != 1 or found.kwargs:
+        raise SpecError("one tensor, list or dict is expected", text, 0)
+    return found.args[0]
+
+
+class _Parser:
+    """Reads a spec from left to right; every complaint has its column."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens: list[tuple[str, str, int]] = []
+        place = 0
+        while text[place:].strip():
+            found = _TOKEN.match(text, place)
+            if found is None:
+                gap = len(text[place:]) - len(text[place:].lstrip())
+                raise SpecError(f"{visible(text[place + gap])} means nothing here", text, place + gap)
+            kind = str(found.lastgroup)
+            self.tokens.append((kind, str(found[kind]), found.start(kind)))
+            place = found.end()
+        self.at = 0
+
+    def inputs(self) -> InputSpec:
+        args: list[Item] = []
+        kwargs: dict[str, Item] = {}
+        while self.at < len(self.tokens):
+            column = self._column()
+            if self._kind() == "word" and self._sign(1) in (":", "="):
+                name = self._take()
+                self.at += 1
+                if name in kwargs or not name.isidentifier():
+                    self._fail(f"{visible(name)} is {'there twice' if name in kwargs else 'no name'}", column)
+                kwargs[name] = self._item(0)
+            elif kwargs:
+                self._fail("inputs without a name come before those with one", column)
+            else:
+                args.append(self._item(0))
+            if self.at < len(self.tokens) and self._take() not in (",", ";"):
+                self._fail("a comma is expected", self.tokens[self.at - 1][2])
+        if not args and not kwargs:
+            self._fail("there is none", 0)
+        return InputSpec(tuple(args), tuple(kwargs.items()))
+
+    def _item(self, depth: int) -> Item:
+        if depth > DEEPEST:
+            self._fail(f"it nests more than {DEEPEST} deep", self._column())
+        kind, column, word = self._kind(), self._column(), self._take()
+        if kind == "file":
+            path, _, key = word.partition(":") if not re.match(r"[A-Za-z]:[\\/]", word) else _drive(word)
+            return FileItem(path, key)
+        if kind == "number":
+            return ValueItem(_number(word))
+        if kind == "text":
+            inner = word[1:-1]
+            return FileItem(inner) if inner.lower().endswith(FILES) else ValueItem(inner)
+        if kind == "word" and word in _CONSTANTS:
+            return ValueItem(_CONSTANTS[word])
+        if kind == "word":
+            return self._tensor(word, column)
+        if word in ("(", "["):
+            return self._several(word, column, depth)
+        if word == "{":
+            return self._dict(depth)
+        return self._fail("a tensor is expected" if word else "it ends where a tensor is expected", column)
+
+    def _tensor(self, word: str, column: int) -> TensorItem:
+        try:
+            dtype = dtype_named(word).name
+        except KeyError:
+            known = ", ".join(name for name in DTYPES if DTYPES[name].family != "opaque")
+            self._fail(f"{visible(word, 60)} is no dtype; there are {known}", column)
+        if self._sign() != "[":
+            self._fail(f"the shape of {dtype} is expected in brackets, such as {dtype}[1,16]", self._column())
+        self.at += 1
+        shape: list[int] = []
+        while self._sign() != "]":
+            column = self._column()
+            if self._kind() != "number" or not (size := self._take()).isdigit():
+                self._fail("a size is a whole number of 0 or more", column)
+            shape.append(int(size))
+            if self._sign() == ",":
+                self.at += 1
+            elif self._sign() != "]":
+                self._fail("a comma or ] is expected", self._column())
+        self.at += 1
+        if len(shape) > MOST_DIMS or prod(shape) > LARGEST:
+            self._fail("that is larger than a tensor can be", column)
+        return TensorItem(dtype, tuple(shape), self._below(dtype))
+
+    def _below(self, dtype: str) -> int | None:
+        if self._sign() != "<":
+            return None
+        self.at += 1
+        column = self._column()
+        word = self._take() if self._kind() == "number" else ""
+        if not DTYPES[dtype].is_integer or not word.isdigit() or not int(word):
+            self._fail("< is followed by a whole number above 0, and for integers only", column)
+        return int(word)
+
+    def _several(self, opening: str, column: int, depth: int) -> Item:
+        items: list[Item] = []
+        while self._sign() != _CLOSING[opening]:
+            items.append(self._item(depth + 1))
+            if self._sign() in (",", ";"):
+                self.at += 1
+            elif self._sign() != _CLOSING[opening]:
+                self._fail(f"a comma or {_CLOSING[opening]} is expected", self._column())
+        self.at += 1
+        numbers = _numbers(items) if opening == "[" else None
+        return numbers or SeveralItem(tuple(items), opening == "[")
+
+    def _dict(self, depth: int) -> DictItem:
+        items: dict[str, Item] = {}
+        while self._sign() != "}":
+            kind, column, key = self._kind(), self._column(), self._take()
+            if kind not in ("text", "word") or self._sign() not in (":", "="):
+                self._fail("a name and a colon are expected", column)
+            self.at += 1
+            items[key.strip("'\"")] = self._item(depth + 1)
+            if self._sign() in (",", ";"):
+                self.at += 1
+            elif self._sign() != "}":
+                self._fail("a comma or } is expected", self._column())
+        self.at += 1
+        return DictItem(tuple(items.items()))
+
+    # ---- tokens
+
+    def _kind(self) -> str:
+        return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
+
+    def _column(self) -> int:
+        return self.tokens[self.at][2] if self.at < len(self.tokens) else len(self.text)
+
+    def _sign(self, ahead: int = 0) -> str:
+        """Return the sign at or after the place, empty where something else is; a missing one is said."""
+        place = self.at + ahead
+        return self.tokens[place][1] if place < len(self.tokens) and self.tokens[place][0] == "sign" else ""
+
+    def _take(self) -> str:
+        word = self.tokens[self.at][1] if self.at < len(self.tokens) else ""
+        self.at += 1
+        return word
+
+    def _fail(self, said: str, column: int) -> NoReturn:
+        raise SpecError(said, self.text, column)
+
+
+def _drive(word: str) -> tuple[str, str, str]:
+    path, colon, key = word[2:].partition(":")
+    return word[:2] + path, colon, key
+
+
+def _number(word: str) -> float | int:
+    return int(word) if re.fullmatch(r"[-+]?\d+", word) else float(word)
+
+
+def _numbers(items: list[Item]) -> NumbersItem | None:
+    """Return numbers, or lists of one shape of them, as one tensor; None where they are none."""
+    if items and all(isinstance(item, ValueItem) and type(item.value) in (int, float) for item in items):
+        return NumbersItem(tuple(item.value for item in items), (len(items),))  # type: ignore[union-attr, misc]
+    rows = [item for item in items if isinstance(item, NumbersItem)]
+    if not rows or len(rows) != len(items) or len({row.shape for row in rows}) > 1:
+        return None
+    return NumbersItem(tuple(value for row in rows for value in row.values), (len(rows), *rows[0].shape))
+
+
+def _nested(values: tuple[float | int, ...], shape: tuple[int, ...]) -> str:
+    if len(shape) == 1:
+        return f"[{', '.join(map(repr, values))}]"
+    step = len(values) // shape[0]
+    parts = (_nested(values[start : start + step], shape[1:]) for start in range(0, len(values), step))
+    return f"[{', '.join(parts)}]"

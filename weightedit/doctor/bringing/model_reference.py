@@ -1,0 +1,178 @@
+"""A model's code by reference: `package.module:factory`, `file.py:Class(arguments)`, or a Hugging Face folder."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any, Literal
+
+from weightedit.core.errors import WeightEditError
+from weightedit.core.words.paths import reason
+from weightedit.core.words.visible import visible
+
+CONFIG = "config.json"
+LARGEST = 4 << 20
+HOW = "Name it as package.module:factory, as file.py:Class or file.py:Class(3, width=64), or give a folder with a " \
+      "config.json of transformers."  # fmt: skip
+_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_CALL = re.compile(r"(?P<name>[A-Za-z_][\w.]*)\s*(?P<call>\(.*\))?\s*", re.DOTALL)
+
+
+class ReferenceWrong(WeightEditError):
+    """A reference to a model does not read, or there is nothing where it points to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReference:
+    """What code makes the model.
+
+    Attributes
+    ----------
+    kind
+        `file`, `package` or `folder` (of Hugging Face).
+    where
+        The path of the file or folder, absolute; or the dotted name of the Python module.
+    name
+        Of the class, factory or module in it; for a folder the class that its config names, or empty.
+    args, kwargs
+        Plain values it is called with.
+    is_called
+        Whether arguments were written, also none: `make()`.
+    own_code
+        Python files of a Hugging Face folder that its config asks for.
+    """
+
+    kind: Literal["file", "package", "folder"]
+    where: str
+    name: str
+    args: tuple[Any, ...] = ()
+    kwargs: tuple[tuple[str, Any], ...] = ()
+    is_called: bool = False
+    own_code: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.kind == "folder":
+            return self.where
+        given = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs)]
+        return f"{self.where}:{self.name}{'(' + ', '.join(given) + ')' if self.is_called else ''}"
+
+    def what_runs(self, folder: Path) -> tuple[str, ...]:
+        """Say what running it means, one sentence each; nothing is imported to find out.
+
+        Parameters
+        ----------
+        folder
+            Where it runs, and where a package is looked for before what is installed.
+        """
+        call = f"{self.name}{str(self)[str(self).rfind(self.name) + len(self.name):]}" if self.is_called else self.name
+        if self.kind == "file":
+            said = [f"The file {visible(self.where)} runs, and {visible(call, 200)} in it makes the model."]
+        elif self.kind == "package":
+            said = [f"Python imports {visible(self.where)} from {_origin(self.where, folder)}, and "
+                    f"{visible(call, 200)} in it makes the model."]  # fmt: skip
+        else:
+            made = f"its class {visible(self.name)}" if self.name else "the class that its model type names"
+            said = [f"transformers makes {made} from {visible(self.where)}/{CONFIG}, without its weights."]
+            said += [f"Its config asks for code of the folder's own, which runs: {visible(name)}."
+                     for name in self.own_code]  # fmt: skip
+        return (*said, "It runs as you, in a process of its own that can read, change and send what you can.")
+
+
+def parse_reference(text: str, folder: Path) -> ModelReference:
+    """Read a reference to a model.
+
+    Parameters
+    ----------
+    text
+        As a person wrote it.
+    folder
+        What relative paths are relative to.
+
+    Raises
+    ------
+    ReferenceWrong
+        If it does not read, or there is no such file or folder.
+    """
+    text = text.strip()
+    path = folder / Path(text).expanduser()
+    if text and path.name == CONFIG and path.is_file():
+        path = path.parent
+    if text and path.is_dir():
+        return _folder(path)
+    where, name, args, kwargs, is_called = _parts(text)
+    if where.endswith(".py"):
+        path = folder / Path(where).expanduser()
+        if not path.is_file():
+            raise ReferenceWrong(f"There is no file {visible(str(path))} to take {visible(name)} from; nothing was "
+                                 "run.")  # fmt: skip
+        return ModelReference("file", str(path.absolute()), name, args, kwargs, is_called)
+    if not _NAME.fullmatch(where):
+        raise ReferenceWrong(f"{visible(text, 200)!r} names no model: {visible(where, 100)!r} is neither a file of "
+                             f"Python nor a package. {HOW}")  # fmt: skip
+    return ModelReference("package", where, name, args, kwargs, is_called)
+
+
+def _parts(text: str) -> tuple[str, str, tuple[Any, ...], tuple[tuple[str, Any], ...], bool]:
+    """Part `where:name(arguments)`; the colon of a Windows drive and those in the arguments are none."""
+    head = text.partition("(")[0]
+    where, colon, name = head.rpartition(":")
+    call = _CALL.fullmatch(name + text[len(head) :])
+    if not colon or not where or call is None:
+        raise ReferenceWrong(f"{visible(text, 200)!r} names no model. {HOW}")
+    args, kwargs = _arguments(call["call"] or "()", text)
+    return where, call["name"], args, kwargs, call["call"] is not None
+
+
+def _arguments(call: str, text: str) -> tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]:
+    """Read plain values; nothing is evaluated."""
+    wrong = ReferenceWrong(f"The arguments {visible(call, 200)} in {visible(text, 200)!r} are not plain values: "
+                           "numbers, texts, True, False, None, and lists, tuples and dicts of them.")  # fmt: skip
+    try:
+        node = ast.parse(f"f{call}", mode="eval").body
+        if not isinstance(node, ast.Call) or any(keyword.arg is None for keyword in node.keywords):
+            raise wrong
+        args = tuple(ast.literal_eval(one) for one in node.args)
+        return args, tuple((str(one.arg), ast.literal_eval(one.value)) for one in node.keywords)
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        raise wrong from None
+
+
+def _folder(path: Path) -> ModelReference:
+    config = path / CONFIG
+    try:
+        with config.open("rb") as file:
+            found = json.loads(file.read(LARGEST))
+    except FileNotFoundError:
+        raise ReferenceWrong(f"{visible(str(path))} has no {CONFIG}, which says what model it is. {HOW}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        why = reason(error) if isinstance(error, OSError) else "it is no JSON"
+        raise ReferenceWrong(f"{visible(str(config))} does not read: {why}.") from None
+    if not isinstance(found, dict):
+        raise ReferenceWrong(f"{visible(str(config))} is no config of a model: it holds no names.")
+    named = found.get("architectures")
+    name = named[0] if isinstance(named, list) and named and isinstance(named[0], str) else ""
+    if not name and not isinstance(found.get("model_type"), str):
+        raise ReferenceWrong(f"{visible(str(config))} names neither architectures nor a model_type, so it says of no "
+                             "class that makes the model.")  # fmt: skip
+    mapped = found.get("auto_map")
+    own = {str(value).partition(".")[0].rpartition("--")[2] + ".py" for value in mapped.values()
+           if isinstance(value, str)} if isinstance(mapped, dict) else set()  # fmt: skip
+    return ModelReference("folder", str(path.absolute()), name, own_code=tuple(sorted(own)))
+
+
+def _origin(package: str, folder: Path) -> str:
+    """Return where Python would find a package, as far as that can be told without importing it."""
+    top = package.partition(".")[0]
+    try:
+        found = PathFinder.find_spec(top, [str(folder), *sys.path])
+    except (ImportError, ValueError, OSError):
+        found = None
+    if found is None:
+        return f"{visible(str(folder))} or what is installed, where it was not found"
+    places = list(found.submodule_search_locations or [])
+    return visible(found.origin or (places[0] if places else "what is installed"))

@@ -1,0 +1,139 @@
+"""Makes the model that a reference means: runs the person's code, as they said yes to."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from weightedit.doctor.bringing.model_reference import CONFIG, ModelReference
+
+
+class NotThere(Exception):
+    """The code has no such name, or what it makes is no module; says so in one sentence."""
+
+
+def resolve(reference: ModelReference) -> Any:
+    """Import the code and return what the name in it stands for, uncalled.
+
+    Raises
+    ------
+    NotThere
+        If it has no such name. Whatever the code raises comes through.
+    """
+    module = _module_of_file(Path(reference.where)) if reference.kind == "file" else \
+        importlib.import_module(reference.where)  # fmt: skip
+    found: Any = module
+    for part in reference.name.split("."):
+        if not hasattr(found, part):
+            has = [name for name, value in vars(module).items() if isinstance(value, type)
+                   and issubclass(value, nn.Module) and value.__module__ == module.__name__]  # fmt: skip
+            raise NotThere(f"{reference.where} has no {reference.name}"
+                           f"{'; its modules are ' + ', '.join(has[:8]) if has else ''}.")  # fmt: skip
+        found = getattr(found, part)
+    return found
+
+
+def bring(reference: ModelReference) -> nn.Module:
+    """Make the model.
+
+    Raises
+    ------
+    NotThere
+        If there is no such name, or it makes something else. Whatever the person's code raises comes through.
+    """
+    if reference.kind == "folder":
+        return _of_transformers(reference)
+    found = resolve(reference)
+    if not isinstance(found, nn.Module) or reference.is_called:
+        if not callable(found):
+            raise NotThere(f"{reference.name} in {reference.where} is a {type(found).__name__}, which makes no model.")
+        found = found(*reference.args, **dict(reference.kwargs))
+    if not isinstance(found, nn.Module):
+        raise NotThere(f"{reference.name} in {reference.where} made a {type(found).__name__}, and no nn.Module.")
+    return found
+
+
+def _module_of_file(path: Path) -> Any:
+    name = path.stem if path.stem.isidentifier() and path.stem not in sys.modules else f"brought_{abs(hash(path))}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # noqa: PT018  # a path with .py has both
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _of_transformers(reference: ModelReference) -> nn.Module:
+    try:
+        transformers: Any = importlib.import_module("transformers")
+    except ImportError as error:
+        raise NotThere(f"{Path(reference.where) / CONFIG} is a config of transformers, which is not installed here: "
+                       "pip install transformers.") from error  # fmt: skip
+    trusts = bool(reference.own_code)
+    config = transformers.AutoConfig.from_pretrained(reference.where, trust_remote_code=trusts)
+    kind = getattr(transformers, reference.name, None) if reference.name else None
+    if kind is not None:
+        made = kind(config)
+    else:
+        auto = transformers.AutoModel
+        for name in ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification",
+                     "AutoModelForMaskedLM", "AutoModelForImageClassification"):  # fmt: skip
+            ending = name.removeprefix("AutoModel").replace("CausalLM", "LM")
+            if reference.name.endswith((name.removeprefix("AutoModel"), ending)):
+                auto = getattr(transformers, name)
+                break
+        made = auto.from_config(config, trust_remote_code=trusts)
+    return _module(made, reference)
+
+
+def _module(made: Any, reference: ModelReference) -> nn.Module:
+    if not isinstance(made, nn.Module):
+        raise NotThere(f"transformers made a {type(made).__name__} of {reference.where}, and no nn.Module.")
+    return made
+
+
+@contextmanager
+def without_memory(fake: Any) -> Iterator[None]:
+    """Let what is made inside have no values, and `model.half()` and its like work on it.
+
+    torch changes such parameters by swapping them, which it refuses while anything refers to them weakly, as a fake
+    mode does. They are replaced here instead; nobody else holds them yet.
+    """
+    known: dict[int, tuple[nn.Parameter, nn.Parameter]] = {}
+    before = nn.Module._apply
+    nn.Module._apply = _replacing(known)  # type: ignore[method-assign]
+    try:
+        with fake:
+            yield
+    finally:
+        nn.Module._apply = before  # type: ignore[method-assign]
+
+
+def _replacing(known: dict[int, tuple[nn.Parameter, nn.Parameter]]) -> Callable[..., nn.Module]:
+    """Return what applies a function to all tensors of a module by replacing them; tied ones stay one."""
+
+    def apply(self: nn.Module, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> nn.Module:
+        for child in self.children() if recurse else ():
+            child._apply(fn)  # type: ignore[no-untyped-call]
+        for name, parameter in self._parameters.items():
+            if parameter is not None:
+                if id(parameter) not in known:
+                    with torch.no_grad():
+                        made = fn(parameter)
+                    trains = parameter.requires_grad and (made.is_floating_point() or made.is_complex())
+                    known[id(parameter)] = (parameter, nn.Parameter(made, trains))  # kept, so that no id comes again
+                self._parameters[name] = known[id(parameter)][1]
+        for name, buffer in self._buffers.items():
+            if buffer is not None:
+                self._buffers[name] = fn(buffer)
+        return self
+
+    return apply

@@ -1,0 +1,76 @@
+"""What a model's code makes, told as plain records: its modules with their sizes, its tensors with their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from weightedit.doctor.facts import ModelFacts, ModuleFacts, TensorFacts
+
+SAYS = (
+    "in_features", "out_features", "in_channels", "out_channels", "groups", "num_embeddings", "embedding_dim",
+    "padding_idx", "num_features", "num_channels", "num_groups", "normalized_shape", "kernel_size", "stride", "padding",
+    "dilation", "hidden_size", "input_size", "num_layers", "proj_size", "embed_dim", "num_heads", "kdim", "vdim", "nf",
+    "nx", "in1_features", "in2_features", "d_model", "nhead", "vocab_size", "num_classes", "num_labels",
+)  # fmt: skip
+"""Attributes that say how large something is; those of several numbers are told as `kernel_size.0`, `kernel_size.1`."""
+LONGEST_TYPE = 200
+"""Characters of a class's name."""
+MOST_SIZES = 8
+"""Numbers of one attribute."""
+_LARGEST = 1 << 62
+
+
+def model_facts(module: nn.Module) -> ModelFacts:
+    """Describe a model as it is now; nothing of it is changed and no value is read.
+
+    Parameters
+    ----------
+    module
+        On any device, `meta` among them. A parameter that has no shape yet is told as `uninitialized`.
+
+    Returns
+    -------
+    ModelFacts
+        Its tensors in the order of `state_dict()`, tied ones under each name, then the buffers that are not in it.
+    """
+    modules = tuple(ModuleFacts(name, _type(one), _says(one) or None) for name, one in module.named_modules())
+    return ModelFacts(_type(module), modules, tuple(_tensors(module)))
+
+
+def _type(module: nn.Module) -> str:
+    return type(module).__name__[:LONGEST_TYPE]
+
+
+def _says(module: nn.Module) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name in SAYS:
+        value = vars(module).get(name)  # what is set on it; a property is code of its own
+        if type(value) is int:
+            found[name] = value
+        elif isinstance(value, tuple | list) and len(value) <= MOST_SIZES and all(type(one) is int for one in value):
+            found |= {f"{name}.{place}": one for place, one in enumerate(value)}
+    return {name: value for name, value in found.items() if abs(value) < _LARGEST}
+
+
+def _tensors(module: nn.Module) -> Iterator[TensorFacts]:
+    first: dict[int, str] = {}
+    saved: dict[str, Any] = module.state_dict(keep_vars=True)
+    for name, tensor in saved.items():
+        if isinstance(tensor, torch.Tensor):  # `get_extra_state` may give anything
+            same = first.setdefault(id(tensor), name)
+            kind = "parameter" if isinstance(tensor, nn.Parameter) else "buffer"
+            yield _facts(name, tensor, kind, "" if same == name else same)
+    for name, tensor in module.named_buffers(remove_duplicate=False):
+        if name not in saved:
+            yield _facts(name, tensor, "buffer", is_persistent=False)
+
+
+def _facts(name: str, tensor: torch.Tensor, kind: str, same_as: str = "", is_persistent: bool = True) -> TensorFacts:
+    has_shape = not isinstance(tensor, nn.parameter.UninitializedTensorMixin)
+    return TensorFacts(name, tuple(tensor.shape) if has_shape else (), str(tensor.dtype).removeprefix("torch."),
+                       kind if has_shape else "uninitialized", str(tensor.device), bool(tensor.requires_grad), same_as,
+                       is_persistent)  # fmt: skip

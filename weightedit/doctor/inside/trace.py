@@ -1,0 +1,147 @@
+"""Runs a model once and writes down every call of a module in order, up to the first failure."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from weightedit.core.errors import Cancelled
+from weightedit.doctor.inside.calls import MADE_BY, Watching
+from weightedit.doctor.inside.frames import frames_of, told
+from weightedit.doctor.inside.seeing import seen_arguments, seen_of, tensors_in
+from weightedit.doctor.shape_trace.trace import Call, Failure, Trace
+
+MOST_CALLS = 100_000
+MOST_WARNINGS = 20
+_WITHOUT_VALUES = ("DataDependentOutputException", "DynamicOutputShapeException", "UnsupportedFakeTensorException",
+                   "UnsupportedOperatorException", "GuardOnDataDependentSymNode")  # fmt: skip
+"""What a fake mode raises where a real tensor would have gone on."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """What is known while the model runs: the calls so far, and those that have not returned."""
+
+    entered: Callable[[str, int], None]
+    calls: list[Call] = field(default_factory=list)
+    open: list[int] = field(default_factory=list)
+    numbers: Counter[str] = field(default_factory=Counter)
+    left_out: int = 0
+
+    def enter(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        number = self.numbers[name]
+        self.numbers[name] += 1
+        self.entered(name, len(self.calls))
+        if len(self.calls) >= MOST_CALLS:
+            self.left_out += 1
+            self.open.append(-1)
+            return
+        inside = next((place for place in reversed(self.open) if place >= 0), -1)
+        self.calls.append(Call(name, type(module).__name__, number, inside, seen_arguments(args, kwargs)))
+        self.open.append(len(self.calls) - 1)
+
+    def leave(self, name: str, module: nn.Module, output: Any) -> None:
+        while self.open:
+            place = self.open.pop()
+            if place < 0 or self.calls[place].module == name:
+                break
+            self.calls[place] = replace(self.calls[place], state="caught")  # it raised, and somebody went on
+        else:
+            return
+        outer = next((place for place in reversed(self.open) if place >= 0), -1)
+        self.entered(self.calls[outer].module if outer >= 0 else "", len(self.calls))
+        if place >= 0:
+            self.calls[place] = replace(self.calls[place], outputs=seen_of(output), state="done")
+        if any(True for _ in module.parameters(recurse=False)):
+            for tensor in tensors_in(output):
+                vars(tensor)[MADE_BY] = (name,)
+
+
+def trace(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, device: str, fake: Any = None,
+          entered: Callable[[str, int], None] = lambda name, count: None) -> Trace:  # fmt: skip
+    """Run a model once, without gradients and as it is (call `eval()` before), and describe every call.
+
+    Parameters
+    ----------
+    model, args, kwargs
+        The module, and what it is called with.
+    device
+        What the record says it ran on.
+    fake
+        The fake mode of its tensors; None where they are real.
+    entered
+        Told the name of the module that runs as each one is entered and left, and how many calls there were before.
+
+    Returns
+    -------
+    Trace
+        With the failure where something raised: whatever it is, also SystemExit.
+    """
+    run = _Run(entered)
+    names = {id(tensor): name for named in (model.named_parameters(), model.named_buffers()) for name, tensor in named}
+    watching, failure = Watching(names, is_fake=fake is not None), None
+    begun = time.perf_counter()
+    with warnings.catch_warnings(record=True) as warned, _hooks(model, run):
+        warnings.simplefilter("always")
+        try:
+            with torch.no_grad(), _under(fake), watching:
+                model(*args, **kwargs)
+        except Cancelled:
+            raise
+        except BaseException as error:
+            failure = _failure(error, run, watching)
+    said = dict.fromkeys(f"{one.category.__name__}: {str(one.message)[:500]}" for one in warned)
+    return Trace(tuple(run.calls), failure, device, time.perf_counter() - begun, tuple(said)[:MOST_WARNINGS],
+                 run.left_out)  # fmt: skip
+
+
+@contextmanager
+def _under(fake: Any) -> Iterator[None]:
+    if fake is None:
+        yield
+    else:
+        with fake:
+            yield
+
+
+@contextmanager
+def _hooks(model: nn.Module, run: _Run) -> Iterator[None]:
+    handles = []
+    try:
+        for name, module in model.named_modules():
+
+            def enter(module: nn.Module, args: Any, kwargs: Any, name: str = name) -> None:
+                run.enter(name, module, args, kwargs)
+
+            def leave(module: nn.Module, args: Any, kwargs: Any, output: Any, name: str = name) -> None:
+                run.leave(name, module, output)
+
+            if not isinstance(module, torch.jit.ScriptModule):  # whose hooks are compiled
+                handles += [module.register_forward_pre_hook(enter, with_kwargs=True),
+                            module.register_forward_hook(leave, with_kwargs=True)]  # fmt: skip
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _failure(error: BaseException, run: _Run, watching: Watching) -> Failure:
+    exception, message = told(error)
+    place = next((place for place in reversed(run.open) if place >= 0), -1)
+    call = run.calls[place] if place >= 0 else None
+    chain: list[BaseException] = [error]
+    while (before := chain[-1].__cause__ or chain[-1].__context__) is not None and len(chain) < 20:
+        chain.append(before)
+    is_operation = watching.error is not None and any(one is watching.error for one in chain)
+    return Failure(
+        call.module if call else "", call.type if call else "", exception, message,
+        watching.operation if is_operation else "", watching.operands if is_operation else (), frames_of(error),
+        any(type(one).__name__ in _WITHOUT_VALUES for one in chain))  # fmt: skip

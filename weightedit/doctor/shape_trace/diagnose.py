@@ -1,0 +1,147 @@
+"""Says of the first failure of a run, in plain words, which module stopped and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from weightedit.core.words.visible import visible
+from weightedit.doctor.facts import ModelFacts
+from weightedit.doctor.finding import Finding
+from weightedit.doctor.shape_trace.disagreement import Disagreement, disagreement
+from weightedit.doctor.shape_trace.trace import Call, Failure, Operand, Seen, Trace
+
+_RECURRENT = ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What the first failure comes from.
+
+    Attributes
+    ----------
+    finding
+        In words, without mends.
+    disagreement
+        The operands that do not go together; None where it is something else.
+    """
+
+    finding: Finding
+    disagreement: Disagreement | None
+
+
+def diagnose(trace: Trace, model: ModelFacts) -> Diagnosis | None:
+    """Return what stopped a run; None where it ran to its end.
+
+    Parameters
+    ----------
+    trace
+        The run.
+    model
+        The model, whose modules say what they expect.
+    """
+    failure = trace.failure
+    if failure is None:
+        return None
+    if failure.needs_values:
+        said = f"{_name(failure)} looks at values, which {trace.device} tensors do not have; trace it on the CPU."
+        return Diagnosis(Finding("needs-values", failure.module, "", said, level="notice",
+                                 torch_says=failure.message), None)  # fmt: skip
+    found = disagreement(failure.operation, failure.operands) or _recurrent(failure, trace, model)
+    if found is None:
+        return Diagnosis(Finding("error", failure.module, "", _unknown(failure), torch_says=_said(failure)), None)
+    message = _WORDS[found.kind](failure, found)
+    return Diagnosis(Finding(found.kind, failure.module, found.weight.tensor or found.got.tensor,
+                             f"{message}{_where(failure)}.", torch_says=_said(failure)), found)  # fmt: skip
+
+
+def _recurrent(failure: Failure, trace: Trace, model: ModelFacts) -> Disagreement | None:
+    """Look at an LSTM and its kin, which compare the input by themselves, before any operation."""
+    call = next((call for call in reversed(trace.calls) if call.module == failure.module), None)
+    weight = next((one for one in model.tensors if one.name.rpartition(".")[0] == failure.module
+                   and one.name.rpartition(".")[2] in ("weight_ih_l0", "weight_ih")), None)  # fmt: skip
+    if failure.type not in _RECURRENT or call is None or weight is None:
+        return None
+    got = _first(call)
+    if got is None or not got.shape or got.shape[-1] == weight.shape[-1]:
+        return None
+    meets = Operand(Seen("weight", "Tensor", weight.shape, weight.dtype, weight.device), weight.name)
+    return Disagreement("features", Operand(got), meets, len(got.shape) - 1, 1, got.shape[-1], weight.shape[-1])
+
+
+def _first(call: Call) -> Seen | None:
+    return next((one for one in call.inputs if one.shape is not None), None)
+
+
+def _features(failure: Failure, found: Disagreement) -> str:
+    if not found.weight.tensor:
+        return f"{_name(failure)} multiplies {found.got.seen} by {found.weight.seen}: {found.got_size} is not " \
+               f"{found.weight_size}"  # fmt: skip
+    return f"{_name(failure)} expects {_count(found.weight_size, 'feature')}, got {found.got_size}"
+
+
+def _channels(failure: Failure, found: Disagreement) -> str:
+    return f"{_name(failure)} expects {_count(found.weight_size, 'channel')}, got {found.got_size}"
+
+
+def _dims(failure: Failure, found: Disagreement) -> str:
+    return f"{_name(failure)} expects {_count(found.weight_size, 'dimension')}, got {found.got_size}: {found.got.seen}"
+
+
+def _dtype(failure: Failure, found: Disagreement) -> str:
+    if found.got.seen.dtype == found.weight.seen.dtype:
+        return f"{_name(failure)} cannot compute in {found.got.seen.dtype}, which its input and weights have"
+    what = "has weights in" if found.weight.tensor else "combines"
+    joined = "got" if found.weight.tensor else "with"
+    return f"{_name(failure)} {what} {found.weight.seen.dtype}, {joined} {found.got.seen.dtype}"
+
+
+def _device(failure: Failure, found: Disagreement) -> str:
+    tensor = visible(found.weight.tensor) or "a tensor"
+    return f"{_name(failure)} has {tensor} on {found.weight.seen.device}, got one on {found.got.seen.device}"
+
+
+def _broadcast(failure: Failure, found: Disagreement) -> str:
+    return f"{_name(failure)} combines {found.got.seen} with {found.weight.seen}: {found.got_size} and " \
+           f"{found.weight_size} neither agree nor is one of them 1"  # fmt: skip
+
+
+def _sizes(failure: Failure, found: Disagreement) -> str:
+    return f"{_name(failure)} joins {found.weight.seen} and {found.got.seen}: {found.weight_size} is not " \
+           f"{found.got_size} in dim {found.got_dim}"  # fmt: skip
+
+
+def _index(failure: Failure, found: Disagreement) -> str:
+    return f"{_name(failure)} has {_count(found.weight_size, 'row')}, got the index {found.got_size}"
+
+
+def _index_dtype(failure: Failure, found: Disagreement) -> str:
+    return f"{_name(failure)} expects whole numbers as indices, int64 or int32, got {found.got.seen.dtype}"
+
+
+_WORDS = {"features": _features, "channels": _channels, "dims": _dims, "dtype": _dtype, "device": _device,
+          "broadcast": _broadcast, "sizes": _sizes, "index": _index, "index-dtype": _index_dtype}  # fmt: skip
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _name(failure: Failure) -> str:
+    return visible(failure.module) or visible(failure.type) or "The model"
+
+
+def _where(failure: Failure) -> str:
+    """Say where in the person's code: what a weight disagrees with is told by the module alone."""
+    if not failure.frames:
+        return ""
+    frame = failure.frames[-1]
+    file = visible(frame.file.replace("\\", "/").rpartition("/")[2])
+    return f"; called from {visible(frame.function)}, {file} line {frame.line}" if frame.function else ""
+
+
+def _said(failure: Failure) -> str:
+    return f"{failure.exception}: {failure.message}" if failure.message else failure.exception
+
+
+def _unknown(failure: Failure) -> str:
+    return f"{_name(failure)} raised {visible(_said(failure), 400).rstrip('.')}{_where(failure)}."

@@ -1,0 +1,259 @@
+"""Edits that would let a run go on past what disagrees, each with the shapes it leads to, so that it can be tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from weightedit.core.dtypes import DTYPES
+from weightedit.core.edit import Edit
+from weightedit.core.words.visible import visible
+from weightedit.doctor.bringing.input_spec import InputSpec, Item, TensorItem
+from weightedit.doctor.facts import TensorFacts
+from weightedit.doctor.finding import Mend
+from weightedit.doctor.shape_trace.disagreement import Disagreement
+from weightedit.doctor.shape_trace.trace import Operand
+
+if TYPE_CHECKING:
+    from weightedit.core.document import Document
+
+FLOATS = ("float64", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A mend, and what it makes of tensors and inputs.
+
+    Attributes
+    ----------
+    mend
+        What is proposed.
+    after
+        Shape and dtype of each tensor of the checkpoint that it changes.
+    spec
+        The inputs it asks for; None where they stay.
+    """
+
+    mend: Mend
+    after: Mapping[str, tuple[tuple[int, ...], str]] = field(default_factory=dict)
+    spec: InputSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The tensors that a run used: those of the checkpoint by the model's names.
+
+    Attributes
+    ----------
+    names
+        The checkpoint's name for each of the model's.
+    facts
+        The checkpoint's tensors by its own names.
+    """
+
+    names: Mapping[str, str]
+    facts: Mapping[str, TensorFacts]
+
+    def of(self, name: str) -> TensorFacts | None:
+        """Return the tensor of the checkpoint that the model has under a name."""
+        return self.facts.get(self.names.get(name, ""))
+
+    def beside(self, name: str, size: int, dim: int) -> list[TensorFacts]:
+        """Return a tensor and those of the same module with that size in that dimension, where it is dimension 0."""
+        found = self.of(name)
+        if found is None:
+            return []
+        module = name.rpartition(".")[0]
+        others = [self.of(other) for other in self.names if other != name and other.rpartition(".")[0] == module]
+        return [found, *(one for one in others if one is not None and dim == 0 and one.shape[:1] == (size,))]
+
+
+def candidates(found: Disagreement, weights: Weights, spec: InputSpec | None) -> list[Candidate]:
+    """Return what may mend a disagreement, the least loss first; not all of it need work.
+
+    Parameters
+    ----------
+    found
+        What disagrees.
+    weights
+        The tensors it may change.
+    spec
+        The inputs, where they were given as text.
+    """
+    makers = {"dtype": _dtypes, "index": _rows, "index-dtype": _indices, "device": _devices}
+    made = makers.get(found.kind, _sizes)(found, weights, spec)
+    return list(made)
+
+
+def undoing(document: Document, name: str, weights: Weights) -> Iterator[Candidate]:
+    """Give the way back to before the last edit that changed what a tensor is, if there is one.
+
+    Parameters
+    ----------
+    document
+        The checkpoint.
+    name
+        Of its tensor that something disagrees with.
+    weights
+        The tensors as they are.
+    """
+    steps = document.history.steps[: document.history.position]
+    place = next((place for place in range(len(steps) - 1, -1, -1)
+                  if steps[place].structure and name in steps[place].names), None)  # fmt: skip
+    if place is None:
+        return
+    before = document.state_at(place)
+    after = {}
+    for slot, own in before.names.items():
+        spec = before.pin(slot).spec
+        now = weights.facts.get(own)
+        if now is not None and (tuple(spec.shape), spec.dtype) != (now.shape, now.dtype):
+            after[own] = (tuple(spec.shape), spec.dtype)
+    if after:
+        is_last = place == len(steps) - 1
+        title = f"Undo edit {place + 1:,}" if is_last else f"Go back to before edit {place + 1:,}"
+        yield Candidate(Mend(title, detail=f"{steps[place].label}, {steps[place].where}", undo_to=place), after)
+
+
+def _sizes(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Iterator[Candidate]:
+    """Let the weight fit what comes, what comes fit the weight, or the input fit both."""
+    if found.weight_dim < 0:
+        return
+    weight = weights.of(found.weight.tensor)
+    if weight is not None:
+        fits = found.got_size == weight.shape[1 - found.weight_dim] if len(weight.shape) == 2 else False
+        if fits:
+            yield _changed([weight], "transpose", f"Transpose {visible(weight.name)}", weight.shape[::-1])
+        groups = max(1, found.weight_size // max(1, weight.shape[found.weight_dim]))
+        if found.got_size % groups == 0:
+            tensors = weights.beside(found.weight.tensor, weight.shape[found.weight_dim], found.weight_dim)
+            yield _resized(tensors, found.weight_dim, found.got_size // groups)
+    for maker in found.got.made_by:
+        made = weights.of(f"{maker}.weight")
+        if made is not None and made.shape[:1] == (found.got_size,):
+            tensors = weights.beside(f"{maker}.weight", found.got_size, 0)
+            yield _resized(tensors, 0, found.weight_size)
+    if not found.got.made_by and spec is not None:
+        yield from _inputs(found, spec)
+
+
+def _changed(tensors: list[TensorFacts], operation: str, title: str, shape: tuple[int, ...],
+             dtype: str = "", **arguments: object) -> Candidate:  # fmt: skip
+    edit = Edit(operation, tuple(one.name for one in tensors), arguments=arguments)
+    before = tensors[0]
+    return Candidate(Mend(title, (edit,), f"{_text(before.shape)} → {_text(shape)}"),
+                     {one.name: (shape, dtype or one.dtype) for one in tensors})  # fmt: skip
+
+
+def _resized(tensors: list[TensorFacts], dim: int, size: int) -> Candidate:
+    """Slice or pad tensors in one dimension; all of them have one size there."""
+    first = tensors[0]
+    old = first.shape[dim]
+    after = {one.name: ((*one.shape[:dim], size, *one.shape[dim + 1 :]), one.dtype) for one in tensors}
+    edits = []
+    for dims in dict.fromkeys(len(one.shape) for one in tensors):
+        names = tuple(one.name for one in tensors if len(one.shape) == dims)
+        if size < old:
+            region = ", ".join([":"] * dim + [f"0:{size}"] + [":"] * (dims - dim - 1))
+            edits.append(Edit("slice", names, f"[{region}]"))
+        else:
+            pad = (0, 0) * (dims - dim - 1) + (0, size - old)
+            edits.append(Edit("pad", names, arguments={"pad": pad}))
+    what = _along(len(first.shape), dim, abs(size - old))
+    name = " and ".join(visible(one.name) for one in tensors[:2]) + (f" and {len(tensors) - 2} more" if tensors[2:] else
+                                                                    "")  # fmt: skip
+    title = f"Slice {name} to {_along(len(first.shape), dim, size)}" if size < old else \
+        f"Pad {name} with {what} of zeros"  # fmt: skip
+    lost = f", drops {what}" if size < old else ""
+    return Candidate(Mend(title, tuple(edits), f"{_text(first.shape)} → {_text(after[first.name][0])}{lost}"), after)
+
+
+def _along(dims: int, dim: int, count: int) -> str:
+    if dims == 2:
+        one = ("row", "column")[dim]
+    elif dims > 2:
+        one = ("filter", "channel")[dim] if dim < 2 else f"slice of dim {dim}"
+    else:
+        one = "value"
+    return f"{count:,} {one}{'' if count == 1 else 's'}".replace("slice of dims", "slices of dim")
+
+
+def _inputs(found: Disagreement, spec: InputSpec) -> Iterator[Candidate]:
+    back = found.got_dim - len(found.got.seen.shape or ())
+
+    def fit(item: TensorItem) -> TensorItem:
+        if item.shape != found.got.seen.shape:
+            return item
+        shape = list(item.shape)
+        shape[back] = found.weight_size
+        return replace(item, shape=tuple(shape))
+
+    yield from _respecified(spec, fit, found.got)
+
+
+def _respecified(spec: InputSpec, fit: object, operand: Operand) -> Iterator[Candidate]:
+    made = _mapped(spec, fit)
+    if made != spec:
+        yield Candidate(Mend(f"Give it {made}", detail=f"instead of {spec}; no weight changes", inputs=str(made)),
+                        spec=made)  # fmt: skip
+
+
+def _mapped(spec: InputSpec, fit: object) -> InputSpec:
+    def one(item: Item) -> Item:
+        return fit(item) if isinstance(item, TensorItem) and callable(fit) else item
+
+    return InputSpec(tuple(map(one, spec.args)), tuple((name, one(item)) for name, item in spec.kwargs))
+
+
+def _dtypes(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Iterator[Candidate]:
+    """Cast the weights to what comes, or ask for inputs in the dtype of the weights."""
+    wanted, have = found.got.seen.dtype, found.weight.seen.dtype
+    if found.got.tensor or not (wanted in FLOATS or have in FLOATS):
+        return
+    if wanted in FLOATS:
+        used = [weights.of(name) for name in weights.names]
+        own = weights.names.get(found.weight.tensor)
+        tensors = [one for one in used if one is not None and one.dtype == have
+                   and (DTYPES[have].is_floating or one.name == own or one.kind == "parameter")]  # fmt: skip
+        if tensors:
+            names = tuple(one.name for one in tensors)
+            what = visible(names[0]) if len(names) == 1 else f"{len(names):,} tensors"
+            yield Candidate(Mend(f"Cast {what} to {wanted}", (Edit("cast", names, arguments={"dtype": wanted}),),
+                                 f"{have} → {wanted}"),
+                            {one.name: (one.shape, wanted) for one in tensors})  # fmt: skip
+    if spec is not None and have in FLOATS:
+        yield from _respecified(spec, lambda item: replace(item, dtype=have) if item.dtype == wanted else item,
+                                found.got)  # fmt: skip
+
+
+def _rows(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Iterator[Candidate]:
+    """Give an embedding the rows that indices ask for, or ask for lower indices."""
+    weight = weights.of(found.weight.tensor)
+    if weight is not None and found.got_size >= weight.shape[0]:
+        count = found.got_size + 1 - weight.shape[0]
+        shape = (found.got_size + 1, *weight.shape[1:])
+        made = _changed([weight], "insert_rows", f"Insert {count:,} row{'' if count == 1 else 's'} into "
+                        f"{visible(weight.name)}", shape, count=count, method="mean")  # fmt: skip
+        yield replace(made, mend=replace(made.mend, detail=f"{made.mend.detail}, each the mean of the old rows"))
+    if spec is not None:
+        yield from _respecified(spec, lambda item: replace(item, below=found.weight_size) if item.below is not None
+                                and item.below > found.weight_size else item, found.got)  # fmt: skip
+
+
+def _indices(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Iterator[Candidate]:
+    if spec is not None:
+        yield from _respecified(spec, lambda item: replace(item, dtype="int64") if item.shape == found.got.seen.shape
+                                else item, found.got)  # fmt: skip
+
+
+def _devices(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Iterator[Candidate]:
+    weight = weights.of(found.weight.tensor)
+    if weight is not None:
+        device = found.got.seen.device
+        yield Candidate(Mend(f"Move {visible(weight.name)} to {device}",
+                             (Edit("to_device", (weight.name,), arguments={"device": device}),)))  # fmt: skip
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, shape))}]"
