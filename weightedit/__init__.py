@@ -22,6 +22,7 @@ __all__ = [
     "EditRefused",
     "Hazard",
     "Recipe",
+    "check",
     "detached_copy",
     "edit",
     "open",
@@ -76,6 +77,62 @@ def open(source: str | Path | Any, *, optimizer: Any = None, progress: Report | 
     from weightedit.core.progress import Progress
 
     return open_document(source, optimizer=optimizer, progress=Progress(progress, cancel), journal=journal)
+
+
+def check(source: Document | str | Path | Any, model: str | Path | Any, inputs: Any = None, *, target: Any = None,
+          loss: Any = None, train: bool = False, optimizer: Any = None, data: Any = None, device: str = "auto",
+          assign: bool = False, folder: str | Path | None = None, seconds: float = 600.0,
+          progress: Report | None = None, cancel: CancelFlag | None = None) -> dict[str, Any]:  # fmt: skip
+    """Say whether a model loads, runs and trains with these weights, where it breaks, and which edit mends it.
+
+    Code that is named runs in a process of its own, as this call says; a module that is handed over is copied. The
+    document is not changed.
+
+    Parameters
+    ----------
+    source
+        A document, or what `open` takes.
+    model
+        An `nn.Module`; or code that makes one: `package.module:factory`, `file.py:Class(3, width=64)`, or a folder
+        with a `config.json` of transformers.
+    inputs
+        As a spec, `float32[2,3,224,224]` or `ids: int64[1,16]<32000, mask: bool[1,16]`; or tensors: one, a tuple of
+        arguments, or a dict of named ones. Without, the model is only made and compared with the checkpoint.
+    target, loss, train, optimizer, data
+        A training step: the target as a spec or tensor; the loss by name (`CrossEntropyLoss`, `mse_loss`) or as code;
+        `train=True` for a step with a loss of the model's own; an optimizer, or code that makes one of the model; and
+        code that makes a `Dataset` or `DataLoader`.
+    device
+        `fake` (tensors without values or memory), `cpu`, `cuda:0`; `auto` is fake, and the CPU where values are needed.
+    assign
+        Whether the checkpoint's dtypes replace the model's, as in `load_state_dict(assign=True)`.
+    folder
+        Where named code runs, and what relative paths are relative to; by default the current one.
+    seconds
+        How long the model's process may take.
+    progress, cancel
+        Called with (label, done, total); checked between steps.
+
+    Returns
+    -------
+    dict
+        `ok`; `findings`, the first cause first, each with `module`, `tensor`, `kind`, `message`, `mend` (a step of a
+        recipe, or None), `mends`, `level` and `torch_says`; `trace`, each call of a module with `module`, `type`,
+        `inputs` and `outputs`; and `notes`.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is no checkpoint.
+    WeightEditError
+        If model, inputs or target do not read. What goes wrong in the model's own code is a finding.
+    """
+    from weightedit.checking import check_model
+    from weightedit.core.progress import Progress
+    from weightedit.doctor.checkup import Asked
+
+    asked = Asked(device, assign, seconds=seconds)
+    return check_model(source, model, inputs, asked, folder=folder, progress=Progress(progress, cancel)).to_json()
 
 
 def edit(module: Any, optimizer: Any = None) -> None:

@@ -17,7 +17,8 @@ from weightedit.core.words.visible import LONGEST_MESSAGE, message, visible, vis
 
 LONGEST_TRACE = 100_000
 Command = Callable[[argparse.Namespace], int]
-COMMANDS = ("inspect", "diff", "apply", "convert", "extract", "find", "recover", "module")
+COMMANDS = ("inspect", "diff", "apply", "convert", "extract", "find", "recover", "module",
+            "check")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -175,6 +176,21 @@ def _commands() -> argparse.ArgumentParser:
     one.add_argument("--trusted", action="store_true", help="list what is trusted")
     one.add_argument("--revoke", metavar="SHA256", help="trust content of this hash no longer")
     one.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    one = command("check", "check", "Say whether a model loads, runs and trains with these weights, and which edit "
+                                    "mends it; exit 0 healthy, 1 findings, 2 error.")  # fmt: skip
+    one.add_argument("file", metavar="FILE")
+    one.add_argument("--model", metavar="M", required=True,
+                     help="package.module:factory, 'file.py:Class(3, width=64)' or a folder with a config.json")
+    one.add_argument("--input", metavar="SPEC",
+                     help="such as 'float32[2,3,224,224]', 'ids: int64[1,16]<32000' or tokens.npy")  # fmt: skip
+    one.add_argument("--device", metavar="D", default="auto",
+                     help="fake (no values, no memory), cpu or cuda:0; auto is fake, and cpu where values are "
+                          "needed")  # fmt: skip
+    one.add_argument("--assign", action="store_true",
+                     help="let the file's dtypes replace the model's, as load_state_dict(assign=True) does")
+    one.add_argument("--seconds", metavar="N", type=float, default=600.0, help="how long the model may take")
+    one.add_argument("--yes", action="store_true", help="run the model's code without asking")
+    one.add_argument("--json", action="store_true", help="print JSON instead of lines")
     one = command("recover", "recover", "List edits that a crash left unsaved, write a file with them, or discard "
                                         "them; or put back a FILE whose patch in place was cut short; exit 0, 1 where "
                                         "some did not fit, 2 on an error.")  # fmt: skip
@@ -198,9 +214,9 @@ def _source_and_destination(parser: argparse.ArgumentParser) -> argparse.Argumen
 
 def _lazily(name: str) -> Command:
     def run(options: argparse.Namespace) -> int:
-        from weightedit import terminal, terminal_module
+        from weightedit import terminal, terminal_check, terminal_module
 
-        found: Command = getattr(terminal_module if name == "module" else terminal, name)
+        found: Command = getattr({"module": terminal_module, "check": terminal_check}.get(name, terminal), name)
         return found(options)
 
     return run

@@ -10,11 +10,11 @@ from typing import Any
 from weightedit.core.document import Document
 from weightedit.core.progress import Progress
 from weightedit.core.words.visible import visible
-from weightedit.doctor.bringing.brought import Brought, BroughtCode, LiveModel, ModelStopped
-from weightedit.doctor.bringing.input_spec import InputSpec, parse_inputs
+from weightedit.doctor.bringing.brought import Brought, BroughtCode, Given, LiveModel, ModelStopped
+from weightedit.doctor.bringing.input_spec import InputSpec
 from weightedit.doctor.bringing.model_reference import ModelReference
 from weightedit.doctor.bringing.values_file import has_values, write_values
-from weightedit.doctor.checkup import FAKE, Asked, Checkup
+from weightedit.doctor.checkup import AUTO, FAKE, Asked, Checkup
 from weightedit.doctor.facts import ModelFacts, facts_of
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.records import Garbled, from_json
@@ -26,8 +26,8 @@ MOST_TRIED = 6
 """Mends that are tried by running the model again with the shapes they lead to."""
 
 
-def check_code(document: Document, reference: ModelReference, asked: Asked, working: Path,
-               progress: Progress | None = None) -> Checkup:  # fmt: skip
+def check_code(document: Document, reference: ModelReference, spec: InputSpec | None, asked: Asked, working: Path,
+               progress: Progress | None = None, given: Given | None = None) -> Checkup:  # fmt: skip
     """Check a document against a model made by code; whoever calls this has the person's yes to run it.
 
     Parameters
@@ -36,30 +36,38 @@ def check_code(document: Document, reference: ModelReference, asked: Asked, work
         The checkpoint, with its edits.
     reference
         The code that makes the model; it runs in a process of its own.
+    spec
+        What it is called with; without, it is only made and compared.
     asked
-        With what inputs, and how.
+        How.
     working
         The folder it runs in.
     progress
         Told how far it is, and asked whether to stop.
+    given
+        Arguments by place and by name, instead of a spec.
 
     Raises
     ------
     WeightEditError
-        If the inputs do not read, or there is no room for the weights.
+        If there is no room for the weights.
     Cancelled
         If it was stopped.
     """
     progress = progress or Progress()
-    spec = parse_inputs(asked.inputs) if asked.inputs else None
-    progress.begin("Making the model", 0)
-    with BroughtCode(reference, document.spill.folder, working, asked, progress) as brought:
-        order = {"do": "bring", "reference": str(reference), "device": asked.device}
-        return _Check(document, brought, asked, spec, progress).carry_out(order)
+
+    def once(asked: Asked) -> Checkup:
+        progress.begin("Making the model", 0)
+        with BroughtCode(reference, document.spill.folder, working, asked, progress) as brought:
+            order = {"do": "bring", "reference": str(reference), "device": asked.device}
+            inputs = {"inputs": "" if spec is None else str(spec), "given": brought.keep(given)}
+            return _Check(document, brought, asked, spec, inputs, progress).carry_out(order)
+
+    return _with_values_if_needed(once, asked)
 
 
-def check_live(document: Document, model: Any, asked: Asked, working: Path, progress: Progress | None = None,
-               given: tuple[tuple[Any, ...], dict[str, Any]] | None = None) -> Checkup:  # fmt: skip
+def check_live(document: Document, model: Any, spec: InputSpec | None, asked: Asked, working: Path,
+               progress: Progress | None = None, given: Given | None = None) -> Checkup:  # fmt: skip
     """Check a live module, on a copy in this process; a stop takes effect where the next module is entered.
 
     Parameters
@@ -68,25 +76,36 @@ def check_live(document: Document, model: Any, asked: Asked, working: Path, prog
         The module itself, opened, or a checkpoint whose weights are put into the copy.
     model
         An `nn.Module`.
-    asked, working, progress
+    spec, asked, working, progress, given
         As for `check_code`.
-    given
-        Arguments by place and by name, instead of a spec.
 
     Raises
     ------
-    WeightEditError
-        If the inputs do not read.
     Cancelled
         If it was stopped.
     """
     progress = progress or Progress()
-    spec = parse_inputs(asked.inputs) if asked.inputs and given is None else None
-    progress.begin("Copying the model", 0)
-    with LiveModel(model, document.spill.folder, working, progress, given) as brought:
-        is_own = document.is_live and document.origin.root is model
-        return _Check(document, brought, asked, spec, progress, is_own=is_own).carry_out(
-            {"do": "take", "device": asked.device}, runs=spec is not None or given is not None)  # fmt: skip
+
+    def once(asked: Asked) -> Checkup:
+        progress.begin("Copying the model", 0)
+        with LiveModel(model, document.spill.folder, working, progress) as brought:
+            is_own = document.is_live and document.origin.root is model
+            inputs = {"inputs": "" if spec is None else str(spec), "given": brought.keep(given)}
+            return _Check(document, brought, asked, spec, inputs, progress, is_own=is_own).carry_out(
+                {"do": "take", "device": asked.device})  # fmt: skip
+
+    return _with_values_if_needed(once, asked)
+
+
+def _with_values_if_needed(once: Callable[[Asked], Checkup], asked: Asked) -> Checkup:
+    """Check without values first where that is left open, and with values where the model looks at them."""
+    if asked.device != AUTO:
+        return once(asked)
+    found = once(replace(asked, device=FAKE))
+    if not any(finding.kind == "needs-values" for finding in found.findings):
+        return found
+    again = once(replace(asked, device="cpu"))
+    return replace(again, notes=(*again.notes, "It was run on the CPU, as it looks at values."))
 
 
 class _Check:
@@ -94,28 +113,28 @@ class _Check:
 
     Parameters
     ----------
-    document, brought, asked, spec, progress
-        The weights, the model, what is asked of it, with what inputs, and who is told.
+    document, brought, asked, spec, inputs, progress
+        The weights, the model, what is asked of it, with what inputs, how an order says these, and who is told.
     is_own
         Whether the document is the very module that was brought.
     """
 
     def __init__(self, document: Document, brought: Brought, asked: Asked, spec: InputSpec | None,
-                 progress: Progress, *, is_own: bool = False) -> None:  # fmt: skip
+                 inputs: dict[str, str], progress: Progress, *, is_own: bool = False) -> None:  # fmt: skip
         self.document, self.brought, self.asked, self.spec = document, brought, asked, spec
-        self.progress, self.is_own = progress, is_own
+        self.inputs, self.progress, self.is_own = inputs, progress, is_own
         self.findings: list[Finding] = []
         self.notes: list[str] = []
         self.facts = facts_of(document)
 
-    def carry_out(self, order: dict[str, Any], *, runs: bool | None = None) -> Checkup:
+    def carry_out(self, order: dict[str, Any]) -> Checkup:
         """Bring the model by an order, and do everything that was asked."""
         model, trace, diagnosis = None, None, None
         try:
             model = self._bring(order)
             if model is not None:
                 weights = self._compare(model)
-                if self.spec is not None if runs is None else runs:
+                if any(self.inputs.values()):
                     trace, diagnosis = self._run(model, weights)
         except ModelStopped as stopped:
             self.findings.append(Finding("stopped", stopped.module, "", str(stopped)))
@@ -162,7 +181,7 @@ class _Check:
             names = [name for name in weights.names.values() if has_values(self.document, name)]
             values, places = str(path), write_values(self.document, names, path, self.progress)
         self.progress.begin("Running the model", len(model.modules))
-        answer = self._ask_run(weights, {}, self.asked.inputs, values, places)
+        answer = self._ask_run(weights, {}, self.inputs, values, places)
         if failed := self._failed(answer, "was not run"):
             self.findings.append(failed)
             return None, None
@@ -178,8 +197,8 @@ class _Check:
         self.findings.append(found.finding)
         return trace, found
 
-    def _ask_run(self, weights: Weights, after: Mapping[str, tuple[tuple[int, ...], str]], inputs: str,
-                 values: str, places: Mapping[str, int]) -> dict[str, Any]:  # fmt: skip
+    def _ask_run(self, weights: Weights, after: Mapping[str, tuple[tuple[int, ...], str]],
+                 inputs: dict[str, str], values: str, places: Mapping[str, int]) -> dict[str, Any]:  # fmt: skip
         put = []
         for name, own in weights.names.items():
             if self.is_own and own not in after:  # it has them
@@ -187,7 +206,7 @@ class _Check:
             shape, dtype = after.get(own, (weights.facts[own].shape, weights.facts[own].dtype))
             place = -1 if own in after else places.get(own, -1)
             put.append({"name": name, "shape": list(shape), "dtype": dtype, "offset": place})
-        return self.brought.ask({"do": "run", "inputs": inputs, "put": put, "values": values,
+        return self.brought.ask({"do": "run", **inputs, "put": put, "values": values,
                                  "assign": self.asked.assign or self.is_own,
                                  "is_measured": self.asked.is_measured and not after})  # fmt: skip
 
@@ -198,7 +217,7 @@ class _Check:
         further: list[tuple[int, Mend]] = []
         for candidate in found[:MOST_TRIED]:
             self.progress.ask()
-            inputs = str(candidate.spec) if candidate.spec is not None else self.asked.inputs
+            inputs = self.inputs if candidate.spec is None else {"inputs": str(candidate.spec)}
             answer = self._ask_run(weights, candidate.after, inputs, "", {})
             if "trace" not in answer:
                 continue

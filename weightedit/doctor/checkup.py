@@ -10,7 +10,7 @@ from weightedit.doctor.finding import Finding, is_healthy
 from weightedit.doctor.shape_trace.diagnose import Diagnosis
 from weightedit.doctor.shape_trace.trace import Trace
 
-FAKE = "fake"
+FAKE, AUTO = "fake", "auto"
 SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,8 @@ class Asked:
 
     Attributes
     ----------
-    inputs
-        As a spec.
     device
-        `fake` for tensors without values, `cpu` or `cuda:0`.
+        `fake` for tensors without values, `cpu` or `cuda:0`; `auto` for `fake`, and `cpu` where the model needs values.
     assign
         Whether the checkpoint's dtypes replace the model's, as `load_state_dict(assign=True)` has it.
     is_measured
@@ -33,8 +31,7 @@ class Asked:
         How many bytes it may allocate; 0 for what is free now but for a rest.
     """
 
-    inputs: str = ""
-    device: str = FAKE
+    device: str = AUTO
     assign: bool = False
     is_measured: bool = False
     seconds: float = SECONDS

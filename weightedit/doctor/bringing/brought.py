@@ -44,6 +44,10 @@ class ModelStopped(WeightEditError):
         self.module = module
 
 
+Given = tuple[tuple[Any, ...], dict[str, Any]]
+"""Arguments by place and by name, as they are."""
+
+
 class Brought(Protocol):
     """A model that takes orders, as `inside.session.Session` does."""
 
@@ -145,6 +149,27 @@ class BroughtCode:
         """Say how many calls there were; asks whether to stop, too."""
         self._progress.advance(max(0, self.where()[1] - self._progress.done))
 
+    def keep(self, given: Given | None) -> str:
+        """Write arguments down for its process; return their file, empty for none.
+
+        Raises
+        ------
+        WeightEditError
+            If there is something else in them than tensors, plain values and lists, tuples and dicts of these.
+        """
+        if given is None:
+            return ""
+        import torch
+
+        path = self.folder / "inputs.pt"
+        try:
+            torch.save(given, path)
+            torch.load(path, weights_only=True)
+        except Exception as error:  # of pickle, whose kinds are many
+            raise WeightEditError("The inputs cannot go to the model's process; give tensors, plain values, and lists, "
+                                  f"tuples and dicts of them: {visible(str(error), 200)}") from error  # fmt: skip
+        return str(path)
+
     def where(self) -> tuple[str, int]:
         """Return the module that is running, empty where none is, and how many calls there were."""
         page = self._page.read_bytes()
@@ -181,12 +206,9 @@ class LiveModel:
         As for `BroughtCode`.
     progress
         Asked whether to stop as each module is entered.
-    given
-        Arguments by place and by name, instead of a spec.
     """
 
-    def __init__(self, model: Any, parent: Path, working: Path, progress: Progress,
-                 given: tuple[tuple[Any, ...], dict[str, Any]] | None) -> None:  # fmt: skip
+    def __init__(self, model: Any, parent: Path, working: Path, progress: Progress) -> None:
         from weightedit.doctor.inside.session import Session
 
         def entered(name: str, count: int) -> None:
@@ -194,7 +216,7 @@ class LiveModel:
 
         self.folder, self.output = parent / f"model-{secrets.token_hex(4)}", ""
         self.folder.mkdir(mode=0o700)
-        self._session = Session(working, entered, live=model, given=given)
+        self._session = Session(working, entered, live=model)
 
     def __enter__(self) -> LiveModel:
         return self
@@ -213,6 +235,11 @@ class LiveModel:
         """
         found: dict[str, Any] = json.loads(json.dumps(self._session.do(order)))
         return found
+
+    def keep(self, given: Given | None) -> str:
+        """Keep arguments as they are; return a word for them."""
+        self._session.given = given
+        return "" if given is None else "here"
 
 
 def _last_words(output: str) -> str:

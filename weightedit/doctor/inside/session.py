@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from weightedit.core.errors import Cancelled
@@ -50,8 +51,8 @@ class RunOrder:
 
     Attributes
     ----------
-    inputs
-        As a spec.
+    inputs, given
+        As a spec; or the file of arguments by place and by name, anything for those that a live module was given.
     put
         The tensors of the checkpoint by the model's names.
     assign
@@ -63,6 +64,7 @@ class RunOrder:
     """
 
     inputs: str
+    given: str = ""
     put: tuple[Put, ...] = ()
     assign: bool = False
     values: str = ""
@@ -153,7 +155,7 @@ class Session:
             self._fitting = Fitting(self.model, self.fake)
         values = Path(order.values) if order.values else None
         self._fitting.put({one.name: one for one in order.put}, assign=order.assign, values=values)
-        args, kwargs = self._inputs(order.inputs)
+        args, kwargs = self._inputs(order)
         self.model.eval()
         found = trace(self.model, args, kwargs, device=self.device, fake=self.fake, entered=self.entered)
         if order.is_measured and found.failure is None and self.fake is None:
@@ -162,14 +164,14 @@ class Session:
             found = measured(found, self.model, args, kwargs)
         return {"trace": to_json(found)}
 
-    def _inputs(self, spec: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _inputs(self, order: RunOrder) -> tuple[tuple[Any, ...], dict[str, Any]]:
         device = "cpu" if self.device == FAKE else self.device
-        if self.given is not None:
+        if order.given and not order.inputs:
             how = Making(device, self.folder, fake=self.fake)
-            args, kwargs = self.given
+            args, kwargs = self.given or torch.load(order.given, weights_only=True)
             return tuple(placed(one, how) for one in args), {name: placed(one, how) for name, one in kwargs.items()}
         how = Making(device, self.folder, self._vocabulary(), self.fake)
-        return make_inputs(parse_inputs(spec), how)
+        return make_inputs(parse_inputs(order.inputs), how)
 
     def _vocabulary(self) -> int:
         """Return the rows of the smallest embedding, which ids of no other bound stay below."""
