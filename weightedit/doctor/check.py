@@ -22,6 +22,8 @@ from weightedit.doctor.shape_trace.diagnose import Diagnosis, diagnose
 from weightedit.doctor.shape_trace.mending import Candidate, Weights, candidates, undoing
 from weightedit.doctor.shape_trace.trace import Failure, Trace
 
+LARGEST = 8 << 30
+"""Bytes of weights up to which a model is run on the CPU where nothing was said of a device."""
 MOST_TRIED = 6
 """Mends that are tried by running the model again with the shapes they lead to."""
 
@@ -63,7 +65,7 @@ def check_code(document: Document, reference: ModelReference, spec: InputSpec | 
             inputs = {"inputs": "" if spec is None else str(spec), "given": brought.keep(given)}
             return _Check(document, brought, asked, spec, inputs, progress).carry_out(order)
 
-    return _with_values_if_needed(once, asked)
+    return _with_values_if_needed(once, asked, document.total_nbytes)
 
 
 def check_live(document: Document, model: Any, spec: InputSpec | None, asked: Asked, working: Path,
@@ -94,18 +96,24 @@ def check_live(document: Document, model: Any, spec: InputSpec | None, asked: As
             return _Check(document, brought, asked, spec, inputs, progress, is_own=is_own).carry_out(
                 {"do": "take", "device": asked.device})  # fmt: skip
 
-    return _with_values_if_needed(once, asked)
+    return _with_values_if_needed(once, asked, document.total_nbytes)
 
 
-def _with_values_if_needed(once: Callable[[Asked], Checkup], asked: Asked) -> Checkup:
-    """Check without values first where that is left open, and with values where the model looks at them."""
+def _with_values_if_needed(once: Callable[[Asked], Checkup], asked: Asked, nbytes: int) -> Checkup:
+    """Check without values first where that is left open, and with values where only these can tell.
+
+    That is where the model looks at them; and where an operation raises that no shape or dtype explains, as some do
+    for tensors without values alone.
+    """
     if asked.device != AUTO:
         return once(asked)
     found = once(replace(asked, device=FAKE))
-    if not any(finding.kind == "needs-values" for finding in found.findings):
+    failure = found.trace.failure if found.trace is not None else None
+    unexplained = failure is not None and found.diagnosis is not None and found.diagnosis.disagreement is None
+    if failure is None or not (failure.needs_values or (unexplained and failure.operation)) or nbytes > LARGEST:
         return found
     again = once(replace(asked, device="cpu"))
-    return replace(again, notes=(*again.notes, "It was run on the CPU, as it looks at values."))
+    return replace(again, notes=(*again.notes, "It was run on the CPU: tensors without values did not tell."))
 
 
 class _Check:
