@@ -10,6 +10,7 @@ import checkpoints
 import scenes_batch
 import scenes_cast
 import scenes_changed
+import scenes_doctor
 import scenes_edit
 import scenes_hazards
 import scenes_live
@@ -27,10 +28,11 @@ SMALL = (1024, 640)
 SCENES: dict[str, Scene] = {**scenes_view.SCENES, **scenes_edit.SCENES, **scenes_batch.SCENES, **scenes_cast.SCENES,
                             **scenes_sharing.SCENES, **scenes_hazards.SCENES, **scenes_live.SCENES,
                             **scenes_window.SCENES, **scenes_trust.SCENES,
-                            **scenes_names.SCENES, **scenes_changed.SCENES, **scenes_many.SCENES}
+                            **scenes_names.SCENES, **scenes_changed.SCENES, **scenes_many.SCENES,
+                            **scenes_doctor.SCENES}
 AT_SMALL_SIZE = ("batch", "casts", "hazard-cards", "live", "snapshots", "heatmap", "tiles", "forms", "pages", "start",
                  "recovery", "unexpected", "leftovers", "names", "module", "changed", "code",
-                 "refusals", "many")
+                 "refusals", "many", "doctor")
 """Scenes that are taken at the smallest size of the window too."""
 
 

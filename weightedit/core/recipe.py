@@ -71,6 +71,8 @@ class Recipe:
         EditRefused, ConfirmationNeeded
             If an edit does not fit, or has a warning that was not accepted when the recipe was made.
         """
+        from weightedit.core.edits.editing import completed
+
         applied: list[Edit] = []
         with document.all_or_nothing():
             for edit in self.edits:
@@ -78,10 +80,8 @@ class Recipe:
                 if edit.operation == RESTORE:
                     applied.append(document.restore_again(edit, kinds, Progress(progress, cancel)))
                     continue
-                declared = document.operations.get(edit.operation)
-                if declared is None:
-                    raise EditRefused([refusal("argument", f"There is no operation {edit.operation!r}")])
-                applied.append(document.apply_edit(declared, edit, kinds, Progress(progress, cancel)))
+                declared, whole = completed(document, edit)
+                applied.append(document.apply_edit(declared, whole, kinds, Progress(progress, cancel)))
         return applied
 
 

@@ -56,6 +56,8 @@ class Checkup:
         What is worth knowing of the check itself.
     output
         The first of what the model's code printed.
+    load_says
+        How the names of model and checkpoint compare, in a few words.
     """
 
     findings: tuple[Finding, ...]
@@ -64,6 +66,7 @@ class Checkup:
     diagnosis: Diagnosis | None = None
     notes: tuple[str, ...] = ()
     output: str = ""
+    load_says: str = ""
 
     @property
     def is_healthy(self) -> bool:

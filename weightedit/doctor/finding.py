@@ -8,6 +8,7 @@ from typing import Any, Literal
 from weightedit.core.edit import Edit
 
 Level = Literal["refusal", "warning", "notice"]
+Part = Literal["load", "trace", "training", "activations"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Finding:
         `refusal` where torch raises, `warning` where it goes wrong in silence, `notice` where it is worth knowing.
     torch_says
         PyTorch's own message.
+    part
+        What found it: `load`, `trace`, `training` or `activations`.
     """
 
     kind: str
@@ -70,6 +73,7 @@ class Finding:
     mends: tuple[Mend, ...] = ()
     level: Level = "refusal"
     torch_says: str = ""
+    part: Part = "load"
 
     @property
     def mend(self) -> Edit | None:

@@ -146,6 +146,7 @@ class MainWindow(QMainWindow):
         self.start.open_folder.connect(actions["open-folder"].trigger)
         self.start.open_demo.connect(actions["open-demo"].trigger)
         self.rail.edit_pressed.connect(lambda: self.aside.close())
+        self.rail.doctor_pressed.connect(actions["doctor"].trigger)
         self.rail.help_pressed.connect(actions["keys"].trigger)
         self.rail.settings_pressed.connect(actions["settings"].trigger)
         self.tree.chosen.connect(self.show_tensor)
@@ -320,9 +321,10 @@ class MainWindow(QMainWindow):
         names = self.documents.names_being_opened
         self.opening.say(f"Opening {', '.join(names)}" if names else "Starting torch")
         self.pages.setCurrentWidget(page)
-        self.tree.setVisible(present or self.documents.arrivals.shown is not None)
+        examines = self.aside.is_open("doctor")
+        self.tree.setVisible((present or self.documents.arrivals.shown is not None) and not examines)
         self.top.show_document_buttons(present)
-        self.rail.set_room("" if self.aside.current else "edit" if present else "")
+        self.rail.set_room("doctor" if examines else "" if self.aside.current else "edit" if present else "")
         self.refresh()
 
     @contextmanager

@@ -59,7 +59,7 @@ def make_edit(document: Document, operation: str | Edit, targets: Any, arguments
         if targets or arguments or region is not None or leave:
             raise EditRefused([refusal("argument", "A whole edit takes no targets, region or arguments",
                                        "It has them; change them with dataclasses.replace.")])  # fmt: skip
-        return document.operations[operation.operation], operation
+        return completed(document, operation)
     declared = document.operations.get(operation)
     if declared is None:
         known = ", ".join(get_close_matches(str(operation), document.operations, 5, 0.0))
@@ -80,6 +80,27 @@ def make_edit(document: Document, operation: str | Edit, targets: Any, arguments
     kept = int(seed or 0) if declared.random else None
     left = _left(document, leave, declared)
     return declared, Edit(declared.name, names, given, MappingProxyType(checked), kept, device, tied, (), moments, left)
+
+
+def completed(document: Document, edit: Edit) -> tuple[Operation, Edit]:
+    """Return the declared operation of a record, and the record with the defaults of what it leaves out.
+
+    A person who writes a step of a recipe by hand, or a part of the program that proposes an edit by name, says only
+    what matters.
+
+    Raises
+    ------
+    EditRefused
+        If there is no such operation, or an argument is missing, unknown or of the wrong kind.
+    """
+    declared = document.operations.get(edit.operation)
+    if declared is None:
+        raise EditRefused([refusal("argument", f"There is no operation {edit.operation!r}")])
+    if {parameter.name for parameter in declared.parameters} - set(edit.arguments):
+        edit = replace(edit, arguments=MappingProxyType(normalized(declared, edit.arguments, document.spill)))
+    if declared.random and edit.seed is None:
+        edit = replace(edit, seed=0)
+    return declared, edit
 
 
 def _check_seed(seed: object) -> None:

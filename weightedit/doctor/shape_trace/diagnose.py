@@ -45,13 +45,14 @@ def diagnose(trace: Trace, model: ModelFacts) -> Diagnosis | None:
     if failure.needs_values:
         said = f"{_name(failure)} looks at values, which {trace.device} tensors do not have; trace it on the CPU."
         return Diagnosis(Finding("needs-values", failure.module, "", said, level="notice",
-                                 torch_says=failure.message), None)  # fmt: skip
+                                 torch_says=failure.message, part="trace"), None)  # fmt: skip
     found = disagreement(failure.operation, failure.operands) or _recurrent(failure, trace, model)
     if found is None:
-        return Diagnosis(Finding("error", failure.module, "", _unknown(failure), torch_says=_said(failure)), None)
-    message = _WORDS[found.kind](failure, found)
-    return Diagnosis(Finding(found.kind, failure.module, found.weight.tensor or found.got.tensor,
-                             f"{message}{_where(failure)}.", torch_says=_said(failure)), found)  # fmt: skip
+        return Diagnosis(Finding("error", failure.module, "", _unknown(failure), torch_says=_said(failure),
+                                 part="trace"), None)  # fmt: skip
+    message, tensor = _WORDS[found.kind](failure, found), found.weight.tensor or found.got.tensor
+    return Diagnosis(Finding(found.kind, failure.module, tensor, f"{message}{_where(failure)}.",
+                             torch_says=_said(failure), part="trace"), found)  # fmt: skip
 
 
 def _recurrent(failure: Failure, trace: Trace, model: ModelFacts) -> Disagreement | None:

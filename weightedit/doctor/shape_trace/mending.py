@@ -129,11 +129,10 @@ def _sizes(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Ite
         if found.got_size % groups == 0:
             tensors = weights.beside(found.weight.tensor, weight.shape[found.weight_dim], found.weight_dim)
             yield _resized(tensors, found.weight_dim, found.got_size // groups)
-    for maker in found.got.made_by:
-        made = weights.of(f"{maker}.weight")
-        if made is not None and made.shape[:1] == (found.got_size,):
-            tensors = weights.beside(f"{maker}.weight", found.got_size, 0)
-            yield _resized(tensors, 0, found.weight_size)
+    makers = [f"{maker}.weight" for maker in found.got.made_by]
+    fit = [name for name in makers if (made := weights.of(name)) is not None and made.shape[:1] == (found.got_size,)]
+    if fit:  # what several made together is changed together
+        yield _resized([one for name in fit for one in weights.beside(name, found.got_size, 0)], 0, found.weight_size)
     if not found.got.made_by and spec is not None:
         yield from _inputs(found, spec)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from weightedit.ui.actions import (
     cells,
     devices,
+    doctor,
     edit,
     file,
     heatmap,
@@ -36,6 +37,7 @@ ACTIONS: tuple[Action, ...] = (
     *devices.ACTIONS,
     *live.ACTIONS,
     *operations.ACTIONS,
+    *doctor.ACTIONS,
     *window.ACTIONS,
 )
 

@@ -14,6 +14,7 @@ from weightedit.ui.widgets.pieces import label, line
 from weightedit.ui.widgets.plain import aloud, tip
 
 if TYPE_CHECKING:
+    from weightedit.ui.doctor.room import DoctorRoom
     from weightedit.ui.window import MainWindow
 
 WIDEST = 860
@@ -107,8 +108,8 @@ class Aside:
 
     def __init__(self, window: MainWindow) -> None:
         self._window = window
-        self._pages: dict[str, AsidePage] = {}
-        self.current: AsidePage | None = None
+        self._pages: dict[str, AsidePage | DoctorRoom] = {}
+        self.current: AsidePage | DoctorRoom | None = None
         window.ready.connect(self._join)
 
     def _join(self) -> None:
@@ -124,7 +125,7 @@ class Aside:
         assert isinstance(page, SilentlyHelp)
         page.show_kind(kind)
 
-    def _make(self, name: str) -> AsidePage:
+    def _make(self, name: str) -> AsidePage | DoctorRoom:
         from weightedit.ui.asides.about import AboutPage
         from weightedit.ui.asides.keys_sheet import KeysSheet
         from weightedit.ui.asides.settings_page import SettingsPage
@@ -139,14 +140,18 @@ class Aside:
             from weightedit.ui.asides.silently_help import SilentlyHelp
 
             return SilentlyHelp(self._window)
+        if name == "doctor":
+            from weightedit.ui.doctor.room import DoctorRoom
+
+            return DoctorRoom(self._window)
         if name == "module":
             from weightedit.ui.asides.module_page import ModulePage
 
             return ModulePage(self._window)
         return makers[name](self._window)
 
-    def open(self, name: str) -> AsidePage:
-        """Show `settings`, `operations`, `silently`, `keys`, `module` or `about`."""
+    def open(self, name: str) -> AsidePage | DoctorRoom:
+        """Show `settings`, `operations`, `silently`, `keys`, `module`, `doctor` or `about`."""
         if name not in self._pages:
             made = self._pages[name] = self._make(name)
             made.left.connect(self.close)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from PySide6.QtGui import QKeySequence
 
-MENUS = ("File", "Edit", "Select", "Go", "View", "Operations", "Help")
+MENUS = ("File", "Edit", "Select", "Go", "View", "Operations", "Doctor", "Help")
 
 
 def lettered(titles: Iterable[str]) -> list[str]:

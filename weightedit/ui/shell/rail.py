@@ -17,10 +17,11 @@ class Rail(QWidget):
 
     Signals
     -------
-    edit_pressed, help_pressed, settings_pressed
+    edit_pressed, doctor_pressed, help_pressed, settings_pressed
     """
 
     edit_pressed = Signal()
+    doctor_pressed = Signal()
     help_pressed = Signal()
     settings_pressed = Signal()
 
@@ -32,6 +33,9 @@ class Rail(QWidget):
         self.edit = self._button("grid", "Edit tensors")
         self.edit.setCheckable(True)
         self.edit.clicked.connect(self._edit)
+        self.doctor = self._button("doctor", "Doctor: will it load, run and train? (F5 runs it)")
+        self.doctor.setCheckable(True)
+        self.doctor.clicked.connect(self.doctor_pressed)
         self.help = self._button("help", "Keys and help (F1)")
         self.help.clicked.connect(self.help_pressed)
         self.settings = self._button("settings", "Settings (Ctrl+,)")
@@ -40,6 +44,7 @@ class Rail(QWidget):
         column.setContentsMargins(5, 8, 5, 8)
         column.setSpacing(4)
         column.addWidget(self.edit)
+        column.addWidget(self.doctor)
         column.addStretch(1)
         column.addWidget(self.help)
         column.addWidget(self.settings)
@@ -60,3 +65,4 @@ class Rail(QWidget):
     def set_room(self, name: str) -> None:
         """Mark the room that is shown, or none with an empty name."""
         self.edit.setChecked(name == "edit")
+        self.doctor.setChecked(name == "doctor")

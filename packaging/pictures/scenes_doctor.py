@@ -1,0 +1,126 @@
+"""Scenes of the doctor: nothing run, asked about code, the first failure, its mends, and what each part says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from PySide6.QtWidgets import QPushButton
+from shooting import Shooting
+from torch import nn
+
+CODE = '''"""A small Llama-shaped model."""
+
+import torch
+from torch import nn
+from torch.nn.functional import silu
+
+
+class Attention(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.q_proj, self.k_proj = nn.Linear(dim, dim, bias=False), nn.Linear(dim, dim, bias=False)
+        self.v_proj, self.o_proj = nn.Linear(dim, dim, bias=False), nn.Linear(dim, dim, bias=False)
+
+    def forward(self, x):
+        weights = torch.softmax(self.q_proj(x) @ self.k_proj(x).mT, -1)
+        return self.o_proj(weights @ self.v_proj(x))
+
+
+class MLP(nn.Module):
+    def __init__(self, dim, hidden):
+        super().__init__()
+        self.gate_proj, self.up_proj = nn.Linear(dim, hidden, bias=False), nn.Linear(dim, hidden, bias=False)
+        self.act_fn = nn.SiLU()
+        self.down_proj = nn.Linear(hidden, dim, bias=False)
+
+    def forward(self, x):
+        gate = self.act_fn(self.gate_proj(x))
+        up = self.up_proj(x)
+        return self.down_proj(gate * up)
+
+
+class DecoderLayer(nn.Module):
+    def __init__(self, dim, hidden):
+        super().__init__()
+        self.input_norm, self.self_attn = nn.RMSNorm(dim), Attention(dim)
+        self.post_attn_norm, self.mlp = nn.RMSNorm(dim), MLP(dim, hidden)
+
+    def forward(self, x):
+        x = x + self.self_attn(self.input_norm(x))
+        return x + self.mlp(self.post_attn_norm(x))
+
+
+class AtlasModel(nn.Module):
+    def __init__(self, dim=256, hidden=688, layers=8, vocab=512):
+        super().__init__()
+        self.embed_tokens = nn.Embedding(vocab, dim)
+        self.layers = nn.ModuleList(DecoderLayer(dim, hidden) for _ in range(layers))
+        self.norm = nn.RMSNorm(dim)
+        self.lm_head = nn.Linear(dim, vocab, bias=False)
+
+    def forward(self, tokens):
+        x = self.embed_tokens(tokens)
+        for layer in self.layers:
+            x = layer(x)
+        return self.lm_head(self.norm(x))
+'''
+
+
+def made(files: Path) -> tuple[Path, Path]:
+    """Write the code of a model, and a checkpoint that fits it."""
+    code = files / "modeling_atlas.py"
+    code.write_text(CODE, encoding="utf-8")
+    names: dict[str, object] = {}
+    exec(compile(CODE, str(code), "exec"), names)
+    torch.manual_seed(0)
+    model: nn.Module = names["AtlasModel"]()  # type: ignore[operator]
+    torch.save(model.state_dict(), files / "atlas.pt")
+    return code, files / "atlas.pt"
+
+
+def run(at: Shooting, model: str, inputs: str) -> None:
+    """Fill the fields, run, and agree."""
+    room = at.window.aside.open("doctor")
+    room.head.model.setCurrentText(model)
+    room.head.input.setText(inputs)
+    room.run()
+    at.rest(lambda: any(button.text() == "Run this code" for button in room.findChildren(QPushButton)))
+    next(button for button in room.findChildren(QPushButton) if button.text() == "Run this code").click()
+    at.rest(lambda: not room.running.is_running)
+
+
+def doctor(at: Shooting, files: Path) -> None:
+    """Before a run, the question, a healthy run, a sliced weight with what mends it, and other failures."""
+    code, path = made(files)
+    at.open(path)
+    room = at.window.aside.open("doctor")
+    at.take("doctor-nothing")
+    room.head.model.setCurrentText(f"{code}:AtlasModel")
+    room.head.input.setText("tokens: int64[1,16]")
+    room.run()
+    at.rest(lambda: any(button.text() == "Run this code" for button in room.findChildren(QPushButton)))
+    at.take("doctor-question")
+    run(at, f"{code}:AtlasModel", "tokens: int64[1,16]")
+    at.take("doctor-healthy")
+    document = at.window.current.document
+    document.apply("scale", "layers.0.mlp.up_proj.weight", factor=0.5)
+    document.apply("slice", "layers.3.mlp.down_proj.weight", region="[:, 0:680]")
+    run(at, f"{code}:AtlasModel", "tokens: int64[1,16]")
+    at.take("doctor")
+    view = room.area.widget().findChildren(QPushButton)
+    for button in [button for button in view if button.text() == "Preview edit"][:2]:
+        button.click()
+        at.rest()
+    at.take("doctor-preview")
+    document.undo()
+    run(at, f"{code}:AtlasModel", "tokens: float32[1,16]")
+    at.take("doctor-dtype")
+    run(at, f"{code}:AtlasModle", "tokens: int64[1,16]")
+    at.take("doctor-no-model")
+    room.head.input.setText("tokens: int64[1,16")
+    at.take("doctor-wrong-input")
+
+
+SCENES: dict[str, Callable[[Shooting, Path], None]] = {"doctor": doctor}

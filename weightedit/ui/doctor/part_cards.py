@@ -1,0 +1,87 @@
+"""The four parts of a check as cards in a row: how each went; pressed, it is shown below."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import IconLabel, restyle
+
+PARTS = {"load": "Load report", "trace": "Shape trace", "training": "Training step", "activations": "Activations"}
+STATES = {"waiting": ("waiting", "text3"), "passed": ("passed", "ok"), "failed": ("failed", "bad"),
+          "warning": ("warning", "warn"), "notice": ("info", "info")}  # fmt: skip
+
+
+class PartCard(QFrame):
+    """One part: its state and a few words.
+
+    Signals
+    -------
+    pressed
+    """
+
+    pressed = Signal()
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._title = title
+        self.setObjectName("part-card")
+        self.setProperty("on", False)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 7, 10, 8)
+        row.setSpacing(10)
+        self._icon = IconLabel("waiting", 18, "text3")
+        row.addWidget(self._icon)
+        words = QVBoxLayout()
+        words.setSpacing(1)
+        words.addWidget(ElidedLabel(title, "strong"))
+        self.says = ElidedLabel("", "caption")
+        words.addWidget(self.says)
+        row.addLayout(words, 1)
+
+    def show_state(self, state: str, says: str) -> None:
+        """Say how it went."""
+        self._icon.show_icon(*STATES[state])
+        self.says.setText(says)
+        self.setAccessibleName(f"{self._title}: {says}")
+
+    def mousePressEvent(self, event: object) -> None:
+        """Show this part."""
+        self.pressed.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Show this part by Enter or Space."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.pressed.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+class PartCards(QWidget):
+    """The row of them.
+
+    Signals
+    -------
+    chosen
+        (name): show this part.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(18, 12, 18, 12)
+        row.setSpacing(10)
+        self.cards = {name: PartCard(PARTS[name]) for name in names}
+        for name, card in self.cards.items():
+            card.pressed.connect(lambda name=name: self.chosen.emit(name))
+            row.addWidget(card, 1)
+
+    def choose(self, name: str) -> None:
+        """Mark the part that is shown."""
+        for other, card in self.cards.items():
+            restyle(card, "on", other == name)

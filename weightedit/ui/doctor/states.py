@@ -1,0 +1,35 @@
+"""How each part of a check went, in a word for its icon and a few for its card."""
+
+from __future__ import annotations
+
+from weightedit.core.words.numbers import count_text
+from weightedit.doctor.checkup import Checkup
+
+ORDER = ("refusal", "warning", "notice")
+SHOWN = {"refusal": "failed", "warning": "warning", "notice": "notice"}
+
+
+def state_of(part: str, found: Checkup | None) -> tuple[str, str]:
+    """Return `waiting`, `passed`, `failed`, `warning` or `notice`, and what the card says."""
+    if found is None:
+        return "waiting", "not run yet"
+    levels = {finding.level for finding in found.findings if finding.part == part}
+    worst = next((level for level in ORDER if level in levels), None)
+    if found.model is None:
+        return ("failed", "the model was not made") if part == "load" else ("waiting", "waits for the model")
+    return _load(found, worst) if part == "load" else _trace(found, worst)
+
+
+def _load(found: Checkup, worst: str | None) -> tuple[str, str]:
+    return "passed" if worst is None else SHOWN[worst], found.load_says
+
+
+def _trace(found: Checkup, worst: str | None) -> tuple[str, str]:
+    trace = found.trace
+    if trace is None:
+        return ("failed", "it did not run") if worst == "refusal" else ("waiting", "waits for an input")
+    calls = count_text(len(trace.calls))
+    if trace.failure is None:
+        return "passed" if worst is None else SHOWN[worst], f"runs through {calls} calls of modules"
+    place = max((at for at, call in enumerate(trace.calls) if call.state == "stopped"), default=0)
+    return SHOWN[worst or "refusal"], f"stops at call {count_text(place + 1)} of {calls}"

@@ -1,0 +1,115 @@
+"""Paints a row of the trace: how it went, the module and its class, and its shapes at the right."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtGui import QFont, QFontMetrics, QPainter
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView
+
+from weightedit.doctor.shape_trace.outline import TraceNode, shape_of
+from weightedit.ui.doctor.trace_model import Index, TraceModel
+from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.widgets.icons import paint_icon
+from weightedit.ui.widgets.plain import row_text
+
+ROW = 24
+INDENT = 12
+LEFT = 8
+CHEVRON = 12
+ICON = 14
+GAP = 6
+ROOM_FOR_NAME = 110
+STATES = {"done": ("passed", "ok"), "stopped": ("failed", "bad"), "fails": ("failed", "bad"),
+          "caught": ("warning", "warn"), "not reached": ("waiting", "text3"),
+          "not called": ("waiting", "text3")}  # fmt: skip
+"""Icon and colour of each state; the word stands at the right."""
+AT_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+AT_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class TraceDelegate(QStyledItemDelegate):
+    """Paints whole rows in the first column; the second is drawn with it."""
+
+    def __init__(self, view: QTreeView, model: TraceModel) -> None:
+        super().__init__(view)
+        self._view, self._model = view, model
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """Return the height of a row."""
+        return QSize(200, ROW)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Draw one row."""
+        node = self._model.node(index)
+        if node is None or index.column():
+            return
+        rect: QRect = option.rect
+        whole = QRect(0, rect.y(), self._view.viewport().width(), rect.height())
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        painter.save()
+        if node.state == "fails":
+            painter.fillRect(whole, theme.color("badbg"))
+        elif chosen:
+            painter.fillRect(whole, theme.color("accentbg"))
+        if chosen:
+            painter.fillRect(QRect(0, whole.y(), 2, ROW), theme.color("accent"))
+        x = LEFT + INDENT * min(_depth(node), 12)
+        middle = whole.center().y()
+        if node.children:
+            name = "chevron-down" if self._view.isExpanded(index) else "chevron-right"
+            paint_icon(painter, QRect(x, middle - CHEVRON // 2 + 1, CHEVRON, CHEVRON), name, "text3")
+        x += CHEVRON + 2
+        picture, token = STATES[node.state]
+        paint_icon(painter, QRect(x, middle - ICON // 2 + 1, ICON, ICON), picture, token)
+        x += ICON + GAP
+        room = whole.width() - 10 - self._paint_shapes(painter, whole, node, x) - x
+        self._paint_name(painter, QRect(x, whole.y(), max(room, 20), ROW), node)
+        painter.restore()
+
+    def _paint_name(self, painter: QPainter, rect: QRect, node: TraceNode) -> None:
+        token = "bad" if node.state == "fails" else "text3" if node.call is None else "text"
+        font = ui_font(12, QFont.Weight.DemiBold if node.state == "fails" else QFont.Weight.Medium)
+        metrics = QFontMetrics(font)
+        title = metrics.elidedText(row_text(node.title), Qt.TextElideMode.ElideMiddle, rect.width())
+        painter.setFont(font)
+        painter.setPen(theme.color(token))
+        painter.drawText(rect, AT_LEFT, title)
+        used = metrics.horizontalAdvance(title) + 8
+        plain = ui_font(11)
+        painter.setFont(plain)
+        painter.setPen(theme.color("text3"))
+        rest = QRect(rect.x() + used, rect.y(), rect.width() - used, rect.height())
+        if rest.width() > 16:
+            painter.drawText(rest, AT_LEFT, QFontMetrics(plain).elidedText(row_text(node.type),
+                                                                          Qt.TextElideMode.ElideRight, rest.width()))
+
+    def _paint_shapes(self, painter: QPainter, whole: QRect, node: TraceNode, left: int) -> int:
+        """Draw what went in and came out; return the width it took."""
+        font = ui_font(11)
+        metrics = QFontMetrics(font)
+        room = max(60, whole.width() - left - ROOM_FOR_NAME)
+        right = whole.right() - 10
+        came = shape_of(node.call.outputs) if node.call is not None and node.state == "done" else node.state
+        given = "" if node.call is None else shape_of(node.call.inputs)
+        came = metrics.elidedText(came, Qt.TextElideMode.ElideRight, room)
+        given = metrics.elidedText(given, Qt.TextElideMode.ElideRight,
+                                   max(0, room - metrics.horizontalAdvance(came) - 18))  # fmt: skip
+        painter.setFont(font)
+        width = metrics.horizontalAdvance(came)
+        painter.setPen(theme.color("bad" if node.state in ("stopped", "fails") else "text3" if node.call is None
+                                   else "text2"))  # fmt: skip
+        painter.drawText(QRect(right - width, whole.y(), width, ROW), AT_RIGHT, came)
+        if given:
+            paint_icon(painter, QRect(right - width - 15, whole.center().y() - 5, 11, 11), "arrow-right", "text3")
+            painter.setPen(theme.color("text2"))
+            before = metrics.horizontalAdvance(given)
+            painter.drawText(QRect(right - width - 19 - before, whole.y(), before, ROW), AT_RIGHT, given)
+            width += 19 + before
+        return width + 8
+
+
+def _depth(node: TraceNode) -> int:
+    depth = 0
+    while node.parent is not None:
+        node, depth = node.parent, depth + 1
+    return depth

@@ -1,0 +1,214 @@
+"""The left side of the doctor: what failed first, and every module with its shapes down to the break."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QTreeView, QVBoxLayout, QWidget
+
+from weightedit.core.words.numbers import count_text
+from weightedit.doctor.checkup import Checkup
+from weightedit.doctor.shape_trace.outline import TraceNode, outline
+from weightedit.ui.doctor.trace_delegate import INDENT, LEFT, TraceDelegate
+from weightedit.ui.doctor.trace_model import Index, TraceModel, told
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import IconLabel, empty_state, icon_button, label, line
+
+NARROWEST, WIDEST = 280, 560
+
+
+class FirstToFail(QFrame):
+    """The card that names the module that failed first; pressed, it leads there.
+
+    Signals
+    -------
+    pressed
+    """
+
+    pressed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("first-to-fail")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(10, 7, 10, 8)
+        column.setSpacing(2)
+        head = QHBoxLayout()
+        head.setSpacing(6)
+        head.addWidget(IconLabel("pin", 14, "bad"))
+        title = label("First to fail", "section")
+        title.setProperty("tone", "bad")
+        head.addWidget(title)
+        head.addStretch(1)
+        self.where = label("", "caption")
+        head.addWidget(self.where)
+        column.addLayout(head)
+        self.name = ElidedLabel("", "strong")
+        column.addWidget(self.name)
+        self.says = ElidedLabel("", "caption")
+        column.addWidget(self.says)
+
+    def show_failure(self, node: TraceNode, says: str, of: int) -> None:
+        """Name a module."""
+        self.where.setText(f"call {count_text(node.place + 1)} of {count_text(of)}")
+        self.name.setText(node.module or node.type)
+        self.says.setText(f"{node.type} · {says}")
+        self.setAccessibleName(f"First to fail: {node.module or node.type}. {says}")
+
+    def mousePressEvent(self, event: object) -> None:
+        """Lead to the module."""
+        self.pressed.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Lead to the module by Enter or Space."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.pressed.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+class TraceView(QTreeView):
+    """The rows; Ctrl+C copies what one says.
+
+    Signals
+    -------
+    chosen
+        (TraceNode): the row is current.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = TraceModel(self)
+        self.setModel(self.rows)
+        self.setObjectName("trace")
+        self.setAccessibleName("Shape trace")
+        self.setHeaderHidden(True)
+        self.setRootIsDecorated(False)
+        self.setIndentation(0)
+        self.setUniformRowHeights(True)
+        self.setExpandsOnDoubleClick(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setItemDelegate(TraceDelegate(self, self.rows))
+        self.setColumnHidden(1, True)
+
+    def currentChanged(self, current: Index, previous: Index) -> None:
+        """Say which row is current."""
+        super().currentChanged(current, previous)
+        node = self.rows.node(current)
+        if node is not None:
+            self.chosen.emit(node)
+
+    def mousePressEvent(self, event: object) -> None:
+        """Fold and unfold by the chevron."""
+        place = event.position().toPoint()  # type: ignore[attr-defined]
+        index = self.indexAt(place)
+        node = self.rows.node(index)
+        depth, above = 0, node
+        while above is not None and above.parent is not None:
+            above, depth = above.parent, depth + 1
+        left = LEFT + INDENT * min(depth, 12)
+        if node is not None and node.children and left - 3 <= place.x() < left + 15:
+            self.setExpanded(index, not self.isExpanded(index))
+            return
+        super().mousePressEvent(event)  # type: ignore[arg-type]
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copy the current row."""
+        node = self.rows.node(self.currentIndex())
+        if event.matches(QKeySequence.StandardKey.Copy) and node is not None:
+            QGuiApplication.clipboard().setText(told(node))
+        else:
+            super().keyPressEvent(event)
+
+
+class TracePanel(QWidget):
+    """The trace with its heading, the first failure, and what ran where.
+
+    Signals
+    -------
+    chosen
+        (TraceNode): a module was picked.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("surface", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setMinimumWidth(NARROWEST)
+        self.setMaximumWidth(WIDEST)
+        self.failed: TraceNode | None = None
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        head = QHBoxLayout()
+        head.setContentsMargins(14, 6, 10, 4)
+        head.setSpacing(8)
+        head.addWidget(label("Shape trace", "strong"))
+        self.count = label("", "secondary")
+        head.addWidget(self.count)
+        head.addStretch(1)
+        self.collapse = icon_button("collapse", "Show only the way to the break", 26)
+        self.collapse.clicked.connect(self.show_break)
+        head.addWidget(self.collapse)
+        column.addLayout(head)
+        self.card = FirstToFail()
+        self.card.pressed.connect(self.show_break)
+        around = QVBoxLayout()
+        around.setContentsMargins(10, 2, 10, 8)
+        around.addWidget(self.card)
+        column.addLayout(around)
+        column.addWidget(line())
+        self.view = TraceView()
+        self.view.chosen.connect(self.chosen)
+        self.nothing = empty_state("doctor", "No trace yet", "Name the model's code and its input, and run the doctor.")
+        column.addWidget(self.view, 1)
+        column.addWidget(self.nothing, 1)
+        column.addWidget(line())
+        self.foot = ElidedLabel("", "caption")
+        self.foot.setContentsMargins(14, 6, 10, 6)
+        column.addWidget(self.foot)
+        self.show_checkup(None)
+
+    def show_checkup(self, found: Checkup | None) -> None:
+        """Show the trace of a check, or that there is none."""
+        trace = None if found is None else found.trace
+        roots = [] if trace is None or found is None or found.model is None else outline(trace, found.model)
+        self.view.rows.show(roots)
+        self.failed = next((node for root in roots for node in root.walk() if node.state == "fails"), None)
+        calls = 0 if trace is None else len(trace.calls)
+        self.count.setText(f"{count_text(calls)} call{'' if calls == 1 else 's'}" if calls else "")
+        for widget, shown in ((self.view, bool(roots)), (self.nothing, not roots), (self.card, self.failed is not None),
+                              (self.collapse, bool(roots))):  # fmt: skip
+            widget.setVisible(shown)
+        if self.failed is not None and found is not None:
+            diagnosis = found.diagnosis
+            self.card.show_failure(self.failed, "" if diagnosis is None else diagnosis.finding.message, calls)
+        self.foot.setText("" if trace is None else _ran(trace.device, trace.seconds))
+        self.foot.setVisible(trace is not None)
+        self.show_break()
+
+    def show_break(self) -> None:
+        """Unfold the way to what failed and fold the rest; without a failure unfold what few rows there are."""
+        self.view.collapseAll()
+        if self.failed is None:
+            self.view.expandToDepth(1)
+            return
+        index = self.view.rows.index_of(self.failed)
+        above = index.parent()
+        while above.isValid():
+            self.view.setExpanded(above, True)
+            above = above.parent()
+        self.view.setCurrentIndex(index)
+        self.view.scrollTo(index, QTreeView.ScrollHint.PositionAtCenter)
+
+
+def _ran(device: str, seconds: float) -> str:
+    took = f"{seconds:.1f} s" if seconds >= 0.1 else f"{seconds * 1e3:.0f} ms"
+    if device == "fake":
+        return f"Ran without values in {took}; no weights were read"
+    return f"Ran on {device} in {took}, with the weights as they are"
