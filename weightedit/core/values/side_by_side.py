@@ -81,6 +81,9 @@ def side_by_side(pieces: Iterable[Piece], make: Callable[[], Callable[[Piece], R
     for helper in started:
         helper.join()
     if failed:
-        raise failed[0]
+        try:
+            raise failed[0]
+        finally:
+            failed.clear()  # else the error's frames and this list would keep each other, and what is read, alive
     while done:
         take(done.popleft())
