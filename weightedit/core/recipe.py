@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.edit import Edit
-from weightedit.core.errors import CheckpointError, EditRefused
-from weightedit.core.hazards import refusal
+from weightedit.core.errors import CheckpointError
 from weightedit.core.progress import CancelFlag, Progress, Report
 from weightedit.core.undo.snapshotting import RESTORE
 from weightedit.core.words.visible import visible
