@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QPushButton, QWidget
 from shooting import Shooting
 from torch import nn
 
@@ -86,9 +86,14 @@ def run(at: Shooting, model: str, inputs: str) -> None:
     room.head.model.setCurrentText(model)
     room.head.input.setText(inputs)
     room.run()
-    at.rest(lambda: any(button.text() == "Run this code" for button in room.findChildren(QPushButton)))
-    next(button for button in room.findChildren(QPushButton) if button.text() == "Run this code").click()
+    at.rest(lambda: bool(yes(room)))
+    yes(room)[0].click()
     at.rest(lambda: not room.running.is_running)
+
+
+def yes(room: QWidget) -> list[QPushButton]:
+    """Return the button that agrees, where it is asked for."""
+    return [one for one in room.findChildren(QPushButton) if one.text() == "Run this code" and one.isVisible()]
 
 
 def doctor(at: Shooting, files: Path) -> None:
@@ -100,7 +105,7 @@ def doctor(at: Shooting, files: Path) -> None:
     room.head.model.setCurrentText(f"{code}:AtlasModel")
     room.head.input.setText("tokens: int64[1,16]")
     room.run()
-    at.rest(lambda: any(button.text() == "Run this code" for button in room.findChildren(QPushButton)))
+    at.rest(lambda: bool(yes(room)))
     at.take("doctor-question")
     run(at, f"{code}:AtlasModel", "tokens: int64[1,16]")
     at.take("doctor-healthy")

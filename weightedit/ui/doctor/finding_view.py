@@ -165,7 +165,8 @@ def _code(frame: Frame) -> QFrame:
 
 
 def _code_label(text: str) -> QLabel:
-    made = ElidedLabel(visible(text, 300))
+    indent = len(text) - len(text.lstrip(" "))
+    made = ElidedLabel("\u00a0" * indent + visible(text[indent:], 300))
     made.setFont(mono_font(11))
     made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return made

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from weightedit.doctor.bringing.input_spec import SpecError, parse_inputs
 from weightedit.doctor.checkup import AUTO, FAKE
+from weightedit.ui.errors.errors_view import wrapping
 from weightedit.ui.theme import mono_font
 from weightedit.ui.widgets.elided_combo import ElidedCombo
 from weightedit.ui.widgets.pieces import label, line, restyle
@@ -16,6 +18,8 @@ from weightedit.ui.widgets.plain import tip
 
 DEVICES = ((AUTO, "no values, or CPU"), (FAKE, "no values"), ("cpu", "CPU"))
 LIVE = "this live module"
+ONE_LINE = 820
+"""Pixels from which on everything stands in one line."""
 MODEL_HELP = "package.module:factory, file.py:Class(3, width=64), or a folder with a config.json"
 INPUT_HELP = "float32[2,3,224,224], ids: int64[1,16]<32000, {'image': float32[1,3,64,64]} or tokens.npy"
 
@@ -37,12 +41,14 @@ class DoctorHead(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.is_running = False
+        self._moving: list[tuple[QWidget, int]] = []
         whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        row = QHBoxLayout()
-        row.setContentsMargins(18, 10, 14, 4)
-        row.setSpacing(8)
+        whole.setContentsMargins(18, 10, 14, 8)
+        whole.setSpacing(6)
+        self._first, self._second = row, second = QHBoxLayout(), QHBoxLayout()
+        for one in (row, second):
+            one.setSpacing(8)
+            whole.addLayout(one)
         row.addWidget(label("Doctor", "title"))
         row.addWidget(line(vertical=True))
         self.model = ElidedCombo()
@@ -63,9 +69,7 @@ class DoctorHead(QWidget):
         self.run.setProperty("kind", "primary")
         self.run.clicked.connect(self._pressed)
         row.addWidget(self.run)
-        whole.addLayout(row)
-        self.problem = label("", "bad")
-        self.problem.setContentsMargins(18, 0, 14, 6)
+        self.problem = wrapping("", "bad")
         whole.addWidget(self.problem)
         self.problem.hide()
         edit = self.model.lineEdit()
@@ -84,6 +88,17 @@ class DoctorHead(QWidget):
         field.setToolTip(tip(help))
         row.addWidget(name)
         row.addWidget(field, stretch)
+        if field is not self.model:
+            self._moving += [(name, 0), (field, stretch)]
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put input and device below the model where one line has no room for all."""
+        super().resizeEvent(event)
+        to = self._second if self.width() < ONE_LINE else self._first
+        if to.indexOf(self._moving[0][0]) >= 0:
+            return
+        for place, (widget, stretch) in enumerate(self._moving):
+            to.insertWidget(place if to is self._second else to.count() - 1, widget, stretch)
 
     # ---- what it says
 
