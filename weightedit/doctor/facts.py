@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -25,6 +25,9 @@ class TensorFacts:
         The name of the first tensor that is the very same one (tied weights); empty for that one, and where alone.
     is_persistent
         Whether `state_dict()` has it; a buffer registered with `persistent=False` is not there.
+    container
+        The dotted name of what holds it in the document, `state_dict` of `state_dict.fc.weight`, so that the rest of
+        the name is its key; for tensors of a module the name of the whole module. Empty at the root.
     """
 
     name: str
@@ -35,6 +38,12 @@ class TensorFacts:
     requires_grad: bool = False
     same_as: str = ""
     is_persistent: bool = True
+    container: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name within its container, as `load_state_dict` is given it."""
+        return self.name[len(self.container) + 1 :] if self.container else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +89,27 @@ def facts_of(document: Document) -> tuple[TensorFacts, ...]:
     """Describe the tensors of a document as it is now, edits included, in its order."""
     first: dict[tuple[object, ...], str] = {}
     made: list[TensorFacts] = []
+    containers = _containers(document)
     for slot in document.slots:
         spec = slot.spec
         same = first.setdefault((id(slot.storage), spec.offset, spec.shape, spec.stride, spec.dtype), slot.name)
         made.append(TensorFacts(slot.name, tuple(spec.shape), spec.dtype, spec.kind, spec.device, spec.requires_grad,
-                                "" if same == slot.name else same))  # fmt: skip
+                                "" if same == slot.name else same,
+                                container=containers.get(slot.path[:-1], "")))  # fmt: skip
     return tuple(made)
+
+
+def _containers(document: Document) -> dict[tuple[Any, ...], str]:
+    """Return what holds tensors by its path: a module's own modules are held by the outermost one."""
+    if all(len(slot.path) < 2 for slot in document.slots):  # the tree of a flat checkpoint is not asked for
+        return {}
+    root_is_module = not isinstance(document.origin.root, dict | list | tuple)
+    outermost: dict[tuple[Any, ...], str] = {(): ""} if root_is_module else {}
+    found: dict[tuple[Any, ...], str] = {}
+    for entry in document.entries:
+        if entry.kind == "module":
+            above = outermost.get(entry.path[:-1])
+            found[entry.path] = outermost[entry.path] = entry.name if above is None else above
+        elif entry.kind not in ("tensor", "value"):
+            found[entry.path] = entry.name
+    return found

@@ -1,1 +1,1 @@
-"""What runs beside a person's model, in a process of its own or on a copy of a live module, and gives plain records."""
+"""What runs beside the person's model: in a process of its own, or in theirs where the module is live."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from weightedit.doctor.facts import ModelFacts, ModuleFacts, TensorFacts
 
@@ -70,7 +71,7 @@ def _tensors(module: nn.Module) -> Iterator[TensorFacts]:
 
 
 def _facts(name: str, tensor: torch.Tensor, kind: str, same_as: str = "", is_persistent: bool = True) -> TensorFacts:
-    has_shape = not isinstance(tensor, nn.parameter.UninitializedTensorMixin)
+    has_shape = not is_lazy(tensor)
     return TensorFacts(name, tuple(tensor.shape) if has_shape else (), str(tensor.dtype).removeprefix("torch."),
                        kind if has_shape else "uninitialized", str(tensor.device), bool(tensor.requires_grad), same_as,
                        is_persistent)  # fmt: skip

@@ -1,0 +1,99 @@
+"""Which tensor of a checkpoint is which of a model: by name, by another spelling of it, then by shape and order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+from weightedit.doctor.facts import TensorFacts
+from weightedit.doctor.load_report.alike import Pairs, alike
+from weightedit.doctor.load_report.prefixes import MOST_RULES, best_prefixes
+from weightedit.doctor.load_report.spelling import spelled
+
+FEW = 0.25
+"""Of the model's tensors; where fewer are found by name the checkpoint is of another model, unless shapes say more."""
+_SMALL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What is which.
+
+    Attributes
+    ----------
+    spelled
+        Names of the checkpoint by those of the model, the same or other spellings of them.
+    alike
+        Those that agree by shape and order alone.
+    choices
+        For what could be one of several: the pairs of each.
+    is_other
+        Whether so little agrees that the checkpoint is of another model.
+    """
+
+    spelled: Pairs
+    alike: Pairs
+    choices: tuple[tuple[Pairs, ...], ...] = ()
+    is_other: bool = False
+
+    @property
+    def pairs(self) -> dict[str, str]:
+        """Names of the checkpoint by those of the model."""
+        return {**self.spelled, **self.alike}
+
+
+Tensors = Mapping[str, TensorFacts]
+
+
+def match(model: Tensors, found: Tensors) -> Matched:
+    """Match tensors.
+
+    Parameters
+    ----------
+    model, found
+        What the state_dict of the model has, and what the checkpoint has, in order.
+    """
+    pairs, rivals = by_name(model, found)
+    pairs = {name: pairs[name] for name in model if name in pairs}
+    undecided = {name for one in rivals for name in (*one, *one.values())}
+    left = {name: facts for name, facts in model.items() if name not in pairs and name not in undecided}
+    gone = {*pairs.values(), *undecided}
+    rest = {name: facts for name, facts in found.items() if name not in gone}
+    ties = {name for name, facts in left.items() if facts.same_as and (facts.same_as in pairs or facts.same_as in left)}
+    left = {name: facts for name, facts in left.items() if name not in ties}
+    by_shape = alike(left, rest, pairs, list(model), found)
+    known = sum(len(one) for one in rivals[:1]) + len(pairs)
+    if known < FEW * len(model) and len(model) > _SMALL:
+        if len(by_shape.pairs) < 0.5 * len(left):
+            return Matched(pairs, {}, is_other=True)
+    elif not known and not by_shape.pairs and not by_shape.choices:
+        return Matched({}, {}, is_other=True)
+    return Matched(pairs, by_shape.pairs, (*((rivals,) if rivals else ()), *by_shape.choices))
+
+
+def by_name(model: Tensors, found: Tensors) -> tuple[dict[str, str], tuple[Pairs, ...]]:
+    """Return what agrees by name or by another spelling of it; and the pairs of prefixes that fit equally well."""
+    pairs = {name: name for name in model if name in found}
+    ours = spelled(name for name in model if name not in pairs)
+    theirs = spelled(name for name in found if name not in pairs)
+    for short in [short for short in ours if short in theirs]:
+        if theirs[short].rpartition(".")[2] == ours[short].rpartition(".")[2] or \
+                _is_as_large(model[ours[short]], found[theirs[short]]):  # fmt: skip
+            pairs[ours.pop(short)] = theirs.pop(short)
+    for _ in range(MOST_RULES):
+        best = best_prefixes({short: model[name] for short, name in ours.items()},
+                             {short: found[name] for short, name in theirs.items()})  # fmt: skip
+        if len(best) > 1 and not all("" in (one.found, one.wanted) for one in best):
+            break  # modules rather than prefixes, which their surroundings may tell
+        if len(best) > 1:
+            return pairs, tuple({ours[short]: theirs[other] for short, other in one.pairs.items()} for one in best)
+        if not best:
+            break
+        for short, other in best[0].pairs.items():
+            pairs[ours.pop(short)] = theirs.pop(other)
+    return pairs, ()
+
+
+def _is_as_large(ours: TensorFacts, theirs: TensorFacts) -> bool:
+    return prod(ours.shape) == prod(theirs.shape)

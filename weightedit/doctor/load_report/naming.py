@@ -1,0 +1,71 @@
+"""What tensors are called once the proposed renames were made, so that other edits find them before and after."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+from weightedit.core.edit import Edit
+from weightedit.core.words.labels import called, listed
+from weightedit.core.words.paths import counted
+from weightedit.doctor.load_report.rules import changed, in_common
+
+_FEW = 64
+"""Targets that are named by both names; of more the new names are taken."""
+
+
+class Naming:
+    """Names of a document as they are, and as they will be.
+
+    Parameters
+    ----------
+    names
+        All names of tensors in the document.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._then = {name: name for name in names}
+
+    @property
+    def names(self) -> list[str]:
+        """What all tensors are called then."""
+        return list(self._then.values())
+
+    def then(self, name: str) -> str:
+        """Return what a tensor is called after the renames so far."""
+        return self._then[name]
+
+    def follow(self, edits: Iterable[Edit]) -> None:
+        """Take renames into account."""
+        for edit in edits:
+            renamed = changed(edit, self._then.values())
+            self._then = {name: renamed.get(then, then) for name, then in self._then.items()}
+
+    def targets(self, names: Collection[str]) -> tuple[str, ...]:
+        """Return targets that mean tensors both before and after the renames, where that can be said."""
+        if len(names) > _FEW:
+            return tuple(self.then(name) for name in names)
+        taken = set(self._then) & {then for name, then in self._then.items() if name != then}
+        return tuple(self._target(name, taken) for name in names)
+
+    def _target(self, name: str, taken: Collection[str]) -> str:
+        then = self._then[name]
+        if then == name or then in taken or name in taken:
+            return then
+        return f"re:{re.escape(name)}|{re.escape(then)}"
+
+
+def together(names: Collection[str]) -> str:
+    """Return what tensors are called together: the name of one, `fc (2 tensors)`, or the first of them."""
+    first, *others = names
+    if not others:
+        return called(first)
+    head = common_module(names)
+    return f"{called(head)} ({counted(len(names), 'tensor')})" if head else listed([first, *others])
+
+
+def common_module(names: Collection[str]) -> str:
+    """Return the innermost module that all these tensors of the model are in."""
+    modules = [name.split(".")[:-1] for name in names]
+    first, last = min(modules), max(modules)
+    return ".".join(first[: in_common(first, last)])

@@ -1,0 +1,38 @@
+"""Findings of tensors that are one in the model and several in the checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from weightedit.core.edit import Edit, TensorName
+from weightedit.core.words.labels import called, listed
+from weightedit.doctor.finding import Mend
+from weightedit.doctor.load_report.comparison import Comparison, Told
+from weightedit.doctor.load_report.turned import finding
+
+
+def untied(compared: Comparison) -> Iterator[Told]:
+    """Yield the warning that of several tensors of the file only the one loaded last stays."""
+    groups: dict[str, list[str]] = {}
+    for name in compared.wanted:
+        if name in compared.matched.pairs:
+            groups.setdefault(compared.ours(name).same_as or name, []).append(name)
+    for names in groups.values():
+        found = [compared.theirs(name) for name in names]
+        different = {facts.same_as or facts.name for facts in found}
+        if len(different) > 1:
+            said = f"{listed(names)} are one tensor in the model and {len(different)} in the checkpoint: " \
+                   f"{called(names[-1])} is loaded last and wins, unless all have the same values"  # fmt: skip
+            yield finding(compared, "untied", names, said, [_tie(compared, names, -1), _tie(compared, names, 0)],
+                          "warning")  # fmt: skip
+
+
+def _tie(compared: Comparison, names: list[str], place: int) -> Mend:
+    kept = names[place]
+    first = compared.theirs(kept)
+    others = [compared.theirs(name).name for name in names]
+    others = [name for name in dict.fromkeys(others) if name != first.name]
+    to = compared.naming.then(first.name)
+    return Mend(f"Tie {listed([compared.naming.then(name) for name in others])} to {called(to)}",
+                (Edit("tie", compared.naming.targets(others), None, {"to": TensorName(to)}),),
+                "They hold one tensor then, which safetensors cannot keep.")  # fmt: skip

@@ -1,0 +1,33 @@
+"""Findings of what could be one of several tensors: nothing tells which, so a person chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from weightedit.core.edit import Edit
+from weightedit.doctor.finding import Finding, Mend
+from weightedit.doctor.load_report.comparison import Comparison, Told
+from weightedit.doctor.load_report.naming import common_module, together
+from weightedit.doctor.load_report.renaming import edits_of
+
+
+def undecided(compared: Comparison) -> Iterator[Told]:
+    """Yield a finding for each tensor or module that could be one of several, with a mend for each."""
+    for options in compared.matched.choices:
+        by_model = len({tuple(pairs) for pairs in options}) == 1
+        ours, theirs = ([together(list(names)) for names in many] for many in
+                        (options, [pairs.values() for pairs in options]))  # fmt: skip
+        one, several = (ours[0], theirs) if by_model else (theirs[0], ours)
+        where = "of the checkpoint" if by_model else "of the model"
+        said = f"{one} could be {several[0]} {where}: the shapes agree, but nothing in the names says so" \
+            if len(several) == 1 else \
+            f"{one} could be {' or '.join(dict.fromkeys(several))} {where}: nothing tells which"  # fmt: skip
+        mends = []
+        for pairs, our, their in zip(options, ours, theirs, strict=True):
+            edits = edits_of(compared, {key: name for name, key in pairs.items()})
+            mends += [Mend(f"Rename {their} to {our}", tuple(edits))] if edits else []
+        keys = list(dict.fromkeys(key for pairs in options for key in pairs.values()))
+        names = [compared.part.tensors[key].name for key in keys]
+        mends.append(Mend(f"Drop {together(keys)}", (Edit("delete", compared.naming.targets(names)),)))
+        about = list(dict.fromkeys(name for pairs in options for name in pairs))
+        yield Told(Finding("undecided", common_module(about), names[0], said, tuple(mends)), tuple(about), tuple(keys))
