@@ -114,12 +114,24 @@ def doctor(at: Shooting, files: Path) -> None:
     document.apply("slice", "layers.3.mlp.down_proj.weight", region="[:, 0:680]")
     run(at, f"{code}:AtlasModel", "tokens: int64[1,16]")
     at.take("doctor")
-    view = room.area.widget().findChildren(QPushButton)
+    view = room.pane.findChildren(QPushButton)
     for button in [button for button in view if button.text() == "Preview edit"][:2]:
         button.click()
         at.rest()
     at.take("doctor-preview")
     document.undo()
+    for names, to in (("layers.(.*)", "module.blocks.\\1"), ("lm_head.weight", "")):
+        if to:
+            document.apply("rename", f"re:{names}", to=to)
+        else:
+            document.apply("delete", names)
+    document.apply("cast", "re:.*norm.weight", dtype="float16", accept="all")
+    document.apply("transpose", "module.blocks.1.mlp.up_proj.weight", accept="all")
+    run(at, f"{code}:AtlasModel", "tokens: int64[1,16]")
+    room.show_part("load")
+    at.rest()
+    at.take("doctor-load")
+    document.go_to(1, accept="all")
     run(at, f"{code}:AtlasModel", "tokens: float32[1,16]")
     at.take("doctor-dtype")
     run(at, f"{code}:AtlasModle", "tokens: int64[1,16]")

@@ -9,6 +9,7 @@ from typing import Any
 
 from weightedit.core.document import Document
 from weightedit.core.progress import Progress
+from weightedit.core.undo.history_compare import measure
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.brought import Brought, BroughtCode, Given, LiveModel, ModelStopped
 from weightedit.doctor.bringing.input_spec import InputSpec
@@ -17,6 +18,7 @@ from weightedit.doctor.bringing.values_file import has_values, write_values
 from weightedit.doctor.checkup import AUTO, FAKE, Asked, Checkup
 from weightedit.doctor.facts import ModelFacts, facts_of
 from weightedit.doctor.finding import Finding, Mend
+from weightedit.doctor.load_report.report import LoadReport, load_report
 from weightedit.doctor.records import Garbled, from_json
 from weightedit.doctor.shape_trace.diagnose import Diagnosis, diagnose
 from weightedit.doctor.shape_trace.mending import Candidate, Weights, candidates, undoing
@@ -134,6 +136,7 @@ class _Check:
         self.findings: list[Finding] = []
         self.notes: list[str] = []
         self.facts = facts_of(document)
+        self.load: LoadReport | None = None
 
     def carry_out(self, order: dict[str, Any]) -> Checkup:
         """Bring the model by an order, and do everything that was asked."""
@@ -146,7 +149,7 @@ class _Check:
                     trace, diagnosis = self._run(model, weights)
         except ModelStopped as stopped:
             self.findings.append(Finding("stopped", stopped.module, "", str(stopped)))
-        return Checkup(tuple(self.findings), model, trace, diagnosis, tuple(self.notes), self.brought.output)
+        return Checkup(tuple(self.findings), model, trace, diagnosis, tuple(self.notes), self.brought.output, self.load)
 
     def _bring(self, order: dict[str, Any]) -> ModelFacts | None:
         answer = self.brought.ask(order)
@@ -177,8 +180,19 @@ class _Check:
                                f"{visible(str(error), 200)}.") from error  # fmt: skip
 
     def _compare(self, model: ModelFacts) -> Weights:
+        """Compare the checkpoint with the model; a live module that is its own checkpoint has what it has."""
         by_name = {one.name: one for one in self.facts}
-        return Weights({one.name: one.name for one in model.tensors if one.name in by_name}, by_name)
+        if self.is_own:
+            return Weights({one.name: one.name for one in model.tensors if one.name in by_name}, by_name)
+        self.progress.begin("Comparing names and shapes", 0)
+        self.load = load_report(model, self.facts)
+        self.findings += self.load.findings
+        return Weights(self.load.names, by_name)
+
+    def _same_bits(self, name: str, other: str) -> bool:
+        one, two = self.document.pin(name), self.document.pin(other)
+        return (one.spec.shape, one.spec.dtype) == (two.spec.shape, two.spec.dtype) and \
+            not measure(one, two, self.progress.advance).changed  # fmt: skip
 
     # ---- the run
 

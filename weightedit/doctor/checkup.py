@@ -7,6 +7,7 @@ from typing import Any
 
 from weightedit.doctor.facts import ModelFacts
 from weightedit.doctor.finding import Finding, is_healthy
+from weightedit.doctor.load_report.report import LoadReport
 from weightedit.doctor.shape_trace.diagnose import Diagnosis
 from weightedit.doctor.shape_trace.trace import Trace
 
@@ -56,8 +57,8 @@ class Checkup:
         What is worth knowing of the check itself.
     output
         The first of what the model's code printed.
-    load_says
-        How the names of model and checkpoint compare, in a few words.
+    load
+        How the checkpoint compares with the model; None where that is the live module itself.
     """
 
     findings: tuple[Finding, ...]
@@ -66,7 +67,7 @@ class Checkup:
     diagnosis: Diagnosis | None = None
     notes: tuple[str, ...] = ()
     output: str = ""
-    load_says: str = ""
+    load: LoadReport | None = None
 
     @property
     def is_healthy(self) -> bool:
@@ -76,5 +77,6 @@ class Checkup:
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data: `ok`, `findings` and `trace`."""
         trace = [call.to_json() for call in self.trace.calls] if self.trace is not None else []
+        load = None if self.load is None else self.load.headline
         return {"ok": self.is_healthy, "findings": [finding.to_json() for finding in self.findings], "trace": trace,
-                "notes": list(self.notes)}  # fmt: skip
+                "load": load, "notes": list(self.notes)}  # fmt: skip

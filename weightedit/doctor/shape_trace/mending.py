@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from weightedit.core.dtypes import DTYPES
 from weightedit.core.edit import Edit
+from weightedit.core.region import shape_text
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.input_spec import InputSpec, Item, TensorItem
 from weightedit.doctor.facts import TensorFacts
@@ -141,7 +142,7 @@ def _changed(tensors: list[TensorFacts], operation: str, title: str, shape: tupl
              dtype: str = "", **arguments: object) -> Candidate:  # fmt: skip
     edit = Edit(operation, tuple(one.name for one in tensors), arguments=arguments)
     before = tensors[0]
-    return Candidate(Mend(title, (edit,), f"{_text(before.shape)} → {_text(shape)}"),
+    return Candidate(Mend(title, (edit,), f"{shape_text(before.shape)} → {shape_text(shape)}"),
                      {one.name: (shape, dtype or one.dtype) for one in tensors})  # fmt: skip
 
 
@@ -165,7 +166,8 @@ def _resized(tensors: list[TensorFacts], dim: int, size: int) -> Candidate:
     title = f"Slice {name} to {_along(len(first.shape), dim, size)}" if size < old else \
         f"Pad {name} with {what} of zeros"  # fmt: skip
     lost = f", drops {what}" if size < old else ""
-    return Candidate(Mend(title, tuple(edits), f"{_text(first.shape)} → {_text(after[first.name][0])}{lost}"), after)
+    detail = f"{shape_text(first.shape)} → {shape_text(after[first.name][0])}{lost}"
+    return Candidate(Mend(title, tuple(edits), detail), after)
 
 
 def _along(dims: int, dim: int, count: int) -> str:
@@ -254,5 +256,3 @@ def _devices(found: Disagreement, weights: Weights, spec: InputSpec | None) -> I
                              (Edit("to_device", (weight.name,), arguments={"device": device}),)))  # fmt: skip
 
 
-def _text(shape: tuple[int, ...]) -> str:
-    return f"[{', '.join(map(str, shape))}]"

@@ -13,6 +13,7 @@ from weightedit.doctor.finding import Finding
 from weightedit.ui.doctor.consent_card import ConsentCard
 from weightedit.ui.doctor.finding_view import FindingView
 from weightedit.ui.doctor.head import DoctorHead
+from weightedit.ui.doctor.load_table import LoadTable
 from weightedit.ui.doctor.mending import Mending
 from weightedit.ui.doctor.part_cards import PartCards
 from weightedit.ui.doctor.running import Running
@@ -62,10 +63,9 @@ class DoctorRoom(QWidget):
         self.notices = QVBoxLayout()
         self.notices.setContentsMargins(18, 10, 18, 0)
         self.notices.setSpacing(6)
-        self.area = QScrollArea()
-        self.area.setWidgetResizable(True)
-        self.area.setFrameShape(QFrame.Shape.NoFrame)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.shown = QVBoxLayout()
+        self.pane = QWidget()
+        self.shown.addWidget(self.pane)
         right = QWidget()
         right.setProperty("surface", "panel")
         right.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -77,7 +77,7 @@ class DoctorRoom(QWidget):
         column.addLayout(self.notices)
         column.addWidget(self.parts)
         column.addWidget(line())
-        column.addWidget(self.area, 1)
+        column.addLayout(self.shown, 1)
         sides = QSplitter()
         sides.setHandleWidth(1)
         sides.setChildrenCollapsible(False)
@@ -183,9 +183,30 @@ class DoctorRoom(QWidget):
         """Show one part below the cards."""
         self.part = name
         self.parts.choose(name)
-        self.area.setWidget(self._pane(name))
+        before, self.pane = self.pane, self._pane(name)
+        self.shown.replaceWidget(before, self.pane)
+        before.hide()
+        before.deleteLater()
 
     def _pane(self, name: str) -> QWidget:
+        findings, load = self._findings(name), None if self.found is None else self.found.load
+        if name != "load" or load is None or not load.rows:
+            return findings
+        table = LoadTable(load)
+        opened = self.opened
+        if opened is not None:
+            table.opened.connect(lambda name: self._window.show_tensor(opened, name))
+        if not any(finding.part == name for finding in load.findings):
+            return table
+        made = QSplitter(Qt.Orientation.Vertical)
+        made.setHandleWidth(1)
+        made.setChildrenCollapsible(False)
+        for part in (findings, table):
+            made.addWidget(part)
+        made.setSizes([400, 260])
+        return made
+
+    def _findings(self, name: str) -> QWidget:
         if self.found is None:
             says = "Name the code that makes the model and what it is called with, then press Run (F5)."
             return empty_state("doctor", "Nothing was run yet", says)
@@ -203,7 +224,13 @@ class DoctorRoom(QWidget):
                 column.addWidget(line())
             column.addWidget(self._finding_view(finding))
         column.addStretch(1)
-        return made
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(made)
+        return area
 
     def _finding_view(self, finding: Finding) -> FindingView:
         found, opened = self.found, self.opened

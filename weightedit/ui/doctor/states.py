@@ -21,7 +21,8 @@ def state_of(part: str, found: Checkup | None) -> tuple[str, str]:
 
 
 def _load(found: Checkup, worst: str | None) -> tuple[str, str]:
-    return "passed" if worst is None else SHOWN[worst], found.load_says
+    says = "it is the module itself" if found.load is None else found.load.headline
+    return "passed" if worst is None else SHOWN[worst], says
 
 
 def _trace(found: Checkup, worst: str | None) -> tuple[str, str]:
