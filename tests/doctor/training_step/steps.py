@@ -1,0 +1,33 @@
+"""Steps that tests take: a model is really run, and its records go through JSON as between two processes."""
+
+from __future__ import annotations
+
+import json
+
+from weightedit.doctor.inside.training import train_step
+from weightedit.doctor.records import from_json, to_json
+from weightedit.doctor.training_step.facts import TrainingFacts
+from weightedit.doctor.training_step.findings import training_findings
+
+
+def step(model, inputs, target=None, loss="mse", optimizer=None, **kwargs) -> TrainingFacts:
+    """Take one step and return its records, as another process reads them."""
+    args = inputs if isinstance(inputs, tuple) else () if inputs is None else (inputs,)
+    facts = train_step(model, args, kwargs, target, loss, optimizer)
+    return from_json(TrainingFacts, json.loads(json.dumps(to_json(facts))))
+
+
+def findings(model, inputs, target=None, loss="mse", optimizer=None, **kwargs):
+    """Take one step and return what it says."""
+    return training_findings(step(model, inputs, target, loss, optimizer, **kwargs))
+
+
+def above_notice(found):
+    return [one for one in found if one.level != "notice"]
+
+
+def only(found, kind):
+    """The one finding of a kind."""
+    of_kind = [one for one in found if one.kind == kind]
+    assert len(of_kind) == 1, [(one.kind, one.message) for one in found]
+    return of_kind[0]

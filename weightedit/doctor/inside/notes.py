@@ -1,0 +1,84 @@
+"""What is noted of the parameters and buffers of a model while a step is taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from weightedit.doctor.inside.holders import beside, held_by, named_parameters
+from weightedit.doctor.inside.parts import dtype_name
+from weightedit.doctor.inside.values import plain, values_of
+from weightedit.doctor.training_step.facts import BufferFacts, ParameterFacts
+
+
+@dataclass(slots=True)
+class Notes:
+    """Records of the parameters and buffers of one model, by name; each method is called at its place in the step."""
+
+    model: torch.nn.Module
+    parameters: dict[str, ParameterFacts] = field(default_factory=dict)
+    buffers: dict[str, BufferFacts] = field(default_factory=dict)
+    _kept: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def before(self) -> None:
+        """Note what there is."""
+        for name, one, also in named_parameters(self.model):
+            self.parameters[name] = _parameter(name, one, also)
+        for name, tensor, kind in beside(self.model):
+            self.buffers[name] = _buffer(name, tensor, kind)
+
+    def after_forward(self, ran: set[str]) -> None:
+        """Note what ran, what lazy parameters became, and which buffers changed."""
+        for name, one, also in named_parameters(self.model):
+            was = self.parameters.get(name)
+            found = _parameter(name, one, also) if was is None or was.values is None else was
+            modules = {full.rpartition(".")[0] for full in (name, *also)}
+            self.parameters[name] = replace(found, ran=not modules.isdisjoint(ran))
+        for name, tensor, kind in beside(self.model):
+            before, now = self.buffers.get(name), _buffer(name, tensor, kind)
+            self.buffers[name] = replace(now, changed=before is not None and before.values != now.values)
+
+    def after_backward(self) -> None:
+        """Note which parameters have a gradient, and what is in it."""
+        for name, one, _ in named_parameters(self.model):
+            if one.grad is not None:
+                self.parameters[name] = replace(self.parameters[name], grad=values_of(one.grad))
+        for name, tensor, _ in beside(self.model):
+            if tensor.is_leaf and tensor.grad is not None:
+                self.buffers[name] = replace(self.buffers[name], is_reached=True)
+
+    def before_step(self, optimizer: Any) -> None:
+        """Note what the optimizer holds, and keep what its step may change."""
+        held = held_by(optimizer)
+        for name, one, _ in named_parameters(self.model):
+            self.parameters[name] = replace(self.parameters[name], is_held=id(one) in held)
+            found = plain(one) if one.requires_grad or id(one) in held else None
+            if found is not None:
+                self._kept[name] = found.clone()
+        for name, tensor, _ in beside(self.model):
+            self.buffers[name] = replace(self.buffers[name], is_held=id(tensor) in held)
+
+    def after_step(self) -> None:
+        """Note how far the step moved each parameter."""
+        for name, one, _ in named_parameters(self.model):
+            was, now = self._kept.pop(name, None), plain(one)
+            if was is None or now is None or now.shape != was.shape:
+                continue
+            moved = values_of(now.to(was.dtype) - was) if was.dtype != torch.bool else values_of(now ^ was)
+            self.parameters[name] = replace(self.parameters[name], after=values_of(one),
+                                            moved=None if moved is None else moved.norm)  # fmt: skip
+
+
+def _parameter(name: str, one: torch.Tensor, also: tuple[str, ...]) -> ParameterFacts:
+    return ParameterFacts(name, _shape(one), dtype_name(one.dtype), str(one.device), one.requires_grad, also,
+                          values_of(one))  # fmt: skip
+
+
+def _buffer(name: str, one: torch.Tensor, kind: str) -> BufferFacts:
+    return BufferFacts(name, _shape(one), dtype_name(one.dtype), one.requires_grad, kind, values=values_of(one))
+
+
+def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
+    return () if torch.nn.parameter.is_lazy(tensor) else tuple(tensor.shape)

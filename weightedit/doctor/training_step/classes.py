@@ -1,0 +1,126 @@
+"""What a loss over classes says: targets that are no class, of another dtype or shape, and outputs it does not take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from weightedit.core.words.numbers import count_text, index_text, statistic_text
+from weightedit.core.words.paths import counted
+from weightedit.core.words.visible import visible
+from weightedit.doctor.finding import Finding, Mend
+from weightedit.doctor.training_step.case import Case, module_text, spec
+from weightedit.doctor.training_step.facts import LossFacts, Part, Taken
+
+BY_CLASS = {"cross_entropy", "nll_loss", "multi_margin_loss"}
+"""Losses of torch whose target is the number of a class."""
+_FLOAT = ("float", "bfloat")
+
+
+def class_findings(case: Case, loss: LossFacts, taken: Taken, target: Part, says: str) -> Iterator[Finding]:
+    """Yield what is wrong between an output of scores and a target of classes, or of a probability for each."""
+    probabilities = loss.function == "cross_entropy" and target.shape == taken.shape and target.dtype.startswith(_FLOAT)
+    found = None if probabilities else (_shape(loss, taken, target, says) or _dtype(loss, target, says)
+                                        or _range(case, loss, taken, says))  # fmt: skip
+    if found is not None:
+        yield found
+    elif not says:
+        yield from _silent(case, loss, taken)
+
+
+def classes_of(taken: Taken) -> int:
+    """Return how many classes an output has a score for: its second dimension, or its only one."""
+    return taken.shape[1] if len(taken.shape) > 1 else taken.shape[0] if taken.shape else 0
+
+
+def _wanted(taken: Taken) -> tuple[int, ...]:
+    return (*taken.shape[:1], *taken.shape[2:]) if len(taken.shape) > 1 else ()
+
+
+def _shape(loss: LossFacts, taken: Taken, target: Part, says: str) -> Finding | None:
+    wanted = _wanted(taken)
+    if not says or target.shape == wanted:
+        return None
+    text = spec(wanted, "int64")
+    mends: tuple[Mend, ...] = (Mend(f"Give the target {text}", target=text),)
+    start = f"{visible(loss.name)} takes one class for each row of the output {index_text(taken.shape)}"
+    if target.shape == taken.shape:
+        which = "take argmax(1) of it, or give it as float32 probabilities"
+        if loss.function == "cross_entropy":
+            mends += (Mend(f"Give the target {spec(taken.shape, taken.dtype)}", target=spec(taken.shape, taken.dtype)),)
+        else:
+            which = "take argmax(1) of it"
+        return Finding("target-shape", "", "", f"{start}; the target {index_text(target.shape)} has one value for each "
+                       f"score: {which}.", mends, torch_says=says)  # fmt: skip
+    last = len(taken.shape) > 2 and target.shape == taken.shape[:-1]
+    why = f"; it takes classes as the second dimension, which is {taken.shape[1]}, not the last" if last else ""
+    return Finding("target-shape", "", "", f"{start}, so a target of {index_text(wanted)}, got "
+                   f"{index_text(target.shape)}{why}.", mends, torch_says=says)  # fmt: skip
+
+
+def _dtype(loss: LossFacts, target: Part, says: str) -> Finding | None:
+    if target.dtype == "int64" or not says or target.dtype == "uint8":
+        return None
+    text = spec(target.shape, "int64")
+    return Finding("target-dtype", "", "", f"{visible(loss.name)} takes classes as int64, got {visible(target.dtype)} "
+                   f"of {index_text(target.shape)}.", (Mend(f"Give the target {text}", target=text),),
+                   torch_says=says)  # fmt: skip
+
+
+def _range(case: Case, loss: LossFacts, taken: Taken, says: str) -> Finding | None:
+    values, classes = case.facts.target_values, classes_of(taken)
+    if values is None or values.lowest is None or values.highest is None:
+        return None
+    low, high = int(values.lowest), int(values.highest)
+    if low == high == loss.ignore_index:
+        return Finding("target-range", "", "", f"Every target is {low}, which {visible(loss.name)} leaves out, so "
+                       f"the loss is {statistic_text(math.nan)}: the mean of nothing.", level="warning")  # fmt: skip
+    if not says or 0 <= low <= high < classes or (low == loss.ignore_index and high < classes):
+        return None
+    wrong = high if high >= classes else low
+    head = module_text(taken.head) if taken.head else "The model"
+    also = f" Only {loss.ignore_index} is left out." if wrong < 0 and loss.ignore_index is not None else ""
+    name = case.own_name(taken.head, "weight")
+    return Finding("target-range", taken.head, case.tensor(name),
+                   f"{head} gives {counted_classes(classes)}, so targets go from 0 to {count_text(classes - 1)}; the "
+                   f"highest target is {count_text(wrong)}.".replace(
+                       "highest", "highest" if wrong == high else "lowest") + also,
+                   _more_classes(case, taken, classes, high) if high >= classes else (), torch_says=says)  # fmt: skip
+
+
+def _more_classes(case: Case, taken: Taken, classes: int, highest: int) -> tuple[Mend, ...]:
+    """Return the mend that gives the last layer a row for each class, where its rows are the classes."""
+    rows = [one for one in case.own(taken.head) if one.shape[:1] == (classes,)] if taken.head else []
+    more = highest + 1 - classes
+    if not rows:
+        return ()
+    held = [visible(case.tensor(one.name)) for one in rows if case.tensor(one.name)]
+    return case.mend(f"Insert {counted(more, 'row')} into {' and '.join(held)}", "insert_rows",
+                     [one.name for one in rows], f"{classes} → {highest + 1} classes, the new ones the mean of the "
+                     "old; the code must make the module with as many", count=more, method="mean")  # fmt: skip
+
+
+def counted_classes(count: int) -> str:
+    """Return `1 class` or `10 classes`."""
+    return counted(count, "class")
+
+
+def _silent(case: Case, loss: LossFacts, taken: Taken) -> Iterator[Finding]:
+    """Yield what torch takes without a word and what teaches a model nothing, or the wrong thing."""
+    if loss.function == "cross_entropy" and classes_of(taken) == 1:
+        yield Finding("one-class", taken.head, case.tensor(case.own_name(taken.head, "weight")),
+                      f"The output {index_text(taken.shape)} has 1 class, over which cross entropy is always 0; "
+                      "BCEWithLogitsLoss takes one score for yes or no.", level="warning")  # fmt: skip
+    elif loss.function == "cross_entropy" and taken.sums_to_one:
+        yield Finding("softmax-twice", _last_call(case), "", f"The output {index_text(taken.shape)} sums to 1 over the "
+                      "classes, as softmax makes it, and cross entropy does softmax again; leave the model's out.",
+                      level="warning")  # fmt: skip
+    elif loss.function == "nll_loss" and taken.values.highest is not None and taken.values.highest > 0:
+        yield Finding("not-log", _last_call(case), "", f"{visible(loss.name)} takes logarithms of probabilities, at "
+                      f"most 0, and the output goes up to {statistic_text(taken.values.highest)}; CrossEntropyLoss "
+                      "takes scores.", level="warning")  # fmt: skip
+
+
+def _last_call(case: Case) -> str:
+    """Return the last module inside the model that ran."""
+    return next((call.module for call in reversed(case.facts.calls) if call.module), "")

@@ -1,0 +1,97 @@
+"""What one training step says, the first cause first: records in, findings with their mends out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from weightedit.core.words.numbers import index_text
+from weightedit.core.words.visible import message, visible
+from weightedit.doctor.finding import Finding
+from weightedit.doctor.training_step.case import Case, module_text
+from weightedit.doctor.training_step.facts import Raised, TrainingFacts
+from weightedit.doctor.training_step.forward import forward_finding, out_of_memory, raised_finding
+from weightedit.doctor.training_step.gradients import gradient_findings, value_findings
+from weightedit.doctor.training_step.losses import loss_findings
+from weightedit.doctor.training_step.optimizers import optimizer_findings
+from weightedit.doctor.training_step.parameters import (
+    buffer_notices,
+    graph_findings,
+    parameter_findings,
+    parameter_notices,
+)  # fmt: skip
+
+_CHANGED = re.compile(r"\[torch\.\w+ (\[[\d, ]*\])\], which is output \d+ of (\w+), is at version (\d+); "
+                      r"expected version (\d+)")  # fmt: skip
+
+
+def training_findings(facts: TrainingFacts, holds: Mapping[str, str] | None = None) -> list[Finding]:
+    """Return what a training step says.
+
+    Parameters
+    ----------
+    facts
+        What was seen of it.
+    holds
+        The name of a tensor in the document by its name in the model, for those that the document holds: mends are of
+        these. None where the names are the same and it holds all.
+
+    Returns
+    -------
+    list of Finding
+        In the order of the step, so that a cause comes before what it causes; notices last.
+    """
+    case = Case(facts, holds)
+    found = [*_no_values(case), *forward_finding(case), *value_findings(case), *loss_findings(case),
+             *graph_findings(case), *_backward(case), *gradient_findings(case), *parameter_findings(case),
+             *optimizer_findings(case), *parameter_notices(case), *buffer_notices(case)]  # fmt: skip
+    return sorted(found, key=lambda one: one.level == "notice")
+
+
+def _no_values(case: Case) -> Iterator[Finding]:
+    empty = [one for one in case.facts.parameters if one.device == "meta"]
+    if empty:
+        yield Finding("no-values", empty[0].module, case.tensor(empty[0].name),
+                      f"{len(empty):,} of {len(case.facts.parameters):,} parameters are on the meta device, which has "
+                      "shapes and no values; load a checkpoint into them first.")  # fmt: skip
+
+
+def _backward(case: Case) -> Iterator[Finding]:
+    """Yield what stopped the backward pass, where no other finding says it."""
+    raised, loss = case.facts.raised, case.facts.loss
+    if raised is None or raised.stage != "backward":
+        return
+    told = ("does not require grad and does not have", "implicitly created only for scalar", "has no backward()")
+    if any(part in raised.message for part in told) or (loss is not None and "Found dtype" in raised.message):
+        return
+    yield out_of_memory(raised) or _in_place(raised) or _twice(raised) or raised_finding(
+        raised, "backward", f"The backward pass raises {visible(raised.type)}{_at(raised)}")  # fmt: skip
+
+
+def _at(raised: Raised) -> str:
+    where = f" in {module_text(raised.module, raised.module_type)}" if raised.module else ""
+    step = f" at {visible(raised.function)}" if raised.function else ""
+    return f"{where}{step}"
+
+
+def _in_place(raised: Raised) -> Finding | None:
+    if "modified by an inplace operation" not in raised.message:
+        return None
+    found = _CHANGED.search(raised.message)
+    what = "A tensor" if found is None else f"The {index_text(_sizes(found[1]))} that {found[2]} gave"
+    where = f" {module_text(raised.module, raised.module_type)} needs it as it was." if raised.module_type else \
+        " The backward pass needs it as it was."  # fmt: skip
+    return Finding("in-place", raised.module, "", f"{what} was changed in place before the backward pass.{where}",
+                   torch_says=message(raised.message))  # fmt: skip
+
+
+def _twice(raised: Raised) -> Finding | None:
+    if "backward through the graph a second time" not in raised.message:
+        return None
+    return Finding("second-backward", raised.module, "", "The loss goes back through a graph that was gone through "
+                   "before: something kept from an earlier step is not detached.",
+                   torch_says=message(raised.message))  # fmt: skip
+
+
+def _sizes(text: str) -> list[int]:
+    return [int(size) for size in re.findall(r"\d+", text)]

@@ -1,0 +1,209 @@
+"""What can be trained, what is reached and what never will be: frozen, integer, unregistered, left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from weightedit.core.words.numbers import count_text
+from weightedit.core.words.paths import counted
+from weightedit.core.words.visible import message, visible
+from weightedit.doctor.finding import Finding, Mend
+from weightedit.doctor.training_step.case import Case, module_text, names_text
+from weightedit.doctor.training_step.facts import BufferFacts, Call, ParameterFacts
+
+_NO_GRAPH = "does not require grad and does not have a grad_fn"
+_TRAINED_NAMES = {"weight", "bias"}
+"""What torch calls parameters; a buffer that is called so by its last name is likely meant as one."""
+
+
+def can_train(one: ParameterFacts) -> bool:
+    """Whether torch can record a gradient for a parameter of this dtype."""
+    return one.dtype.startswith(("float", "bfloat", "complex"))
+
+
+def trained(case: Case) -> list[ParameterFacts]:
+    """Return the parameters that require grad."""
+    return [one for one in case.facts.parameters if one.requires_grad]
+
+
+def graph_findings(case: Case) -> Iterator[Finding]:
+    """Yield why nothing can go backward: all is frozen, or the graph ends on the way."""
+    facts = case.facts
+    if not facts.parameters:
+        yield Finding("frozen", "", "", "The model has no parameters, so there is nothing to train.", level="warning")
+        return
+    if not trained(case):
+        yield _all_frozen(case)
+        return
+    raised = facts.raised
+    if raised is None or raised.stage != "backward" or _NO_GRAPH not in raised.message:
+        return
+    says = message(raised.message)
+    taken = facts.taken
+    if taken is not None and taken.requires_grad:
+        yield Finding("no-graph", "", "", "The output can go backward and the loss cannot: the loss detaches it, or "
+                      "computes what has no gradient.", torch_says=says)  # fmt: skip
+        return
+    end = graph_end(case)
+    whole = taken is not None and not taken.dtype.startswith(("float", "bfloat", "complex"))
+    why = f"the output is {taken.dtype}, as argmax gives it, and only floats have gradients" \
+        if whole and taken is not None else "it detaches its output, or computes it under no_grad"  # fmt: skip
+    yield Finding("no-graph", end.module if end else "", "",
+                  f"The graph ends in {_lower(module_text(end.module, end.type)) if end else 'the model'}: {why}.",
+                  torch_says=says)  # fmt: skip
+
+
+def graph_end(case: Case) -> Call | None:
+    """Return the first module that could be trained and whose output cannot go backward."""
+    return next((call for call in case.facts.calls
+                 if call.takes_graph and not call.gives_graph and call.out_dtype), None)  # fmt: skip
+
+
+def parameter_findings(case: Case) -> Iterator[Finding]:
+    """Yield what the backward pass does not reach, though it is meant to be trained."""
+    if "backward" in case.facts.done:
+        yield from _unreached(case)
+    yield from _unregistered(case)
+    yield from _buffers(case)
+
+
+def parameter_notices(case: Case) -> Iterator[Finding]:
+    """Yield what is worth knowing: parameters that are kept as they are on purpose, and those no dtype lets train."""
+    facts = case.facts
+    frozen = [one for one in facts.parameters if not one.requires_grad and can_train(one)]
+    whole = [one for one in facts.parameters if not can_train(one)]
+    if frozen and trained(case):
+        yield Finding("frozen", "", _one(case, frozen), f"{counted(len(frozen), 'parameter')} of "
+                      f"{count_text(len(facts.parameters))} {_be(frozen)} frozen, with {_elements(frozen)}: "
+                      f"{names_text(_names(frozen))}.", _thaw(case, frozen), "notice")  # fmt: skip
+    if whole and trained(case):
+        yield _integer(case, whole, "notice")
+
+
+def _all_frozen(case: Case) -> Finding:
+    facts = case.facts
+    able = [one for one in facts.parameters if can_train(one)]
+    if not able:
+        return _integer(case, list(facts.parameters), "refusal")
+    raised = facts.raised
+    says = message(raised.message) if raised is not None and raised.stage == "backward" else ""
+    return Finding("frozen", "", _one(case, able), f"None of {counted(len(facts.parameters), 'parameter')} requires "
+                   "grad, so nothing can be trained.".replace("None of 1 parameter requires", "The only parameter does "
+                                                              "not require"),
+                   _thaw(case, able), "refusal", says)  # fmt: skip
+
+
+def _integer(case: Case, whole: Sequence[ParameterFacts], level: str) -> Finding:
+    dtypes = sorted({one.dtype for one in whole})
+    names = [one.name for one in whole]
+    what = visible(case.tensor(names[0])) if len(names) == 1 else f"{len(names):,} parameters"
+    return Finding("grad-dtype", "", _one(case, whole), f"{names_text(names)} cannot require grad: "
+                   f"{'it is' if len(whole) == 1 else 'they are'} {' and '.join(map(visible, dtypes))}, and only "
+                   "floating point and complex tensors can.",
+                   case.mend(f"Cast {what} to float32", "cast", names, dtype="float32"),
+                   "refusal" if level == "refusal" else "notice")  # fmt: skip
+
+
+def _thaw(case: Case, frozen: Sequence[ParameterFacts]) -> tuple[Mend, ...]:
+    what = visible(case.tensor(frozen[0].name)) if len(frozen) == 1 else f"{len(frozen):,} parameters"
+    return case.mend(f"Let {what} require grad", "requires_grad", _names(frozen), value=True)
+
+
+def _unreached(case: Case) -> Iterator[Finding]:
+    """Yield parameters without a gradient: of modules that never ran, and of those behind the end of a graph."""
+    missed = [one for one in trained(case) if one.grad is None]
+    idle = [one for one in missed if not one.ran]
+    behind = [one for one in missed if one.ran]
+    if idle:
+        modules = list(dict.fromkeys(one.module for one in idle))
+        yield Finding("unreached", modules[0], _one(case, idle), f"{counted(len(idle), 'parameter')} "
+                      f"{_get(idle)} no gradient, since forward never calls {names_text(modules)}: "
+                      f"{names_text(_names(idle))}.", _freeze(case, idle), "warning")  # fmt: skip
+    if behind:
+        end = graph_end(case)
+        why = f"the graph ends in {_lower(module_text(end.module, end.type))}" if end is not None else \
+            "the loss does not depend on them" if len(behind) > 1 else "the loss does not depend on it"  # fmt: skip
+        yield Finding("unreached", behind[0].module, _one(case, behind), f"{counted(len(behind), 'parameter')} "
+                      f"{_get(behind)} no gradient, though forward calls their modules; {why}: "
+                      f"{names_text(_names(behind))}.", (), "warning")  # fmt: skip
+
+
+def _freeze(case: Case, idle: Sequence[ParameterFacts]) -> tuple[Mend, ...]:
+    what = visible(case.tensor(idle[0].name)) if len(idle) == 1 else f"{len(idle):,} parameters"
+    return case.mend(f"Freeze {what}", "requires_grad", _names(idle), "Say that they are not trained", value=False)
+
+
+def _unregistered(case: Case) -> Iterator[Finding]:
+    listed = [one for one in case.facts.buffers if one.kind == "listed"]
+    plain = [one for one in case.facts.buffers if one.kind == "attribute"]
+    if listed:
+        yield Finding("unregistered", "", "", f"{counted(len(listed), 'parameter')} {_are(listed)} in a plain list or "
+                      f"dict, where parameters() does not find {_them(listed)}: {names_text(_names(listed))}. "
+                      "ModuleList, ModuleDict and ParameterList register what they hold.", level="warning")  # fmt: skip
+    for one in plain:
+        yield Finding("unregistered", one.name.rpartition(".")[0], case.tensor(one.name),
+                      f"{visible(one.name)} requires grad and is a plain attribute, so parameters() and the "
+                      "state_dict pass it by.", case.mend(f"Register {visible(one.name)} as a parameter", "register",
+                                                          [one.name], kind="parameter"), "warning")  # fmt: skip
+
+
+def _buffers(case: Case) -> Iterator[Finding]:
+    buffers = [one for one in case.facts.buffers if one.kind == "buffer"]
+    for one in buffers:
+        if one.requires_grad and not one.is_held:
+            yield Finding("buffer-grad", one.name.rpartition(".")[0], case.tensor(one.name),
+                          f"{visible(one.name)} requires grad and is a buffer, so no optimizer over parameters() "
+                          "trains it.", case.mend(f"Let {visible(case.tensor(one.name))} not require grad",
+                                                  "requires_grad", [one.name], value=False), "warning")  # fmt: skip
+
+
+def buffer_notices(case: Case) -> Iterator[Finding]:
+    """Yield buffers that are called what torch calls parameters: they are kept and never trained."""
+    meant = [one for one in case.facts.buffers if one.kind == "buffer" and not one.requires_grad
+             and not one.changed and one.dtype.startswith(("float", "bfloat"))
+             and one.name.rpartition(".")[2] in _TRAINED_NAMES]  # fmt: skip
+    if meant:
+        yield Finding("buffer", meant[0].name.rpartition(".")[0], case.tensor(meant[0].name),
+                      f"{counted(len(meant), 'buffer')} {_are(meant)} called as parameters are, and no optimizer "
+                      f"trains {_them(meant)}: {names_text(_names(meant))}.", level="notice")  # fmt: skip
+
+
+Named = Sequence[ParameterFacts] | Sequence[BufferFacts]
+
+
+def _names(found: Named) -> list[str]:
+    return [one.name for one in found]
+
+
+def _one(case: Case, found: Named) -> str:
+    return case.tensor(found[0].name)
+
+
+def _elements(found: Sequence[ParameterFacts]) -> str:
+    total = 0
+    for one in found:
+        size = 1
+        for length in one.shape:
+            size *= length
+        total += size
+    return counted(total, "value")
+
+
+def _are(found: Named) -> str:
+    return "is" if len(found) == 1 else "are"
+
+
+def _be(found: Named) -> str:
+    return _are(found)
+
+
+def _get(found: Named) -> str:
+    return "gets" if len(found) == 1 else "get"
+
+
+def _them(found: Named) -> str:
+    return "it" if len(found) == 1 else "them"
+
+
+def _lower(text: str) -> str:
+    return "the model" if text == "The model" else text
