@@ -21,22 +21,29 @@ from weightedit.doctor.inside.values import bad_count
 from weightedit.doctor.inside.watching import LONGEST, Watch
 from weightedit.doctor.training_step.facts import STAGES, Raised, TrainingFacts, Warned
 
-T = TypeVar("T")
+M = TypeVar("M", bound=torch.nn.Module)
 MOST_WARNINGS = 100
 """Warnings that are told of."""
 
 
-def copied(held: T) -> T:
-    """Return a copy on which a step can be taken: of a model, or of a tuple of a model and the optimizer over it.
+def copied(model: M, optimizer: Any = None) -> tuple[M, Any]:
+    """Return a copy of a model, and of the optimizer over it, on which a step can be taken.
 
-    What was one tensor stays one, so that the copy of an optimizer holds the parameters of the copy of its model.
+    What was one tensor stays one: the copy of the optimizer holds the parameters of the copy of the model, and whatever
+    it held besides. Hooks of tensors and what a scheduler did to the optimizer's `step` are not copied.
 
     Raises
     ------
     TypeError
         If something inside cannot be copied, such as a lock or a generator.
     """
-    return detached_copy(held)
+    if optimizer is None or not hasattr(optimizer, "param_groups"):
+        return detached_copy(model), optimizer
+    kept = {name: value for name, value in vars(optimizer).items() if _is_data(value)}
+    made, its, besides = detached_copy((model, optimizer, kept))
+    for name, value in besides.items():  # torch leaves out what is no state: LBFGS has its parameters in a list too
+        vars(its).setdefault(name, value)
+    return made, its
 
 
 def train_step(model: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], target: Any,
@@ -181,6 +188,11 @@ class _Step:
         if self.optimizer is not None:
             take_step(self.optimizer, self.stage.loss)
             self.notes.after_step()
+
+
+def _is_data(value: Any) -> bool:
+    """Whether a value is made of tensors, numbers and texts alone."""
+    return all(one is None or isinstance(one, torch.Tensor | int | float | str) for _, one in leaves(value))
 
 
 def _bad(inputs: Mapping[Any, Any]) -> dict[str, int]:

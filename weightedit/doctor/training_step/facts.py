@@ -135,8 +135,8 @@ class Call:
     is_dead
         Whether only zeros came out, of something that was not all zero.
     takes_graph, gives_graph
-        Whether gradients could flow from here to an input or a parameter of its own, and whether they can to its
-        output.
+        Whether gradients could flow back from here, to an input, a parameter of its own or what is inside, and whether
+        they can from its output.
     in_shape
         Of the first tensor that went in.
     out_dtype

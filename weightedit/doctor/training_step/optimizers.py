@@ -12,6 +12,10 @@ from weightedit.doctor.training_step.case import Case, names_text
 from weightedit.doctor.training_step.facts import OptimizerFacts, ParameterFacts
 from weightedit.doctor.training_step.forward import at, out_of_memory, raised_finding
 
+COARSE = {"bfloat16", "float16"}
+"""Dtypes in which a customary step is often less than half of what the next number is away. In wider ones it is lost
+only where the gradient is nothing but rounding, as that of a bias before a normalization."""
+
 
 def optimizer_findings(case: Case) -> Iterator[Finding]:
     """Yield what is wrong with the optimizer, the first cause first."""
@@ -77,12 +81,13 @@ def _after_the_step(case: Case, found: OptimizerFacts) -> Iterator[Finding]:
                       f"infinite, though the gradients are finite{_rate(found)}.", level="warning")  # fmt: skip
         return
     still = [one for one in ready if one.moved == 0]
+    coarse = [one for one in still if one.dtype in COARSE]
     if still and len(still) == len(ready):
         yield Finding("step-lost", "", "", f"The step of {visible(found.type)} changes nothing, though "
                       f"{counted(len(ready), 'parameter')} {'has a gradient' if len(ready) == 1 else 'have gradients'}"
                       f"{_rate(found)}.", level="notice" if found.is_default else "warning")  # fmt: skip
-    elif still:
-        yield _rounded_away(case, found, still, len(ready))
+    elif coarse:
+        yield _rounded_away(case, found, coarse, len(ready))
 
 
 def _rounded_away(case: Case, found: OptimizerFacts, still: list[ParameterFacts], ready: int) -> Finding:

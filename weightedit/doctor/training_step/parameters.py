@@ -47,16 +47,32 @@ def graph_findings(case: Case) -> Iterator[Finding]:
     end = graph_end(case)
     whole = taken is not None and not taken.dtype.startswith(("float", "bfloat", "complex"))
     why = f"the output is {taken.dtype}, as argmax gives it, and only floats have gradients" \
-        if whole and taken is not None else "it detaches its output, or computes it under no_grad"  # fmt: skip
+        if whole and taken is not None else "it computes under no_grad or inference_mode" \
+        if end is None or _is_still(case, end.module) else "it detaches what it gives"  # fmt: skip
     yield Finding("no-graph", end.module if end else "", "",
                   f"The graph ends in {_lower(module_text(end.module, end.type)) if end else 'the model'}: {why}.",
                   torch_says=says)  # fmt: skip
 
 
 def graph_end(case: Case) -> Call | None:
-    """Return the first module that could be trained and whose output cannot go backward."""
-    return next((call for call in case.facts.calls
-                 if call.takes_graph and not call.gives_graph and call.out_dtype), None)  # fmt: skip
+    """Return the first module that could be trained and whose output cannot go backward.
+
+    Where nothing inside a module around it records a graph either, it is that one, which runs under no_grad.
+    """
+    calls = case.facts.calls
+    first = next((call for call in calls if call.takes_graph and not call.gives_graph and call.out_dtype), None)
+    if first is None:
+        return None
+    parts = first.module.split(".") if first.module else []
+    around = [".".join(parts[:depth]) for depth in range(len(parts))]
+    still = next((name for name in around if _is_still(case, name)), None)
+    return next((call for call in calls if call.module == still), first)
+
+
+def _is_still(case: Case, module: str) -> bool:
+    """Whether nothing that ran inside a module could go backward."""
+    inside = [call for call in case.facts.calls if not module or f"{call.module}.".startswith(f"{module}.")]
+    return not any(call.gives_graph for call in inside)
 
 
 def parameter_findings(case: Case) -> Iterator[Finding]:
