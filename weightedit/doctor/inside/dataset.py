@@ -24,7 +24,7 @@ from weightedit.doctor.training_step.batch_facts import (
     Form,
     Uneven,
 )
-from weightedit.doctor.training_step.facts import Part, Raised
+from weightedit.doctor.training_step.parts import Part, Raised
 
 MOST = 1_000
 """Samples or batches that are looked at unless someone asks for more."""

@@ -57,7 +57,7 @@ def _unregistered(path: str, value: Any, depth: int = 0) -> Iterator[tuple[str, 
         if value.requires_grad and value.is_leaf:
             yield path, value, "listed" if depth else "attribute"
     elif isinstance(value, torch.nn.Module) and depth:
-        yield from ((f"{path}.{name}", one, "listed") for name, one in value.named_parameters())
+        yield from ((f"{path}.{name}", one, "listed") for name, one in value.named_parameters() if one.requires_grad)
     elif isinstance(value, list | tuple | dict) and depth < 2:
         pairs = value.items() if isinstance(value, dict) else enumerate(value)
         for key, inner in list(pairs)[:MOST_LISTED]:

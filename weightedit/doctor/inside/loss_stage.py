@@ -10,10 +10,11 @@ from torch.overrides import TorchFunctionMode
 
 from weightedit.core.live.detached import detached_copy
 from weightedit.doctor.inside.losses import Loss
-from weightedit.doctor.inside.parts import dtype_name, own_loss, taken_of
+from weightedit.doctor.inside.parts import dtype_name, own_loss, shape_of, taken_of
 from weightedit.doctor.inside.values import values_of
 from weightedit.doctor.inside.watching import Watch
-from weightedit.doctor.training_step.facts import Broadcast, LossFacts, Taken, Values
+from weightedit.doctor.training_step.facts import Broadcast, LossFacts, Taken
+from weightedit.doctor.training_step.parts import Values
 
 ELEMENTWISE = {
     "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "poisson_nll_loss", "kl_div", "soft_margin_loss",
@@ -70,12 +71,13 @@ class LossStage:
             self.target_values = values_of(self.target)
         if self._taken is None and not self.chosen.takes_whole:
             raise TypeError("the output of the model holds no tensor")
-        if self.chosen.takes_target and self.target is None:
+        if self.chosen.needs_target and self.target is None:
             raise TypeError(f"{self.chosen.name} takes a target, and none was given")
         given = self._output if self.chosen.takes_whole or self._taken is None else self._taken[1]
         self._refuse_before_the_device_does()
+        both = self.chosen.needs_target or (self.chosen.takes_target and self.target is not None)
         with _Stretching(self):
-            self.loss = self.chosen.call(given, self.target) if self.chosen.takes_target else self.chosen.call(given)
+            self.loss = self.chosen.call(given, self.target) if both else self.chosen.call(given)
         if self.loss is None and self.chosen.function == "output":
             raise TypeError("the output of the model has no loss")
         self._is_done = True
@@ -97,7 +99,7 @@ class LossStage:
         if self._taken is None:
             return None
         path, tensor = self._taken
-        return Taken(path, tuple(tensor.shape), dtype_name(tensor.dtype), tensor.requires_grad,
+        return Taken(path, shape_of(tensor), dtype_name(tensor.dtype), tensor.requires_grad,
                      values_of(tensor) or Values(), _sums_to_one(tensor), watch.head_of(tensor))  # fmt: skip
 
     def seen(self, function: str, args: tuple[Any, ...], result: Any) -> None:

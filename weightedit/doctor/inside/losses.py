@@ -52,8 +52,8 @@ class Loss:
         for these, and empty for a person's own.
     call
         Takes output and target, or the output alone.
-    takes_target
-        Whether it takes a target.
+    takes_target, needs_target
+        Whether it takes a target, and whether it cannot do without.
     takes_whole
         Whether it is given the output as the model returned it, and not one tensor of it.
     ignore_index
@@ -64,6 +64,7 @@ class Loss:
     function: str
     call: Callable[..., Any]
     takes_target: bool = True
+    needs_target: bool = True
     takes_whole: bool = False
     ignore_index: int | None = None
 
@@ -91,13 +92,13 @@ def found_loss(asked: str | Callable[..., Any], resolve: Resolve | None = None) 
     if ":" in name and resolve is not None:
         return _given(resolve(name), name)
     if name == OUTPUT_LOSS:
-        return Loss(name, "output", own_loss, takes_target=False, takes_whole=True)
+        return Loss(name, "output", own_loss, False, False, takes_whole=True)
     if name in REDUCTIONS:
-        return Loss(name, name, getattr(torch.Tensor, name), takes_target=False)
+        return Loss(name, name, getattr(torch.Tensor, name), False, False)
     bare = name.removeprefix("torch.").removeprefix("nn.").removeprefix("functional.").removeprefix("F.")
     made = _classes().get(bare)
     if made is not None:
-        return _checked(_given(made(), name))
+        return _checked(_given(made, name))
     function = _functions().get(SHORT.get(bare, bare))
     if function is not None:
         return _checked(_given(function, name))
@@ -107,7 +108,7 @@ def found_loss(asked: str | Callable[..., Any], resolve: Resolve | None = None) 
 def _given(found: Any, name: str) -> Loss:
     """Return the loss that a class, module or function is."""
     if isinstance(found, type):
-        found = found()
+        found = _made(found, name)
     if not callable(found):
         raise UnknownLoss(f"{name} is {_article(type(found).__name__)}, and a loss is a function or a module.")
     kind = type(found)
@@ -117,28 +118,37 @@ def _given(found: Any, name: str) -> Loss:
         known = name_of_function
     of_torch = bool(known) or kind.__module__ == loss_modules.__name__
     ignored = getattr(found, "ignore_index", -100) if known in ("cross_entropy", "nll_loss") else None
-    return Loss(name, known, found, _needs(found) != 1, not of_torch, ignored)
+    needed, taken = _arguments(found)
+    return Loss(name, known, found, taken > 1, needed > 1, not of_torch, ignored)
+
+
+def _made(kind: type, name: str) -> Any:
+    """Return a loss of a class that needs nothing to be made."""
+    try:
+        return kind()
+    except TypeError as error:
+        raise UnknownLoss(f"{name} cannot be made without arguments ({error}). Write a function of an output and a "
+                          "target that makes it, and name that as file.py:NAME.") from error  # fmt: skip
 
 
 def _checked(found: Loss) -> Loss:
     """Return one of torch's own; UnknownLoss if output and target are not enough for it."""
-    if _needs(found.call) > 2:
+    if _arguments(found.call)[0] > 2:
         raise UnknownLoss(f"{found.name} takes more than an output and a target. Write a function of these two that "
                           "calls it, and name that as file.py:NAME.")  # fmt: skip
     return found
 
 
-def _needs(call: Any) -> int:
-    """Return how many arguments a loss must be given; 2 where that cannot be told."""
+def _arguments(call: Any) -> tuple[int, int]:
+    """Return how many arguments a loss must be given and how many it takes; 2 where that cannot be told."""
     try:
         names = inspect.signature(call.forward if isinstance(call, torch.nn.Module) else call).parameters.values()
     except (TypeError, ValueError):
-        return 2
+        return 2, 2
     taken = [one for one in names if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
     if any(one.kind == one.VAR_POSITIONAL for one in names):
-        return 2
-    needed = sum(one.default is one.empty for one in taken)
-    return needed if needed > 2 else min(len(taken), 2)
+        return 2, 2
+    return sum(one.default is one.empty for one in taken), len(taken)
 
 
 def _classes() -> Mapping[str, Any]:

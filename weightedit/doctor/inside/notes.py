@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from torch.nn import ParameterDict, ParameterList
 
 from weightedit.doctor.inside.holders import beside, held_by, named_parameters
 from weightedit.doctor.inside.parts import dtype_name
@@ -31,11 +33,12 @@ class Notes:
 
     def after_forward(self, ran: set[str]) -> None:
         """Note what ran, what lazy parameters became, and which buffers changed."""
+        modules = dict(self.model.named_modules(remove_duplicate=False))
         for name, one, also in named_parameters(self.model):
             was = self.parameters.get(name)
             found = _parameter(name, one, also) if was is None or was.values is None else was
-            modules = {full.rpartition(".")[0] for full in (name, *also)}
-            self.parameters[name] = replace(found, ran=not modules.isdisjoint(ran))
+            users = {_caller(modules, full.rpartition(".")[0]) for full in (name, *also)}
+            self.parameters[name] = replace(found, ran=not users.isdisjoint(ran))
         for name, tensor, kind in beside(self.model):
             before, now = self.buffers.get(name), _buffer(name, tensor, kind)
             self.buffers[name] = replace(now, changed=before is not None and before.values != now.values)
@@ -69,6 +72,13 @@ class Notes:
             moved = values_of(now.to(was.dtype) - was) if was.dtype != torch.bool else values_of(now ^ was)
             self.parameters[name] = replace(self.parameters[name], after=values_of(one),
                                             moved=None if moved is None else moved.norm)  # fmt: skip
+
+
+def _caller(modules: Mapping[str, torch.nn.Module], name: str) -> str:
+    """Return the module whose forward uses what one holds: lists and dicts of parameters are never called."""
+    while name and isinstance(modules[name], ParameterList | ParameterDict):
+        name = name.rpartition(".")[0]
+    return name
 
 
 def _parameter(name: str, one: torch.Tensor, also: tuple[str, ...]) -> ParameterFacts:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from weightedit.doctor.training_step.facts import Part
+from weightedit.doctor.training_step.parts import Part
 
 DEEPEST = 16
 """Levels of nesting; what holds itself ends here."""
@@ -62,7 +62,7 @@ def part(path: str, leaf: Any) -> Part:
     """Describe one leaf: a tensor, an array, or anything else by its class."""
     name = type(leaf).__name__[:LONGEST]
     if isinstance(leaf, torch.Tensor):
-        return Part(path[:LONGEST], name, tuple(map(int, leaf.shape)), dtype_name(leaf.dtype), str(leaf.device))
+        return Part(path[:LONGEST], name, shape_of(leaf), dtype_name(leaf.dtype), str(leaf.device))
     shape, dtype = getattr(leaf, "shape", None), getattr(leaf, "dtype", None)
     if isinstance(shape, tuple) and dtype is not None and all(type(size) is int for size in shape):
         return Part(path[:LONGEST], name, shape, str(dtype)[:LONGEST])
@@ -70,6 +70,11 @@ def part(path: str, leaf: Any) -> Part:
     if isinstance(mode, str) and isinstance(size, tuple) and all(type(one) is int for one in size):
         return Part(path[:LONGEST], name, size, mode[:LONGEST])  # an image, which has width before height
     return Part(path[:LONGEST], name)
+
+
+def shape_of(tensor: torch.Tensor) -> tuple[int, ...]:
+    """Return the shape of a tensor; -1 stands for the dimension in which the parts of a nested one differ."""
+    return tuple(int(size) if type(size) is int else -1 for size in tensor.shape)
 
 
 def dtype_name(dtype: torch.dtype) -> str:

@@ -18,8 +18,9 @@ from weightedit.doctor.inside.losses import Loss, Resolve, found_loss
 from weightedit.doctor.inside.notes import Notes
 from weightedit.doctor.inside.parts import call_parts, leaves, parts_of
 from weightedit.doctor.inside.values import bad_count
-from weightedit.doctor.inside.watching import LONGEST, Watch
-from weightedit.doctor.training_step.facts import STAGES, Raised, TrainingFacts, Warned
+from weightedit.doctor.inside.watching import LONGEST, Watch, type_name
+from weightedit.doctor.training_step.facts import TrainingFacts, Warned
+from weightedit.doctor.training_step.parts import STAGES, Raised
 
 M = TypeVar("M", bound=torch.nn.Module)
 MOST_WARNINGS = 100
@@ -30,7 +31,8 @@ def copied(model: M, optimizer: Any = None) -> tuple[M, Any]:
     """Return a copy of a model, and of the optimizer over it, on which a step can be taken.
 
     What was one tensor stays one: the copy of the optimizer holds the parameters of the copy of the model, and whatever
-    it held besides. Hooks of tensors and what a scheduler did to the optimizer's `step` are not copied.
+    it held besides. A function that makes an optimizer comes back as it is. Hooks of tensors and what a scheduler did
+    to the optimizer's `step` are not copied.
 
     Raises
     ------
@@ -102,7 +104,7 @@ class _Step:
 
     def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Take the stages in turn, up to the first that raises."""
-        self.told = TrainingFacts(type(self.model).__name__, inputs=call_parts(args, kwargs),
+        self.told = TrainingFacts(type_name(self.model), inputs=call_parts(args, kwargs),
                                   target=parts_of(self.target) if self.target is not None else (),
                                   bad_inputs=_bad({**dict(enumerate(args)), **kwargs}))  # fmt: skip
         self.watch, self.stage, self.notes = Watch(self.model), LossStage(self.loss, self.target), Notes(self.model)

@@ -6,27 +6,36 @@ import math
 
 import torch
 
-from weightedit.doctor.training_step.facts import Values
+from weightedit.doctor.training_step.parts import Values
 
-PIECE = 1 << 22
-"""Elements that are looked at together: what a piece needs besides stays at some 100 MB."""
+PIECE = 1 << 21
+"""Elements that are looked at together: what a piece needs besides, in float64, stays at some 100 MB."""
+_UNREADABLE = (RuntimeError, NotImplementedError, TypeError)
+"""What torch raises for a tensor without numbers to look at: under `vmap`, fake, or of a dtype it cannot compare."""
 
 
 def plain(tensor: torch.Tensor) -> torch.Tensor | None:
     """Return the values of a tensor without graph, as a strided tensor; None where it has none, as on `meta`."""
-    found = tensor.detach()
-    if found.is_meta or torch.nn.parameter.is_lazy(found):
+    if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
         return None
+    found = tensor.detach()
+    if found.is_nested:
+        found = found.values() if found.layout == torch.jagged else torch.cat([one.reshape(-1) for one in found])
     if found.layout != torch.strided:
         found = found.coalesce().values() if found.layout == torch.sparse_coo else found.to_dense()
     return found.dequantize() if found.is_quantized else found
 
 
 def values_of(tensor: torch.Tensor) -> Values | None:
-    """Return what the values of a tensor of any dtype, layout and device are like; None where it has no values."""
-    found = plain(tensor)
-    if found is None:
+    """Return what the values of a tensor of any dtype and layout are like; None where they cannot be looked at."""
+    try:
+        found = plain(tensor)
+        return None if found is None else _values(found)
+    except _UNREADABLE:
         return None
+
+
+def _values(found: torch.Tensor) -> Values:
     lowest, highest, nan, inf, squares, magnitudes = math.inf, -math.inf, 0, 0, 0.0, [0.0, 0.0]
     flat = found.reshape(-1)
     for start in range(0, flat.numel(), PIECE):
@@ -58,18 +67,25 @@ def _tally(piece: torch.Tensor) -> list[float]:
 
 
 def bad_count(tensor: torch.Tensor) -> int:
-    """Return how many NaN and infinities a tensor has."""
-    found = plain(tensor)
-    if found is None or not (found.is_floating_point() or found.is_complex()):
+    """Return how many NaN and infinities a tensor has; 0 where its values cannot be looked at."""
+    try:
+        found = plain(tensor)
+        if found is None or not (found.is_floating_point() or found.is_complex()):
+            return 0
+        return int((~_comparable(found).isfinite()).sum())
+    except _UNREADABLE:
         return 0
-    if found.element_size() == 1:  # torch has no isfinite for float8
-        found = found.to(torch.float32)
-    return int((~found.isfinite()).sum())
 
 
 def is_all_zero(tensor: torch.Tensor) -> bool:
-    """Whether a tensor has values, all of them 0."""
-    found = plain(tensor)
-    if found is None or not found.numel():
+    """Whether a tensor has values that can be looked at, all of them 0."""
+    try:
+        found = plain(tensor)
+        return found is not None and found.numel() > 0 and not bool(_comparable(found).any())
+    except _UNREADABLE:
         return False
-    return not bool((found.to(torch.float32) if found.element_size() == 1 else found).any())
+
+
+def _comparable(found: torch.Tensor) -> torch.Tensor:
+    """Return floats of one byte as float32: torch has no isfinite for them."""
+    return found.to(torch.float32) if found.is_floating_point() and found.element_size() == 1 else found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from weightedit.doctor.training_step.facts import Part, Raised
+from weightedit.doctor.training_step.parts import Part, Raised
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 
 from weightedit.core.words.numbers import count_text
 from weightedit.core.words.paths import counted
-from weightedit.core.words.visible import message, visible
+from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.training_step.batch_facts import BatchFacts, Collated, Form
 from weightedit.doctor.training_step.case import module_text, spec
-from weightedit.doctor.training_step.facts import Part, TrainingFacts
+from weightedit.doctor.training_step.facts import TrainingFacts
 from weightedit.doctor.training_step.fitting import fits
 from weightedit.doctor.training_step.forward import at, raised_finding
+from weightedit.doctor.training_step.parts import Part
 
 
 def batch_findings(facts: BatchFacts, training: TrainingFacts | None = None) -> list[Finding]:
@@ -61,7 +62,7 @@ def _collated(facts: BatchFacts) -> Iterator[Finding]:
     yield Finding("collate", "", "", f"{start}: {_sample(found, odd)} has {_difference(odd, usual)}, "
                   f"{'the other' if usual.count > 1 else 'the other one'}"
                   f"{f' {usual.count:,}' if usual.count > 1 else ''} {_difference(usual, odd)}.",
-                  torch_says=message(found.raised.message))  # fmt: skip
+                  torch_says=visible_lines(found.raised.message))  # fmt: skip
 
 
 def _sample(found: Collated, odd: Form) -> str:
@@ -98,7 +99,7 @@ def _bad(facts: BatchFacts) -> Iterator[Finding]:
     if bad is None:
         return
     where = f" in {visible(bad.path)}" if bad.path else ""
-    more = f", and so have {count_text(bad.others)} more" if bad.others else ""
+    more = f", and so {'has' if bad.others == 1 else 'have'} {count_text(bad.others)} more" if bad.others else ""
     yield Finding("non-finite", "", "", f"{facts.noun.capitalize()} {count_text(bad.number)} has "
                   f"{count_text(bad.count)} NaN or infinite {'value' if bad.count == 1 else 'values'}{where}{more}.",
                   level="warning")  # fmt: skip

@@ -11,7 +11,8 @@ from weightedit.core.words.labels import listed
 from weightedit.core.words.numbers import index_text
 from weightedit.core.words.visible import visible
 from weightedit.doctor.finding import Mend
-from weightedit.doctor.training_step.facts import ParameterFacts, Part, TrainingFacts
+from weightedit.doctor.training_step.facts import ParameterFacts, TrainingFacts
+from weightedit.doctor.training_step.parts import Part
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import visible
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.training_step.case import Case, module_text, spec
-from weightedit.doctor.training_step.facts import LossFacts, Part, Taken
+from weightedit.doctor.training_step.facts import LossFacts, Taken
+from weightedit.doctor.training_step.parts import Part
 
 BY_CLASS = {"cross_entropy", "nll_loss", "multi_margin_loss"}
 """Losses of torch whose target is the number of a class."""

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from weightedit.core.words.numbers import index_text
-from weightedit.core.words.visible import message, visible
+from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.training_step.case import Case, module_text
-from weightedit.doctor.training_step.facts import Raised, TrainingFacts
+from weightedit.doctor.training_step.facts import TrainingFacts
 from weightedit.doctor.training_step.forward import forward_finding, out_of_memory, raised_finding
 from weightedit.doctor.training_step.gradients import gradient_findings, value_findings
 from weightedit.doctor.training_step.losses import loss_findings
@@ -20,6 +20,7 @@ from weightedit.doctor.training_step.parameters import (
     parameter_findings,
     parameter_notices,
 )  # fmt: skip
+from weightedit.doctor.training_step.parts import Raised
 
 _CHANGED = re.compile(r"\[torch\.\w+ (\[[\d, ]*\])\], which is output \d+ of (\w+), is at version (\d+); "
                       r"expected version (\d+)")  # fmt: skip
@@ -82,7 +83,7 @@ def _in_place(raised: Raised) -> Finding | None:
     where = f" {module_text(raised.module, raised.module_type)} needs it as it was." if raised.module_type else \
         " The backward pass needs it as it was."  # fmt: skip
     return Finding("in-place", raised.module, "", f"{what} was changed in place before the backward pass.{where}",
-                   torch_says=message(raised.message))  # fmt: skip
+                   torch_says=visible_lines(raised.message))  # fmt: skip
 
 
 def _twice(raised: Raised) -> Finding | None:
@@ -90,7 +91,7 @@ def _twice(raised: Raised) -> Finding | None:
         return None
     return Finding("second-backward", raised.module, "", "The loss goes back through a graph that was gone through "
                    "before: something kept from an earlier step is not detached.",
-                   torch_says=message(raised.message))  # fmt: skip
+                   torch_says=visible_lines(raised.message))  # fmt: skip
 
 
 def _sizes(text: str) -> list[int]:

@@ -8,7 +8,7 @@ from weightedit.core.words.visible import visible
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.training_step.batch_facts import BatchFacts
 from weightedit.doctor.training_step.case import spec
-from weightedit.doctor.training_step.facts import Part
+from weightedit.doctor.training_step.parts import Part
 
 _COLLATED = {"float": "float64", "int": "int64", "bool": "bool"}
 """What torch makes of Python's numbers when it makes a batch."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from weightedit.core.words.numbers import count_text, index_text
 from weightedit.core.words.paths import counted
-from weightedit.core.words.visible import message, visible
+from weightedit.core.words.visible import message, visible, visible_lines
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.training_step.case import Case, module_text, spec
-from weightedit.doctor.training_step.facts import Part, Raised
+from weightedit.doctor.training_step.parts import Part, Raised
 
 FLOATS = {"float64", "float32", "bfloat16", "float16"}
 _CONV = re.compile(r"(Lazy)?Conv(Transpose)?([123])d")
@@ -35,7 +35,7 @@ def raised_finding(raised: Raised, kind: str, said: str) -> Finding:
     """Return the finding of an exception that has no words of its own: where, and what Python says."""
     first = next(iter(raised.message.splitlines()), "").rstrip(".")
     return Finding(kind, raised.module, "", message(f"{said}{': ' if first else ''}{visible(first)}."),
-                   torch_says=message(raised.message))  # fmt: skip
+                   torch_says=visible_lines(raised.message))  # fmt: skip
 
 
 def at(raised: Raised) -> str:
@@ -48,7 +48,7 @@ def out_of_memory(raised: Raised) -> Finding | None:
     if raised.type not in _MEMORY and "DefaultCPUAllocator" not in raised.message:
         return None
     return Finding("memory", raised.module, "", f"Memory ran out in {_at_stage(raised)}.",
-                   (Mend("Give the model a smaller batch"),), torch_says=message(raised.message))  # fmt: skip
+                   (Mend("Give the model a smaller batch"),), torch_says=visible_lines(raised.message))  # fmt: skip
 
 
 def _at_stage(raised: Raised) -> str:
@@ -74,7 +74,7 @@ def _channels(case: Case, raised: Raised) -> Finding | None:
     return Finding("channels", raised.module, case.tensor(case.own_name(raised.module, "weight")),
                    f"{module_text(raised.module)} expects {counted(expected, 'channel')}, got {given.shape[place]} in "
                    f"{index_text(given.shape)}.", case.inputs_mend(given, shape),
-                   torch_says=message(raised.message))  # fmt: skip
+                   torch_says=visible_lines(raised.message))  # fmt: skip
 
 
 def _features(case: Case, raised: Raised) -> Finding | None:
@@ -85,7 +85,7 @@ def _features(case: Case, raised: Raised) -> Finding | None:
                    f"{module_text(raised.module)} expects {counted(expected, 'feature')} in the last dimension, got "
                    f"{given.shape[-1]} in {index_text(given.shape)}.",
                    case.inputs_mend(given, (*given.shape[:-1], expected)),
-                   torch_says=message(raised.message))  # fmt: skip
+                   torch_says=visible_lines(raised.message))  # fmt: skip
 
 
 def _indices(case: Case, raised: Raised) -> Finding | None:
@@ -96,7 +96,7 @@ def _indices(case: Case, raised: Raised) -> Finding | None:
     if given.dtype not in ("int64", "int32"):
         return Finding("dtype-mix", raised.module, case.tensor(name),
                        f"{module_text(raised.module)} takes indices as int64 or int32, got {visible(given.dtype)}.",
-                       case.inputs_mend(given, dtype="int64"), torch_says=message(raised.message))  # fmt: skip
+                       case.inputs_mend(given, dtype="int64"), torch_says=visible_lines(raised.message))  # fmt: skip
     if values is None or values.highest is None or values.lowest is None or 0 <= values.lowest <= values.highest < rows:
         return None
     low, high = int(values.lowest), int(values.highest)
@@ -108,7 +108,7 @@ def _indices(case: Case, raised: Raised) -> Finding | None:
     return Finding("out-of-range", raised.module, case.tensor(name),
                    f"{module_text(raised.module)} has {counted(rows, 'row')}, so indices go from 0 to "
                    f"{count_text(rows - 1)}; the input has {count_text(wrong)}.", mends,
-                   torch_says=message(raised.message))  # fmt: skip
+                   torch_says=visible_lines(raised.message))  # fmt: skip
 
 
 def _batch_of_one(case: Case, raised: Raised) -> Finding | None:
@@ -120,7 +120,7 @@ def _batch_of_one(case: Case, raised: Raised) -> Finding | None:
     return Finding("batch-of-one", raised.module, "",
                    f"{module_text(raised.module)} takes its mean and variance over the batch while it trains, and "
                    f"{index_text(shape)} has 1 value per channel.", mends,
-                   torch_says=message(raised.message))  # fmt: skip
+                   torch_says=visible_lines(raised.message))  # fmt: skip
 
 
 def _devices(case: Case, raised: Raised) -> Finding | None:
@@ -131,7 +131,7 @@ def _devices(case: Case, raised: Raised) -> Finding | None:
     return Finding("device-mix", raised.module, case.tensor(other.name),
                    f"{visible(other.name)} is on {visible(other.device)}, the input of "
                    f"{module_text(raised.module)} on {visible(given.device)}.".replace("The model", "the model"),
-                   torch_says=message(raised.message))  # fmt: skip
+                   torch_says=visible_lines(raised.message))  # fmt: skip
 
 
 def _dtypes(case: Case, raised: Raised) -> Finding | None:
@@ -152,5 +152,5 @@ def _dtypes(case: Case, raised: Raised) -> Finding | None:
     return Finding("dtype-mix", raised.module, case.tensor(other.name),
                    f"{module_text(raised.module)} has its {visible(other.name.rpartition('.')[2])} in "
                    f"{visible(other.dtype)} and got {spec(given.shape, given.dtype)}.", mends,
-                   torch_says=message(raised.message))  # fmt: skip
+                   torch_says=visible_lines(raised.message))  # fmt: skip
 

@@ -8,13 +8,15 @@ from collections.abc import Iterator, Sequence
 from weightedit.core.words.numbers import count_text, statistic_text
 from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import visible
-from weightedit.doctor.finding import Finding, Mend
+from weightedit.doctor.finding import Finding, Level, Mend
 from weightedit.doctor.training_step.case import Case, module_text, names_text
-from weightedit.doctor.training_step.facts import Origin, ParameterFacts, Values
+from weightedit.doctor.training_step.facts import Origin, ParameterFacts
+from weightedit.doctor.training_step.parts import Values
 
 EXPLODES = 1_000.0
 """How many times the norm of a module's parameters that of their gradients may be. Past it one step of SGD at the
-customary learning rate of 1e-3 moves them by more than all that they are."""
+customary learning rate of 1e-3 moves them by more than all that they are. It must be past the norm of the whole model
+too: scales of layers are made next to nothing on purpose."""
 OUTLIER = 0.5
 """The part of the squared norm of a tensor that its largest value alone makes up where it stands out: as much as all
 the others together."""
@@ -23,29 +25,15 @@ FEWEST = 16
 
 
 def value_findings(case: Case) -> Iterator[Finding]:
-    """Yield where NaN and infinities are or begin, up to the loss: in parameters, in inputs, in a module."""
+    """Yield where NaN and infinities are or begin, up to the loss: in parameters, a module, the input, a buffer."""
     facts = case.facts
-    told = False
     bad = [one for one in facts.parameters if one.values is not None and not one.values.is_finite]
     if bad:
-        told = True
         yield _bad_parameters(case, bad)
-    if facts.bad_inputs:
-        told = True
-        path, count = next(iter(facts.bad_inputs.items()))
-        yield Finding("non-finite", "", "", f"Input {visible(path)} has {count_text(count)} NaN or infinite "
-                      f"{'value' if count == 1 else 'values'}{_and_loss(case)}.", level="warning")  # fmt: skip
-    buffers = [one for one in facts.buffers if one.values is not None and not one.values.is_finite and not one.changed]
-    if buffers and _loss_is_bad(case) and not told:
-        told = True
-        values = buffers[0].values or Values()
-        name = visible(case.tensor(buffers[0].name))
-        yield Finding("non-finite", buffers[0].name.rpartition(".")[0], case.tensor(buffers[0].name),
-                      f"{visible(buffers[0].name)} holds {_counts(values)}{_and_loss(case)}.",
-                      case.mend(f"Replace what is not finite in {name}", "replace_nonfinite", [buffers[0].name]),
-                      "warning")  # fmt: skip
-    if _loss_is_bad(case) and not told:
-        yield _where_it_began(case)
+    elif _loss_is_bad(case):
+        yield next(_bad_buffers(case), None) or _where_it_began(case)
+    elif facts.bad_inputs:
+        yield _bad_input(case, "notice")
 
 
 def gradient_findings(case: Case) -> Iterator[Finding]:
@@ -71,6 +59,16 @@ def _bad_parameters(case: Case, bad: Sequence[ParameterFacts]) -> Finding:
                              "NaN → 0, infinities → the largest finite number of the dtype"), "warning")  # fmt: skip
 
 
+def _bad_buffers(case: Case) -> Iterator[Finding]:
+    """Yield a buffer that holds NaN; infinities are what masks are made of."""
+    for one in case.facts.buffers:
+        if one.values is not None and one.values.nan and not one.changed:
+            yield Finding("non-finite", one.name.rpartition(".")[0], case.tensor(one.name),
+                          f"{visible(one.name)} holds {_counts(one.values)}{_and_loss(case)}.",
+                          case.mend(f"Replace what is not finite in {visible(case.tensor(one.name))}",
+                                    "replace_nonfinite", [one.name]), "warning")  # fmt: skip
+
+
 def _loss_is_bad(case: Case) -> bool:
     value = case.facts.loss.value if case.facts.loss is not None else None
     return value is not None and not math.isfinite(value)
@@ -93,13 +91,23 @@ def _where_it_began(case: Case) -> Finding:
     facts = case.facts
     loss = statistic_text(facts.loss.value if facts.loss is not None else None)
     call = next((call for call in facts.calls if call.bad_out and not call.bad_in), None)
-    if call is None or (facts.taken is not None and facts.taken.values.is_finite):
+    if facts.taken is not None and facts.taken.values.is_finite:
         return Finding("non-finite", "", "", f"The loss is {loss} though the output is finite: it begins in the loss "
                        "itself.", level="warning")  # fmt: skip
-    return Finding("non-finite", call.module, "", f"The loss is {loss}. It begins in "
-                   f"{_lower(module_text(call.module, call.type))}: what goes in is finite, and "
-                   f"{counted(call.bad_out, 'value')} that {'comes' if call.bad_out == 1 else 'come'} out "
-                   f"{'is' if call.bad_out == 1 else 'are'} NaN or infinite.", level="warning")  # fmt: skip
+    if call is not None:
+        return Finding("non-finite", call.module, "", f"The loss is {loss}. It begins in "
+                       f"{_lower(module_text(call.module, call.type))}: what goes in is finite, and "
+                       f"{counted(call.bad_out, 'value')} that {'comes' if call.bad_out == 1 else 'come'} out "
+                       f"{'is' if call.bad_out == 1 else 'are'} NaN or infinite.", level="warning")  # fmt: skip
+    if facts.bad_inputs:
+        return _bad_input(case, "warning")
+    return Finding("non-finite", "", "", f"The loss is {loss}, and so is the output.", level="warning")
+
+
+def _bad_input(case: Case, level: Level) -> Finding:
+    path, count = next(iter(case.facts.bad_inputs.items()))
+    return Finding("non-finite", "", "", f"Input {visible(path)} has {count_text(count)} NaN or infinite "
+                   f"{'value' if count == 1 else 'values'}{_and_loss(case)}.", level=level)  # fmt: skip
 
 
 def _bad_gradients(case: Case) -> Iterator[Finding]:
@@ -144,7 +152,7 @@ def _zero_gradients(case: Case) -> Iterator[Finding]:
             yield _zero(case, origin, here)
     if waiting:
         yield Finding("zero-gradient", waiting[0], case.tensor(by_module[waiting[0]][0].name),
-                      f"The gradients of {names_text(waiting)} are all 0.", level="warning")  # fmt: skip
+                      f"The gradients of {names_text(waiting)} are all 0 for this batch.", level="notice")  # fmt: skip
 
 
 def _zero(case: Case, origin: Origin, modules: Sequence[str]) -> Finding:
@@ -180,7 +188,10 @@ def _exploding(case: Case) -> Iterator[Finding]:
             by_module.setdefault(one.module, []).append(one)
     ratios = {module: _norm([one.grad for one in own]) / norm for module, own in by_module.items()
               if (norm := _norm([one.values for one in own])) > 0}  # fmt: skip
-    over = sorted((module for module, ratio in ratios.items() if ratio > EXPLODES), key=lambda name: -ratios[name])
+    whole = _norm([one.values for own in by_module.values() for one in own])
+    over = sorted((module for module, ratio in ratios.items()
+                   if ratio > EXPLODES and _norm([one.grad for one in by_module[module]]) > whole),
+                  key=lambda name: -ratios[name])  # fmt: skip
     if not over:
         return
     worst = over[0]

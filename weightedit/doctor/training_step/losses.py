@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from weightedit.core.words.numbers import count_text, index_text
-from weightedit.core.words.visible import message, visible
+from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.training_step.case import Case, spec
 from weightedit.doctor.training_step.classes import BY_CLASS, class_findings
-from weightedit.doctor.training_step.facts import LossFacts, Part, Taken
+from weightedit.doctor.training_step.facts import LossFacts, Taken
 from weightedit.doctor.training_step.forward import at, out_of_memory, raised_finding
+from weightedit.doctor.training_step.parts import Part
 from weightedit.doctor.training_step.targets import dtype_finding, range_finding
 
 _ALONE = {"output", "sum", "mean"}
@@ -40,7 +41,7 @@ def _disagreements(case: Case) -> Iterator[Finding]:
     yield from _warned_inside(case)
     if loss is None or not facts.done:
         return
-    says = message(raised.message) if raised is not None and raised.stage == "loss" else ""
+    says = visible_lines(raised.message) if raised is not None and raised.stage == "loss" else ""
     if taken is None:
         yield Finding("output", "", "", f"The model returns {_types(facts.output)}, which has no tensor for the loss "
                       "to take.", torch_says=says)  # fmt: skip
@@ -76,7 +77,7 @@ def _warned_inside(case: Case) -> Iterator[Finding]:
             target, output = (index_text([int(size) for size in re.findall(r"\d+", text)]) for text in found.groups())
             yield Finding("broadcast", "", "", f"A loss that the model computes itself stretches {output} and "
                           f"{target} over each other, with only a warning.", level="warning",
-                          torch_says=message(one.message))  # fmt: skip
+                          torch_says=visible_lines(one.message))  # fmt: skip
             return
 
 
@@ -147,7 +148,7 @@ def _broadcast(case: Case, loss: LossFacts, taken: Taken, mends: tuple[Mend, ...
     return Finding("broadcast", taken.head, "", f"The loss stretches the output {index_text(seen.output)} and the "
                    f"target {index_text(seen.target)} to {index_text(seen.result)}, {' and '.join(times)}, "
                    f"{'with only a warning' if warned else 'without a word'}.", mends, "warning",
-                   torch_says=message(warned))  # fmt: skip
+                   torch_says=visible_lines(warned))  # fmt: skip
 
 
 def _of_the_loss(loss: LossFacts) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from weightedit.core.words.numbers import index_text, statistic_text
 from weightedit.core.words.paths import counted
-from weightedit.core.words.visible import message, visible
+from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.training_step.case import Case, names_text
 from weightedit.doctor.training_step.facts import OptimizerFacts, ParameterFacts
@@ -66,7 +66,7 @@ def _misfits(case: Case, found: OptimizerFacts) -> Iterator[Finding]:
                       f"{visible(found.type)} keeps {keys} of {visible(name)} as {index_text(own[0].kept)}, and the "
                       f"parameter is {index_text(own[0].shape)}; its state must be made anew.",
                       level="refusal" if stopped else "warning",
-                      torch_says=message(raised.message) if raised is not None and stopped else "")  # fmt: skip
+                      torch_says=visible_lines(raised.message) if raised is not None and stopped else "")  # fmt: skip
 
 
 def _after_the_step(case: Case, found: OptimizerFacts) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from weightedit.core.words.numbers import count_text
 from weightedit.core.words.paths import counted
-from weightedit.core.words.visible import message, visible
+from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.training_step.case import Case, module_text, names_text
 from weightedit.doctor.training_step.facts import BufferFacts, Call, ParameterFacts
@@ -38,7 +38,7 @@ def graph_findings(case: Case) -> Iterator[Finding]:
     raised = facts.raised
     if raised is None or raised.stage != "backward" or _NO_GRAPH not in raised.message:
         return
-    says = message(raised.message)
+    says = visible_lines(raised.message)
     taken = facts.taken
     if taken is not None and taken.requires_grad:
         yield Finding("no-graph", "", "", "The output can go backward and the loss cannot: the loss detaches it, or "
@@ -55,18 +55,32 @@ def graph_findings(case: Case) -> Iterator[Finding]:
 
 
 def graph_end(case: Case) -> Call | None:
-    """Return the first module that could be trained and whose output cannot go backward.
+    """Return the module in which the graph ends, of a model whose output cannot go backward.
 
-    Where nothing inside a module around it records a graph either, it is that one, which runs under no_grad.
+    It is the first that could be trained after the last that can; where nothing inside a module around it records a
+    graph either, it is that one, which runs under no_grad.
     """
     calls = case.facts.calls
-    first = next((call for call in calls if call.takes_graph and not call.gives_graph and call.out_dtype), None)
+    last = max((number for number, call in enumerate(calls) if call.gives_graph), default=-1)
+    first = next((call for call in calls[last + 1 :] if _ends_graph(call)), None)
     if first is None:
         return None
     parts = first.module.split(".") if first.module else []
     around = [".".join(parts[:depth]) for depth in range(len(parts))]
     still = next((name for name in around if _is_still(case, name)), None)
     return next((call for call in calls if call.module == still), first)
+
+
+def _cut_off(case: Case, missed: Sequence[ParameterFacts]) -> Call | None:
+    """Return the first module that ends a graph after all modules ran whose parameters have no gradient."""
+    calls = case.facts.calls
+    places = {one.module: number for number, one in reversed(list(enumerate(calls)))}
+    start = max((places.get(one.module, 0) for one in missed), default=0)
+    return next((call for call in calls[start:] if _ends_graph(call)), None)
+
+
+def _ends_graph(call: Call) -> bool:
+    return call.takes_graph and not call.gives_graph and bool(call.out_dtype)
 
 
 def _is_still(case: Case, module: str) -> bool:
@@ -102,7 +116,7 @@ def _all_frozen(case: Case) -> Finding:
     if not able:
         return _integer(case, list(facts.parameters), "refusal")
     raised = facts.raised
-    says = message(raised.message) if raised is not None and raised.stage == "backward" else ""
+    says = visible_lines(raised.message) if raised is not None and raised.stage == "backward" else ""
     return Finding("frozen", "", _one(case, able), f"None of {counted(len(facts.parameters), 'parameter')} requires "
                    "grad, so nothing can be trained.".replace("None of 1 parameter requires", "The only parameter does "
                                                               "not require"),
@@ -136,12 +150,13 @@ def _unreached(case: Case) -> Iterator[Finding]:
                       f"{_get(idle)} no gradient, since forward never calls {names_text(modules)}: "
                       f"{names_text(_names(idle))}.", _freeze(case, idle), "warning")  # fmt: skip
     if behind:
-        end = graph_end(case)
+        end = _cut_off(case, behind)
         why = f"the graph ends in {_lower(module_text(end.module, end.type))}" if end is not None else \
             "the loss does not depend on them" if len(behind) > 1 else "the loss does not depend on it"  # fmt: skip
+        runs = "its module runs" if len(behind) == 1 else "their modules run"
         yield Finding("unreached", behind[0].module, _one(case, behind), f"{counted(len(behind), 'parameter')} "
-                      f"{_get(behind)} no gradient, though forward calls their modules; {why}: "
-                      f"{names_text(_names(behind))}.", (), "warning")  # fmt: skip
+                      f"{_get(behind)} no gradient, though {runs}; {why}: {names_text(_names(behind))}.",
+                      level="warning")  # fmt: skip
 
 
 def _freeze(case: Case, idle: Sequence[ParameterFacts]) -> tuple[Mend, ...]:

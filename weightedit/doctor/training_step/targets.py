@@ -6,7 +6,8 @@ from weightedit.core.words.numbers import statistic_text
 from weightedit.core.words.visible import visible
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.training_step.case import Case, spec
-from weightedit.doctor.training_step.facts import LossFacts, Part, Taken
+from weightedit.doctor.training_step.facts import LossFacts, Taken
+from weightedit.doctor.training_step.parts import Part
 
 BINARY = {"binary_cross_entropy", "binary_cross_entropy_with_logits"}
 """Losses of torch whose target is a probability."""
