@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from weightedit.core.words.visible import message
 from weightedit.doctor.inside.training import train_step
 from weightedit.doctor.records import from_json, to_json
 from weightedit.doctor.training_step.facts import TrainingFacts
@@ -18,8 +19,13 @@ def step(model, inputs, target=None, loss="mse", optimizer=None, **kwargs) -> Tr
 
 
 def findings(model, inputs, target=None, loss="mse", optimizer=None, **kwargs):
-    """Take one step and return what it says."""
-    return training_findings(step(model, inputs, target, loss, optimizer, **kwargs))
+    """Take one step and return what it says: whatever raised is told, in one line, and all of it is plain JSON."""
+    facts = step(model, inputs, target, loss, optimizer, **kwargs)
+    found = training_findings(facts)
+    assert facts.raised is None or any(one.level == "refusal" for one in found), facts.raised
+    assert all(one.message == message(one.message) and one.message.endswith(".") for one in found)
+    json.dumps([one.to_json() for one in found], allow_nan=False)
+    return found
 
 
 def above_notice(found):

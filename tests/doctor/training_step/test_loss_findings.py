@@ -112,6 +112,7 @@ def test_classes_as_the_last_dimension_are_told_as_such():
     found = findings(Tokens(), torch.randn(2, 7, 4), torch.zeros(2, 7, dtype=torch.int64), "cross_entropy")[0]
     assert found.kind == "target-shape"
     assert "classes as the second dimension, which is 7, not the last" in found.message
+    assert found.mends == ()
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -137,7 +138,7 @@ def test_a_class_past_the_head_names_its_weight_and_the_mend_makes_room(tmp_path
 def test_a_target_below_0_is_told_and_what_is_left_out_is_none():
     (found,) = findings(net(3), torch.randn(3, 4), torch.tensor([0, -1, 2]), "CrossEntropyLoss")
     assert found.kind == "target-range"
-    assert "the lowest target is -1. Only -100 is left out." in found.message.replace("−", "-")
+    assert "the lowest target is −1. Only −100 is left out." in found.message
     assert found.mends == ()
     assert findings(net(3), torch.randn(3, 4), torch.tensor([0, -100, 2]), "CrossEntropyLoss") == []
 
@@ -146,12 +147,13 @@ def test_a_batch_of_nothing_but_what_is_left_out_is_the_mean_of_nothing():
     facts = step(net(3), torch.randn(3, 4), torch.full((3,), -100), "CrossEntropyLoss")
     assert facts.loss.value != facts.loss.value
     found = findings(net(3), torch.randn(3, 4), torch.full((3,), -100), "CrossEntropyLoss")
-    assert only(above_notice(found), "target-range").message.startswith("Every target is -100")
+    assert [one.kind for one in above_notice(found)] == ["no-targets"]
+    assert only(found, "no-targets").message.startswith("Every target is −100")
 
 
 def test_one_class_teaches_nothing():
     found = findings(net(1), torch.randn(5, 4), torch.zeros(5, dtype=torch.int64), "CrossEntropyLoss")
-    assert above_notice(found)[0].kind == "one-class"
+    assert [one.kind for one in above_notice(found)] == ["one-class"]
     assert step(net(1), torch.randn(5, 4), torch.zeros(5, dtype=torch.int64), "ce").loss.value == 0
 
 
@@ -208,6 +210,23 @@ def test_losses_that_cannot_go_backward():
     cut = findings(net(), torch.randn(5, 4), torch.zeros(5, 1), lambda output, target: output.detach().mean())
     assert [one.kind for one in cut] == ["no-graph"]
     assert "the loss cannot" in cut[0].message
+
+
+def test_dtypes_that_meet_in_the_backward_pass_alone():
+    """A function of one's own may give a gradient of another dtype than its input, and torch says so late."""
+
+    class Wide(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.sum()
+
+        @staticmethod
+        def backward(ctx, grad):
+            raise RuntimeError("Found dtype Double but expected Float")
+
+    found = findings(net(), torch.randn(5, 4), torch.zeros(5, 1), lambda output, target: Wide.apply(output))
+    assert [(one.kind, one.level) for one in found[:1]] == [("backward", "refusal")]
+    assert found[0].torch_says == "Found dtype Double but expected Float"
 
 
 def test_what_ones_own_loss_raises_is_told_with_its_place():

@@ -112,9 +112,11 @@ def test_what_would_end_a_device_is_refused_before_it(device):
     assert findings(model, ids, torch.tensor([1, 3], device=device), "CrossEntropyLoss") == []
 
 
-def test_an_input_or_target_on_another_device(device):
-    if device == "cpu":
-        pytest.skip("there is no other device")
+@pytest.mark.cuda
+def test_an_input_or_target_on_another_device():
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    device = "cuda"
     model = nn.Linear(4, 1).to(device)
     found = findings(model, torch.randn(5, 4), torch.randn(5, 1))[0]
     assert (found.kind, found.tensor) == ("device-mix", "weight")

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from weightedit.doctor.inside.values import bad_count, is_all_zero
-from weightedit.doctor.inside.watching import Watch
+from weightedit.doctor.inside.watching import Watch, number_of
 from weightedit.doctor.training_step.facts import Origin
 
 MOST_NODES = 200_000
@@ -64,7 +64,7 @@ class BackwardWatch:
         found = []
         for what, number, edges in self.begun:
             node = self.nodes[number]
-            at = watch.module_at(node._sequence_nr())
+            at = watch.module_at(number_of(node))
             ends = [node.next_functions[edge][0] for edge in edges if edge < len(node.next_functions)]
             leaves = {id(one.variable) for one in reached_from(*ends) if hasattr(one, "variable")}
             names = [name for name, tensor in named if id(tensor) in leaves][:MOST_REACHED]
@@ -76,7 +76,7 @@ class BackwardWatch:
         if self.running is None:
             return "", "", ""
         node = self.nodes[self.running]
-        return node.name(), *(watch.module_at(node._sequence_nr()) or ("", ""))
+        return node.name(), *(watch.module_at(number_of(node)) or ("", ""))
 
     def _before(self, number: int) -> Any:
         def hook(_grads: Sequence[torch.Tensor | None]) -> None:

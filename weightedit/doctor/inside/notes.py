@@ -46,22 +46,24 @@ class Notes:
     def after_backward(self) -> None:
         """Note which parameters have a gradient, and what is in it."""
         for name, one, _ in named_parameters(self.model):
-            if one.grad is not None:
+            if one.grad is not None and name in self.parameters:
                 self.parameters[name] = replace(self.parameters[name], grad=values_of(one.grad))
         for name, tensor, _ in beside(self.model):
-            if tensor.is_leaf and tensor.grad is not None:
+            if tensor.is_leaf and tensor.grad is not None and name in self.buffers:
                 self.buffers[name] = replace(self.buffers[name], is_reached=True)
 
     def before_step(self, optimizer: Any) -> None:
         """Note what the optimizer holds, and keep what its step may change."""
         held = held_by(optimizer)
-        for name, one, _ in named_parameters(self.model):
-            self.parameters[name] = replace(self.parameters[name], is_held=id(one) in held)
+        for name, one, also in named_parameters(self.model):
+            was = self.parameters.get(name) or _parameter(name, one, also)  # making an optimizer may add parameters
+            self.parameters[name] = replace(was, is_held=id(one) in held)
             found = plain(one) if one.requires_grad or id(one) in held else None
             if found is not None:
                 self._kept[name] = found.clone()
-        for name, tensor, _ in beside(self.model):
-            self.buffers[name] = replace(self.buffers[name], is_held=id(tensor) in held)
+        for name, tensor, kind in beside(self.model):
+            have = self.buffers.get(name) or _buffer(name, tensor, kind)
+            self.buffers[name] = replace(have, is_held=id(tensor) in held)
 
     def after_step(self) -> None:
         """Note how far the step moved each parameter."""

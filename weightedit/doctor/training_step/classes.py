@@ -56,7 +56,7 @@ def _shape(loss: LossFacts, taken: Taken, target: Part, says: str) -> Finding | 
     last = len(taken.shape) > 2 and target.shape == taken.shape[:-1]
     why = f"; it takes classes as the second dimension, which is {taken.shape[1]}, not the last" if last else ""
     return Finding("target-shape", "", "", f"{start}, so a target of {index_text(wanted)}, got "
-                   f"{index_text(target.shape)}{why}.", mends, torch_says=says)  # fmt: skip
+                   f"{index_text(target.shape)}{why}.", () if last else mends, torch_says=says)  # fmt: skip
 
 
 def _dtype(loss: LossFacts, target: Part, says: str) -> Finding | None:
@@ -74,13 +74,14 @@ def _range(case: Case, loss: LossFacts, taken: Taken, says: str) -> Finding | No
         return None
     low, high = int(values.lowest), int(values.highest)
     if low == high == loss.ignore_index:
-        return Finding("target-range", "", "", f"Every target is {low}, which {visible(loss.name)} leaves out, so "
-                       f"the loss is {statistic_text(math.nan)}: the mean of nothing.", level="warning")  # fmt: skip
+        return Finding("no-targets", "", "", f"Every target is {count_text(low)}, which {visible(loss.name)} leaves "
+                       f"out, so the loss is {statistic_text(math.nan)}: the mean of nothing.",
+                       level="warning")  # fmt: skip
     if not says or 0 <= low <= high < classes or (low == loss.ignore_index and high < classes):
         return None
     wrong = high if high >= classes else low
     head = module_text(taken.head) if taken.head else "The model"
-    also = f" Only {loss.ignore_index} is left out." if wrong < 0 and loss.ignore_index is not None else ""
+    also = f" Only {count_text(loss.ignore_index)} is left out." if wrong < 0 and loss.ignore_index is not None else ""
     name = case.own_name(taken.head, "weight")
     return Finding("target-range", taken.head, case.tensor(name),
                    f"{head} gives {counted_classes(classes)}, so targets go from 0 to {count_text(classes - 1)}; the "

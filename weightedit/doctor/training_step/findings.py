@@ -25,6 +25,9 @@ from weightedit.doctor.training_step.parts import Raised
 _CHANGED = re.compile(r"\[torch\.\w+ (\[[\d, ]*\])\], which is output \d+ of (\w+), is at version (\d+); "
                       r"expected version (\d+)")  # fmt: skip
 
+_CAUSES = {"one-class": "zero-gradient", "no-targets": "non-finite"}
+"""What needs no finding of its own beside one that is why, unless it is about a tensor."""
+
 
 def training_findings(facts: TrainingFacts, holds: Mapping[str, str] | None = None) -> list[Finding]:
     """Return what a training step says.
@@ -43,9 +46,15 @@ def training_findings(facts: TrainingFacts, holds: Mapping[str, str] | None = No
         In the order of the step, so that a cause comes before what it causes; notices last.
     """
     case = Case(facts, holds)
-    found = [*_no_values(case), *forward_finding(case), *value_findings(case), *loss_findings(case),
-             *graph_findings(case), *_backward(case), *gradient_findings(case), *parameter_findings(case),
-             *optimizer_findings(case), *parameter_notices(case), *buffer_notices(case)]  # fmt: skip
+    if any(one.device == "meta" for one in facts.parameters):
+        return [*_no_values(case), *forward_finding(case)]
+    found = [*forward_finding(case), *value_findings(case), *loss_findings(case), *graph_findings(case)]
+    if not any(one.level == "refusal" for one in found):
+        found += _backward(case)
+    found += [*gradient_findings(case), *parameter_findings(case), *optimizer_findings(case),
+              *parameter_notices(case), *buffer_notices(case)]  # fmt: skip
+    caused = {_CAUSES.get(one.kind) for one in found}
+    found = [one for one in found if one.kind not in caused or one.tensor]
     return sorted(found, key=lambda one: one.level == "notice")
 
 
@@ -58,14 +67,11 @@ def _no_values(case: Case) -> Iterator[Finding]:
 
 
 def _backward(case: Case) -> Iterator[Finding]:
-    """Yield what stopped the backward pass, where no other finding says it."""
-    raised, loss = case.facts.raised, case.facts.loss
+    """Yield what stopped the backward pass."""
+    raised = case.facts.raised
     if raised is None or raised.stage != "backward":
         return
-    told = ("does not require grad and does not have", "implicitly created only for scalar", "has no backward()")
-    if any(part in raised.message for part in told) or (loss is not None and "Found dtype" in raised.message):
-        return
-    yield out_of_memory(raised) or _in_place(raised) or _twice(raised) or raised_finding(
+    yield out_of_memory(case, raised) or _in_place(raised) or _twice(raised) or raised_finding(
         raised, "backward", f"The backward pass raises {visible(raised.type)}{_at(raised)}")  # fmt: skip
 
 

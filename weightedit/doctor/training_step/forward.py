@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from weightedit.core.words.numbers import count_text, index_text
 from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import message, visible, visible_lines
-from weightedit.doctor.finding import Finding, Mend
+from weightedit.doctor.finding import Finding
 from weightedit.doctor.training_step.case import Case, module_text, spec
 from weightedit.doctor.training_step.parts import Part, Raised
 
@@ -25,7 +25,7 @@ def forward_finding(case: Case) -> Iterator[Finding]:
     raised = case.facts.raised
     if raised is None or raised.stage != "forward":
         return
-    found = (out_of_memory(raised) or _channels(case, raised) or _features(case, raised) or _indices(case, raised)
+    found = (out_of_memory(case, raised) or _channels(case, raised) or _features(case, raised) or _indices(case, raised)
              or _batch_of_one(case, raised) or _devices(case, raised) or _dtypes(case, raised))  # fmt: skip
     yield found or raised_finding(raised, "forward", f"{module_text(raised.module, raised.module_type)} raises "
                                   f"{visible(raised.type)} in the forward pass{at(raised)}")  # fmt: skip
@@ -43,12 +43,15 @@ def at(raised: Raised) -> str:
     return f", at {visible(raised.place)}" if raised.place else ""
 
 
-def out_of_memory(raised: Raised) -> Finding | None:
+def out_of_memory(case: Case, raised: Raised) -> Finding | None:
     """Return the finding of memory that ran out, at any stage; None for anything else."""
     if raised.type not in _MEMORY and "DefaultCPUAllocator" not in raised.message:
         return None
-    return Finding("memory", raised.module, "", f"Memory ran out in {_at_stage(raised)}.",
-                   (Mend("Give the model a smaller batch"),), torch_says=visible_lines(raised.message))  # fmt: skip
+    only = case.input
+    batch = only.shape[0] if only is not None and only.shape else 0
+    mends = case.inputs_mend(only, (batch // 2, *only.shape[1:])) if only is not None and batch > 1 else ()
+    return Finding("memory", raised.module, "", f"Memory ran out in {_at_stage(raised)}.", mends,
+                   torch_says=visible_lines(raised.message))  # fmt: skip
 
 
 def _at_stage(raised: Raised) -> str:

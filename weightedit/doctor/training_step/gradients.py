@@ -20,6 +20,8 @@ too: scales of layers are made next to nothing on purpose."""
 OUTLIER = 0.5
 """The part of the squared norm of a tensor that its largest value alone makes up where it stands out: as much as all
 the others together."""
+_CHOOSES = ("Mul", "Where", "MaskedFill", "Index", "Gather", "Scatter", "Select", "Slice", "Embedding", "Topk")
+"""Functions that leave out part of a batch on purpose, as those that send tokens to experts do."""
 FEWEST = 16
 """Values below which one of them may well be most of the norm."""
 
@@ -44,7 +46,8 @@ def gradient_findings(case: Case) -> Iterator[Finding]:
     if not _loss_is_bad(case) and not any(one.values is not None and not one.values.is_finite
                                           for one in facts.parameters):  # fmt: skip
         yield from _bad_gradients(case)
-    yield from _zero_gradients(case)
+    if not _loss_is_bad(case):
+        yield from _zero_gradients(case)
     yield from _exploding(case)
 
 
@@ -164,11 +167,11 @@ def _zero(case: Case, origin: Origin, modules: Sequence[str]) -> Finding:
                        f"{said}, since {visible(empty[0].name)} is all 0 and passes nothing back; its own gradient "
                        "is not 0, so training starts there.", level="notice")  # fmt: skip
     dead = next((call for call in case.facts.calls if call.module == origin.module and call.is_dead), None)
-    where = _origin_text(origin)
     if dead is not None:
         return Finding("zero-gradient", dead.module, "", f"{said}: {module_text(dead.module, dead.type)} gives only "
                        "0 for this batch, and passes nothing back.", level="warning")  # fmt: skip
-    return Finding("zero-gradient", origin.module, "", f"{said}, from {where} on.", level="warning")
+    return Finding("zero-gradient", origin.module, "", f"{said}; they become so in {_origin_text(origin)}.",
+                   level="notice" if origin.function.startswith(_CHOOSES) else "warning")  # fmt: skip
 
 
 def _no_gradient_at_all(case: Case) -> Finding:

@@ -28,7 +28,7 @@ def loss_findings(case: Case) -> Iterator[Finding]:
     stopped = raised is not None and raised.stage == "loss"
     found = list(_disagreements(case))
     if stopped and raised is not None and not any(one.level == "refusal" for one in found):
-        own = out_of_memory(raised)
+        own = out_of_memory(case, raised)
         name = visible(case.facts.loss.name if case.facts.loss is not None else "the loss")
         found.insert(0, own or raised_finding(raised, "loss", f"The loss {name} raises {visible(raised.type)}"
                                               f"{at(raised)}"))  # fmt: skip
@@ -109,25 +109,30 @@ def _batches(case: Case, loss: LossFacts, taken: Taken, target: Part, says: str)
         return None
     text = spec((*made, *target.shape[1:]), target.dtype)
     folded = given is not None and given.shape[:1] == wanted
-    mends: tuple[Mend, ...] = (Mend(f"Give a target of batch {made[0]}", target=text),)
-    only = case.input
-    if only is not None and only.shape[:1] == made:
-        more = spec((*wanted, *only.shape[1:]), only.dtype)
-        mends += (Mend(f"Give inputs of batch {wanted[0]}", inputs=more),)
+    mends = (Mend(f"Give a target of batch {made[0]}", target=text), *_more_inputs(case, taken, target))
     why = f" The input has batch {wanted[0]} too: the model makes {made[0]} of it." if folded else ""
     return Finding("batch-size", "", "", f"The output has batch {made[0]}, the target {wanted[0]}: "
                    f"{index_text(taken.shape)} against {index_text(target.shape)}.{why}", mends,
                    torch_says=says)  # fmt: skip
 
 
+def _more_inputs(case: Case, taken: Taken, target: Part) -> tuple[Mend, ...]:
+    """Return the mend of an input with the batch of the target, where that and the output's differ."""
+    only, made, wanted = case.input, taken.shape[:1], target.shape[:1]
+    if only is None or only.shape[:1] != made or not wanted or wanted == made:
+        return ()
+    return (Mend(f"Give inputs of batch {wanted[0]}", inputs=spec((*wanted, *only.shape[1:]), only.dtype)),)
+
+
 def _elementwise(case: Case, loss: LossFacts, taken: Taken, target: Part, says: str) -> Iterator[Finding]:
-    text = spec(taken.shape, target.dtype)
+    text = spec(taken.shape, target.dtype if target.dtype.startswith(("float", "bfloat", "complex")) else taken.dtype)
     mends = (Mend(f"Give the target {text}", target=text),)
     if loss.broadcasts and not says:
-        yield _broadcast(case, loss, taken, mends)
+        yield _broadcast(case, loss, taken, mends + (_more_inputs(case, taken, target)
+                                                     if len(target.shape) == len(taken.shape) else ()))  # fmt: skip
     elif says and loss.function and taken.shape != target.shape:
         same = math.prod(taken.shape) == math.prod(target.shape)
-        how = ", the same values in another shape" if same else ""
+        how = ", as many values in another shape" if same else ""
         yield Finding("target-shape", "", "", f"The output is {index_text(taken.shape)}, the target "
                       f"{index_text(target.shape)}{how}; {visible(loss.name)} compares each value with one.", mends,
                       torch_says=says)  # fmt: skip

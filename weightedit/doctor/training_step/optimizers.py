@@ -27,7 +27,7 @@ def optimizer_findings(case: Case) -> Iterator[Finding]:
     if raised is not None and raised.stage in ("optimizer", "step") and (found is None or not found.misfits):
         what = "The optimizer cannot be made: it" if raised.stage == "optimizer" else \
             f"The step of {visible(found.type) if found is not None else 'the optimizer'}"  # fmt: skip
-        yield out_of_memory(raised) or raised_finding(raised, "optimizer", f"{what} raises {visible(raised.type)}"
+        yield out_of_memory(case, raised) or raised_finding(raised, "optimizer", f"{what} raises {visible(raised.type)}"
                                                       f"{at(raised)}")  # fmt: skip
     if found is not None and "step" in facts.done:
         yield from _after_the_step(case, found)
