@@ -203,6 +203,7 @@ def test_names_of_the_document_are_those_of_its_mends():
     assert found.tensor == "model.first.weight"
     assert found.mends[0].edits[0].targets == ("model.first.weight", "model.first.bias", "model.last.weight",
                                                "model.last.bias")  # fmt: skip
+    assert found.mends[0].title == "Let 4 parameters require grad"
     (found,) = training_findings(step(Net().requires_grad_(False), X, Y), {})
     assert (found.tensor, found.mends) == ("", ())
 

@@ -93,7 +93,7 @@ def _numbered(data: Any) -> Iterator[tuple[int, Any]]:
 
 
 def _read(data: Any, key: Any) -> tuple[int, Any]:
-    number = key if isinstance(key, int) else -1  # samplers may give keys of any kind
+    number = int(key) if hasattr(key, "__index__") else -1  # samplers may give keys of any kind
     try:
         return number, data[key]
     except Exception as error:

@@ -9,6 +9,7 @@ from typing import Any
 from weightedit.core.edit import Edit
 from weightedit.core.words.labels import listed
 from weightedit.core.words.numbers import index_text
+from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import visible
 from weightedit.doctor.finding import Mend
 from weightedit.doctor.training_step.facts import ParameterFacts, TrainingFacts
@@ -32,8 +33,16 @@ class Case:
     holds: Mapping[str, str] | None = None
 
     def tensor(self, name: str) -> str:
-        """Return what the document calls a tensor of the model; empty where it has none."""
-        return name if self.holds is None else self.holds.get(name, "")
+        """Return what the document calls a tensor of the model, under any name it has; empty where it has none."""
+        if self.holds is None or name in self.holds:
+            return name if self.holds is None else self.holds[name]
+        also = next((one.also for one in self.facts.parameters if one.name == name), ())
+        return next((self.holds[other] for other in also if other in self.holds), "")
+
+    def what(self, names: Iterable[str], noun: str) -> str:
+        """Return the tensors of an edit as its title calls them: the name of the only one, or how many."""
+        held = list(dict.fromkeys(found for name in names if (found := self.tensor(name))))
+        return visible(held[0]) if len(held) == 1 else counted(len(held), noun)
 
     def edit(self, operation: str, names: Iterable[str], **arguments: Any) -> tuple[Edit, ...]:
         """Return one edit of those tensors that the document holds; none where it holds none of them."""

@@ -149,7 +149,7 @@ def _dtypes(case: Case, raised: Raised) -> Finding | None:
         names = [one.name for one in own if one.dtype != given.dtype]
         if mends:  # the input is what differs: all weights would have to follow it
             names = [one.name for one in case.facts.parameters if one.dtype in FLOATS and one.dtype != given.dtype]
-        what = visible(case.tensor(names[0])) if len(names) == 1 else f"{len(names):,} tensors"
+        what = case.what(names, "tensor")
         mends += case.mend(f"Cast {what} to {given.dtype}", "cast", names,
                            f"{other.dtype} → {given.dtype}", dtype=given.dtype)  # fmt: skip
     return Finding("dtype-mix", raised.module, case.tensor(other.name),

@@ -55,7 +55,7 @@ def _bad_parameters(case: Case, bad: Sequence[ParameterFacts]) -> Finding:
     total = Values(nan=sum(one.values.nan for one in bad if one.values), inf=sum(one.values.inf for one in bad
                                                                                 if one.values))  # fmt: skip
     names = [one.name for one in bad]
-    what = visible(case.tensor(names[0])) if len(names) == 1 else f"{len(names):,} tensors"
+    what = case.what(names, "tensor")
     return Finding("non-finite", bad[0].module, case.tensor(names[0]), f"{names_text(names)} "
                    f"{'holds' if len(names) == 1 else 'hold'} {_counts(total)}{_and_loss(case)}.",
                    case.mend(f"Replace what is not finite in {what}", "replace_nonfinite", names,

@@ -126,16 +126,15 @@ def _all_frozen(case: Case) -> Finding:
 def _integer(case: Case, whole: Sequence[ParameterFacts], level: str) -> Finding:
     dtypes = sorted({one.dtype for one in whole})
     names = [one.name for one in whole]
-    what = visible(case.tensor(names[0])) if len(names) == 1 else f"{len(names):,} parameters"
     return Finding("grad-dtype", "", _one(case, whole), f"{names_text(names)} cannot require grad: "
                    f"{'it is' if len(whole) == 1 else 'they are'} {' and '.join(map(visible, dtypes))}, and only "
                    "floating point and complex tensors can.",
-                   case.mend(f"Cast {what} to float32", "cast", names, dtype="float32"),
+                   case.mend(f"Cast {case.what(names, 'parameter')} to float32", "cast", names, dtype="float32"),
                    "refusal" if level == "refusal" else "notice")  # fmt: skip
 
 
 def _thaw(case: Case, frozen: Sequence[ParameterFacts]) -> tuple[Mend, ...]:
-    what = visible(case.tensor(frozen[0].name)) if len(frozen) == 1 else f"{len(frozen):,} parameters"
+    what = case.what(_names(frozen), "parameter")
     return case.mend(f"Let {what} require grad", "requires_grad", _names(frozen), value=True)
 
 
@@ -160,7 +159,7 @@ def _unreached(case: Case) -> Iterator[Finding]:
 
 
 def _freeze(case: Case, idle: Sequence[ParameterFacts]) -> tuple[Mend, ...]:
-    what = visible(case.tensor(idle[0].name)) if len(idle) == 1 else f"{len(idle):,} parameters"
+    what = case.what(_names(idle), "parameter")
     return case.mend(f"Freeze {what}", "requires_grad", _names(idle), "Say that they are not trained", value=False)
 
 
