@@ -13,7 +13,7 @@ from torch import nn
 import weightedit
 from weightedit.core.errors import Cancelled, EditRefused, WeightEditError
 from weightedit.doctor.activations.form import Form
-from weightedit.doctor.inside.captures import capture
+from weightedit.doctor.inside.capturing.captures import capture
 
 
 def hook_count(model):

@@ -23,7 +23,7 @@ from weightedit.doctor.activations.breaking import break_finding, first_break
 from weightedit.doctor.activations.difference import difference
 from weightedit.doctor.activations.drift import drift, first_difference, first_excess
 from weightedit.doctor.activations.reading import CapturedDocument
-from weightedit.doctor.inside.captures import capture
+from weightedit.doctor.inside.capturing.captures import capture
 
 
 def of(tensor):

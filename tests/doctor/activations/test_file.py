@@ -23,7 +23,7 @@ from weightedit.doctor.activations.file import PAIRS, file_dtype
 from weightedit.doctor.activations.form import Fields, rebuilt
 from weightedit.doctor.activations.reading import CapturedDocument
 from weightedit.doctor.activations.run import METADATA, NoCaptures
-from weightedit.doctor.inside.captures import capture
+from weightedit.doctor.inside.capturing.captures import capture
 from weightedit.formats.safetensors_rows import FROM_TORCH
 
 Pair = namedtuple("Pair", ["left", "right"])
@@ -142,7 +142,7 @@ def test_a_long_header_is_read(tmp_path):
 
 
 def test_calls_past_the_most_are_counted(tmp_path, monkeypatch):
-    from weightedit.doctor.inside import watching
+    from weightedit.doctor.inside.capturing import watching
 
     monkeypatch.setattr(watching, "MOST_CALLS", 3)
     monkeypatch.setattr(watching, "MOST_TENSORS", 2)

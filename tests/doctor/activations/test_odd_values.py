@@ -13,7 +13,7 @@ from torch import nn
 
 from tests.doctor.activations.test_captures import same_bits
 from weightedit.doctor.activations.form import Form
-from weightedit.doctor.inside.captures import capture
+from weightedit.doctor.inside.capturing.captures import capture
 
 
 @dataclass

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 import weightedit
-from weightedit.doctor.inside.captures import capture
+from weightedit.doctor.inside.capturing.captures import capture
 
 
 class OneLinear(nn.Module):

@@ -15,8 +15,8 @@ import weightedit
 from tests.doctor.activations.test_captures import same_bits
 from weightedit.core.dtypes import DTYPES, torch_dtype
 from weightedit.core.stage import copies
-from weightedit.doctor.inside.captures import capture
-from weightedit.doctor.inside.store import CapturesDamaged, NoRoom, Store, why_not
+from weightedit.doctor.inside.capturing.captures import capture
+from weightedit.doctor.inside.capturing.store import CapturesDamaged, NoRoom, Store, why_not
 
 DTYPES_COPIED = [name for name in DTYPES if hasattr(torch, name) and copies(name)]
 

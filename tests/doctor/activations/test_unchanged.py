@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from weightedit.doctor.inside.captures import capture
+from weightedit.doctor.inside.capturing.captures import capture
 
 
 def bits(module):

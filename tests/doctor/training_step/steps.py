@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from weightedit.core.words.visible import message
-from weightedit.doctor.inside.training import train_step
+from weightedit.doctor.inside.training.step import train_step
 from weightedit.doctor.records import from_json, to_json
 from weightedit.doctor.training_step.facts import TrainingFacts
 from weightedit.doctor.training_step.findings import training_findings

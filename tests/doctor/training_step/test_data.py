@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from tests.doctor.training_step.steps import above_notice, only, step
 from weightedit.core.errors import Cancelled
-from weightedit.doctor.inside.dataset import as_call, first_batch, scan_batches
+from weightedit.doctor.inside.training.dataset import as_call, first_batch, scan_batches
 from weightedit.doctor.records import from_json, to_json
 from weightedit.doctor.training_step.batch_facts import BatchFacts
 from weightedit.doctor.training_step.batches import batch_findings

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from weightedit.doctor.inside.losses import SHORT, UnknownLoss, found_loss
+from weightedit.doctor.inside.training.losses import SHORT, UnknownLoss, found_loss
 
 OUTPUT, TARGET = torch.rand(5, 3), torch.rand(5, 3)
 

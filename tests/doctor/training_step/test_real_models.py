@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from tests.doctor.training_step.steps import above_notice, findings, only, step
-from weightedit.doctor.inside.dataset import as_call
-from weightedit.doctor.inside.training import copied, train_step
+from weightedit.doctor.inside.training.dataset import as_call
+from weightedit.doctor.inside.training.step import copied, train_step
 from weightedit.doctor.training_step.findings import training_findings
 from weightedit.doctor.training_step.parts import STAGES
 

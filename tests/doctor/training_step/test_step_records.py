@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from tests.doctor.training_step.steps import above_notice, findings, step
-from weightedit.doctor.inside.training import copied, train_step
-from weightedit.doctor.inside.values import bad_count, values_of
+from weightedit.doctor.inside.training.step import copied, train_step
+from weightedit.doctor.inside.training.values import bad_count, values_of
 from weightedit.doctor.records import from_json, to_json
 from weightedit.doctor.training_step.facts import TrainingFacts
 from weightedit.doctor.training_step.parts import STAGES

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tests.doctor.training_step.steps import above_notice, findings, only, step
-from weightedit.doctor.inside.training import copied
+from weightedit.doctor.inside.training.step import copied
 from weightedit.doctor.training_step.parts import STAGES
 
 X, Y = torch.linspace(-1, 1, 20).reshape(5, 4), torch.linspace(0, 1, 5).reshape(5, 1)

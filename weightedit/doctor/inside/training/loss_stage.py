@@ -9,10 +9,10 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from weightedit.core.live.detached import detached_copy
-from weightedit.doctor.inside.losses import Loss
-from weightedit.doctor.inside.parts import dtype_name, own_loss, shape_of, taken_of
-from weightedit.doctor.inside.values import values_of
-from weightedit.doctor.inside.watching import Watch
+from weightedit.doctor.inside.training.losses import Loss
+from weightedit.doctor.inside.training.parts import dtype_name, own_loss, shape_of, taken_of
+from weightedit.doctor.inside.training.values import values_of
+from weightedit.doctor.inside.training.watching import Watch
 from weightedit.doctor.training_step.facts import Broadcast, LossFacts, Taken
 from weightedit.doctor.training_step.parts import Values
 

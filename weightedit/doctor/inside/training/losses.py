@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 from torch.nn.modules import loss as loss_modules
 
-from weightedit.doctor.inside.parts import own_loss
+from weightedit.doctor.inside.training.parts import own_loss
 
 Resolve = Callable[[str], Any]
 """Takes `file.py:NAME` or `PKG:NAME` and returns what it names."""

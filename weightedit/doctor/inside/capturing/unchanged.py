@@ -15,7 +15,7 @@ import torch
 from weightedit.core.region import Box
 from weightedit.core.stage import write_live
 from weightedit.core.values.pinned import version_of
-from weightedit.doctor.inside.store import Kept, Store, why_not
+from weightedit.doctor.inside.capturing.store import Kept, Store, why_not
 
 _PLAIN = (dict, list, set, deque)
 _TABLES = ("_parameters", "_buffers", "_modules")

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from weightedit.doctor.inside.parts import part
+from weightedit.doctor.inside.training.parts import part
 from weightedit.doctor.training_step.facts import Misfit, OptimizerFacts
 
 LIKE_THE_PARAMETER = (

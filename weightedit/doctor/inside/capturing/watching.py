@@ -15,8 +15,8 @@ from weightedit.core.progress import Ask
 from weightedit.core.values.pinned import version_of
 from weightedit.doctor.activations.form import Form
 from weightedit.doctor.activations.run import Call
-from weightedit.doctor.inside.forms import Forms
-from weightedit.doctor.inside.store import Kept, Store, why_not
+from weightedit.doctor.inside.capturing.forms import Forms
+from weightedit.doctor.inside.capturing.store import Kept, Store, why_not
 
 MOST_CALLS = 20_000
 """Calls of one run that are captured: the record of more would be larger than a file's header may be."""

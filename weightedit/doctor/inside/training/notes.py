@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch.nn import ParameterDict, ParameterList
 
-from weightedit.doctor.inside.holders import beside, held_by, named_parameters
-from weightedit.doctor.inside.parts import dtype_name
-from weightedit.doctor.inside.values import plain, values_of
+from weightedit.doctor.inside.training.holders import beside, held_by, named_parameters
+from weightedit.doctor.inside.training.parts import dtype_name
+from weightedit.doctor.inside.training.values import plain, values_of
 from weightedit.doctor.training_step.facts import BufferFacts, ParameterFacts
 
 

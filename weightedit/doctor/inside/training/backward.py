@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from weightedit.doctor.inside.values import bad_count, is_all_zero
-from weightedit.doctor.inside.watching import Watch, number_of
+from weightedit.doctor.inside.training.values import bad_count, is_all_zero
+from weightedit.doctor.inside.training.watching import Watch, number_of
 from weightedit.doctor.training_step.facts import Origin
 
 MOST_NODES = 200_000

@@ -20,11 +20,11 @@ from weightedit.core.words.labels import listed
 from weightedit.doctor.activations.file import write_captures
 from weightedit.doctor.activations.form import rebuilt
 from weightedit.doctor.activations.run import Failure, Run
-from weightedit.doctor.inside.chosen import chosen_modules
-from weightedit.doctor.inside.forms import found_in
-from weightedit.doctor.inside.store import Kept, Store
-from weightedit.doctor.inside.unchanged import Unchanged, same_random_numbers
-from weightedit.doctor.inside.watching import Watch
+from weightedit.doctor.inside.capturing.chosen import chosen_modules
+from weightedit.doctor.inside.capturing.forms import found_in
+from weightedit.doctor.inside.capturing.store import Kept, Store
+from weightedit.doctor.inside.capturing.unchanged import Unchanged, same_random_numbers
+from weightedit.doctor.inside.capturing.watching import Watch
 
 BUDGET = 256 << 20
 """Bytes of captures that stay in memory by default."""

@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 import torch
 
 from weightedit.core.live.detached import detached_copy
-from weightedit.doctor.inside.backward import BackwardWatch
-from weightedit.doctor.inside.holders import made_optimizer, named_parameters, optimizer_facts, take_step
-from weightedit.doctor.inside.loss_stage import LossStage
-from weightedit.doctor.inside.losses import Loss, Resolve, found_loss
-from weightedit.doctor.inside.notes import Notes
-from weightedit.doctor.inside.parts import call_parts, leaves, parts_of
-from weightedit.doctor.inside.values import bad_count
-from weightedit.doctor.inside.watching import LONGEST, Watch, type_name
+from weightedit.doctor.inside.training.backward import BackwardWatch
+from weightedit.doctor.inside.training.holders import made_optimizer, named_parameters, optimizer_facts, take_step
+from weightedit.doctor.inside.training.loss_stage import LossStage
+from weightedit.doctor.inside.training.losses import Loss, Resolve, found_loss
+from weightedit.doctor.inside.training.notes import Notes
+from weightedit.doctor.inside.training.parts import call_parts, leaves, parts_of
+from weightedit.doctor.inside.training.values import bad_count
+from weightedit.doctor.inside.training.watching import LONGEST, Watch, type_name
 from weightedit.doctor.training_step.facts import TrainingFacts, Warned
 from weightedit.doctor.training_step.parts import STAGES, Raised
 
