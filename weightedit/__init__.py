@@ -129,10 +129,12 @@ def check(source: Document | str | Path | Any, model: str | Path | Any, inputs: 
     """
     from weightedit.checking import check_model
     from weightedit.core.progress import Progress
-    from weightedit.doctor.checkup import Asked
+    from weightedit.doctor.checkup import Asked, Wanted
 
     asked = Asked(device, assign, seconds=seconds)
-    return check_model(source, model, inputs, asked, folder=folder, progress=Progress(progress, cancel)).to_json()
+    training = Wanted(target=target, loss=loss, optimizer=optimizer, data=data, train=train)
+    return check_model(source, model, inputs, asked, training=training, folder=folder,
+                       progress=Progress(progress, cancel)).to_json()  # fmt: skip
 
 
 def edit(module: Any, optimizer: Any = None) -> None:

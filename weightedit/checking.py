@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,14 @@ from weightedit.assembly import open_document
 from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
-from weightedit.doctor.bringing.input_spec import InputSpec, parse_inputs
+from weightedit.doctor.bringing.input_spec import InputSpec, parse_inputs, parse_item
 from weightedit.doctor.bringing.model_reference import parse_reference
 from weightedit.doctor.check import check_code, check_live
-from weightedit.doctor.checkup import Asked, Checkup
-
-Given = tuple[tuple[Any, ...], dict[str, Any]]
+from weightedit.doctor.checkup import Asked, Checkup, Given, Wanted
 
 
-def check_model(source: Any, model: Any, inputs: Any, asked: Asked, *, folder: str | Path | None = None,
-                progress: Progress | None = None) -> Checkup:  # fmt: skip
+def check_model(source: Any, model: Any, inputs: Any, asked: Asked, *, training: Wanted | None = None,
+                folder: str | Path | None = None, progress: Progress | None = None) -> Checkup:  # fmt: skip
     """Check a checkpoint, or a live object, against a model; `weightedit.check` says what is what.
 
     Raises
@@ -34,12 +33,15 @@ def check_model(source: Any, model: Any, inputs: Any, asked: Asked, *, folder: s
                               "file.py:Class.")  # fmt: skip
     given = None if inputs is None or isinstance(inputs, str | InputSpec) else _given(inputs)
     spec = parse_inputs(inputs) if isinstance(inputs, str) else inputs if isinstance(inputs, InputSpec) else None
+    wanted = replace(training or Wanted(), spec=spec, given=given)
+    if wanted.target_text:
+        parse_item(wanted.target_text)
     document = source if isinstance(source, Document) else open_document(source, progress=progress)
     try:
         if isinstance(model, str | Path):
             reference = parse_reference(str(model), working)
-            return check_code(document, reference, spec, asked, working, progress, given)
-        return check_live(document, model, spec, asked, working, progress, given)
+            return check_code(document, reference, wanted, asked, working, progress)
+        return check_live(document, model, wanted, asked, working, progress)
     finally:
         if document is not source:
             document.close()

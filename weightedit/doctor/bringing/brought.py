@@ -15,7 +15,7 @@ from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.model_reference import ModelReference
-from weightedit.doctor.checkup import Asked
+from weightedit.doctor.checkup import HERE, Asked, Wanted
 from weightedit.doctor.process import Process, Start
 
 START = Path(__file__).parent.parent / "inside" / "start.py"
@@ -44,10 +44,6 @@ class ModelStopped(WeightEditError):
         self.module = module
 
 
-Given = tuple[tuple[Any, ...], dict[str, Any]]
-"""Arguments by place and by name, as they are."""
-
-
 class Brought(Protocol):
     """A model that takes orders, as `inside.session.Session` does."""
 
@@ -61,8 +57,16 @@ class Brought(Protocol):
         """The first of what its code printed."""
         ...
 
+    def bring(self, device: str, wanted: Wanted) -> dict[str, Any]:
+        """Make the model, or a copy of it, on a device."""
+        ...
+
     def ask(self, order: dict[str, Any]) -> dict[str, Any]:
         """Carry out an order and return its answer."""
+        ...
+
+    def keep(self, wanted: Wanted) -> str:
+        """Keep arguments and target that are given as they are; return a word for them, empty for none."""
         ...
 
 
@@ -149,21 +153,30 @@ class BroughtCode:
         """Say how many calls there were; asks whether to stop, too."""
         self._progress.advance(max(0, self.where()[1] - self._progress.done))
 
-    def keep(self, given: Given | None) -> str:
-        """Write arguments down for its process; return their file, empty for none.
+    def bring(self, device: str, wanted: Wanted) -> dict[str, Any]:
+        """Make the model; raises as `ask` does."""
+        return self.ask({"do": "bring", "reference": str(self.reference), "device": device})
+
+    def keep(self, wanted: Wanted) -> str:
+        """Write arguments and target down for its process; return their file, empty for none.
 
         Raises
         ------
         WeightEditError
             If there is something else in them than tensors, plain values and lists, tuples and dicts of these.
         """
-        if given is None:
+        for name in ("loss", "optimizer", "data"):
+            if not isinstance(getattr(wanted, name), str | None):
+                raise WeightEditError(f"{name} cannot go to the model's process as an object; name its code as "
+                                      "package:name or file.py:name.")  # fmt: skip
+        target = None if isinstance(wanted.target, str) else wanted.target
+        if wanted.given is None and target is None:
             return ""
         import torch
 
         path = self.folder / "inputs.pt"
         try:
-            torch.save(given, path)
+            torch.save((wanted.given, target), path)
             torch.load(path, weights_only=True)
         except Exception as error:  # of pickle, whose kinds are many
             raise WeightEditError("The inputs cannot go to the model's process; give tensors, plain values, and lists, "
@@ -236,10 +249,15 @@ class LiveModel:
         found: dict[str, Any] = json.loads(json.dumps(self._session.do(order)))
         return found
 
-    def keep(self, given: Given | None) -> str:
-        """Keep arguments as they are; return a word for them."""
-        self._session.given = given
-        return "" if given is None else "here"
+    def bring(self, device: str, wanted: Wanted) -> dict[str, Any]:
+        """Copy the model, together with an optimizer over it."""
+        self._session.wanted = wanted
+        return self.ask({"do": "take", "device": device})
+
+    def keep(self, wanted: Wanted) -> str:
+        """Keep arguments and target as they are; return a word for them, empty for none."""
+        is_here = wanted.given is not None or not isinstance(wanted.target, str | None)
+        return HERE if is_here else ""
 
 
 def _last_words(output: str) -> str:

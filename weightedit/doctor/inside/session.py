@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,22 @@ import torch
 from torch import nn
 
 from weightedit.core.errors import Cancelled
-from weightedit.core.live.detached import detached_copy
-from weightedit.doctor.bringing.input_spec import parse_inputs
+from weightedit.doctor.bringing.input_spec import parse_inputs, parse_item
 from weightedit.doctor.bringing.model_reference import ReferenceWrong, parse_reference
-from weightedit.doctor.inside.bring import NotThere, bring, without_memory
+from weightedit.doctor.checkup import FAKE, HERE, Wanted
+from weightedit.doctor.inside.bring import NotThere, bring, resolve, without_memory
 from weightedit.doctor.inside.frames import frames_of, told
-from weightedit.doctor.inside.inputs import InputMissing, Making, make_inputs, placed
+from weightedit.doctor.inside.inputs import InputMissing, Making, make, make_inputs, placed
+from weightedit.doctor.inside.measure import measured
 from weightedit.doctor.inside.model_facts import model_facts
 from weightedit.doctor.inside.put import Fitting, Put
 from weightedit.doctor.inside.trace import trace
+from weightedit.doctor.inside.training.dataset import as_call, first_batch, scan_batches
+from weightedit.doctor.inside.training.losses import UnknownLoss
+from weightedit.doctor.inside.training.step import copied, train_step
 from weightedit.doctor.records import from_json, to_json
 from weightedit.doctor.shape_trace.trace import Failure
 
-FAKE = "fake"
 Entered = Callable[[str, int], None]
 
 
@@ -51,8 +54,9 @@ class RunOrder:
 
     Attributes
     ----------
-    inputs, given
-        As a spec; or the file of arguments by place and by name, anything for those that a live module was given.
+    inputs, given, data
+        As a spec; or the file of arguments and target, `here` for those that a live module was given; or a reference
+        to data, whose first batch they are.
     put
         The tensors of the checkpoint by the model's names.
     assign
@@ -65,10 +69,28 @@ class RunOrder:
 
     inputs: str
     given: str = ""
+    data: str = ""
     put: tuple[Put, ...] = ()
     assign: bool = False
     values: str = ""
     is_measured: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOrder(RunOrder):
+    """Put tensors in and take one training step.
+
+    Attributes
+    ----------
+    target
+        As a spec; empty where it is given or comes with the data.
+    loss, optimizer
+        By name or reference; empty for what a live module was given, or for none.
+    """
+
+    target: str = ""
+    loss: str = ""
+    optimizer: str = ""
 
 
 @dataclass(slots=True)
@@ -87,8 +109,8 @@ class Session:
         The model; in a process of its own it is that process's, for a live module a copy.
     fake
         The mode of its tensors where they have no values.
-    live, given
-        For a live module: itself, and what it is called with where no spec says so.
+    live, wanted
+        For a live module: itself, and what was asked of it with objects of this process.
     """
 
     folder: Path
@@ -97,7 +119,8 @@ class Session:
     model: nn.Module | None = None
     fake: Any = None
     live: nn.Module | None = None
-    given: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+    wanted: Wanted = field(default_factory=Wanted)
+    _optimizer: Any = None
     _fitting: Fitting | None = None
 
     def do(self, order: dict[str, Any]) -> dict[str, Any]:
@@ -110,9 +133,13 @@ class Session:
                 return self.bring(from_json(BringOrder, order))
             if order.get("do") == "take":
                 return self.take(str(order["device"]))
+            if order.get("do") == "train":
+                return self.train(from_json(TrainOrder, order))
             return self.run(from_json(RunOrder, order))
         except Cancelled:
             raise
+        except UnknownLoss as error:
+            return {"wrong": str(error)}
         except (NotThere, InputMissing, ReferenceWrong) as error:
             return {"refused": str(error)}
         except BaseException as error:
@@ -145,33 +172,77 @@ class Session:
             self.fake = fake_mode()
             self.model = faked(self.live, self.fake)
         else:
-            self.model = detached_copy(self.live).to(device)
+            self.model, self._optimizer = copied(self.live, self.wanted.optimizer)
+            self.model.to(device)
         return {"model": to_json(model_facts(self.live)), "note": ""}
 
     def run(self, order: RunOrder) -> dict[str, Any]:
         """Put tensors in, and run the model once in evaluation mode."""
+        model = self._fitted(order)
+        args, kwargs, _ = self._call(order)
+        model.eval()
+        found = trace(model, args, kwargs, device=self.device, fake=self.fake, entered=self.entered)
+        if order.is_measured and found.failure is None and self.fake is None:
+            found = measured(found, model, args, kwargs)
+        return {"trace": to_json(found)}
+
+    def train(self, order: TrainOrder) -> dict[str, Any]:
+        """Put tensors in, look at the data if there is some, and take one training step."""
+        model = self._fitted(order)
+        source = self._data(order)
+        batches = None if source is None else scan_batches(source, ask=lambda: self.entered("", 0))
+        try:
+            args, kwargs, target = self._call(order)
+        except Exception:
+            if batches is None or not batches.raised:
+                raise
+            return {"batches": to_json(batches)}  # what keeps the first batch from coming is told of there
+        loss = order.loss or self.wanted.loss
+        optimizer = self._resolve(order.optimizer) if order.optimizer else self._optimizer
+        facts = train_step(model, args, kwargs, target, loss, optimizer, resolve=self._resolve)
+        return {"training": to_json(facts), "batches": None if batches is None else to_json(batches)}
+
+    def _fitted(self, order: RunOrder) -> nn.Module:
         assert self.model is not None
         if self._fitting is None:
             self._fitting = Fitting(self.model, self.fake)
         values = Path(order.values) if order.values else None
         self._fitting.put({one.name: one for one in order.put}, assign=order.assign, values=values)
-        args, kwargs = self._inputs(order)
-        self.model.eval()
-        found = trace(self.model, args, kwargs, device=self.device, fake=self.fake, entered=self.entered)
-        if order.is_measured and found.failure is None and self.fake is None:
-            from weightedit.doctor.inside.measure import measured
+        return self.model
 
-            found = measured(found, self.model, args, kwargs)
-        return {"trace": to_json(found)}
+    def _resolve(self, name: str) -> Any:
+        return resolve(parse_reference(name, self.folder))
 
-    def _inputs(self, order: RunOrder) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        device = "cpu" if self.device == FAKE else self.device
-        if order.given and not order.inputs:
-            how = Making(device, self.folder, fake=self.fake)
-            args, kwargs = self.given or torch.load(order.given, weights_only=True)
-            return tuple(placed(one, how) for one in args), {name: placed(one, how) for name, one in kwargs.items()}
-        how = Making(device, self.folder, self._vocabulary(), self.fake)
-        return make_inputs(parse_inputs(order.inputs), how)
+    def _data(self, order: RunOrder) -> Any:
+        """Return the data that is named: a Dataset or DataLoader, or what its maker makes."""
+        if not order.data:
+            return None
+        if order.data == HERE:
+            return self.wanted.data
+        reference = parse_reference(order.data, self.folder)
+        found = resolve(reference)
+        is_maker = isinstance(found, type) or (callable(found) and not hasattr(found, "__iter__")
+                                               and not hasattr(found, "__getitem__"))  # fmt: skip
+        return found(*reference.args, **dict(reference.kwargs)) if is_maker or reference.is_called else found
+
+    def _call(self, order: RunOrder) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
+        """Return arguments by place, by name, and the target."""
+        how = Making("cpu" if self.device == FAKE else self.device, self.folder, self._vocabulary(), self.fake)
+        target = getattr(order, "target", "")
+        given, told = self._given(order)
+        args, kwargs = make_inputs(parse_inputs(order.inputs), how) if order.inputs else given or ((), {})
+        if order.data and not order.inputs and given is None:
+            assert self.model is not None
+            args, kwargs, told = as_call(first_batch(self._data(order)), self.model)
+        meant = make(parse_item(target), how) if target else placed(told, how)
+        return tuple(placed(one, how) for one in args), {name: placed(one, how) for name, one in kwargs.items()}, meant
+
+    def _given(self, order: RunOrder) -> tuple[Any, Any]:
+        """Return arguments and target as they are; None for each that is not given so."""
+        if order.given == HERE:
+            target = self.wanted.target
+            return self.wanted.given, None if isinstance(target, str) else target
+        return torch.load(order.given, weights_only=True) if order.given else (None, None)
 
     def _vocabulary(self) -> int:
         """Return the rows of the smallest embedding, which ids of no other bound stay below."""

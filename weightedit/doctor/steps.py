@@ -1,0 +1,203 @@
+"""The steps of a check on one model that was brought: made, compared with the checkpoint, run, its mends tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from weightedit.core.document import Document
+from weightedit.core.errors import WeightEditError
+from weightedit.core.progress import Progress
+from weightedit.core.undo.history_compare import measure
+from weightedit.core.words.visible import visible
+from weightedit.doctor.bringing.brought import Brought, ModelStopped
+from weightedit.doctor.bringing.values_file import has_values, write_values
+from weightedit.doctor.checkup import FAKE, Asked, Checkup, Wanted
+from weightedit.doctor.facts import ModelFacts, facts_of
+from weightedit.doctor.finding import Finding, Mend, Part
+from weightedit.doctor.load_report.report import LoadReport, load_report
+from weightedit.doctor.records import Garbled, from_json
+from weightedit.doctor.shape_trace.diagnose import Diagnosis, diagnose
+from weightedit.doctor.shape_trace.mending import Candidate, Weights, candidates, undoing
+from weightedit.doctor.shape_trace.trace import Failure, Trace
+
+T = TypeVar("T")
+MOST_TRIED = 6
+"""Mends that are tried by running the model again with the shapes they lead to."""
+
+
+class Steps:
+    """The steps, each with what those before it found.
+
+    Parameters
+    ----------
+    document, brought, wanted, asked, progress
+        The weights, the model, what it is called with, how it runs, and who is told.
+    is_own
+        Whether the document is the very module that was brought.
+
+    Attributes
+    ----------
+    findings
+        The first cause first.
+    part
+        What is being done now.
+    """
+
+    def __init__(self, document: Document, brought: Brought, wanted: Wanted, asked: Asked, progress: Progress, *,
+                 is_own: bool = False) -> None:  # fmt: skip
+        self.document, self.brought, self.wanted, self.asked = document, brought, wanted, asked
+        self.progress, self.is_own = progress, is_own
+        self.findings: list[Finding] = []
+        self.notes: list[str] = []
+        self.facts = facts_of(document)
+        self.part: Part = "load"
+        self.inputs: dict[str, str] = {}
+        self.model: ModelFacts | None = None
+        self.load: LoadReport | None = None
+        self.trace: Trace | None = None
+        self.diagnosis: Diagnosis | None = None
+
+    def carry_out(self) -> None:
+        """Do everything up to the run.
+
+        Raises
+        ------
+        ModelStopped
+            If its process ended before it answered.
+        """
+        weights = self.bring()
+        if weights is not None and any(self.inputs.values()):
+            self.part = "trace"
+            self._run(weights)
+
+    def checkup(self) -> Checkup:
+        """Return what was found so far."""
+        return Checkup(tuple(self.findings), self.model, self.trace, self.diagnosis, tuple(self.notes),
+                       self.brought.output, self.load)  # fmt: skip
+
+    # ---- the model and its names
+
+    def bring(self) -> Weights | None:
+        """Make the model and compare it with the checkpoint; None where it could not be made."""
+        answer = self.brought.bring(self.asked.device, self.wanted)
+        if failed := self.failed(answer, "could not be made"):
+            self.findings.append(failed)
+            return None
+        if note := answer.get("note"):
+            self.notes.append(visible(str(note), 400))
+        self.model = self.record(ModelFacts, answer.get("model"))
+        self.inputs = {"inputs": "" if self.wanted.spec is None else str(self.wanted.spec),
+                       "given": self.brought.keep(self.wanted), "data": self.wanted.data_text}  # fmt: skip
+        return self._compare(self.model)
+
+    def failed(self, answer: dict[str, Any], what: str) -> Finding | None:
+        """Return what an answer says went wrong, if it does."""
+        if refused := answer.get("refused"):
+            return Finding("model", "", "", visible(str(refused), 600), part=self.part)
+        if "failure" not in answer:
+            return None
+        failure = self.record(Failure, answer["failure"])
+        frame = f", {visible(failure.frames[-1].file)} line {failure.frames[-1].line}" if failure.frames else ""
+        said = f"{failure.exception}: {failure.message}".rstrip(": .")
+        return Finding("model", "", "", f"The model {what}: {visible(said, 400)}{frame}.", torch_says=said,
+                       part=self.part)  # fmt: skip
+
+    def record(self, kind: type[T], found: Any) -> T:
+        """Read a record that the model's process gave.
+
+        Raises
+        ------
+        ModelStopped
+            If it is something else.
+        """
+        try:
+            return from_json(kind, found)
+        except Garbled as error:
+            raise ModelStopped("The process of the model wrote something else where its answer was expected: "
+                               f"{visible(str(error), 200)}.") from error  # fmt: skip
+
+    def _compare(self, model: ModelFacts) -> Weights:
+        """Compare the checkpoint with the model; a live module that is its own checkpoint has what it has."""
+        by_name = {one.name: one for one in self.facts}
+        if self.is_own:
+            return Weights({one.name: one.name for one in model.tensors if one.name in by_name}, by_name)
+        self.progress.begin("Comparing names and shapes", 0)
+        self.load = load_report(model, self.facts)
+        self.findings += self.load.findings
+        return Weights(self.load.names, by_name)
+
+    def _same_bits(self, name: str, other: str) -> bool:
+        one, two = self.document.pin(name), self.document.pin(other)
+        return (one.spec.shape, one.spec.dtype) == (two.spec.shape, two.spec.dtype) and \
+            not measure(one, two, self.progress.advance).changed  # fmt: skip
+
+    # ---- the run
+
+    def values(self, weights: Weights) -> tuple[str, dict[str, int]]:
+        """Write the weights down where the model runs for real; return their file, and where each begins."""
+        if self.asked.device == FAKE or self.is_own:
+            return "", {}
+        path = self.brought.folder / "values"
+        names = [name for name in weights.names.values() if has_values(self.document, name)]
+        return str(path), write_values(self.document, names, path, self.progress)
+
+    def put(self, weights: Weights, after: Mapping[str, tuple[tuple[int, ...], str]],
+            places: Mapping[str, int]) -> dict[str, Any]:  # fmt: skip
+        """Return the part of an order that says which weights the model has."""
+        put = []
+        for name, own in weights.names.items():
+            if self.is_own and own not in after:  # it has them
+                continue
+            shape, dtype = after.get(own, (weights.facts[own].shape, weights.facts[own].dtype))
+            place = -1 if own in after else places.get(own, -1)
+            put.append({"name": name, "shape": list(shape), "dtype": dtype, "offset": place})
+        return {"put": put, "assign": self.asked.assign or self.is_own}
+
+    def _run(self, weights: Weights) -> None:
+        assert self.model is not None
+        values, places = self.values(weights)
+        self.progress.begin("Running the model", len(self.model.modules))
+        answer = self.brought.ask({"do": "run", **self.inputs, "values": values, **self.put(weights, {}, places),
+                                   "is_measured": self.asked.is_measured})  # fmt: skip
+        if failed := self.failed(answer, "was not run"):
+            self.findings.append(failed)
+            return
+        self.trace = self.record(Trace, answer.get("trace"))
+        found = diagnose(self.trace, self.model)
+        if found is None:
+            return
+        if found.disagreement is not None:
+            own = weights.names.get(found.finding.tensor, found.finding.tensor)
+            ways = [*undoing(self.document, own, weights), *candidates(found.disagreement, weights, self.wanted.spec)]
+            mends = self._tried(ways, weights, self.trace)
+            found = replace(found, finding=replace(found.finding, mends=tuple(mends), tensor=own))
+        self.diagnosis = found
+        self.findings.append(found.finding)
+
+    def _tried(self, found: list[Candidate], weights: Weights, trace: Trace) -> list[Mend]:
+        """Run the model with the shapes of each candidate; keep those that get further, the furthest first."""
+        reached = len(trace.calls)
+        ran: list[Mend] = []
+        further: list[tuple[int, Mend]] = []
+        for candidate in found[:MOST_TRIED]:
+            self.progress.ask()
+            inputs = self.inputs if candidate.spec is None else {"inputs": str(candidate.spec)}
+            answer = self.brought.ask({"do": "run", **inputs, **self.put(weights, candidate.after, {})})
+            if "trace" not in answer:
+                continue
+            again = self.record(Trace, answer["trace"])
+            if again.failure is None:
+                ran.append(candidate.mend)
+            elif len(again.calls) > reached:
+                stops = visible(again.failure.module) or "the model"
+                said = f"{candidate.mend.detail}; then it stops in {stops}".lstrip("; ")
+                further.append((-len(again.calls), replace(candidate.mend, detail=said)))
+        return [*ran, *(mend for _, mend in sorted(further, key=lambda pair: pair[0]))]
+
+
+def refused(answer: dict[str, Any]) -> None:
+    """Raise what an answer says was asked wrongly."""
+    if said := answer.get("wrong"):
+        raise WeightEditError(visible(str(said), 600))

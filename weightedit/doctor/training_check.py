@@ -1,0 +1,71 @@
+"""The training step of a check: one forward, loss, backward and step, on a copy or in the model's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from weightedit.core.document import Document
+from weightedit.core.progress import Progress
+from weightedit.doctor.bringing.brought import Brought, ModelStopped
+from weightedit.doctor.checkup import Asked, Checkup, Wanted
+from weightedit.doctor.finding import Finding
+from weightedit.doctor.steps import Steps, refused
+from weightedit.doctor.training_step.batch_facts import BatchFacts
+from weightedit.doctor.training_step.batches import batch_findings
+from weightedit.doctor.training_step.facts import TrainingFacts
+from weightedit.doctor.training_step.findings import training_findings
+from weightedit.doctor.training_step.fitting import fits
+
+
+def trained(document: Document, bring: Callable[[Asked], AbstractContextManager[Brought]], found: Checkup,
+            wanted: Wanted, asked: Asked, progress: Progress, *, is_own: bool) -> Checkup:  # fmt: skip
+    """Take one training step, and add what it tells to what was found.
+
+    Parameters
+    ----------
+    document, bring, wanted, asked, progress, is_own
+        As for `check_code`; `asked` names a device with values.
+    found
+        What was found before: the model is made and runs.
+
+    Raises
+    ------
+    WeightEditError
+        If there is no room for the weights, or no such loss.
+    Cancelled
+        If it was stopped.
+    """
+    with bring(asked) as brought:
+        steps = Steps(document, brought, wanted, asked, progress, is_own=is_own)
+        try:
+            training, batches, findings = _step(steps)
+        except ModelStopped as stopped:
+            training, batches = None, None
+            findings = [Finding("stopped", stopped.module, "", str(stopped))]
+        told = tuple(replace(finding, part="training") for finding in findings)
+        output = found.output + brought.output
+    return replace(found, findings=(*found.findings, *told), training=training, batches=batches, output=output)
+
+
+def _step(steps: Steps) -> tuple[TrainingFacts | None, BatchFacts | None, list[Finding]]:
+    weights = steps.bring()
+    if weights is None:
+        return None, None, steps.findings[-1:]
+    values, places = steps.values(weights)
+    steps.progress.begin("One training step", 0)
+    wanted = steps.wanted
+    answer = steps.brought.ask({"do": "train", **steps.inputs, "values": values, **steps.put(weights, {}, places),
+                                "target": wanted.target_text, "loss": wanted.loss_text,
+                                "optimizer": wanted.optimizer_text})  # fmt: skip
+    refused(answer)
+    if failed := steps.failed(answer, "was not trained"):
+        return None, None, [failed]
+    training = None if answer.get("training") is None else steps.record(TrainingFacts, answer["training"])
+    batches = None if answer.get("batches") is None else steps.record(BatchFacts, answer["batches"])
+    findings = [] if batches is None else batch_findings(batches, training)
+    if training is not None:
+        findings += training_findings(training, weights.names)
+        findings += [] if batches is None else list(fits(batches, training.inputs))
+    return training, batches, findings
