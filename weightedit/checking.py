@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
 from weightedit.doctor.bringing.input_spec import InputSpec, parse_inputs, parse_item
 from weightedit.doctor.bringing.model_reference import parse_reference
-from weightedit.doctor.check import check_code, check_live
+from weightedit.doctor.capture_check import Capturing
+from weightedit.doctor.check import check_code, check_live, code_bringer, is_own, live_bringer
 from weightedit.doctor.checkup import Asked, Checkup, Given, Wanted
 
 
@@ -28,23 +31,50 @@ def check_model(source: Any, model: Any, inputs: Any, asked: Asked, *, training:
         If it was stopped.
     """
     working, progress = Path(folder or ".").absolute(), progress or Progress()
+    wanted = _wanted(model, inputs, training or Wanted())
+    with _opened(source, progress) as document:
+        if isinstance(model, str | Path):
+            return check_code(document, parse_reference(str(model), working), wanted, asked, working, progress)
+        return check_live(document, model, wanted, asked, working, progress)
+
+
+def capturing(document: Document, model: Any, inputs: Any, asked: Asked, *, folder: str | Path | None = None,
+              progress: Progress | None = None) -> Capturing:  # fmt: skip
+    """Return what captures the activations of a model with the weights of a document.
+
+    Raises
+    ------
+    WeightEditError
+        If model or inputs do not read.
+    """
+    working, progress = Path(folder or ".").absolute(), progress or Progress()
+    wanted = _wanted(model, inputs, Wanted())
+    if isinstance(model, str | Path):
+        bring = code_bringer(document, parse_reference(str(model), working), working, progress)
+    else:
+        bring = live_bringer(document, model, working, progress)
+    return Capturing(document, bring, wanted, asked, progress, is_own(document, model))
+
+
+@contextmanager
+def _opened(source: Any, progress: Progress) -> Iterator[Document]:
+    """Give a document as it is, or one of a source that is closed again."""
+    if isinstance(source, Document):
+        yield source
+        return
+    with open_document(source, progress=progress) as document:
+        yield document
+
+
+def _wanted(model: Any, inputs: Any, training: Wanted) -> Wanted:
     if not isinstance(model, str | Path) and not hasattr(model, "named_modules"):
         raise WeightEditError(f"model is a {type(model).__name__}; give a module, or code as package:factory or "
                               "file.py:Class.")  # fmt: skip
     given = None if inputs is None or isinstance(inputs, str | InputSpec) else _given(inputs)
     spec = parse_inputs(inputs) if isinstance(inputs, str) else inputs if isinstance(inputs, InputSpec) else None
-    wanted = replace(training or Wanted(), spec=spec, given=given)
-    if wanted.target_text:
-        parse_item(wanted.target_text)
-    document = source if isinstance(source, Document) else open_document(source, progress=progress)
-    try:
-        if isinstance(model, str | Path):
-            reference = parse_reference(str(model), working)
-            return check_code(document, reference, wanted, asked, working, progress)
-        return check_live(document, model, wanted, asked, working, progress)
-    finally:
-        if document is not source:
-            document.close()
+    if training.target_text:
+        parse_item(training.target_text)
+    return replace(training, spec=spec, given=given)
 
 
 def _given(inputs: Any) -> Given:

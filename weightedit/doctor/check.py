@@ -49,12 +49,7 @@ def check_code(document: Document, reference: ModelReference, wanted: Wanted, as
         If it was stopped.
     """
     told = progress or Progress()
-
-    def bring(asked: Asked) -> BroughtCode:
-        told.begin("Making the model", 0)
-        return BroughtCode(reference, document.spill.folder, working, asked, told)
-
-    return _checked(document, bring, wanted, asked, told)
+    return _checked(document, code_bringer(document, reference, working, told), wanted, asked, told)
 
 
 def check_live(document: Document, model: Any, wanted: Wanted, asked: Asked, working: Path,
@@ -78,12 +73,33 @@ def check_live(document: Document, model: Any, wanted: Wanted, asked: Asked, wor
         If it was stopped.
     """
     told = progress or Progress()
+    return _checked(document, live_bringer(document, model, working, told), wanted, asked, told,
+                    is_own=is_own(document, model))  # fmt: skip
+
+
+def code_bringer(document: Document, reference: ModelReference, working: Path, progress: Progress) -> Bring:
+    """Return what brings a model made by code, in a process of its own each time."""
+
+    def bring(asked: Asked) -> BroughtCode:
+        progress.begin("Making the model", 0)
+        return BroughtCode(reference, document.spill.folder, working, asked, progress)
+
+    return bring
+
+
+def live_bringer(document: Document, model: Any, working: Path, progress: Progress) -> Bring:
+    """Return what brings a copy of a live module each time."""
 
     def bring(asked: Asked) -> LiveModel:
-        told.begin("Copying the model", 0)
-        return LiveModel(model, document.spill.folder, working, told)
+        progress.begin("Copying the model", 0)
+        return LiveModel(model, document.spill.folder, working, progress)
 
-    return _checked(document, bring, wanted, asked, told, is_own=document.is_live and document.origin.root is model)
+    return bring
+
+
+def is_own(document: Document, model: Any) -> bool:
+    """Whether a document is this very live module."""
+    return document.is_live and document.origin.root is model
 
 
 def _checked(document: Document, bring: Bring, wanted: Wanted, asked: Asked, progress: Progress, *,

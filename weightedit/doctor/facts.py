@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
+    from weightedit.core.undo.history_compare import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +86,18 @@ class ModelFacts:
     tensors: tuple[TensorFacts, ...]
 
 
-def facts_of(document: Document) -> tuple[TensorFacts, ...]:
-    """Describe the tensors of a document as it is now, edits included, in its order."""
+def facts_of(document: Document, state: State | None = None) -> tuple[TensorFacts, ...]:
+    """Describe the tensors of a document as it is now, edits included, in its order; or at a point of its history."""
     first: dict[tuple[object, ...], str] = {}
     made: list[TensorFacts] = []
     containers = _containers(document)
-    for slot in document.slots:
-        spec = slot.spec
-        same = first.setdefault((id(slot.storage), spec.offset, spec.shape, spec.stride, spec.dtype), slot.name)
-        made.append(TensorFacts(slot.name, tuple(spec.shape), spec.dtype, spec.kind, spec.device, spec.requires_grad,
-                                "" if same == slot.name else same,
+    names = {slot: slot.name for slot in document.slots} if state is None else state.names
+    for slot, name in names.items():
+        pinned = None if state is None else state.pin(slot)
+        spec, content = (slot.spec, slot.storage) if pinned is None else (pinned.spec, pinned.content)
+        same = first.setdefault((id(content), spec.offset, spec.shape, spec.stride, spec.dtype), name)
+        made.append(TensorFacts(name, tuple(spec.shape), spec.dtype, spec.kind, spec.device, spec.requires_grad,
+                                "" if same == name else same,
                                 container=containers.get(slot.path[:-1], "")))  # fmt: skip
     return tuple(made)
 

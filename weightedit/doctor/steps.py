@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
-from weightedit.core.undo.history_compare import measure
+from weightedit.core.undo.history_compare import State, measure
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.brought import Brought, ModelStopped
 from weightedit.doctor.bringing.values_file import has_values, write_values
@@ -36,6 +36,8 @@ class Steps:
         The weights, the model, what it is called with, how it runs, and who is told.
     is_own
         Whether the document is the very module that was brought.
+    state
+        The point of the document's history whose weights are used; the present one where left out.
 
     Attributes
     ----------
@@ -46,12 +48,13 @@ class Steps:
     """
 
     def __init__(self, document: Document, brought: Brought, wanted: Wanted, asked: Asked, progress: Progress, *,
-                 is_own: bool = False) -> None:  # fmt: skip
+                 is_own: bool = False, state: State | None = None) -> None:  # fmt: skip
         self.document, self.brought, self.wanted, self.asked = document, brought, wanted, asked
         self.progress, self.is_own = progress, is_own
         self.findings: list[Finding] = []
         self.notes: list[str] = []
-        self.facts = facts_of(document)
+        self.state = state
+        self.facts = facts_of(document, state)
         self.part: Part = "load"
         self.inputs: dict[str, str] = {}
         self.model: ModelFacts | None = None
@@ -90,7 +93,7 @@ class Steps:
         self.model = self.record(ModelFacts, answer.get("model"))
         self.inputs = {"inputs": "" if self.wanted.spec is None else str(self.wanted.spec),
                        "given": self.brought.keep(self.wanted), "data": self.wanted.data_text}  # fmt: skip
-        return self._compare(self.model)
+        return self.compare(self.model)
 
     def failed(self, answer: dict[str, Any], what: str) -> Finding | None:
         """Return what an answer says went wrong, if it does."""
@@ -118,7 +121,7 @@ class Steps:
             raise ModelStopped("The process of the model wrote something else where its answer was expected: "
                                f"{visible(str(error), 200)}.") from error  # fmt: skip
 
-    def _compare(self, model: ModelFacts) -> Weights:
+    def compare(self, model: ModelFacts) -> Weights:
         """Compare the checkpoint with the model; a live module that is its own checkpoint has what it has."""
         by_name = {one.name: one for one in self.facts}
         if self.is_own:
@@ -140,8 +143,10 @@ class Steps:
         if self.asked.device == FAKE or self.is_own:
             return "", {}
         path = self.brought.folder / "values"
-        names = [name for name in weights.names.values() if has_values(self.document, name)]
-        return str(path), write_values(self.document, names, path, self.progress)
+        side = self.state or State(self.document)
+        pinned = {name: side.pin(slot) for slot, name in side.names.items()}
+        used = [pinned[name] for name in dict.fromkeys(weights.names.values()) if has_values(pinned[name].spec)]
+        return str(path), write_values(used, path, self.progress)
 
     def put(self, weights: Weights, after: Mapping[str, tuple[tuple[int, ...], str]],
             places: Mapping[str, int]) -> dict[str, Any]:  # fmt: skip

@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
 from weightedit.core.region import Box
-from weightedit.core.values.pinned import PinnedRegion
+from weightedit.core.spec import TensorSpec
+from weightedit.core.values.pinned import PinnedRegion, PinnedTensor
 from weightedit.core.words.numbers import bytes_text
 from weightedit.core.words.paths import reason
 from weightedit.core.writing.alone import RegionBytes
@@ -20,14 +20,13 @@ ALIGNED = 64
 """Bytes that each tensor's values begin at a multiple of, as torch's own allocations do."""
 
 
-def has_values(document: Document, name: str) -> bool:
+def has_values(spec: TensorSpec) -> bool:
     """Whether a tensor has values torch can compute with."""
-    spec = document.slot(name).spec
     return spec.encoding == "plain" and spec.type.family != "opaque"
 
 
-def write_values(document: Document, names: Iterable[str], path: Path, progress: Progress) -> dict[str, int]:
-    """Write tensors as they are now, edits included, row-major; return where each begins, in bytes.
+def write_values(tensors: Iterable[PinnedTensor], path: Path, progress: Progress) -> dict[str, int]:
+    """Write tensors row-major into one file; return by name where each begins, in bytes.
 
     Tensors that are one and the same are written once.
 
@@ -42,16 +41,15 @@ def write_values(document: Document, names: Iterable[str], path: Path, progress:
     known: dict[tuple[object, ...], int] = {}
     pieces: list[tuple[RegionBytes, int]] = []
     size = 0
-    for name in names:
-        slot = document.slot(name)
-        spec = slot.spec
-        key = (id(slot.storage), spec.offset, spec.shape, spec.stride, spec.dtype)
+    for pinned in tensors:
+        spec = pinned.spec
+        key = (id(pinned.content), spec.offset, spec.shape, spec.stride, spec.dtype)
         if key not in known:
             known[key] = size
-            content = RegionBytes(PinnedRegion(document.pin(slot.path), Box.whole(spec.shape)), spec.dtype)
+            content = RegionBytes(PinnedRegion(pinned, Box.whole(spec.shape)), spec.dtype)
             pieces.append((content, size))
             size += -(-content.nbytes // ALIGNED) * ALIGNED
-        places[name] = known[key]
+        places[pinned.name] = known[key]
     progress.begin("Reading the weights", size)
     try:
         _write(path, pieces, size, progress)

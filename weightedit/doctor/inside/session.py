@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from weightedit.core.errors import Cancelled
+from weightedit.core.errors import Cancelled, WeightEditError
 from weightedit.doctor.bringing.input_spec import parse_inputs, parse_item
 from weightedit.doctor.bringing.model_reference import ReferenceWrong, parse_reference
 from weightedit.doctor.checkup import FAKE, HERE, Wanted
 from weightedit.doctor.inside.bring import NotThere, bring, resolve, without_memory
+from weightedit.doctor.inside.capturing.captures import capture
 from weightedit.doctor.inside.frames import frames_of, told
 from weightedit.doctor.inside.inputs import InputMissing, Making, make, make_inputs, placed
 from weightedit.doctor.inside.measure import measured
@@ -93,6 +94,26 @@ class TrainOrder(RunOrder):
     optimizer: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CaptureOrder(RunOrder):
+    """Put tensors in, run the model once, and write what its modules take and give to a file.
+
+    Attributes
+    ----------
+    modules
+        Names, patterns or `re:` expressions.
+    to, folder
+        The file, and where what exceeds the budget is kept meanwhile.
+    budget
+        Bytes of captures that stay in memory.
+    """
+
+    modules: tuple[str, ...] = ("*",)
+    to: str = ""
+    folder: str = ""
+    budget: int = 0
+
+
 @dataclass(slots=True)
 class Session:
     """A model and the orders it is given.
@@ -135,13 +156,15 @@ class Session:
                 return self.take(str(order["device"]))
             if order.get("do") == "train":
                 return self.train(from_json(TrainOrder, order))
+            if order.get("do") == "capture":
+                return self.capture(from_json(CaptureOrder, order))
             return self.run(from_json(RunOrder, order))
         except Cancelled:
             raise
-        except UnknownLoss as error:
-            return {"wrong": str(error)}
         except (NotThere, InputMissing, ReferenceWrong) as error:
             return {"refused": str(error)}
+        except (UnknownLoss, WeightEditError) as error:
+            return {"wrong": str(error)}
         except BaseException as error:
             exception, message = told(error)
             return {"failure": to_json(Failure("", "", exception, message, frames=frames_of(error)))}
@@ -201,6 +224,18 @@ class Session:
         optimizer = self._resolve(order.optimizer) if order.optimizer else self._optimizer
         facts = train_step(model, args, kwargs, target, loss, optimizer, resolve=self._resolve)
         return {"training": to_json(facts), "batches": None if batches is None else to_json(batches)}
+
+    def capture(self, order: CaptureOrder) -> dict[str, Any]:
+        """Put tensors in, run the model once in evaluation mode, and write the captures; 0 seeds what is random."""
+        model = self._fitted(order)
+        args, kwargs, _ = self._call(order)
+        model.eval()
+        with capture(model, args, kwargs, modules=order.modules, folder=Path(order.folder), budget=order.budget,
+                     seed=0, leaves_no_trace=False, ask=lambda: self.entered("", 0)) as found:  # fmt: skip
+            found.export(Path(order.to))
+        failure = found.run.failure
+        raised = "" if failure is None else f"{failure.type}: {failure.message}"
+        return {"calls": len(found.run.calls), "raised": raised}
 
     def _fitted(self, order: RunOrder) -> nn.Module:
         assert self.model is not None
