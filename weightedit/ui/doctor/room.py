@@ -9,7 +9,9 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from weightedit.doctor.checkup import Checkup
-from weightedit.doctor.finding import Finding
+from weightedit.doctor.finding import Finding, Mend
+from weightedit.ui.doctor.activations_pane import ActivationsPane
+from weightedit.ui.doctor.activations_run import ActivationsRun
 from weightedit.ui.doctor.consent_card import ConsentCard
 from weightedit.ui.doctor.finding_view import FindingView
 from weightedit.ui.doctor.head import DoctorHead
@@ -19,6 +21,7 @@ from weightedit.ui.doctor.part_cards import PartCards
 from weightedit.ui.doctor.running import Running
 from weightedit.ui.doctor.states import state_of
 from weightedit.ui.doctor.trace_panel import TracePanel
+from weightedit.ui.doctor.training_fields import TrainingFields
 from weightedit.ui.errors.errors_view import Notice
 from weightedit.ui.shell.leaving import leaves
 from weightedit.ui.widgets.pieces import empty_state, line
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow
 
 TRACE_WIDTH = 424
-NAMES = ("load", "trace")
+NAMES = ("load", "trace", "training", "activations")
 
 
 class DoctorRoom(QWidget):
@@ -60,6 +63,7 @@ class DoctorRoom(QWidget):
         self.trace = TracePanel()
         self.head = DoctorHead()
         self.parts = PartCards(NAMES)
+        self.training, self.activations = TrainingFields(), ActivationsPane()
         self.notices = QVBoxLayout()
         self.notices.setContentsMargins(18, 10, 18, 0)
         self.notices.setSpacing(6)
@@ -93,6 +97,8 @@ class DoctorRoom(QWidget):
         self.head.run_pressed.connect(self.run)
         self.head.stop_pressed.connect(self.running.stop)
         self.parts.chosen.connect(self.show_part)
+        self.training.run_pressed.connect(self.run)
+        self.captures = ActivationsRun(self._window, self)
         self._window.documents.removed.connect(self._removed)
         self._window.documents.changed.connect(lambda opened, _: self._changed(opened))
 
@@ -114,6 +120,8 @@ class DoctorRoom(QWidget):
         self.running.stop()
         self.opened, self.found = opened, None
         self.running.offer()
+        self._offer_edits()
+        self.activations.show_nothing()
         self._clear_notices()
         self.show_checkup(None)
 
@@ -124,8 +132,15 @@ class DoctorRoom(QWidget):
 
     def _changed(self, opened: OpenDocument) -> None:
         """Say that what is shown is of the weights before an edit."""
+        if opened is self.opened:
+            self._offer_edits()
         if opened is self.opened and self.found is not None and not self.running.is_running:
             self.say("notice", "The document was edited since this ran", "Run again to see what that changed.")
+
+    def _offer_edits(self) -> None:
+        history = None if self.opened is None else self.opened.document.history
+        edits = [] if history is None else history.steps[: history.position]
+        self.activations.offer([f"{step.label} {step.where}".strip() for step in edits])
 
     # ---- a run
 
@@ -183,12 +198,18 @@ class DoctorRoom(QWidget):
         """Show one part below the cards."""
         self.part = name
         self.parts.choose(name)
+        for kept in (self.training, self.activations):  # what was typed there stays, whatever is shown
+            kept.setParent(None)
         before, self.pane = self.pane, self._pane(name)
         self.shown.replaceWidget(before, self.pane)
         before.hide()
         before.deleteLater()
 
     def _pane(self, name: str) -> QWidget:
+        if name == "activations":
+            return _holding(self.activations)
+        if name == "training":
+            return _holding(self.training, self._findings(name))
         findings, load = self._findings(name), None if self.found is None else self.found.load
         if name != "load" or load is None or not load.rows:
             return findings
@@ -222,7 +243,7 @@ class DoctorRoom(QWidget):
         for place, finding in enumerate(findings):
             if place:
                 column.addWidget(line())
-            column.addWidget(self._finding_view(finding))
+            column.addWidget(self.finding_view(finding))
         column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -232,27 +253,45 @@ class DoctorRoom(QWidget):
         area.setWidget(made)
         return area
 
-    def _finding_view(self, finding: Finding) -> FindingView:
+    def finding_view(self, finding: Finding) -> FindingView:
+        """Make the page of a finding, whose mends can be pressed."""
         found, opened = self.found, self.opened
-        assert found is not None
-        own = found.diagnosis is not None and found.diagnosis.finding is finding
-        disagreement = found.diagnosis.disagreement if own and found.diagnosis is not None else None
-        failure = found.trace.failure if own and found.trace is not None else None
+        diagnosis = None if found is None else found.diagnosis
+        own = diagnosis is not None and diagnosis.finding is finding
+        disagreement = diagnosis.disagreement if own and diagnosis is not None else None
+        failure = found.trace.failure if own and found is not None and found.trace is not None else None
         shown = opened is not None and bool(finding.tensor) and opened.document.find(finding.tensor) is not None
         view = FindingView(finding, disagreement, failure, can_show=shown)
         if opened is not None:
             view.tensor_wanted.connect(lambda name: self._window.show_tensor(opened, name))
             for card in view.cards:
                 self.mending.join(card, opened.document)
-                card.input_wanted.connect(lambda card=card: self._use_input(card.mend.inputs))
+                card.input_wanted.connect(lambda card=card: self._use(card.mend))
         return view
 
-    def _use_input(self, text: str) -> None:
-        self.head.input.setText(text)
-        self.head.input.setFocus()
-        self.say("notice", "The input is changed", "Run again to see what that changed.")
+    def _use(self, mend: Mend) -> None:
+        """Put the input or target of a mend into its field."""
+        field, text = (self.head.input, mend.inputs) if mend.inputs else (self.training.target, mend.target)
+        field.setText(text)
+        field.setFocus()
+        what = "input" if mend.inputs else "target"
+        self.say("notice", f"The {what} is changed", "Run again to see what that changed.")
 
     def _mended(self, said: str) -> None:
         self.say("ok", said)
         self.head.run.setFocus()
         self._window.status.say(said)
+
+
+def _holding(*parts: QWidget) -> QWidget:
+    """Put what is kept, and what is made anew, one below the other."""
+    made = QWidget()
+    column = QVBoxLayout(made)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
+    for place, part in enumerate(parts):
+        if place:
+            column.addWidget(line())
+        column.addWidget(part, 1 if place == len(parts) - 1 else 0)
+        part.show()
+    return made

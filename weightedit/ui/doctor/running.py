@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from weightedit.checking import check_model
 from weightedit.doctor.bringing.model_reference import ModelReference, parse_reference
@@ -67,17 +67,21 @@ class Running:
 
     def begin(self, opened: OpenDocument) -> None:
         """Look what the fields mean, ask about code, and run."""
+        self.ask(opened, self._start)
+
+    def ask(self, opened: OpenDocument, then: Callable[[OpenDocument, Any, Path], None]) -> None:
+        """Say what would run, and go on with the model once the person agreed."""
         head = self._room.head
         folder = Path.cwd()
         if head.model_text == LIVE:
             root = opened.document.origin.root
             self._room.ask((f"The forward of {type(root).__name__} runs here, in this process, on a copy of it.",
                             "A stop takes effect where the next module is entered."),
-                           lambda: self._start(opened, root, folder))  # fmt: skip
+                           lambda: then(opened, root, folder))  # fmt: skip
             return
 
         def ask(found: tuple[ModelReference, tuple[str, ...]]) -> None:
-            self._room.ask(found[1], lambda: self._start(opened, str(found[0]), folder))
+            self._room.ask(found[1], lambda: then(opened, str(found[0]), folder))
 
         text = head.model_text
 
@@ -88,14 +92,16 @@ class Running:
         self._window.tasks.start("Looking for the model", look, on_result=ask, quiet=True, group="doctor",
                                  on_error=lambda error: self._room.say("refusal", str(error)))  # fmt: skip
 
-    def _start(self, opened: OpenDocument, model: object, folder: Path) -> None:
+    def _start(self, opened: OpenDocument, model: Any, folder: Path) -> None:
         head = self._room.head
         self._keep()
         inputs = head.input_text or None
+        training = self._room.training.wanted
         asked = Asked(head.device_name, is_measured=head.device_name not in ("auto", "fake"))
 
         def work(progress: TaskProgress) -> Checkup:
-            return check_model(opened.document, model, inputs, asked, folder=folder, progress=progress)
+            return check_model(opened.document, model, inputs, asked, training=training, folder=folder,
+                               progress=progress)  # fmt: skip
 
         self._room.show_running(True)
         self.task = self._window.tasks.start(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weightedit.core.words.numbers import count_text
+from weightedit.core.words.numbers import count_text, statistic_text
 from weightedit.doctor.checkup import Checkup
 
 ORDER = ("refusal", "warning", "notice")
@@ -17,12 +17,31 @@ def state_of(part: str, found: Checkup | None) -> tuple[str, str]:
     worst = next((level for level in ORDER if level in levels), None)
     if found.model is None:
         return ("failed", "the model was not made") if part == "load" else ("waiting", "waits for the model")
+    if part == "training":
+        return _training(found, worst)
+    if part == "activations":
+        return ("notice", "captured as tensors") if found.runs else ("waiting", "waits for shape trace")
     return _load(found, worst) if part == "load" else _trace(found, worst)
 
 
 def _load(found: Checkup, worst: str | None) -> tuple[str, str]:
     says = "it is the module itself" if found.load is None else found.load.headline
     return "passed" if worst is None else SHOWN[worst], says
+
+
+def _training(found: Checkup, worst: str | None) -> tuple[str, str]:
+    if found.training is None and found.batches is None:
+        if worst is not None:
+            return SHOWN[worst], "it was not taken"
+        return "waiting", "waits for a loss" if found.runs else "waits for shape trace"
+    loss = None if found.training is None or found.training.loss is None else found.training.loss.value
+    said = "one step taken" if loss is None else f"one step taken, loss {statistic_text(loss)}"
+    return ("passed", said) if worst is None else (SHOWN[worst], _count(found))
+
+
+def _count(found: Checkup) -> str:
+    count = sum(finding.part == "training" and finding.level != "notice" for finding in found.findings)
+    return f"{count} {'finding' if count == 1 else 'findings'}" if count else "one step taken, with notices"
 
 
 def _trace(found: Checkup, worst: str | None) -> tuple[str, str]:

@@ -1,0 +1,107 @@
+"""What a training step is taken with: loss, target, optimizer and data, kept while results come and go."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+from weightedit.doctor.bringing.input_spec import SpecError, parse_item
+from weightedit.doctor.checkup import Wanted
+from weightedit.ui.errors.errors_view import wrapping
+from weightedit.ui.theme import mono_font
+from weightedit.ui.widgets.pieces import label, restyle
+from weightedit.ui.widgets.plain import tip
+
+LOSSES = ("", "CrossEntropyLoss", "MSELoss", "L1Loss", "BCEWithLogitsLoss", "NLLLoss", "output.loss", "mean")
+"""Offered first; any loss of torch.nn and torch.nn.functional can be typed."""
+
+
+class TrainingFields(QWidget):
+    """The fields, and the press that runs with them.
+
+    Signals
+    -------
+    run_pressed
+    """
+
+    run_pressed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(18, 12, 18, 10)
+        whole.setSpacing(6)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(10)
+        grid.setVerticalSpacing(6)
+        self.loss = QComboBox()
+        self.loss.setEditable(True)
+        self.loss.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.loss.addItems(LOSSES)
+        self.target, self.optimizer, self.data = QLineEdit(), QLineEdit(), QLineEdit()
+        self.target.setPlaceholderText("int64[1]<10")
+        self.optimizer.setPlaceholderText("SGD; or train.py:make_optimizer")
+        self.data.setPlaceholderText("none; or data.py:make_loader")
+        self._add(grid, 0, "Loss", self.loss, "A loss of torch.nn or torch.nn.functional, output.loss, or file.py:NAME")
+        self._add(grid, 1, "Target", self.target, "What the loss compares the output with, as a spec or a file")
+        self._add(grid, 2, "Optimizer", self.optimizer, "Code that makes an optimizer of the model; SGD without")
+        self._add(grid, 3, "Data", self.data, "Code that makes a Dataset or DataLoader; its batches are looked through")
+        self.run = QPushButton("Take one step")
+        self.run.clicked.connect(self.run_pressed)
+        grid.addWidget(self.run, 1, 4)
+        for column in (1, 3):
+            grid.setColumnStretch(column, 1)
+        whole.addLayout(grid)
+        self.problem = wrapping("", "bad")
+        whole.addWidget(self.problem)
+        said = "One forward, loss, backward and step on a copy; the document is not changed."
+        whole.addWidget(wrapping(said, "caption"))
+        edit = self.loss.lineEdit()
+        assert edit is not None
+        for field in (edit, self.target, self.optimizer, self.data):
+            field.textChanged.connect(self._edited)
+            field.returnPressed.connect(self._entered)
+        self._edited()
+
+    def _add(self, grid: QGridLayout, place: int, text: str, field: QWidget, help: str) -> None:
+        row, column = divmod(place, 2)
+        name = label(text, "secondary")
+        name.setBuddy(field)
+        field.setAccessibleName(text)
+        field.setToolTip(tip(help))
+        if isinstance(field, QLineEdit):
+            field.setFont(mono_font(12))
+        grid.addWidget(name, row, column * 2)
+        grid.addWidget(field, row, column * 2 + 1)
+
+    # ---- what it says
+
+    @property
+    def wanted(self) -> Wanted:
+        """The training step that is asked for."""
+        loss, target = self.loss.currentText().strip(), self.target.text().strip()
+        return Wanted(target=target or None, loss=loss or None, optimizer=self.optimizer.text().strip() or None,
+                      data=self.data.text().strip() or None)  # fmt: skip
+
+    def wrong(self) -> str:
+        """Return what is wrong with the fields; empty where nothing is."""
+        target = self.target.text().strip()
+        try:
+            if target:
+                parse_item(target)
+        except SpecError as error:
+            return str(error).replace("The input", "The target", 1)
+        return ""
+
+    def _edited(self) -> None:
+        wrong = self.wrong()
+        restyle(self.target, "wrong", bool(wrong))
+        self.problem.setText(wrong)
+        self.problem.setVisible(bool(wrong))
+        ready = bool(self.loss.currentText().strip() or self.data.text().strip())
+        self.run.setEnabled(ready and not wrong)
+        self.run.setToolTip(tip(wrong or ("" if ready else "Needs a loss, or data")))
+
+    def _entered(self) -> None:
+        if self.run.isEnabled():
+            self.run_pressed.emit()
