@@ -1,0 +1,94 @@
+"""Whether unexpected keys are the missing ones under other names, and the renaming that says so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+
+from weightedit.core.edit import Edit
+from weightedit.core.words.paths import counted
+from weightedit.doctor.finding import Mend
+
+COUNTER = "num_batches_tracked"
+"""What batch norms call the number of batches they have seen."""
+_MOST_TRIED = 64
+
+
+def prefix_change(unexpected: Sequence[str], missing: Sequence[str]) -> tuple[str, str] | None:
+    """Return the prefix that unexpected keys have and the one that missing keys have in its place.
+
+    None where no one change makes every unexpected key a missing one. A batch norm makes up the counter that it lacks,
+    so that one is never missing.
+    """
+    sure = [key for key in unexpected if not key.endswith(COUNTER)]
+    if not sure or not missing:
+        return None
+    wanted = set(missing)
+    for old, new in _candidates(sure[0], missing):
+        if all(key.startswith(old) for key in unexpected) and \
+                all(f"{new}{key.removeprefix(old)}" in wanted for key in sure):  # fmt: skip
+            return old, new
+    return None
+
+
+def _candidates(key: str, missing: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield changes that turn one key into a missing one, those that keep most of the name first."""
+    tried: dict[tuple[str, str], int] = {}
+    parts = key.split(".")
+    last = parts[-1]
+    for other in missing:
+        if other.rpartition(".")[2] != last:
+            continue
+        others = other.split(".")
+        same = 0
+        while same < min(len(parts), len(others)) and parts[-1 - same] == others[-1 - same]:
+            same += 1
+        change = tuple("".join(f"{part}." for part in whole[: len(whole) - same]) for whole in (parts, others))
+        tried.setdefault((change[0], change[1]), same)
+        if len(tried) >= _MOST_TRIED:
+            break
+    yield from sorted(tried, key=lambda change: -tried[change])
+
+
+def place_of(keys: Sequence[str], names: Collection[str]) -> str | None:
+    """Return what stands before the keys in the names of a document, `state_dict.` or nothing; None where they are not.
+
+    None too where they are in several places.
+    """
+    if not keys:
+        return None
+    if all(key in names for key in keys):
+        return ""
+    before = [name.removesuffix(keys[0]) for name in names if name.endswith(f".{keys[0]}")][:_MOST_TRIED]
+    fitting = [place for place in before if all(f"{place}{key}" in names for key in keys)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def renamed(keys: Sequence[str], change: tuple[str, str], place: str, names: Collection[str]) -> Mend:
+    """Return the renaming of tensors, by one pattern where it means no others.
+
+    Parameters
+    ----------
+    keys
+        What they are called in the message.
+    change
+        The prefix they have and the one they get.
+    place
+        What stands before the keys in the document.
+    names
+        All names in the document.
+    """
+    old, new = change
+    pattern = rf"{re.escape(place + old)}(.*)"
+    meant = {name for name in names if re.fullmatch(pattern, name, re.DOTALL)}
+    after = [f"{place}{new}{key.removeprefix(old)}" for key in keys]
+    if meant == {f"{place}{key}" for key in keys}:
+        to = (place + new).replace("\\", r"\\")
+        edits: tuple[Edit, ...] = (Edit("rename", (f"re:{pattern}",), None, {"to": rf"{to}\1"}),)
+    else:
+        edits = tuple(Edit("rename", (f"{place}{key}",), None, {"to": to})
+                      for key, to in zip(keys, after, strict=True))  # fmt: skip
+    what = counted(len(keys), "name")
+    title = f"Put `{new}` before {what}" if not old else f"Change `{old}` to `{new}` in {what}" if new else \
+        f"Take `{old}` off {what}"  # fmt: skip
+    return Mend(title, edits, f"{place}{keys[0]} → {after[0]}")
