@@ -25,6 +25,7 @@ __all__ = [
     "check",
     "detached_copy",
     "edit",
+    "explain",
     "open",
 ]
 
@@ -135,6 +136,28 @@ def check(source: Document | str | Path | Any, model: str | Path | Any, inputs: 
     training = Wanted(target=target, loss=loss, optimizer=optimizer, data=data, train=train)
     return check_model(source, model, inputs, asked, training=training, folder=folder,
                        progress=Progress(progress, cancel)).to_json()  # fmt: skip
+
+
+def explain(text: str, document: Document | None = None) -> dict[str, Any]:
+    """Say what a message or traceback of PyTorch means; nothing of it is run, and what is unknown is said to be.
+
+    Parameters
+    ----------
+    text
+        A message, a traceback, or a piece of code that Python does not read.
+    document
+        Whose tensors it may be about.
+
+    Returns
+    -------
+    dict
+        `kind` (`unknown` where it is none that is known), `title`, `message`, `why`, `causes`, `torch_says`, `frame`,
+        `tensors` of the document that fit, `mends` with steps of a recipe, and `caret` of a syntax error.
+    """
+    from weightedit.doctor.explain.explain import explain as explained
+    from weightedit.doctor.facts import facts_of
+
+    return explained(text, () if document is None else facts_of(document)).to_json()
 
 
 def edit(module: Any, optimizer: Any = None) -> None:

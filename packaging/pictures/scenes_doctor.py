@@ -68,6 +68,15 @@ class AtlasModel(nn.Module):
 '''
 
 
+MESSAGE = """Traceback (most recent call last):
+  File "train.py", line 41, in <module>
+    model.load_state_dict(torch.load("atlas.pt"))
+RuntimeError: Error(s) in loading state_dict for AtlasModel:
+\tsize mismatch for lm_head.weight: copying a param with shape torch.Size([512, 256]) from checkpoint, the shape in \
+current model is torch.Size([640, 256]).
+"""
+
+
 def made(files: Path) -> tuple[Path, Path]:
     """Write the code of a model, and a checkpoint that fits it."""
     code = files / "modeling_atlas.py"
@@ -157,6 +166,11 @@ def doctor(at: Shooting, files: Path) -> None:
         at.take(f"doctor-{name}")
     room.head.input.setText("tokens: int64[1,16")
     at.take("doctor-wrong-input")
+    page = at.window.aside.open("explain")
+    for name, text in (("size", MESSAGE), ("caret", "for x in loader\n    print(x)"), ("unknown", "it went wrong")):
+        page.text.setPlainText(text)
+        at.rest(seconds=0.8)
+        at.take(f"explain-{name}")
 
 
 SCENES: dict[str, Callable[[Shooting, Path], None]] = {"doctor": doctor}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weightedit.core.words.visible import visible
+from weightedit.doctor.explain.explain import explain
 from weightedit.doctor.facts import ModelFacts
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.shape_trace.disagreement import Disagreement, disagreement
@@ -48,8 +49,7 @@ def diagnose(trace: Trace, model: ModelFacts) -> Diagnosis | None:
                                  torch_says=failure.message, part="trace"), None)  # fmt: skip
     found = disagreement(failure.operation, failure.operands) or _recurrent(failure, trace, model)
     if found is None:
-        return Diagnosis(Finding("error", failure.module, "", _unknown(failure), torch_says=_said(failure),
-                                 part="trace"), None)  # fmt: skip
+        return Diagnosis(_explained(failure), None)
     message, tensor = _WORDS[found.kind](failure, found), found.weight.tensor or found.got.tensor
     return Diagnosis(Finding(found.kind, failure.module, tensor, f"{message}{_where(failure)}.",
                              torch_says=_said(failure), part="trace"), found)  # fmt: skip
@@ -142,6 +142,15 @@ def _where(failure: Failure) -> str:
 
 def _said(failure: Failure) -> str:
     return f"{failure.exception}: {failure.message}" if failure.message else failure.exception
+
+
+def _explained(failure: Failure) -> Finding:
+    """Explain what was raised by its text, where no size or dtype does; what is unknown is told as it is."""
+    found = explain(_said(failure))
+    if not found.is_known:
+        return Finding("error", failure.module, "", _unknown(failure), torch_says=_said(failure), part="trace")
+    said = f"{_name(failure)} stops: {found.message.rstrip('.')}{_where(failure)}."
+    return Finding(found.kind, failure.module, "", said, torch_says=_said(failure), part="trace")
 
 
 def _unknown(failure: Failure) -> str:

@@ -109,8 +109,13 @@ class ActivationsPane(QWidget):
         self._show(DriftTable(drifts))
 
     def show_result(self, widget: QWidget) -> None:
-        """Show something else."""
-        self._show(widget)
+        """Show something else, at the top."""
+        made = QWidget()
+        column = QVBoxLayout(made)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(widget)
+        column.addStretch(1)
+        self._show(made)
 
     def _show(self, widget: QWidget) -> None:
         while (item := self._results.takeAt(0)) is not None:

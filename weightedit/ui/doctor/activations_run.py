@@ -61,7 +61,8 @@ class ActivationsRun:
         name = f"{Path(opened.title).stem}-activations-{self._count}.safetensors"
 
         def work(progress: TaskProgress) -> Path:
-            to = opened.document.spill.folder / name
+            to = opened.document.spill.folder / "captures" / name
+            to.parent.mkdir(exist_ok=True)
             return self._begin(opened, model, folder, progress).capture(modules, to)
 
         def show(path: Path) -> None:

@@ -34,6 +34,8 @@ class FindingView(QWidget):
         What raised, with the code it was called from.
     can_show
         Whether its tensor can be shown.
+    is_first
+        Whether it is the first of the page, whose likeliest mend is the one that Enter would take.
 
     Signals
     -------
@@ -44,7 +46,7 @@ class FindingView(QWidget):
     tensor_wanted = Signal(object)
 
     def __init__(self, finding: Finding, disagreement: Disagreement | None = None, failure: Failure | None = None, *,
-                 can_show: bool = False) -> None:  # fmt: skip
+                 can_show: bool = False, is_first: bool = True) -> None:  # fmt: skip
         super().__init__()
         self.finding = finding
         self.column = QVBoxLayout(self)
@@ -56,7 +58,7 @@ class FindingView(QWidget):
             drawing.show_disagreement(disagreement)
             self.column.addWidget(drawing)
         self.cards: list[MendCard] = []
-        self._add_mends(finding)
+        self._add_mends(finding, is_first)
         self._add_words(finding, failure)
 
     def _add_head(self, finding: Finding, can_show: bool) -> None:
@@ -77,7 +79,7 @@ class FindingView(QWidget):
             row.addWidget(show, 0, Qt.AlignmentFlag.AlignTop)
         self.column.addLayout(row)
 
-    def _add_mends(self, finding: Finding) -> None:
+    def _add_mends(self, finding: Finding, is_first: bool) -> None:
         if not finding.mends:
             return
         self.column.addWidget(line())
@@ -88,7 +90,7 @@ class FindingView(QWidget):
         head.addStretch(1)
         self.column.addLayout(head)
         for place, mend in enumerate(finding.mends[:MOST_MENDS]):
-            card = MendCard(mend, likely=place == 0)
+            card = MendCard(mend, likely=place == 0, is_first=is_first)
             self.cards.append(card)
             self.column.addWidget(card)
 

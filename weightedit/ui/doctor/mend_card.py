@@ -34,12 +34,12 @@ class MendCard(QFrame):
     apply_wanted = Signal(object)
     input_wanted = Signal()
 
-    def __init__(self, mend: Mend, *, likely: bool) -> None:
+    def __init__(self, mend: Mend, *, likely: bool, is_first: bool = True) -> None:
         super().__init__()
         self.mend = mend
         self.hazards: Sequence[Hazard] | None = None
         self.setProperty("surface", "card")
-        self.setProperty("likely", likely)
+        self.setProperty("likely", likely and is_first)
         self.setAccessibleName(aloud(mend.title))
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(12, 9, 10, 9)
@@ -63,7 +63,7 @@ class MendCard(QFrame):
         self.how = label(_how(mend), "caption")
         row.addWidget(self.how)
         self.button = QPushButton(_first_press(mend))
-        if likely:
+        if likely and is_first:
             self.button.setProperty("kind", "primary")
         self.button.clicked.connect(self._pressed)
         row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignVCenter)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from weightedit.ui.widgets.elided import ElidedLabel
 from weightedit.ui.widgets.pieces import IconLabel, restyle
 
 PARTS = {"load": "Load report", "trace": "Shape trace", "training": "Training step", "activations": "Activations"}
+ONE_ROW = 720
+"""Pixels from which on the cards stand in one row."""
 STATES = {"waiting": ("waiting", "text3"), "passed": ("passed", "ok"), "failed": ("failed", "bad"),
           "warning": ("warning", "warn"), "notice": ("info", "info")}  # fmt: skip
 
@@ -73,13 +75,28 @@ class PartCards(QWidget):
 
     def __init__(self, names: tuple[str, ...]) -> None:
         super().__init__()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(18, 12, 18, 12)
-        row.setSpacing(10)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(18, 12, 18, 12)
+        self._grid.setSpacing(10)
+        self._columns = 0
         self.cards = {name: PartCard(PARTS[name]) for name in names}
         for name, card in self.cards.items():
             card.pressed.connect(lambda name=name: self.chosen.emit(name))
-            row.addWidget(card, 1)
+        self._lay_out(len(self.cards))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Lay the cards out in two rows where one has no room for their words."""
+        super().resizeEvent(event)
+        self._lay_out(len(self.cards) if self.width() >= ONE_ROW else 2)
+
+    def _lay_out(self, columns: int) -> None:
+        if columns == self._columns:
+            return
+        self._columns = columns
+        for place, card in enumerate(self.cards.values()):
+            self._grid.addWidget(card, place // columns, place % columns)
+        for column in range(len(self.cards)):
+            self._grid.setColumnStretch(column, 1 if column < columns else 0)
 
     def choose(self, name: str) -> None:
         """Mark the part that is shown."""

@@ -187,7 +187,8 @@ class DoctorRoom(QWidget):
         self.trace.show_checkup(found)
         for name, card in self.parts.cards.items():
             card.show_state(*state_of(name, found))
-        wrong = next((name for name in NAMES if state_of(name, found)[0] == "failed"), None)
+        order = ("trace", "load", "training", "activations")  # the break first, then what it comes from
+        wrong = next((name for name in order if state_of(name, found)[0] == "failed"), None)
         self.head.show_running(False, found is not None)
         if found is not None:
             for note in found.notes:
@@ -243,7 +244,7 @@ class DoctorRoom(QWidget):
         for place, finding in enumerate(findings):
             if place:
                 column.addWidget(line())
-            column.addWidget(self.finding_view(finding))
+            column.addWidget(self.finding_view(finding, is_first=place == 0))
         column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -253,7 +254,7 @@ class DoctorRoom(QWidget):
         area.setWidget(made)
         return area
 
-    def finding_view(self, finding: Finding) -> FindingView:
+    def finding_view(self, finding: Finding, *, is_first: bool = True) -> FindingView:
         """Make the page of a finding, whose mends can be pressed."""
         found, opened = self.found, self.opened
         diagnosis = None if found is None else found.diagnosis
@@ -261,7 +262,7 @@ class DoctorRoom(QWidget):
         disagreement = diagnosis.disagreement if own and diagnosis is not None else None
         failure = found.trace.failure if own and found is not None and found.trace is not None else None
         shown = opened is not None and bool(finding.tensor) and opened.document.find(finding.tensor) is not None
-        view = FindingView(finding, disagreement, failure, can_show=shown)
+        view = FindingView(finding, disagreement, failure, can_show=shown, is_first=is_first)
         if opened is not None:
             view.tensor_wanted.connect(lambda name: self._window.show_tensor(opened, name))
             for card in view.cards:
