@@ -176,8 +176,22 @@ def _commands() -> argparse.ArgumentParser:
     one.add_argument("--trusted", action="store_true", help="list what is trusted")
     one.add_argument("--revoke", metavar="SHA256", help="trust content of this hash no longer")
     one.add_argument("--json", action="store_true", help="print JSON instead of lines")
-    one = command("check", "check", "Say whether a model loads, runs and trains with these weights, and which edit "
-                                    "mends it; exit 0 healthy, 1 findings, 2 error.")  # fmt: skip
+    _add_check(command("check", "check", "Say whether a model loads, runs and trains with these weights, and which "
+                                         "edit mends it; exit 0 healthy, 1 findings, 2 error."))  # fmt: skip
+    one = command("recover", "recover", "List edits that a crash left unsaved, write a file with them, or discard "
+                                        "them; or put back a FILE whose patch in place was cut short; exit 0, 1 where "
+                                        "some did not fit, 2 on an error.")  # fmt: skip
+    one.add_argument("key", metavar="KEY|FILE", nargs="?",
+                     help="which, as the list has it; alone, its edits are listed, and a file is put back")  # fmt: skip
+    one.add_argument("destination", metavar="DST", nargs="?", help="the file to write, with the edits applied")
+    one.add_argument("--overwrite", action="store_true", help="replace DST where it exists, also the file itself")
+    one.add_argument("--shared", choices=("copy", "alias"), help="what safetensors does with shared tensors")
+    one.add_argument("--discard", metavar="KEY", help="throw these edits away")
+    one.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    return parser
+
+
+def _add_check(one: argparse.ArgumentParser) -> None:
     one.add_argument("file", metavar="FILE")
     one.add_argument("--model", metavar="M", required=True,
                      help="package.module:factory, 'file.py:Class(3, width=64)' or a folder with a config.json")
@@ -197,17 +211,6 @@ def _commands() -> argparse.ArgumentParser:
     one.add_argument("--seconds", metavar="N", type=float, default=600.0, help="how long the model may take")
     one.add_argument("--yes", action="store_true", help="run the model's code without asking")
     one.add_argument("--json", action="store_true", help="print JSON instead of lines")
-    one = command("recover", "recover", "List edits that a crash left unsaved, write a file with them, or discard "
-                                        "them; or put back a FILE whose patch in place was cut short; exit 0, 1 where "
-                                        "some did not fit, 2 on an error.")  # fmt: skip
-    one.add_argument("key", metavar="KEY|FILE", nargs="?",
-                     help="which, as the list has it; alone, its edits are listed, and a file is put back")  # fmt: skip
-    one.add_argument("destination", metavar="DST", nargs="?", help="the file to write, with the edits applied")
-    one.add_argument("--overwrite", action="store_true", help="replace DST where it exists, also the file itself")
-    one.add_argument("--shared", choices=("copy", "alias"), help="what safetensors does with shared tensors")
-    one.add_argument("--discard", metavar="KEY", help="throw these edits away")
-    one.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    return parser
 
 
 def _source_and_destination(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

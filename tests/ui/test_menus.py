@@ -20,7 +20,7 @@ def checkpoint(tmp_path):
 def test_every_menu_and_what_is_in_it_has_a_letter_of_its_own(open_window, checkpoint):
     window = open_window(checkpoint)
     bar = [action.text() for action in window.top.bar.actions()]
-    assert bar == ["&File", "&Edit", "&Select", "&Go", "&View", "&Operations", "&Help"]
+    assert bar == ["&File", "&Edit", "&Select", "&Go", "&View", "&Operations", "&Doctor", "&Help"]
     for menu in window.top.menus.made.values():
         texts = [action.text() for action in menu.actions() if not action.isSeparator()]
         letters = [text[text.index("&") + 1].lower() for text in texts if "&" in text]

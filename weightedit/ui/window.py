@@ -317,14 +317,13 @@ class MainWindow(QMainWindow):
             page: QWidget = self.opening if self.documents.is_opening else self.start
         else:
             page = self.workbench or self.opening
-        page = self.aside.current or page
         names = self.documents.names_being_opened
         self.opening.say(f"Opening {', '.join(names)}" if names else "Starting torch")
-        self.pages.setCurrentWidget(page)
-        examines = self.aside.is_open("doctor")
-        self.tree.setVisible((present or self.documents.arrivals.shown is not None) and not examines)
+        self.pages.setCurrentWidget(self.aside.current or page)
+        room = self.aside.room or ("edit" if present and self.aside.current is None else "")
+        self.tree.setVisible((present or self.documents.arrivals.shown is not None) and room != "doctor")
         self.top.show_document_buttons(present)
-        self.rail.set_room("doctor" if examines else "" if self.aside.current else "edit" if present else "")
+        self.rail.set_room(room)
         self.refresh()
 
     @contextmanager

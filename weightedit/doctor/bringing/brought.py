@@ -22,6 +22,7 @@ START = Path(__file__).parent.parent / "inside" / "start.py"
 _FRAME = re.compile(r'  File "([^"\n]+)", line (\d+) in (\S+)')
 QUIET = {"KINETO_LOG_LEVEL": "99"}
 """Environment that keeps torch's profiler from printing: what is printed is the person's code's."""
+DEEPEST = 20
 PAGE = 4096
 WORD = 8
 PATIENCE = 3.0
@@ -174,13 +175,9 @@ class BroughtCode:
             return ""
         import torch
 
+        _check_plain((wanted.given, target))
         path = self.folder / "inputs.pt"
-        try:
-            torch.save((wanted.given, target), path)
-            torch.load(path, weights_only=True)
-        except Exception as error:  # of pickle, whose kinds are many
-            raise WeightEditError("The inputs cannot go to the model's process; give tensors, plain values, and lists, "
-                                  f"tuples and dicts of them: {visible(str(error), 200)}") from error  # fmt: skip
+        torch.save((wanted.given, target), path)
         return str(path)
 
     def where(self) -> tuple[str, int]:
@@ -258,6 +255,19 @@ class LiveModel:
         """Keep arguments and target as they are; return a word for them, empty for none."""
         is_here = wanted.given is not None or not isinstance(wanted.target, str | None)
         return HERE if is_here else ""
+
+
+def _check_plain(value: Any, depth: int = 0) -> None:
+    """Raise where something is neither a tensor nor a plain value, which another process would have to trust."""
+    from torch import Tensor
+
+    if value is None or isinstance(value, bool | int | float | complex | str | bytes) or type(value) is Tensor:
+        return
+    if type(value) not in (list, tuple, dict) or depth > DEEPEST:
+        raise WeightEditError(f"A {type(value).__name__} cannot go to the model's process; give tensors, plain values, "
+                              "and lists, tuples and dicts of them.")  # fmt: skip
+    for one in value.values() if isinstance(value, dict) else value:
+        _check_plain(one, depth + 1)
 
 
 def _last_words(output: str) -> str:

@@ -174,6 +174,11 @@ class Aside:
             if work is not None and work.page is not None:
                 work.page.focus_view()
 
+    @property
+    def room(self) -> str:
+        """The room of the rail that is shown instead of tree and tensors; empty where none is."""
+        return "doctor" if self.is_open("doctor") else ""
+
     def is_open(self, name: str) -> bool:
         """Whether this page is shown."""
         return self.current is not None and self._pages.get(name) is self.current

@@ -12,7 +12,7 @@ from weightedit.ui.doctor.drift_table import DriftTable
 from weightedit.ui.errors.errors_view import Notice, wrapping
 from weightedit.ui.theme import mono_font
 from weightedit.ui.widgets.pieces import empty_state, label, line
-from weightedit.ui.widgets.plain import tip
+from weightedit.ui.widgets.plain import aloud, tip
 
 MODULES_HELP = "Names or patterns of modules, parted by commas: layers.*.mlp, re:layers\\.\\d+, * for all"
 
@@ -29,8 +29,8 @@ class ActivationsPane(QWidget):
     compare_pressed = Signal()
     find_pressed = Signal()
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
@@ -69,7 +69,7 @@ class ActivationsPane(QWidget):
     def _name(self, row: QHBoxLayout, text: str, field: QWidget, help: str) -> None:
         name = label(text, "secondary")
         name.setBuddy(field)
-        field.setAccessibleName(text)
+        field.setAccessibleName(aloud(text))
         field.setToolTip(tip(help))
         row.addWidget(name)
         row.addWidget(field, 1)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from weightedit.doctor.shape_trace.disagreement import Disagreement
 from weightedit.doctor.shape_trace.trace import Operand
 from weightedit.ui.theme import theme, ui_font
+from weightedit.ui.widgets.plain import aloud
 
 HEIGHT = 190
 BOX = 108
@@ -18,20 +19,13 @@ CENTER = Qt.AlignmentFlag.AlignCenter
 
 
 class Drawing(QWidget):
-    """The picture of a disagreement; empty where there is none."""
+    """The picture of a disagreement."""
 
-    def __init__(self) -> None:
+    def __init__(self, found: Disagreement) -> None:
         super().__init__()
-        self.found: Disagreement | None = None
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def show_disagreement(self, found: Disagreement | None) -> None:
-        """Draw another one."""
         self.found = found
-        self.setVisible(found is not None)
-        self.setAccessibleName("" if found is None else
-                               f"{found.got.seen} meets {found.weight.seen}: {said(found)}")  # fmt: skip
-        self.update()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName(aloud(f"{found.got.seen} meets {found.weight.seen}: {said(found)}"))
 
     def sizeHint(self) -> QSize:
         """Want room for the boxes, their sizes and the arc below."""
@@ -39,8 +33,6 @@ class Drawing(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the boxes, the sizes around them, and what joins the two that disagree."""
-        if self.found is None:
-            return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.translate(0.5, 0.5)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from weightedit.core.words.numbers import statistic_text
 from weightedit.doctor.activations.drift import ModuleDrift
+from weightedit.ui.doctor.copying import takes_copy
 from weightedit.ui.theme import theme
 from weightedit.ui.widgets.plain import row_text, tip
 
@@ -86,6 +87,10 @@ class DriftTable(QTableView):
         header.setStretchLastSection(True)
         for place, width in enumerate((230, 120, 50, 130, 140, 90)):
             self.setColumnWidth(place, width)
+
+    def event(self, event: QEvent) -> bool:
+        """Have Ctrl+C before the window does."""
+        return takes_copy(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy rows, with tabs between columns."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from weightedit.core.words.visible import visible
 from weightedit.doctor.explain.explain import explain
@@ -48,7 +47,8 @@ class ExplainPage(AsidePage):
         self.add(self.text)
         row = QHBoxLayout()
         paste, clear = QPushButton("Paste"), QPushButton("Clear")
-        paste.clicked.connect(lambda: self.text.setPlainText(QGuiApplication.clipboard().text()))
+        paste.clicked.connect(self.text.selectAll)
+        paste.clicked.connect(self.text.paste)
         clear.clicked.connect(self.text.clear)
         row.setContentsMargins(0, 8, 0, 14)
         row.addWidget(paste)
@@ -92,7 +92,7 @@ class ExplainPage(AsidePage):
         if found.why:
             self._add(wrapping(found.why, "secondary"))
         if found.caret is not None:
-            shown = QLabel(found.caret.shown)
+            shown = label(found.caret.shown.replace(" ", "\u00a0"))
             shown.setFont(mono_font(12))
             self._add(_well(shown))
         for cause in found.causes:

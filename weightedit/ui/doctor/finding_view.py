@@ -54,9 +54,7 @@ class FindingView(QWidget):
         self.column.setSpacing(10)
         self._add_head(finding, can_show)
         if disagreement is not None:
-            drawing = Drawing()
-            drawing.show_disagreement(disagreement)
-            self.column.addWidget(drawing)
+            self.column.addWidget(Drawing(disagreement))
         self.cards: list[MendCard] = []
         self._add_mends(finding, is_first)
         self._add_words(finding, failure)

@@ -14,7 +14,7 @@ from weightedit.ui.errors.errors_view import wrapping
 from weightedit.ui.theme import mono_font
 from weightedit.ui.widgets.elided_combo import ElidedCombo
 from weightedit.ui.widgets.pieces import label, line, restyle
-from weightedit.ui.widgets.plain import tip
+from weightedit.ui.widgets.plain import aloud, tip
 
 DEVICES = ((AUTO, "no values, or CPU"), (FAKE, "no values"), ("cpu", "CPU"))
 LIVE = "this live module"
@@ -84,7 +84,7 @@ class DoctorHead(QWidget):
     def _name(self, row: QHBoxLayout, text: str, field: QWidget, help: str, stretch: int) -> None:
         name: QLabel = label(text, "secondary")
         name.setBuddy(field)
-        field.setAccessibleName(text)
+        field.setAccessibleName(aloud(text))
         field.setToolTip(tip(help))
         row.addWidget(name)
         row.addWidget(field, stretch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QCheckBox, QHBoxLayout, QHeaderView, QTableView, QVBoxLayout, QWidget
 
@@ -13,6 +13,7 @@ from weightedit.core.dtypes import DTYPES
 from weightedit.core.words.numbers import count_text, shape_text
 from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.load_report.report import LoadReport, Row
+from weightedit.ui.doctor.copying import takes_copy
 from weightedit.ui.theme import theme
 from weightedit.ui.widgets.pieces import label
 from weightedit.ui.widgets.plain import row_text, tip
@@ -162,6 +163,10 @@ class _View(QTableView):
         self.setTextElideMode(Qt.TextElideMode.ElideLeft)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(ROW)
+
+    def event(self, event: QEvent) -> bool:
+        """Have Ctrl+C before the window does."""
+        return takes_copy(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy, and open by Enter."""

@@ -12,7 +12,7 @@ from weightedit.doctor.finding import Mend
 from weightedit.ui.edit_panel.hazard_words import cost_text
 from weightedit.ui.errors.errors_view import Notice, wrapping
 from weightedit.ui.widgets.pieces import label, restyle
-from weightedit.ui.widgets.plain import aloud
+from weightedit.ui.widgets.plain import aloud, plain
 
 MOST_HAZARDS = 6
 
@@ -62,7 +62,7 @@ class MendCard(QFrame):
         row.addLayout(words, 1)
         self.how = label(_how(mend), "caption")
         row.addWidget(self.how)
-        self.button = QPushButton(_first_press(mend))
+        self.button = QPushButton(plain(_first_press(mend)))
         if likely and is_first:
             self.button.setProperty("kind", "primary")
         self.button.clicked.connect(self._pressed)

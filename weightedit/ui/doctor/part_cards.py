@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWi
 
 from weightedit.ui.widgets.elided import ElidedLabel
 from weightedit.ui.widgets.pieces import IconLabel, restyle
+from weightedit.ui.widgets.plain import aloud
 
 PARTS = {"load": "Load report", "trace": "Shape trace", "training": "Training step", "activations": "Activations"}
 ONE_ROW = 720
@@ -48,7 +49,7 @@ class PartCard(QFrame):
         """Say how it went."""
         self._icon.show_icon(*STATES[state])
         self.says.setText(says)
-        self.setAccessibleName(f"{self._title}: {says}")
+        self.setAccessibleName(aloud(f"{self._title}: {says}"))
 
     def mousePressEvent(self, event: object) -> None:
         """Show this part."""

@@ -63,7 +63,9 @@ class DoctorRoom(QWidget):
         self.trace = TracePanel()
         self.head = DoctorHead()
         self.parts = PartCards(NAMES)
-        self.training, self.activations = TrainingFields(), ActivationsPane()
+        self.training, self.activations = TrainingFields(self), ActivationsPane(self)
+        for kept in (self.training, self.activations):
+            kept.hide()
         self.notices = QVBoxLayout()
         self.notices.setContentsMargins(18, 10, 18, 0)
         self.notices.setSpacing(6)
@@ -200,9 +202,11 @@ class DoctorRoom(QWidget):
         self.part = name
         self.parts.choose(name)
         for kept in (self.training, self.activations):  # what was typed there stays, whatever is shown
-            kept.setParent(None)
+            kept.hide()
+            kept.setParent(self)
         before, self.pane = self.pane, self._pane(name)
         self.shown.replaceWidget(before, self.pane)
+        self.pane.show()
         before.hide()
         before.deleteLater()
 

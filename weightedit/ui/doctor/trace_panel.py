@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QTreeView, QVBoxLayout, QWidget
 
 from weightedit.core.words.numbers import count_text
 from weightedit.doctor.checkup import Checkup
 from weightedit.doctor.shape_trace.outline import TraceNode, outline
+from weightedit.ui.doctor.copying import takes_copy
 from weightedit.ui.doctor.trace_delegate import INDENT, LEFT, TraceDelegate
 from weightedit.ui.doctor.trace_model import Index, TraceModel, told
 from weightedit.ui.widgets.elided import ElidedLabel
 from weightedit.ui.widgets.pieces import IconLabel, empty_state, icon_button, label, line
+from weightedit.ui.widgets.plain import aloud
 
 NARROWEST, WIDEST = 280, 560
 
@@ -54,7 +56,7 @@ class FirstToFail(QFrame):
         self.where.setText(f"call {count_text(node.place + 1)} of {count_text(of)}")
         self.name.setText(node.module or node.type)
         self.says.setText(f"{node.type} · {says}")
-        self.setAccessibleName(f"First to fail: {node.module or node.type}. {says}")
+        self.setAccessibleName(aloud(f"First to fail: {node.module or node.type}. {says}"))
 
     def mousePressEvent(self, event: object) -> None:
         """Lead to the module."""
@@ -114,6 +116,10 @@ class TraceView(QTreeView):
             self.setExpanded(index, not self.isExpanded(index))
             return
         super().mousePressEvent(event)  # type: ignore[arg-type]
+
+    def event(self, event: QEvent) -> bool:
+        """Have Ctrl+C before the window does."""
+        return takes_copy(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy the current row."""

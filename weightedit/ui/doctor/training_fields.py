@@ -10,7 +10,7 @@ from weightedit.doctor.checkup import Wanted
 from weightedit.ui.errors.errors_view import wrapping
 from weightedit.ui.theme import mono_font
 from weightedit.ui.widgets.pieces import label, restyle
-from weightedit.ui.widgets.plain import tip
+from weightedit.ui.widgets.plain import aloud, tip
 
 LOSSES = ("", "CrossEntropyLoss", "MSELoss", "L1Loss", "BCEWithLogitsLoss", "NLLLoss", "output.loss", "mean")
 """Offered first; any loss of torch.nn and torch.nn.functional can be typed."""
@@ -26,8 +26,8 @@ class TrainingFields(QWidget):
 
     run_pressed = Signal()
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(18, 12, 18, 10)
         whole.setSpacing(6)
@@ -38,14 +38,14 @@ class TrainingFields(QWidget):
         self.loss.setEditable(True)
         self.loss.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.loss.addItems(LOSSES)
-        self.target, self.optimizer, self.data = QLineEdit(), QLineEdit(), QLineEdit()
+        self.target, self.optimizer, self.batches = QLineEdit(), QLineEdit(), QLineEdit()
         self.target.setPlaceholderText("int64[1]<10")
         self.optimizer.setPlaceholderText("SGD; or train.py:make_optimizer")
-        self.data.setPlaceholderText("none; or data.py:make_loader")
+        self.batches.setPlaceholderText("none; or data.py:make_loader")
         self._add(grid, 0, "Loss", self.loss, "A loss of torch.nn or torch.nn.functional, output.loss, or file.py:NAME")
         self._add(grid, 1, "Target", self.target, "What the loss compares the output with, as a spec or a file")
         self._add(grid, 2, "Optimizer", self.optimizer, "Code that makes an optimizer of the model; SGD without")
-        self._add(grid, 3, "Data", self.data, "Code that makes a Dataset or DataLoader; its batches are looked through")
+        self._add(grid, 3, "Data", self.batches, "Code that makes a Dataset or DataLoader, which is looked through")
         self.run = QPushButton("Take one step")
         self.run.clicked.connect(self.run_pressed)
         grid.addWidget(self.run, 1, 4)
@@ -58,7 +58,7 @@ class TrainingFields(QWidget):
         whole.addWidget(wrapping(said, "caption"))
         edit = self.loss.lineEdit()
         assert edit is not None
-        for field in (edit, self.target, self.optimizer, self.data):
+        for field in (edit, self.target, self.optimizer, self.batches):
             field.textChanged.connect(self._edited)
             field.returnPressed.connect(self._entered)
         self._edited()
@@ -67,7 +67,7 @@ class TrainingFields(QWidget):
         row, column = divmod(place, 2)
         name = label(text, "secondary")
         name.setBuddy(field)
-        field.setAccessibleName(text)
+        field.setAccessibleName(aloud(text))
         field.setToolTip(tip(help))
         if isinstance(field, QLineEdit):
             field.setFont(mono_font(12))
@@ -81,7 +81,7 @@ class TrainingFields(QWidget):
         """The training step that is asked for."""
         loss, target = self.loss.currentText().strip(), self.target.text().strip()
         return Wanted(target=target or None, loss=loss or None, optimizer=self.optimizer.text().strip() or None,
-                      data=self.data.text().strip() or None)  # fmt: skip
+                      data=self.batches.text().strip() or None)  # fmt: skip
 
     def wrong(self) -> str:
         """Return what is wrong with the fields; empty where nothing is."""
@@ -98,7 +98,7 @@ class TrainingFields(QWidget):
         restyle(self.target, "wrong", bool(wrong))
         self.problem.setText(wrong)
         self.problem.setVisible(bool(wrong))
-        ready = bool(self.loss.currentText().strip() or self.data.text().strip())
+        ready = bool(self.loss.currentText().strip() or self.batches.text().strip())
         self.run.setEnabled(ready and not wrong)
         self.run.setToolTip(tip(wrong or ("" if ready else "Needs a loss, or data")))
 

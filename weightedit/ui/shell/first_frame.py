@@ -201,7 +201,8 @@ class FirstFrame(QWidget):
         paint_icon(painter, QRect(self._search.x() + 9, self._search.y() + 7, 14, 14), "search", "text2")
         bottom = self.height() - STATUS - 1 - _MARGIN
         inset = (_ROOM - _ICON) // 2
-        places = {"grid": TOP + 1 + _MARGIN, "settings": bottom - _ROOM, "help": bottom - 2 * _ROOM - _GAP}
+        top, step = TOP + 1 + _MARGIN, _ROOM + _GAP
+        places = {"grid": top, "doctor": top + step, "settings": bottom - _ROOM, "help": bottom - _ROOM - step}
         for name, y in places.items():
             paint_icon(painter, QRect(_ICON_AT, y + inset, _ICON, _ICON), name)
         painter.end()

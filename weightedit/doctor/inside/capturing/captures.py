@@ -175,13 +175,11 @@ def capture(model: torch.nn.Module, args: Sequence[Any] = (), kwargs: Mapping[st
     try:
         watch, given = Watch(store, ask), (tuple(args), keywords)
         unchanged = Unchanged(model, found_in(given, torch.Tensor), store) if leaves_no_trace else None
-        changed: tuple[str, ...] = ()
         try:
             with same_random_numbers(seed, _generators(model, given)), watch.hooked(chosen) as unhooked:
                 failure = _run(model, tuple(args), keywords, grad)
         finally:
-            if unchanged is not None:
-                changed = unchanged.put_back()
+            changed = () if unchanged is None else unchanged.put_back()
         if watch.stopped is not None:
             raise watch.stopped
     except BaseException:
