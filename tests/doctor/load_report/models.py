@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -122,9 +121,8 @@ def mended(model: nn.Module, path: Path, rounds: int = 4) -> dict[str, torch.Ten
         document.export(out, shared="copy")
         part = report.part
     loaded = weightedit_free_load(out, part)
-    fresh = copy.deepcopy(model)
-    fresh.load_state_dict(loaded, strict=True)
-    return dict(fresh.state_dict())
+    model.load_state_dict(loaded, strict=True)
+    return dict(model.state_dict())
 
 
 def weightedit_free_load(path: Path, part: str) -> dict[str, torch.Tensor]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from difflib import SequenceMatcher
+from itertools import pairwise, permutations
 
 from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.load_report import units
@@ -60,12 +61,13 @@ def alike(model: Mapping[str, TensorFacts], found: Mapping[str, TensorFacts], kn
         left = {name: facts for name, facts in model.items() if name not in taken and name not in made.pairs}
         gone = taken | set(made.pairs.values())
         rest = {name: facts for name, facts in found.items() if name not in gone}
-        some, others = ours(left, here), theirs(rest, there)
-        if within:
-            _match([unit for unit in some if unit.where], [unit for unit in others if unit.where], is_ordered, between,
-                   made, within=True)  # fmt: skip
-        else:
-            _match(some, others, is_ordered, between, made, within=False)
+        if not left or not rest:
+            break
+        if within and not known:
+            continue
+        some, others = ([unit for unit in every if unit.where or not within]
+                        for every in (ours(left, here), theirs(rest, there)))  # fmt: skip
+        _match(some, others, is_ordered, between, made, within)
     return made
 
 
@@ -98,8 +100,8 @@ def _match(model: list[Unit], found: list[Unit], is_ordered: bool, between: Fits
                 fits = between(unit.tensors[0], other.tensors[0])
                 if not agree(unit.where, other.where):
                     continue
-                if unit.words & other.words or (says_much and fits) or \
-                        (within and (fits or len(some) == 1) and (unit.is_distinct or len(unit.tensors) > 1)):  # fmt: skip
+                by_place = within and (fits or len(some) == 1) and (unit.is_distinct or len(unit.tensors) > 1)
+                if unit.words & other.words or (says_much and fits) or by_place:
                     made.pairs |= _pairs(unit, other)
                 elif unit.is_distinct and not within:
                     made.choices.append((_pairs(unit, other),))
@@ -112,12 +114,19 @@ def _key(unit: Unit, within: bool) -> Hashable:
     return (unit.where, unit.signature) if within else unit.signature
 
 
-def _choices(ours: list[Unit], others: list[Unit]) -> list[tuple[Pairs, ...]]:
-    """Return what each unit of the smaller side could be; the first of each are different ones."""
-    if len(ours) <= len(others):
-        return [tuple(_pairs(unit, other) for other in others[place:] + others[:place])
-                for place, unit in enumerate(ours)]  # fmt: skip
-    return [tuple(_pairs(unit, other) for unit in ours[place:] + ours[:place]) for place, other in enumerate(others)]
+def _choices(ours: list[Unit], theirs: list[Unit]) -> list[tuple[Pairs, ...]]:
+    """Return what each unit of the smaller side could be; the first of each are different ones, with names alike."""
+    few, many = (ours, theirs) if len(ours) <= len(theirs) else (theirs, ours)
+    alike = {(id(one), id(other)): SequenceMatcher(None, one.name, other.name).ratio()
+             for one in few for other in many}  # fmt: skip
+    best = max(permutations(many, len(few)),
+               key=lambda order: sum(alike[id(one), id(other)] for one, other in zip(few, order, strict=True)))
+    made: list[tuple[Pairs, ...]] = []
+    for one, first in zip(few, best, strict=True):
+        order = [first, *sorted((other for other in many if other is not first),
+                                key=lambda other: -alike[id(one), id(other)])]  # fmt: skip
+        made.append(tuple(_pairs(one, other) if few is ours else _pairs(other, one) for other in order))
+    return made
 
 
 def _is_telling(ours: Mapping[Hashable, list[Unit]], even: set[Hashable]) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 from weightedit.doctor.facts import TensorFacts
-from weightedit.doctor.load_report.alike import Pairs, alike
+from weightedit.doctor.load_report.alike import Alike, Pairs, alike
+from weightedit.doctor.load_report.differences import difference
 from weightedit.doctor.load_report.prefixes import MOST_RULES, best_prefixes
 from weightedit.doctor.load_report.spelling import spelled
 
@@ -30,17 +32,19 @@ class Matched:
         For what could be one of several: the pairs of each.
     is_other
         Whether so little agrees that the checkpoint is of another model.
+    pairs
+        All names of the checkpoint by those of the model.
     """
 
     spelled: Pairs
     alike: Pairs
     choices: tuple[tuple[Pairs, ...], ...] = ()
     is_other: bool = False
+    pairs: dict[str, str] = field(init=False)
 
-    @property
-    def pairs(self) -> dict[str, str]:
-        """Names of the checkpoint by those of the model."""
-        return {**self.spelled, **self.alike}
+    def __post_init__(self) -> None:
+        """Put all pairs together."""
+        object.__setattr__(self, "pairs", {**self.spelled, **self.alike})
 
 
 Tensors = Mapping[str, TensorFacts]
@@ -56,20 +60,40 @@ def match(model: Tensors, found: Tensors) -> Matched:
     """
     pairs, rivals = by_name(model, found)
     pairs = {name: pairs[name] for name in model if name in pairs}
+    known = sum(len(one) for one in rivals[:1]) + len(pairs)
+    is_strange = known < FEW * len(model) and len(model) > _SMALL
+    if is_strange and _shapes_in_common(model, found) < 0.5 * len(model):
+        return Matched(pairs, {}, is_other=True)
+    by_shape = _by_shape(model, found, pairs, rivals)
+    differences = {name: difference(model[name], found[key]) for name, key in pairs.items()}
+    unfit = {name for name, one in differences.items() if one is not None and one.kind == "shape"}
+    if unfit:  # names that changed places
+        kept = {name: key for name, key in pairs.items() if name not in unfit}
+        other = _by_shape(model, found, kept, rivals)
+        if unfit <= other.pairs.keys():
+            pairs, by_shape = kept, other
+    if is_strange and len(by_shape.pairs) < 0.5 * (len(model) - known):
+        return Matched(pairs, {}, is_other=True)
+    if not known and not by_shape.pairs and not by_shape.choices:
+        return Matched({}, {}, is_other=True)
+    return Matched(pairs, by_shape.pairs, (*((rivals,) if rivals else ()), *by_shape.choices))
+
+
+def _shapes_in_common(model: Tensors, found: Tensors) -> int:
+    """Return how many tensors of the model could be in the checkpoint under other names."""
+    ours, theirs = (Counter(facts.shape for facts in tensors.values()) for tensors in (model, found))
+    return (ours & theirs).total()
+
+
+def _by_shape(model: Tensors, found: Tensors, pairs: Pairs, rivals: tuple[Pairs, ...]) -> Alike:
+    """Return what agrees by shape and order of what is left; what is tied to another tensor of the model has its."""
     undecided = {name for one in rivals for name in (*one, *one.values())}
     left = {name: facts for name, facts in model.items() if name not in pairs and name not in undecided}
     gone = {*pairs.values(), *undecided}
     rest = {name: facts for name, facts in found.items() if name not in gone}
-    ties = {name for name, facts in left.items() if facts.same_as and (facts.same_as in pairs or facts.same_as in left)}
-    left = {name: facts for name, facts in left.items() if name not in ties}
-    by_shape = alike(left, rest, pairs, list(model), found)
-    known = sum(len(one) for one in rivals[:1]) + len(pairs)
-    if known < FEW * len(model) and len(model) > _SMALL:
-        if len(by_shape.pairs) < 0.5 * len(left):
-            return Matched(pairs, {}, is_other=True)
-    elif not known and not by_shape.pairs and not by_shape.choices:
-        return Matched({}, {}, is_other=True)
-    return Matched(pairs, by_shape.pairs, (*((rivals,) if rivals else ()), *by_shape.choices))
+    left = {name: facts for name, facts in left.items()
+            if facts.same_as not in pairs and facts.same_as not in left}  # fmt: skip
+    return alike(left, rest, pairs, list(model), found)
 
 
 def by_name(model: Tensors, found: Tensors) -> tuple[dict[str, str], tuple[Pairs, ...]]:

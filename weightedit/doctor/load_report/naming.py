@@ -25,11 +25,12 @@ class Naming:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._then = {name: name for name in names}
+        self._now = dict(self._then)
 
     @property
     def names(self) -> list[str]:
         """What all tensors are called then."""
-        return list(self._then.values())
+        return list(self._now)
 
     def then(self, name: str) -> str:
         """Return what a tensor is called after the renames so far."""
@@ -38,8 +39,10 @@ class Naming:
     def follow(self, edits: Iterable[Edit]) -> None:
         """Take renames into account."""
         for edit in edits:
-            renamed = changed(edit, self._then.values())
-            self._then = {name: renamed.get(then, then) for name, then in self._then.items()}
+            renamed = changed(edit, self._now.keys())
+            moved = {new: self._now.pop(old) for old, new in renamed.items()}
+            self._now |= moved
+            self._then |= {name: new for new, name in moved.items()}
 
     def targets(self, names: Collection[str]) -> tuple[str, ...]:
         """Return targets that mean tensors both before and after the renames, where that can be said."""
@@ -56,11 +59,15 @@ class Naming:
 
 
 def together(names: Collection[str]) -> str:
-    """Return what tensors are called together: the name of one, `fc (2 tensors)`, or the first of them."""
+    """Return what tensors are called together: the name of one, `fc (2 tensors)`, `h.*.attn.bias (12 tensors)`."""
     first, *others = names
     if not others:
         return called(first)
+    parts = [name.split(".") for name in names]
     head = common_module(names)
+    if len(set(map(len, parts))) == 1 and head.count(".") + 1 < len(parts[0]) - 1:
+        head = ".".join(column[0] if len(set(column)) == 1 else "*" for column in zip(*parts, strict=True))
+        head = "" if set(head) <= {".", "*"} else head
     return f"{called(head)} ({counted(len(names), 'tensor')})" if head else listed([first, *others])
 
 

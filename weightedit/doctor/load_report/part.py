@@ -39,11 +39,6 @@ class Part:
         """How the names of its tensors begin in the document."""
         return f"{self.name}." if self.name else ""
 
-    @property
-    def containers(self) -> list[str]:
-        """What holds its tensors, in order: itself, and what is nested in it."""
-        return list(dict.fromkeys(facts.container for facts in self.tensors.values()))
-
 
 def part_of(model: Mapping[str, TensorFacts], checkpoint: Sequence[TensorFacts],
             score: Callable[[Part], tuple[int, ...]], wanted: str | None = None) -> Part:  # fmt: skip
@@ -73,7 +68,8 @@ def part_of(model: Mapping[str, TensorFacts], checkpoint: Sequence[TensorFacts],
     fitting = _overlap(checkpoint, ends, lambda facts: (split(facts.name)[1], facts.shape))
     if not any(fitting.values()):
         fitting = _overlap(checkpoint, Counter(facts.shape for facts in model.values()), lambda facts: facts.shape)
-    order = sorted(parts, key=lambda name: -fitting[name])[:_TRIED]
+    most = max(fitting.values(), default=0)
+    order = sorted((name for name in parts if 2 * fitting[name] >= most), key=lambda name: -fitting[name])[:_TRIED]
     tried = [(score(part), part) for part in (_part(checkpoint, name) for name in order)]
     if not any(any(how) for how, _ in tried):  # names tell nothing, shapes do
         tried = [((fitting[part.name],), part) for _, part in tried]

@@ -68,13 +68,14 @@ def _is_likely(count: int, fitting: int, heads: tuple[str, str], names: int) -> 
 def _agreeing(model: Mapping[str, TensorFacts],
               found: Mapping[str, TensorFacts]) -> Iterator[tuple[str, str, tuple[str, str]]]:  # fmt: skip
     """Yield (name, name in the model, how they begin) for names whose longest ending is that of a name of the model."""
-    by_ending: dict[str, list[str]] = {}
+    by_ending: dict[str, list[str]] = {ending: [] for name in found for ending in _endings(name)}
     for name in model:
         for ending in _endings(name):
-            by_ending.setdefault(ending, []).append(name)
+            if ending in by_ending:
+                by_ending[ending].append(name)
     for name in found:
         for ending in _endings(name):
-            others = by_ending.get(ending, ())
+            others = by_ending[ending]
             if 0 < len(others) <= _MOST_HEADS:
                 head = name[: -len(ending)].removesuffix(".")
                 whole = [other for other in others if not head or other == ending or "." in ending]

@@ -11,7 +11,7 @@ from weightedit.doctor.load_report.comparison import Comparison, Told
 from weightedit.doctor.load_report.naming import common_module
 from weightedit.doctor.load_report.renaming import edits_of
 from weightedit.doctor.load_report.rules import heads
-from weightedit.doctor.load_report.spelling import WRAPPERS, joined, split, without_wrappers, wrappers_in
+from weightedit.doctor.load_report.spelling import WRAPPERS, dotted, joined, split, without_wrappers, wrappers_in
 
 _MOST_KINDS = 4
 """Prefixes that have findings of their own; where names begin in more ways they have one together."""
@@ -19,6 +19,7 @@ _MOST_KINDS = 4
 
 def renamed(compared: Comparison) -> Iterator[Told]:
     """Yield findings of the names, each as the names are after the mends of those before it."""
+    yield from _slashed(compared)
     yield from _wrapped(compared)
     yield from _prefixed(compared)
     yield from _legacy(compared)
@@ -27,29 +28,48 @@ def renamed(compared: Comparison) -> Iterator[Told]:
         yield from _finding(compared, "renamed", alike, {name: name for name in alike}, _told_by_shape(alike))
 
 
+def _slashed(compared: Comparison) -> Iterator[Told]:
+    pairs = {name: key for name, key in compared.matched.spelled.items() if dotted(key) != key and name != key}
+    after = {name: dotted(key) for name, key in pairs.items()}
+    verb = "has" if len(pairs) == 1 else "have"
+    said = f"{counted(len(pairs), 'name')} of the checkpoint {verb} slashes for dots, as TensorFlow writes them"
+    yield from _finding(compared, "slashes", pairs, after, said)
+
+
 def _wrapped(compared: Comparison) -> Iterator[Told]:
-    pairs = {name: key for name, key in compared.matched.spelled.items() if wrappers_in(key) and not wrappers_in(name)}
-    after = {name: without_wrappers(key) for name, key in pairs.items()}
+    pairs = {name: key for name, key in compared.matched.spelled.items()
+             if wrappers_in(dotted(key)) and not wrappers_in(name)}  # fmt: skip
+    after = {name: without_wrappers(dotted(key)) for name, key in pairs.items()}
     yield from _finding(compared, "wrapper", pairs, after, _wraps(pairs))
 
 
 def _prefixed(compared: Comparison) -> Iterator[Told]:
     """Yield a finding for each way in which beginnings differ, as the last parts of names are spelled in the file."""
-    after = {name: joined(split(name)[0], split(key)[1]) for name, key in compared.matched.spelled.items()}
+    after = {name: joined(split(name)[0], split(dotted(key))[1]) for name, key in compared.matched.spelled.items()}
     kinds: dict[tuple[str, str], dict[str, str]] = {}
     for name, key in compared.matched.spelled.items():
         before = _key_then(compared, key)
         if before != after[name]:
-            kinds.setdefault(heads(before, after[name]), {})[name] = key
+            old, new = heads(before, after[name])
+            kinds.setdefault((_starred(old), _starred(new)), {})[name] = key
     if len(kinds) > _MOST_KINDS:
         kinds = {("", ""): {name: key for pairs in kinds.values() for name, key in pairs.items()}}
     for head, pairs in kinds.items():
-        yield from _finding(compared, "prefix", pairs, after, _begins(len(pairs), *head))
+        left = {name: key for name, key in pairs.items() if _key_then(compared, key) != after[name]}
+        if left:
+            yield from _finding(compared, "prefix", left, after, _begins(len(left), *head))
+
+
+def _starred(head: str) -> str:
+    """Return how names begin, with `*` for numbers between dots."""
+    if not any(map(str.isdigit, head)):
+        return head
+    return ".".join("*" if part.isdigit() else part for part in head.split("."))
 
 
 def _legacy(compared: Comparison) -> Iterator[Told]:
     pairs = {name: key for name, key in compared.matched.spelled.items()
-             if _key_then(compared, key) != name and split(key)[1] != split(name)[1]}  # fmt: skip
+             if _key_then(compared, key) != name and split(dotted(key))[1] != split(name)[1]}  # fmt: skip
     mapped = {name: key for name, key in pairs.items() if _torch_renames(compared, name, key)}
     others = {name: key for name, key in pairs.items() if name not in mapped}
     yield from _finding(compared, "legacy", others, {name: name for name in others}, _ends(others))
@@ -75,7 +95,7 @@ def _finding(compared: Comparison, kind: str, pairs: Mapping[str, str], after: M
     """Yield the finding that names of a part are to become others, with its mend; nothing where there are none."""
     if not pairs:
         return
-    edits = edits_of(compared, {key: after[name] for name, key in pairs.items()}, kind == "wrapper")
+    edits = edits_of(compared, {key: after[name] for name, key in pairs.items()}, kind)
     name, key = next(iter(pairs.items()))
     tensor, start = compared.part.tensors[key].name, compared.part.start
     detail = f"{called(compared.naming.then(tensor))} → {called(start + after[name])}"
@@ -108,7 +128,7 @@ def _begins(count: int, found: str, wanted: str) -> str:
 
 
 def _ends(pairs: Mapping[str, str]) -> str:
-    found = listed(list(dict.fromkeys(split(key)[1] for key in pairs.values())))
+    found = listed(list(dict.fromkeys(split(dotted(key))[1] for key in pairs.values())))
     wanted = listed(list(dict.fromkeys(split(name)[1] for name in pairs)))
     verb = "ends" if len(pairs) == 1 else "end"
     return f"{counted(len(pairs), 'name')} of the checkpoint {verb} in {found}, where the model has {wanted}"

@@ -6,17 +6,19 @@ from collections.abc import Mapping
 
 from weightedit.core.edit import Edit
 from weightedit.doctor.load_report.comparison import Comparison
-from weightedit.doctor.load_report.rules import changed, renames, without
+from weightedit.doctor.load_report.rules import changed, renames, with_dots, without
 from weightedit.doctor.load_report.spelling import wrappers_in
 
 
-def edits_of(compared: Comparison, after: Mapping[str, str], are_wrappers: bool = False) -> list[Edit]:
+def edits_of(compared: Comparison, after: Mapping[str, str], kind: str = "") -> list[Edit]:
     """Return the renames that give tensors of the part other names within it; none where one cannot have its own.
 
     Parameters
     ----------
     after
         Names within the part by keys.
+    kind
+        `wrapper` and `slashes` have patterns of their own, where those do it.
     """
     tensors, naming, part = compared.part.tensors, compared.naming, compared.part
     by_container: dict[str, dict[str, str]] = {}
@@ -30,20 +32,30 @@ def edits_of(compared: Comparison, after: Mapping[str, str], are_wrappers: bool 
     fixed = {then for then, name in wanted.items() if then == name}
     made: list[Edit] = []
     for start, pairs in by_container.items():
-        if are_wrappers and (edit := _unwrapping(pairs, naming.names, start)) is not None:
-            made.append(edit)
-        else:
-            made += renames(pairs, naming.names, fixed, start)
+        edits = _unwrapping(pairs, start) if kind == "wrapper" else []
+        edits = _with_dots(pairs, start) if kind == "slashes" else edits
+        made += edits if edits and _do(edits, pairs, naming.names) else renames(pairs, naming.names, fixed, start)
     return made
 
 
-def _unwrapping(pairs: Mapping[str, str], names: list[str], start: str) -> Edit | None:
-    """Return the one edit that takes wrappers out of all names, where they do not just stand in front of them."""
-    inside = {old: wrappers_in(old[len(start) :]) for old in pairs}
-    if all(old[len(start) :].startswith(f"{'.'.join(parts)}.") for old, parts in inside.items()) and \
-            len({tuple(parts) for parts in inside.values()}) == 1:  # fmt: skip
-        return None
-    edit = without({part for parts in inside.values() for part in parts}, max(map(len, inside.values())), start)
-    made = changed(edit, names)
-    last = [made.get(name, name) for name in names]
-    return edit if all(made.get(old) == new for old, new in pairs.items()) and len(set(last)) == len(last) else None
+def _do(edits: list[Edit], pairs: Mapping[str, str], names: list[str]) -> bool:
+    """Whether edits give these names their new ones, and no two tensors one name."""
+    last = {name: name for name in names}
+    for edit in edits:
+        made = changed(edit, last.values())
+        last = {name: made.get(now, now) for name, now in last.items()}
+    return all(last[old] == new for old, new in pairs.items()) and len(set(last.values())) == len(names)
+
+
+def _unwrapping(pairs: Mapping[str, str], start: str) -> list[Edit]:
+    """Return the edit that takes wrappers out of all names, wherever they stand in them."""
+    inside = [wrappers_in(old[len(start) :]) for old in pairs]
+    first = inside[0]
+    if all(parts == first and old[len(start) :].startswith(f"{'.'.join(parts)}.")
+           for old, parts in zip(pairs, inside, strict=True)):  # fmt: skip
+        return renames(pairs, list(pairs), (), start)
+    return [without({part for parts in inside for part in parts}, max(map(len, inside)), start)]
+
+
+def _with_dots(pairs: Mapping[str, str], start: str) -> list[Edit]:
+    return [with_dots(slashes, start) for slashes in sorted({old[len(start) :].count("/") for old in pairs})]

@@ -21,7 +21,7 @@ from weightedit.doctor.load_report.part import Part, part_of
 from weightedit.doctor.load_report.renamed import renamed
 from weightedit.doctor.load_report.sizes import sizes
 from weightedit.doctor.load_report.surplus import surplus
-from weightedit.doctor.load_report.ties import untied
+from weightedit.doctor.load_report.ties import SameBits, untied
 from weightedit.doctor.load_report.turned import turned
 from weightedit.doctor.load_report.undecided import undecided
 
@@ -30,7 +30,7 @@ Verdict = Literal["same", "renamed", "dtype", "transposed", "permuted", "reshape
 _VERDICTS: dict[str, Verdict] = {
     "undecided": "undecided", "tied": "tied", "vocabulary": "vocabulary", "shape": "shape", "size": "shape",
     "transposed": "transposed", "permuted": "permuted", "reshaped": "reshaped", "dtype": "dtype",
-    "wrapper": "renamed", "prefix": "renamed", "legacy": "renamed", "renamed": "renamed",
+    "slashes": "renamed", "wrapper": "renamed", "prefix": "renamed", "legacy": "renamed", "renamed": "renamed",
 }  # fmt: skip
 """What kinds of findings make of a row, the gravest first."""
 
@@ -105,7 +105,8 @@ class LoadReport:
         return ", ".join(said)
 
 
-def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: str | None = None) -> LoadReport:
+def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: str | None = None,
+                same_bits: SameBits | None = None) -> LoadReport:  # fmt: skip
     """Compare a checkpoint with a model, without reading a value.
 
     Parameters
@@ -116,6 +117,9 @@ def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: st
         The tensors of a document, as `facts_of` tells them.
     part
         The container whose tensors are compared, such as `ema`; the one that fits best where it is left out.
+    same_bits
+        Given the names of two tensors of the document that are one in the model; where it is left out nobody looks
+        whether they have the same values, and the report says so.
 
     Raises
     ------
@@ -131,7 +135,8 @@ def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: st
     compared = Comparison(model, wanted, found, match(wanted, found.tensors),
                           Naming(facts.name for facts in checkpoint), {one.name: one.type for one in model.modules},
                           {first: frozenset(names) for first, names in groups.items()})  # fmt: skip
-    told = [*_about_part(found, checkpoint), *(_other(compared) if compared.matched.is_other else _findings(compared))]
+    told = [*_about_part(compared, len(checkpoint)),
+            *(_other(compared) if compared.matched.is_other else _findings(compared, same_bits))]  # fmt: skip
     pairs = compared.matched.pairs
     names = {name: found.tensors[pairs[name]].name for name in wanted if name in pairs}
     return LoadReport(tuple(_rows(compared, told)), tuple(one.finding for one in told), names, found.name,
@@ -144,7 +149,7 @@ def _score(wanted: Mapping[str, TensorFacts], part: Part) -> tuple[int, ...]:
     return fitting, len(pairs)
 
 
-def _findings(compared: Comparison) -> Iterator[Told]:
+def _findings(compared: Comparison, same_bits: SameBits | None) -> Iterator[Told]:
     """Yield findings, first cause first: names, then shapes, dtypes, what is missing and what is too much."""
     yield from renamed(compared)
     yield from undecided(compared)
@@ -155,7 +160,7 @@ def _findings(compared: Comparison) -> Iterator[Told]:
     yield from casts(compared)
     yield from absent(compared)
     yield from surplus(compared)
-    yield from untied(compared)
+    yield from untied(compared, same_bits)
 
 
 def _other(compared: Comparison) -> Iterator[Told]:
@@ -168,21 +173,20 @@ def _other(compared: Comparison) -> Iterator[Told]:
     yield Told(Finding("other-model", "", "", said))
 
 
-def _about_part(part: Part, checkpoint: tuple[TensorFacts, ...]) -> Iterator[Told]:
+def _about_part(compared: Comparison, of: int) -> Iterator[Told]:
     """Yield the notices which part is compared, and that a part of several containers is no state_dict as it is."""
-    beside = len(checkpoint) - len(part.tensors)
-    if part.name and (beside or part.name != checkpoint[0].container or part.rivals):
-        said = f"{called(part.name)} is compared with the model, {counted(len(part.tensors), 'tensor')}"
+    part = compared.part
+    if part.name:
+        beside = of - len(part.tensors)
+        said = f"{called(part.name)} is the part that is compared, {counted(len(part.tensors), 'tensor')}"
         said += f"; {beside:,} beside it {'is' if beside == 1 else 'are'} not looked at" if beside else ""
         said += f"; {listed(part.rivals)} would fit as well" if part.rivals else ""
         yield Told(Finding("part", "", "", said, level="notice"))
-    elif part.name:
-        said = f"The state_dict is what {called(part.name)} holds, {counted(len(part.tensors), 'tensor')}"
-        yield Told(Finding("part", "", "", said, level="notice"))
-    containers = part.containers
+    containers = list(dict.fromkeys(part.tensors[key].container for key in compared.matched.pairs.values()))
     if len(containers) > 1:
-        said = f"Its tensors lie in {len(containers)} containers, {listed(containers)}: load_state_dict takes one " \
-               "dict of all names, or each module its own"  # fmt: skip
+        said = f"What the model has lies in {len(containers)} parts of the checkpoint, " \
+               f"{listed([name or 'its first level' for name in containers])}: load_state_dict takes one dict of all " \
+               "names, or each module its own"  # fmt: skip
         yield Told(Finding("nested", "", "", said, level="notice"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from itertools import takewhile
 
 from weightedit.core.edit import Edit
 
@@ -51,8 +50,8 @@ def changed(edit: Edit, names: Collection[str]) -> dict[str, str]:
     target, to = edit.targets[0], edit.arguments["to"]
     if not target.startswith("re:"):
         return {target: to} if target in names else {}
-    fits = re.compile(target[3:]).fullmatch
-    found = {name: match.expand(to) for name in names if (match := fits(name)) is not None}
+    pattern = re.compile(rf"(?:{target[3:]})\Z")  # sub knows its template the second time, which expand does not
+    found = {name: pattern.sub(to, name, 1) for name in names if pattern.match(name) is not None}
     return {name: new for name, new in found.items() if new != name}
 
 
@@ -65,7 +64,10 @@ def heads(old: str, new: str) -> tuple[str, str]:
 
 def in_common(ours: Sequence[str], theirs: Sequence[str]) -> int:
     """Return how many parts two names have in common, from the first on."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(ours, theirs, strict=False)))
+    for place, (one, other) in enumerate(zip(ours, theirs, strict=False)):
+        if one != other:
+            return place
+    return min(len(ours), len(theirs))
 
 
 def without(parts: Collection[str], most: int, start: str = "") -> Edit:
@@ -77,10 +79,20 @@ def without(parts: Collection[str], most: int, start: str = "") -> Edit:
     return Edit("rename", (f"re:{re.escape(start)}{one}{more}(.+)",), None, {"to": f"{_escaped(start)}{groups}"})
 
 
+def with_dots(slashes: int, start: str = "") -> Edit:
+    """Return the edit that puts dots in the place of so many slashes, and takes `:0` from the end."""
+    parts = "/".join(["([^/]+)"] * slashes + ["([^/]+?)(?::0)?"])
+    to = ".".join(rf"\{number}" for number in range(1, slashes + 2))
+    return Edit("rename", (f"re:{re.escape(start)}{parts}",), None, {"to": f"{_escaped(start)}{to}"})
+
+
 def _grouped(pairs: Mapping[str, str], olds: Collection[str], start: str, general: bool) -> dict[Rule, list[str]]:
-    groups: dict[Rule, list[str]] = {}
+    alike: dict[tuple[str, str, str, bool], list[str]] = {}
     for old in olds:
-        groups.setdefault(_rule(old[len(start) :], pairs[old][len(start) :], general), []).append(old)
+        alike.setdefault(_change(old[len(start) :], pairs[old][len(start) :]), []).append(old)
+    groups: dict[Rule, list[str]] = {}
+    for change, some in alike.items():
+        groups.setdefault(_rule(*change, general), []).extend(some)
     return groups
 
 
@@ -134,13 +146,17 @@ def _holds(edit: Edit, olds: list[str], pairs: Mapping[str, str], names: Sequenc
     return len(set(last)) == len(last)
 
 
-def _rule(old: str, new: str, general: bool) -> Rule:
-    """Return how one name becomes the other, with groups for what stays and for numbers that come through."""
+def _change(old: str, new: str) -> tuple[str, str, str, bool]:
+    """Return what two names have in common in front, what becomes what, and whether something stays behind that."""
     ours, theirs = _PIECES.split(old), _PIECES.split(new)
     behind = in_common(ours[::-1], theirs[::-1])
     ours, theirs = ours[: len(ours) - behind], theirs[: len(theirs) - behind]
     before = in_common(ours, theirs)
-    kept, out, into = "".join(ours[:before]), "".join(ours[before:]), "".join(theirs[before:])
+    return "".join(ours[:before]), "".join(ours[before:]), "".join(theirs[before:]), behind > 0
+
+
+def _rule(kept: str, out: str, into: str, goes_on: bool, general: bool) -> Rule:
+    """Return how names change, with groups for what stays and for numbers that come through."""
     pattern, to = "", ""
     if kept:
         where = _DIGITS.sub(r"\\d+", re.escape(kept)) if general else re.escape(kept)
@@ -150,7 +166,7 @@ def _rule(old: str, new: str, general: bool) -> Rule:
         out, into, group = _with_numbers(out, into, group)
     else:
         out, into = re.escape(out), _escaped(into)
-    return (pattern + out + "(.+)", to + into + _group(group + 1, "")) if behind else (pattern + out, to + into)
+    return (pattern + out + "(.+)", to + into + _group(group + 1, "")) if goes_on else (pattern + out, to + into)
 
 
 def _with_numbers(out: str, into: str, group: int) -> tuple[str, str, int]:

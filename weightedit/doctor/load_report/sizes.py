@@ -137,7 +137,8 @@ def _fitted(compared: Comparison, one: Difference, names: list[str]) -> Mend:
 def _grown(compared: Comparison, one: Difference, dim: int, names: list[str]) -> list[Mend]:
     """Return mends that pad along one dimension: with what a fresh layer has, and with what changes least."""
     count = one.wanted[dim] - one.found[dim]
-    what = f"{count} {_indices(one, dim, count)}"
+    indices = _indices(one, dim, count)
+    what = f"with {count} {indices} of" if indices else f"along dimension {dim} with"
     by_method: dict[str, list[str]] = {}
     for name in names:
         is_matrix = len(compared.theirs(name).shape) > 1 and DTYPES[compared.theirs(name).dtype].is_floating
@@ -149,9 +150,9 @@ def _grown(compared: Comparison, one: Difference, dim: int, names: list[str]) ->
         plain.setdefault("ones" if fill_of(compared, name) else "zeros", []).append(name)
     still = tuple(_inserted(compared, some, count, dim, method) for method, some in plain.items())
     said = listed(list(plain))
-    made = [Mend(f"Pad {together(names)} with {what} of {said}", still, becomes(one))]
+    made = [Mend(f"Pad {together(names)} {what} {said}", still, becomes(one))]
     if fresh != still:
-        made.append(Mend(f"Pad {together(names)} with {what} of fresh values", fresh, becomes(one)))
+        made.append(Mend(f"Pad {together(names)} {what} fresh values", fresh, becomes(one)))
     return made[::-1] if dim == 0 else made
 
 
@@ -161,8 +162,9 @@ def _inserted(compared: Comparison, names: list[str], count: int, dim: int, meth
 
 
 def _indices(one: Difference, dim: int, count: int) -> str:
-    word = {0: "value" if len(one.found) == 1 else "row", 1: "column" if len(one.found) == 2 else ""}.get(dim, "")
-    return (word + "s" * (count != 1)) if word else f"{'index' if count == 1 else 'indices'} along dimension {dim}"
+    """Return what the indices along a dimension are; nothing where there is no word for them."""
+    words = {0: "value" if len(one.found) == 1 else "row", 1: "column" if len(one.found) == 2 else "channel"}
+    return words[dim] + "s" * (count != 1) if dim in words else ""
 
 
 def _anew(compared: Comparison, differences: Mapping[str, Difference], names: list[str]) -> Mend:

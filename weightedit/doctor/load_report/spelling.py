@@ -22,6 +22,11 @@ _PARAMETRIZED = {"original0": "{}_g", "original1": "{}_v", "original": "{}_orig"
 """What torch.nn.utils.parametrizations calls what weight_norm and spectral_norm called otherwise."""
 
 
+def dotted(name: str) -> str:
+    """Return a name that has slashes, as TensorFlow writes it, with dots: `dense/kernel:0` is `dense.kernel`."""
+    return name.removesuffix(":0").replace("/", ".") if "/" in name else name
+
+
 def without_wrappers(name: str) -> str:
     """Return a name without the parts that wrappers put into it; the last part always stays."""
     if "mod" not in name:
@@ -57,7 +62,7 @@ def joined(head: str, last: str) -> str:
 
 def common_spelling(name: str) -> str:
     """Return what all spellings of a name come to."""
-    head, _, last = split(without_wrappers(name))
+    head, _, last = split(without_wrappers(dotted(name)))
     return joined(head, last)
 
 

@@ -43,16 +43,18 @@ def _finding(compared: Comparison, keys: list[str], noun: str, why: str = "") ->
     verb = "is" if len(keys) == 1 else "are"
     names = [compared.part.tensors[key].name for key in keys]
     said = f"{counted(len(keys), noun)} of the checkpoint {verb} not in the model{why}: {listed(keys)}"
-    mend = Mend(f"Drop {together(keys)}", (Edit("delete", _targets(compared, keys)),))
+    whole, single = _targets(compared, keys)
+    mend = Mend(f"Drop {listed([*whole, *single]) if whole else together(keys)}",
+                (Edit("delete", (*whole, *compared.naming.targets(single))),))  # fmt: skip
     return Told(Finding("unexpected", "", names[0], said, (mend,)), keys=tuple(keys))
 
 
-def _targets(compared: Comparison, keys: list[str]) -> tuple[str, ...]:
-    """Return what is deleted: tensors, and containers in which there is nothing else, such as an optimizer's state."""
-    start = compared.part.start
+def _targets(compared: Comparison, keys: list[str]) -> tuple[list[str], list[str]]:
+    """Return what is deleted: containers with nothing else in them, such as an optimizer's state, and tensors."""
+    start, gone = compared.part.start, set(keys)
     tops = {key: compared.part.tensors[key].container[len(start) :].partition(".")[0]
             if compared.part.tensors[key].container != compared.part.name else "" for key in compared.part.tensors}
-    needed = {top for key, top in tops.items() if key not in set(keys)}
+    needed = {top for key, top in tops.items() if key not in gone}
     whole = list(dict.fromkeys(start + tops[key] for key in keys if tops[key] and tops[key] not in needed))
     single = [compared.part.tensors[key].name for key in keys if not tops[key] or tops[key] in needed]
-    return (*whole, *compared.naming.targets(single))
+    return whole, single

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from weightedit.core.edit import Edit, TensorName
 from weightedit.core.words.labels import called, listed
@@ -10,8 +10,11 @@ from weightedit.doctor.finding import Mend
 from weightedit.doctor.load_report.comparison import Comparison, Told
 from weightedit.doctor.load_report.turned import finding
 
+SameBits = Callable[[str, str], bool]
+"""Whether two tensors of the document have the same dtype, shape and values."""
 
-def untied(compared: Comparison) -> Iterator[Told]:
+
+def untied(compared: Comparison, same_bits: SameBits | None) -> Iterator[Told]:
     """Yield the warning that of several tensors of the file only the one loaded last stays."""
     groups: dict[str, list[str]] = {}
     for name in compared.wanted:
@@ -21,10 +24,13 @@ def untied(compared: Comparison) -> Iterator[Told]:
         found = [compared.theirs(name) for name in names]
         different = {facts.same_as or facts.name for facts in found}
         if len(different) > 1:
-            said = f"{listed(names)} are one tensor in the model and {len(different)} in the checkpoint: " \
-                   f"{called(names[-1])} is loaded last and wins, unless all have the same values"  # fmt: skip
+            is_harmless = same_bits is not None and \
+                all(same_bits(found[0].name, facts.name) for facts in found[1:])  # fmt: skip
+            said = f"{listed(names)} are one tensor in the model and {len(different)} in the checkpoint"
+            said += ", with the same values" if is_harmless else f": {called(names[-1])} is loaded last and wins"
+            said += ", unless all have the same values" if same_bits is None else ""
             yield finding(compared, "untied", names, said, [_tie(compared, names, -1), _tie(compared, names, 0)],
-                          "warning")  # fmt: skip
+                          "notice" if is_harmless else "warning")  # fmt: skip
 
 
 def _tie(compared: Comparison, names: list[str], place: int) -> Mend:

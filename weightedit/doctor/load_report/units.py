@@ -45,8 +45,9 @@ class Unit:
 
     @property
     def words(self) -> set[str]:
-        """What its name says."""
-        return set(_WORD.findall(self.name.lower())) - _EVERYWHERE
+        """What the last part of its name says that is no number."""
+        parts = [part for part in self.name.lower().split(".") if not _NUMBER.fullmatch(part) and part != "#"]
+        return set(_WORD.findall(parts[-1])) - _EVERYWHERE if parts else set()
 
 
 Units = Callable[[Mapping[str, TensorFacts], Where], list[Unit]]
