@@ -127,7 +127,7 @@ class Steps:
         if self.is_own:
             return Weights({one.name: one.name for one in model.tensors if one.name in by_name}, by_name)
         self.progress.begin("Comparing names and shapes", 0)
-        self.load = load_report(model, self.facts)
+        self.load = load_report(model, self.facts, same_bits=self._same_bits)
         self.findings += self.load.findings
         return Weights(self.load.names, by_name)
 
