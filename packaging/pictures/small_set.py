@@ -7,6 +7,7 @@ from pathlib import Path
 
 import checkpoints
 import scenes_batch
+import scenes_doctor
 import scenes_hazards
 import scenes_sharing
 from shooting import Shooting
@@ -40,6 +41,27 @@ def take(folder: Path) -> None:
         take_one(one, folder)
         one.take(f"{name}-{theme}")
         one.close()
+    doctor = Shooting("dark", settings, PICTURES)
+    _doctor(doctor, folder)
+    doctor.close()
+
+
+def _doctor(at: Shooting, folder: Path) -> None:
+    """Show the first failure of a sliced weight with what mends it, and the load report of renamed tensors."""
+    code, path = scenes_doctor.made(folder)
+    at.open(path)
+    document = at.window.current.document
+    document.apply("scale", "layers.0.mlp.up_proj.weight", factor=0.5)
+    document.apply("slice", "layers.3.mlp.down_proj.weight", region="[:, 0:680]")
+    scenes_doctor.run(at, f"{code}:AtlasModel", "tokens: int64[1,16]")
+    at.take("doctor-dark")
+    document.go_to(0)
+    document.apply("rename", "re:layers.(.*)", to="module.blocks.\\1")
+    document.apply("transpose", "module.blocks.1.mlp.up_proj.weight", accept="all")
+    scenes_doctor.run(at, f"{code}:AtlasModel", "tokens: int64[1,16]")
+    at.window.aside.current.show_part("load")
+    at.rest()
+    at.take("load-report-dark")
 
 
 def _demo(at: Shooting) -> None:
