@@ -14,6 +14,7 @@ from weightedit.doctor.bringing.brought import Brought, BroughtCode, LiveModel, 
 from weightedit.doctor.bringing.model_reference import ModelReference
 from weightedit.doctor.checkup import AUTO, FAKE, Asked, Checkup, Wanted
 from weightedit.doctor.finding import Finding
+from weightedit.doctor.shape_trace.indices import may_be_past
 from weightedit.doctor.steps import Steps
 from weightedit.doctor.training_check import trained
 
@@ -117,25 +118,27 @@ def _checked(document: Document, bring: Bring, wanted: Wanted, asked: Asked, pro
             return steps.checkup()
 
     found = once(FAKE if asked.device == AUTO else asked.device)
-    if asked.device == AUTO and document.total_nbytes <= LARGEST and _needs_values(found):
+    if asked.device == AUTO and document.total_nbytes <= LARGEST and _needs_values(found, wanted):
         found = once("cpu")
         found = replace(found, notes=(*found.notes, "It was run on the CPU: tensors without values did not tell."))
     if wanted.trains and found.runs:
         found = trained(document, bring, found, wanted, _for_training(asked), progress, is_own=is_own)
-    return found
+    return replace(found, findings=tuple(sorted(found.findings, key=lambda one: one.level == "notice")))
 
 
 def _for_training(asked: Asked) -> Asked:
     return replace(asked, device="cpu" if asked.device in (AUTO, FAKE) else asked.device)
 
 
-def _needs_values(found: Checkup) -> bool:
+def _needs_values(found: Checkup, wanted: Wanted) -> bool:
     """Whether the model looks at values, or an operation raised that no shape or dtype explains.
 
-    Some operations raise for tensors without values alone.
+    Some operations raise for tensors without values alone, and indices that are too high raise only with them.
     """
-    failure = found.trace.failure if found.trace is not None else None
-    if failure is None:
+    if found.trace is None or found.model is None:
         return False
+    failure = found.trace.failure
+    if failure is None:
+        return may_be_past(found.trace, found.model, wanted.spec)
     unexplained = found.diagnosis is not None and found.diagnosis.disagreement is None
     return failure.needs_values or (unexplained and bool(failure.operation))

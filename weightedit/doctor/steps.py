@@ -12,6 +12,7 @@ from weightedit.core.progress import Progress
 from weightedit.core.undo.history_compare import State, measure
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.brought import Brought, ModelStopped
+from weightedit.doctor.bringing.input_spec import spec_of
 from weightedit.doctor.bringing.values_file import has_values, write_values
 from weightedit.doctor.checkup import FAKE, Asked, Checkup, Wanted
 from weightedit.doctor.facts import ModelFacts, facts_of
@@ -19,7 +20,9 @@ from weightedit.doctor.finding import Finding, Mend, Part
 from weightedit.doctor.load_report.report import LoadReport, load_report
 from weightedit.doctor.records import Garbled, from_json
 from weightedit.doctor.shape_trace.diagnose import Diagnosis, diagnose
-from weightedit.doctor.shape_trace.mending import Candidate, Weights, candidates, undoing
+from weightedit.doctor.shape_trace.disagreement import Disagreement
+from weightedit.doctor.shape_trace.image_sizes import resized_inputs
+from weightedit.doctor.shape_trace.mending import Candidate, Weights, candidates, ranked, undoing
 from weightedit.doctor.shape_trace.trace import Failure, Trace
 
 T = TypeVar("T")
@@ -123,13 +126,13 @@ class Steps:
 
     def compare(self, model: ModelFacts) -> Weights:
         """Compare the checkpoint with the model; a live module that is its own checkpoint has what it has."""
-        by_name = {one.name: one for one in self.facts}
+        by_name, ours = ({one.name: one for one in facts} for facts in (self.facts, model.tensors))
         if self.is_own:
-            return Weights({one.name: one.name for one in model.tensors if one.name in by_name}, by_name)
+            return Weights({name: name for name in ours if name in by_name}, by_name, ours, is_own=True)
         self.progress.begin("Comparing names and shapes", 0)
         self.load = load_report(model, self.facts, same_bits=self._same_bits)
         self.findings += self.load.findings
-        return Weights(self.load.names, by_name)
+        return Weights(self.load.names, by_name, ours)
 
     def _same_bits(self, name: str, other: str) -> bool:
         one, two = self.document.pin(name), self.document.pin(other)
@@ -175,11 +178,28 @@ class Steps:
             return
         if found.disagreement is not None:
             own = weights.names.get(found.finding.tensor, found.finding.tensor)
-            ways = [*undoing(self.document, own, weights), *candidates(found.disagreement, weights, self.wanted.spec)]
-            mends = self._tried(ways, weights, self.trace)
+            mends = self._tried(self._ways(found.disagreement, own, weights, self.trace), weights, self.trace)
             found = replace(found, finding=replace(found.finding, mends=tuple(mends), tensor=own))
         self.diagnosis = found
         self.findings.append(found.finding)
+
+    def _ways(self, found: Disagreement, own: str, weights: Weights, trace: Trace) -> list[Candidate]:
+        """Return what may mend a disagreement with a tensor of the checkpoint, the likeliest first."""
+        spec, failure = self.wanted.spec, trace.failure
+        if spec is None and self.wanted.given is not None:
+            spec = spec_of(*self.wanted.given)
+        ways = candidates(found, weights, spec)
+        if spec is not None and failure is not None:
+            ways += resized_inputs(found, failure.module, len(trace.calls), spec,
+                                   lambda other: self._again(weights, Candidate(Mend(""), spec=other)))  # fmt: skip
+        return [*undoing(self.document, own, weights), *ranked(ways, weights)]
+
+    def _again(self, weights: Weights, candidate: Candidate) -> Trace | None:
+        """Run the model with the shapes, or the inputs, that a candidate leads to; None where it cannot be run."""
+        self.progress.ask()
+        inputs = self.inputs if candidate.spec is None else {"inputs": str(candidate.spec)}
+        answer = self.brought.ask({"do": "run", **inputs, **self.put(weights, candidate.after, {})})
+        return self.record(Trace, answer["trace"]) if "trace" in answer else None
 
     def _tried(self, found: list[Candidate], weights: Weights, trace: Trace) -> list[Mend]:
         """Run the model with the shapes of each candidate; keep those that get further, the furthest first."""
@@ -187,12 +207,9 @@ class Steps:
         ran: list[Mend] = []
         further: list[tuple[int, Mend]] = []
         for candidate in found[:MOST_TRIED]:
-            self.progress.ask()
-            inputs = self.inputs if candidate.spec is None else {"inputs": str(candidate.spec)}
-            answer = self.brought.ask({"do": "run", **inputs, **self.put(weights, candidate.after, {})})
-            if "trace" not in answer:
+            again = self._again(weights, candidate)
+            if again is None:
                 continue
-            again = self.record(Trace, answer["trace"])
             if again.failure is None:
                 ran.append(candidate.mend)
             elif len(again.calls) > reached:

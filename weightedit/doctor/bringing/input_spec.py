@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from weightedit.core.dtypes import DTYPES, dtype_named
 from weightedit.core.errors import WeightEditError
@@ -122,17 +122,21 @@ class InputSpec:
     def __str__(self) -> str:
         return ", ".join([*map(str, self.args), *(f"{name}: {item}" for name, item in self.kwargs)])
 
-    def tensors(self) -> Iterator[TensorItem]:
-        """Give every made-up tensor in it."""
+    def leaves(self) -> Iterator[Item]:
+        """Give everything in it that holds nothing else."""
         waiting: list[Item] = [*self.args, *(item for _, item in self.kwargs)][::-1]
         while waiting:
             item = waiting.pop()
-            if isinstance(item, TensorItem):
-                yield item
-            elif isinstance(item, SeveralItem):
+            if isinstance(item, SeveralItem):
                 waiting += item.items[::-1]
             elif isinstance(item, DictItem):
                 waiting += [inner for _, inner in item.items][::-1]
+            else:
+                yield item
+
+    def tensors(self) -> Iterator[TensorItem]:
+        """Give every made-up tensor in it."""
+        return (item for item in self.leaves() if isinstance(item, TensorItem))
 
 
 def parse_inputs(text: str) -> InputSpec:
@@ -158,6 +162,33 @@ def parse_item(text: str) -> Item:
     if len(found.args) != 1 or found.kwargs:
         raise SpecError("one tensor, list or dict is expected", text, 0)
     return found.args[0]
+
+
+def spec_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> InputSpec | None:
+    """Return the spec of arguments as they are, tensors by shape and dtype; None where there is something else.
+
+    Parameters
+    ----------
+    args, kwargs
+        By place and by name.
+    """
+    try:
+        return InputSpec(tuple(map(_item_of, args)), tuple((name, _item_of(value)) for name, value in kwargs.items()))
+    except TypeError:
+        return None
+
+
+def _item_of(value: Any) -> Item:
+    if value is None or isinstance(value, bool | int | float | str):
+        return ValueItem(value)
+    if type(value) in (list, tuple):
+        return SeveralItem(tuple(map(_item_of, value)), type(value) is list)
+    if type(value) is dict and all(isinstance(key, str) for key in value):
+        return DictItem(tuple((key, _item_of(one)) for key, one in value.items()))
+    dtype = str(getattr(value, "dtype", "")).removeprefix("torch.")
+    if dtype not in DTYPES or not hasattr(value, "shape"):
+        raise TypeError(f"{type(value).__name__} is no tensor")
+    return TensorItem(dtype, tuple(value.shape))
 
 
 class _Parser:

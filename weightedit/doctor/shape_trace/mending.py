@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ from weightedit.doctor.bringing.input_spec import InputSpec, Item, TensorItem
 from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.finding import Mend
 from weightedit.doctor.shape_trace.disagreement import Disagreement
-from weightedit.doctor.shape_trace.trace import Operand
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -51,14 +50,26 @@ class Weights:
         The checkpoint's name for each of the model's.
     facts
         The checkpoint's tensors by its own names.
+    model
+        What the model's code makes, by its names.
+    is_own
+        Whether the checkpoint is the model itself, so that no code stands against a new shape.
     """
 
     names: Mapping[str, str]
     facts: Mapping[str, TensorFacts]
+    model: Mapping[str, TensorFacts] = field(default_factory=dict)
+    is_own: bool = False
 
     def of(self, name: str) -> TensorFacts | None:
         """Return the tensor of the checkpoint that the model has under a name."""
         return self.facts.get(self.names.get(name, ""))
+
+    def is_against_code(self, candidate: Candidate) -> bool:
+        """Whether a mend gives a tensor another shape than the model's code does, so that it would not load."""
+        after = {} if self.is_own else candidate.after
+        return any(own in after and name in self.model and after[own][0] != self.model[name].shape
+                   for name, own in self.names.items())  # fmt: skip
 
     def beside(self, name: str, size: int, dim: int) -> list[TensorFacts]:
         """Return a tensor and those of the same module with that size in that dimension, where it is dimension 0."""
@@ -83,8 +94,20 @@ def candidates(found: Disagreement, weights: Weights, spec: InputSpec | None) ->
         The inputs, where they were given as text.
     """
     makers = {"dtype": _dtypes, "index": _rows, "index-dtype": _indices, "device": _devices}
-    made = makers.get(found.kind, _sizes)(found, weights, spec)
-    return list(made)
+    return list(makers.get(found.kind, _sizes)(found, weights, spec))
+
+
+def ranked(found: Iterable[Candidate], weights: Weights) -> list[Candidate]:
+    """Return candidates as they are, but last those with which the model's code would have to change too."""
+    fitting: list[Candidate] = []
+    others: list[Candidate] = []
+    for one in found:
+        if not weights.is_against_code(one):
+            fitting.append(one)
+            continue
+        detail = f"{one.mend.detail}; the code must then say so too".lstrip("; ")
+        others.append(replace(one, mend=replace(one.mend, detail=detail)))
+    return [*fitting, *others]
 
 
 def undoing(document: Document, name: str, weights: Weights) -> Iterator[Candidate]:
@@ -190,21 +213,22 @@ def _inputs(found: Disagreement, spec: InputSpec) -> Iterator[Candidate]:
         shape[back] = found.weight_size
         return replace(item, shape=tuple(shape))
 
-    yield from _respecified(spec, fit, found.got)
+    yield from _respecified(spec, fit)
 
 
-def _respecified(spec: InputSpec, fit: object, operand: Operand) -> Iterator[Candidate]:
-    made = _mapped(spec, fit)
+def _respecified(spec: InputSpec, fit: Callable[[TensorItem], TensorItem]) -> Iterator[Candidate]:
+    def one(item: Item) -> Item:
+        return fit(item) if isinstance(item, TensorItem) else item
+
+    yield from respecified(spec, InputSpec(tuple(map(one, spec.args)),
+                                           tuple((name, one(item)) for name, item in spec.kwargs)))  # fmt: skip
+
+
+def respecified(spec: InputSpec, made: InputSpec) -> Iterator[Candidate]:
+    """Give the candidate that other inputs are, if they are others."""
     if made != spec:
         yield Candidate(Mend(f"Give it {made}", detail=f"instead of {spec}; no weight changes", inputs=str(made)),
                         spec=made)  # fmt: skip
-
-
-def _mapped(spec: InputSpec, fit: object) -> InputSpec:
-    def one(item: Item) -> Item:
-        return fit(item) if isinstance(item, TensorItem) and callable(fit) else item
-
-    return InputSpec(tuple(map(one, spec.args)), tuple((name, one(item)) for name, item in spec.kwargs))
 
 
 def _dtypes(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Iterator[Candidate]:
@@ -212,20 +236,26 @@ def _dtypes(found: Disagreement, weights: Weights, spec: InputSpec | None) -> It
     wanted, have = found.got.seen.dtype, found.weight.seen.dtype
     if found.got.tensor or not (wanted in FLOATS or have in FLOATS):
         return
-    if wanted in FLOATS:
-        used = [weights.of(name) for name in weights.names]
-        own = weights.names.get(found.weight.tensor)
-        tensors = [one for one in used if one is not None and one.dtype == have
-                   and (DTYPES[have].is_floating or one.name == own or one.kind == "parameter")]  # fmt: skip
-        if tensors:
-            names = tuple(one.name for one in tensors)
-            what = visible(names[0]) if len(names) == 1 else f"{len(names):,} tensors"
-            yield Candidate(Mend(f"Cast {what} to {wanted}", (Edit("cast", names, arguments={"dtype": wanted}),),
-                                 f"{have} → {wanted}"),
-                            {one.name: (one.shape, wanted) for one in tensors})  # fmt: skip
+    if wanted in FLOATS and (tensors := _to_cast(found.weight.tensor, have, weights)):
+        names = tuple(one.name for one in tensors)
+        what = visible(names[0]) if len(names) == 1 else f"{len(names):,} tensors"
+        yield Candidate(Mend(f"Cast {what} to {wanted}", (Edit("cast", names, arguments={"dtype": wanted}),),
+                             f"{have} → {wanted}"),
+                        {one.name: (one.shape, wanted) for one in tensors})  # fmt: skip
     if spec is not None and have in FLOATS:
-        yield from _respecified(spec, lambda item: replace(item, dtype=have) if item.dtype == wanted else item,
-                                found.got)  # fmt: skip
+        yield from _respecified(spec, lambda item: replace(item, dtype=have) if item.dtype == wanted else item)
+
+
+def _to_cast(name: str, have: str, weights: Weights) -> list[TensorFacts]:
+    """Return what else has the dtype of a weight: of whole numbers parameters alone."""
+    found: dict[str, TensorFacts] = {}
+    for other, own in weights.names.items():
+        one, ours = weights.of(other), weights.model.get(other)
+        if one is None or one.dtype != have:
+            continue
+        if DTYPES[have].is_floating or other == name or "parameter" in (one.kind, "" if ours is None else ours.kind):
+            found[own] = one
+    return list(found.values())
 
 
 def _rows(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Iterator[Candidate]:
@@ -237,15 +267,19 @@ def _rows(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Iter
         made = _changed([weight], "insert_rows", f"Insert {count:,} row{'' if count == 1 else 's'} into "
                         f"{visible(weight.name)}", shape, count=count, method="mean")  # fmt: skip
         yield replace(made, mend=replace(made.mend, detail=f"{made.mend.detail}, each the mean of the old rows"))
+    length = (found.got.seen.shape or (0,))[-1]
+    if spec is not None and length > found.weight_size:  # positions, which count along it
+        yield from _respecified(spec, lambda item: replace(item, shape=(*item.shape[:-1], found.weight_size))
+                                if item.shape[-1:] == (length,) else item)  # fmt: skip
     if spec is not None:
         yield from _respecified(spec, lambda item: replace(item, below=found.weight_size) if item.below is not None
-                                and item.below > found.weight_size else item, found.got)  # fmt: skip
+                                and item.below > found.weight_size else item)  # fmt: skip
 
 
 def _indices(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Iterator[Candidate]:
     if spec is not None:
         yield from _respecified(spec, lambda item: replace(item, dtype="int64") if item.shape == found.got.seen.shape
-                                else item, found.got)  # fmt: skip
+                                else item)  # fmt: skip
 
 
 def _devices(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Iterator[Candidate]:
