@@ -10,6 +10,7 @@
     python3 packaging/dev.py corpus [FAMILY ...]
     python3 packaging/dev.py fuzz [--minutes N] [--format NAME] [--seed N]
     python3 packaging/dev.py bench [NAME ...] [--size small|full]
+    python3 packaging/dev.py cases [--readme]
 
 Everything it makes lies in `.venv` in the checkout; delete that folder to start afresh.
 """
@@ -65,8 +66,9 @@ PROGRAMS = {
     "corpus": "open every bad and odd file of tests/corpus and print what came of it",
     "fuzz": "break files of every format at random, for as long as one likes",
     "bench": "time weightedit beside other programs and the limit, with their memory; print the table of ratios",
+    "cases": "run twelve broken models and print what PyTorch and the doctor say of them",
 }
-ROOMS = {"bench": "benchmarks"}
+ROOMS = {"bench": "benchmarks", "cases": "doctor.cases"}
 """Where in tests a program is, if not in a room of its name."""
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
 
