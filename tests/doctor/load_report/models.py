@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 import transformers
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 import weightedit
@@ -15,10 +16,12 @@ from weightedit.doctor.facts import facts_of
 from weightedit.doctor.inside.model_facts import model_facts
 from weightedit.doctor.load_report.report import LoadReport, load_report
 
+FORMATS = (".pt", ".safetensors")
+Tensors = dict[str, torch.Tensor]
+TOKENS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+
 
 class Block(nn.Module):
-    """A residual block."""
-
     def __init__(self, inside: int, outside: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inside, outside, 3, padding=1, bias=False)
@@ -29,8 +32,6 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """A small residual network."""
-
     def __init__(self, classes: int = 10) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 4, 7, bias=False)
@@ -41,16 +42,11 @@ class ResNet(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """An embedding, an LSTM and a head."""
-
     def __init__(self) -> None:
         super().__init__()
         self.embedding = nn.Embedding(20, 5, padding_idx=0)
         self.lstm = nn.LSTM(5, 7, num_layers=2, bidirectional=True)
         self.head = nn.Linear(14, 3)
-
-
-TOKENS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 
 
 def gpt2(vocabulary: int = 50, layers: int = 2) -> nn.Module:
@@ -76,18 +72,34 @@ def llama() -> nn.Module:
         vocab_size=32, max_position_embeddings=16, **TOKENS))  # fmt: skip
 
 
+def transformer() -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of nested tensors, which nobody makes here
+        return nn.Transformer(8, 2, 2, 2, 12)
+
+
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "gpt2": gpt2, "bert": bert, "t5": t5, "llama": llama, "resnet": ResNet, "lstm": Recurrent,
-    "transformer": lambda: nn.Transformer(8, 2, 2, 2, 12),
+    "transformer": transformer,
 }  # fmt: skip
 
 
-def state_of(model: nn.Module) -> dict[str, torch.Tensor]:
+def state_of(model: nn.Module) -> Tensors:
     """A plain dict of a model's tensors, each with values of its own; tied ones stay tied."""
     with torch.no_grad():
         for number, tensor in enumerate({id(one): one for one in model.state_dict(keep_vars=True).values()}.values()):
             tensor.copy_(torch.rand(tensor.shape, generator=torch.Generator().manual_seed(number)) * 90)
     return dict(model.state_dict())
+
+
+def renamed(state: Tensors, *pairs: tuple[str, str]) -> Tensors:
+    """A state_dict with parts of its names replaced."""
+    made = {}
+    for name, tensor in state.items():
+        for old, new in pairs:
+            name = name.replace(old, new)
+        made[name] = tensor
+    return made
 
 
 def saved(state: object, path: Path) -> Path:
@@ -101,40 +113,51 @@ def saved(state: object, path: Path) -> Path:
     return path
 
 
-def report_on(model: nn.Module, document: weightedit.Document, part: str | None = None) -> LoadReport:
-    return load_report(model_facts(model), facts_of(document), part)
+def report_on(model: nn.Module, path: Path, part: str | None = None) -> LoadReport:
+    with weightedit.open(path) as document:
+        return load_report(model_facts(model), facts_of(document), part)
 
 
-def mended(model: nn.Module, path: Path, rounds: int = 4) -> dict[str, torch.Tensor]:
-    """Accept the first mend of each finding until none refuses, export, load strictly; returns what was loaded."""
+def mended(model: nn.Module, path: Path, rounds: int = 4) -> Tensors:
+    """Accept the first mend of each finding, in order, until none refuses; export and load strictly.
+
+    Returns what the model holds then.
+    """
+    facts = model_facts(model)
     with weightedit.open(path) as document:
         for _ in range(rounds):
-            report = report_on(model, document)
+            report = load_report(facts, facts_of(document))
             if all(finding.level == "notice" for finding in report.findings):
                 break
             for finding in report.findings:
                 for edit in finding.mends[0].edits if finding.mends else ():
                     document.apply(edit, accept="all")
-        left = [finding.message for finding in report_on(model, document).findings if finding.level == "refusal"]
-        assert not left, left
+        report = load_report(facts, facts_of(document))
+        assert not [finding.message for finding in report.findings if finding.level == "refusal"]
         out = path.with_name(f"mended{path.suffix}")
         document.export(out, shared="copy")
-        part = report.part
-    loaded = weightedit_free_load(out, part)
-    model.load_state_dict(loaded, strict=True)
+    model.load_state_dict(loaded(out, report.part), strict=True)
     return dict(model.state_dict())
 
 
-def weightedit_free_load(path: Path, part: str) -> dict[str, torch.Tensor]:
+def loaded(path: Path, part: str) -> Tensors:
     """Load a file as the person's code does it."""
     if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
         return load_file(path)
     found = torch.load(path, weights_only=True)
     return found[part] if part else found
 
 
-def same_bits(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
+def differing(ours: Tensors, theirs: Tensors) -> list[str]:
+    """The names under which two state_dicts do not hold the same bits."""
+    assert ours.keys() == theirs.keys()
+    return [name for name, tensor in ours.items() if not _same_bits(tensor, theirs[name])]
+
+
+def _same_bits(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
     return ours.dtype == theirs.dtype and ours.shape == theirs.shape and \
         ours.contiguous().reshape(-1).view(torch.uint8).equal(theirs.contiguous().reshape(-1).view(torch.uint8))
+
+
+def kinds(report: LoadReport) -> list[str]:
+    return [finding.kind for finding in report.findings]

@@ -10,6 +10,7 @@ from itertools import pairwise, permutations
 
 from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.load_report import units
+from weightedit.doctor.load_report.similar import similar
 from weightedit.doctor.load_report.surroundings import agree, surroundings
 from weightedit.doctor.load_report.units import Unit
 
@@ -53,21 +54,25 @@ def alike(model: Mapping[str, TensorFacts], found: Mapping[str, TensorFacts], kn
     between = _between(known, names, sequence) if said or numeric else _anywhere
     here, there = surroundings(known)
     by_module = units.numbered if numeric else units.modules
-    for ours, theirs, is_ordered, within in (
-            (units.stacks, units.stacks, said, True), (units.modules, by_module, said or numeric, True),
-            (units.stacks, units.stacks, said, False), (units.modules, by_module, said or numeric, False),
-            (units.singles, units.singles, said, False)):  # fmt: skip
+    for ours, theirs, is_ordered, how in (
+            (units.stacks, units.stacks, said, "within"), (units.modules, by_module, said or numeric, "within"),
+            (units.stacks, units.stacks, said, "anywhere"), (units.modules, by_module, said or numeric, "anywhere"),
+            (units.stacks, units.stacks, said, "nearly"), (units.modules, by_module, said or numeric, "nearly"),
+            (units.singles, units.singles, said, "anywhere")):  # fmt: skip
         taken = {name for choice in made.choices for pairs in choice for name in (*pairs, *pairs.values())}
         left = {name: facts for name, facts in model.items() if name not in taken and name not in made.pairs}
         gone = taken | set(made.pairs.values())
         rest = {name: facts for name, facts in found.items() if name not in gone}
         if not left or not rest:
             break
-        if within and not known:
+        if how == "within" and not known:
             continue
-        some, others = ([unit for unit in every if unit.where or not within]
+        some, others = ([unit for unit in every if unit.where or how != "within"]
                         for every in (ours(left, here), theirs(rest, there)))  # fmt: skip
-        _match(some, others, is_ordered, between, made, within)
+        if how == "nearly":
+            made.pairs |= similar(some, others)
+        else:
+            _match(some, others, is_ordered, between, made, how == "within")
     return made
 
 
@@ -101,7 +106,8 @@ def _match(model: list[Unit], found: list[Unit], is_ordered: bool, between: Fits
                 if not agree(unit.where, other.where):
                     continue
                 by_place = within and (fits or len(some) == 1) and (unit.is_distinct or len(unit.tensors) > 1)
-                if unit.words & other.words or (says_much and fits) or by_place:
+                by_itself = len(some) == 1 and unit.is_distinct and len(unit.tensors) > _LONG
+                if unit.words & other.words or (says_much and fits) or by_place or by_itself:
                     made.pairs |= _pairs(unit, other)
                 elif unit.is_distinct and not within:
                     made.choices.append((_pairs(unit, other),))

@@ -11,6 +11,8 @@ from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.load_report.alike import Alike, Pairs, alike
 from weightedit.doctor.load_report.differences import difference
 from weightedit.doctor.load_report.prefixes import MOST_RULES, best_prefixes
+from weightedit.doctor.load_report.renames import Names, renames
+from weightedit.doctor.load_report.rules import changed
 from weightedit.doctor.load_report.spelling import spelled
 
 FEW = 0.25
@@ -76,7 +78,25 @@ def match(model: Tensors, found: Tensors) -> Matched:
         return Matched(pairs, {}, is_other=True)
     if not known and not by_shape.pairs and not by_shape.choices:
         return Matched({}, {}, is_other=True)
-    return Matched(pairs, by_shape.pairs, (*((rivals,) if rivals else ()), *by_shape.choices))
+    by_rule = _by_rule(model, found, pairs, by_shape)
+    return Matched(pairs, by_shape.pairs | by_rule, (*((rivals,) if rivals else ()), *by_shape.choices))
+
+
+def _by_rule(model: Tensors, found: Tensors, pairs: Pairs, by_shape: Alike) -> dict[str, str]:
+    """Return what the renames of its neighbours would rename to a name of the model, and is as large."""
+    gone = {*pairs.values(), *by_shape.pairs.values(), *(key for choice in by_shape.choices for one in choice
+                                                         for key in one.values())}  # fmt: skip
+    left = {name for name in model if name not in pairs and name not in by_shape.pairs}
+    rest = [key for key in found if key not in gone]
+    if not left or not rest or not by_shape.pairs:
+        return {}
+    then = {key: key for key in rest}
+    names = Names(list(found), frozenset(pairs.values()))
+    for edit in renames({key: name for name, key in by_shape.pairs.items()}, names):
+        made = changed(edit, then.values())
+        then = {key: made.get(now, now) for key, now in then.items()}
+    return {name: key for key, name in then.items() if name in left and name != key and
+            _is_as_large(model[name], found[key])}  # fmt: skip
 
 
 def _shapes_in_common(model: Tensors, found: Tensors) -> int:

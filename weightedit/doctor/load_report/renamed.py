@@ -9,7 +9,7 @@ from weightedit.core.words.paths import counted
 from weightedit.doctor.finding import Finding, Level, Mend
 from weightedit.doctor.load_report.comparison import Comparison, Told
 from weightedit.doctor.load_report.naming import common_module
-from weightedit.doctor.load_report.renaming import edits_of
+from weightedit.doctor.load_report.part_names import edits_of
 from weightedit.doctor.load_report.rules import heads
 from weightedit.doctor.load_report.spelling import WRAPPERS, dotted, joined, split, without_wrappers, wrappers_in
 

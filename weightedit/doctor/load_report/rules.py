@@ -1,48 +1,18 @@
-"""Renaming many tensors by few rules: an edit with a `re:` pattern for all names that change in the same way."""
+"""How one name becomes another, as a pattern that does the same to all names that change alike."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from weightedit.core.edit import Edit
 
 _PIECES = re.compile(r"(?<=[./])")
 _DIGITS = re.compile(r"(\d+)")
-_MEANWHILE = "renaming."
-"""How names begin that are only needed until another name is free."""
-_MOST_LOOKS = 1_000_000
-"""Names times patterns that are tried; with more each tensor is renamed by itself."""
-_FEW = 12
-"""First parts of names that a pattern lists."""
 Rule = tuple[str, str]
 """Pattern and new name, with groups."""
-
-
-def renames(pairs: Mapping[str, str], names: Sequence[str], fixed: Collection[str], start: str = "") -> list[Edit]:
-    """Return edits that give tensors their new names, in an order in which every name is free when it is given.
-
-    Parameters
-    ----------
-    pairs
-        New names by old ones.
-    names
-        All names of the document.
-    fixed
-        Those that must stay as they are.
-    start
-        How all names of `pairs` begin, old and new: a rename never leaves its container.
-    """
-    pairs = {old: new for old, new in pairs.items() if old != new}
-    groups = _grouped(pairs, pairs, start, general=True)
-    too_long = len(groups) * len(names) > _MOST_LOOKS
-    made: list[tuple[Edit, dict[str, str]]] = []
-    for rule, olds in groups.items():
-        edits = None if too_long else _patterns(rule, olds, pairs, names, fixed, start)
-        made += [(edit, changed(edit, names)) for edit in edits or ()]
-        if edits is None:
-            made += [(Edit("rename", (old,), None, {"to": pairs[old]}), {old: pairs[old]}) for old in olds]
-    return _ordered(made, set(names), start)
+Change = tuple[str, str, str, bool]
+"""What two names have in common in front, what becomes what behind that, and whether something common follows."""
 
 
 def changed(edit: Edit, names: Collection[str]) -> dict[str, str]:
@@ -55,9 +25,14 @@ def changed(edit: Edit, names: Collection[str]) -> dict[str, str]:
     return {name: new for name, new in found.items() if new != name}
 
 
+def pieces(name: str) -> list[str]:
+    """Return the parts of a name, each with the dot or slash behind it."""
+    return _PIECES.split(name)
+
+
 def heads(old: str, new: str) -> tuple[str, str]:
     """Return how two names begin that end alike, `module.` and nothing for `module.fc.weight` and `fc.weight`."""
-    ours, theirs = _PIECES.split(old), _PIECES.split(new)
+    ours, theirs = pieces(old), pieces(new)
     behind = in_common(ours[::-1], theirs[::-1])
     return "".join(ours[: len(ours) - behind]), "".join(theirs[: len(theirs) - behind])
 
@@ -76,96 +51,37 @@ def without(parts: Collection[str], most: int, start: str = "") -> Edit:
     one = rf"((?:.*?\.)??){part if len(parts) == 1 else f'(?:{part})'}\."
     more = f"(?:{one})?" * (most - 1)
     groups = "".join(rf"\{number}" for number in range(1, most + 2))
-    return Edit("rename", (f"re:{re.escape(start)}{one}{more}(.+)",), None, {"to": f"{_escaped(start)}{groups}"})
+    return Edit("rename", (f"re:{re.escape(start)}{one}{more}(.+)",), None, {"to": f"{escaped(start)}{groups}"})
 
 
 def with_dots(slashes: int, start: str = "") -> Edit:
     """Return the edit that puts dots in the place of so many slashes, and takes `:0` from the end."""
     parts = "/".join(["([^/]+)"] * slashes + ["([^/]+?)(?::0)?"])
     to = ".".join(rf"\{number}" for number in range(1, slashes + 2))
-    return Edit("rename", (f"re:{re.escape(start)}{parts}",), None, {"to": f"{_escaped(start)}{to}"})
+    return Edit("rename", (f"re:{re.escape(start)}{parts}",), None, {"to": f"{escaped(start)}{to}"})
 
 
-def _grouped(pairs: Mapping[str, str], olds: Collection[str], start: str, general: bool) -> dict[Rule, list[str]]:
-    alike: dict[tuple[str, str, str, bool], list[str]] = {}
-    for old in olds:
-        alike.setdefault(_change(old[len(start) :], pairs[old][len(start) :]), []).append(old)
-    groups: dict[Rule, list[str]] = {}
-    for change, some in alike.items():
-        groups.setdefault(_rule(*change, general), []).extend(some)
-    return groups
-
-
-def _patterns(rule: Rule, olds: list[str], pairs: Mapping[str, str], names: Sequence[str], fixed: Collection[str],
-              start: str) -> list[Edit] | None:  # fmt: skip
-    """Return the edits for names of one rule: one, or one for each number in them, or one that lists them."""
-    if len(olds) == 1:
-        return None
-    firsts = _alternatives(dict.fromkeys(_PIECES.split(old[len(start) :])[0] for old in olds))
-    if rule[0] == "(.+)" and firsts is not None:  # everything there is, plain values and optimizers too
-        rule = (f"(?={firsts}){rule[0]}", rule[1])
-    if _holds(edit := _edit(rule, start), olds, pairs, names, fixed):
-        return [edit]
-    exact = {one: some for one, some in _grouped(pairs, olds, start, general=False).items() if one != rule}
-    edits = [_edit(one, start) for one in exact]
-    if exact and all(_holds(edit, some, pairs, names, fixed) for edit, some in zip(edits, exact.values(), strict=True)):
-        return edits
-    caught = [name for name in changed(_edit(rule, start), names) if name not in set(olds)]
-    ahead = [] if firsts is None else [f"(?={firsts})"]
-    ahead += [rf"(?!{_listed(caught, start)}\Z)"] if len(caught) < len(olds) else []
-    ahead.append(rf"(?={_listed(olds, start)}\Z)")
-    tried = (_edit((one + rule[0], rule[1]), start) for one in ahead)
-    found = next((edit for edit in tried if _holds(edit, olds, pairs, names, fixed)), None)
-    return None if found is None else [found]
-
-
-def _alternatives(texts: Collection[str]) -> str | None:
-    """Return a pattern for one of a few texts; numbers as such where there are more."""
-    patterns = list(dict.fromkeys(map(re.escape, texts)))
-    if len(patterns) > _FEW:
-        patterns = list(dict.fromkeys(_DIGITS.sub(r"\\d+", one) for one in patterns))
-    return "|".join(patterns) if len(patterns) <= _FEW else None
-
-
-def _listed(names: Collection[str], start: str) -> str:
-    return f"(?:{'|'.join(re.escape(name[len(start) :]) for name in names)})"
-
-
-def _edit(rule: Rule, start: str) -> Edit:
-    return Edit("rename", (f"re:{re.escape(start)}{rule[0]}",), None, {"to": _escaped(start) + rule[1]})
-
-
-def _holds(edit: Edit, olds: list[str], pairs: Mapping[str, str], names: Sequence[str], fixed: Collection[str]) -> bool:
-    """Whether an edit renames these as it should, no other that matters, and none to a name that another has."""
-    made = changed(edit, names)
-    if any(made.get(old) != pairs[old] for old in olds):
-        return False
-    if any(name in fixed or pairs.get(name, new) != new for name, new in made.items()):
-        return False
-    last = [made.get(name) or pairs.get(name) or name for name in names]
-    return len(set(last)) == len(last)
-
-
-def _change(old: str, new: str) -> tuple[str, str, str, bool]:
-    """Return what two names have in common in front, what becomes what, and whether something stays behind that."""
-    ours, theirs = _PIECES.split(old), _PIECES.split(new)
+def change_of(old: str, new: str) -> Change:
+    """Return how one name becomes another, part by part."""
+    ours, theirs = pieces(old), pieces(new)
     behind = in_common(ours[::-1], theirs[::-1])
     ours, theirs = ours[: len(ours) - behind], theirs[: len(theirs) - behind]
     before = in_common(ours, theirs)
     return "".join(ours[:before]), "".join(ours[before:]), "".join(theirs[before:]), behind > 0
 
 
-def _rule(kept: str, out: str, into: str, goes_on: bool, general: bool) -> Rule:
-    """Return how names change, with groups for what stays and for numbers that come through."""
+def rule_of(change: Change, general: bool) -> Rule:
+    """Return how names change, with groups for what stays, and for numbers that come through where it is general."""
+    kept, out, into, goes_on = change
     pattern, to = "", ""
     if kept:
-        where = _DIGITS.sub(r"\\d+", re.escape(kept)) if general else re.escape(kept)
+        where = numbered(re.escape(kept)) if general else re.escape(kept)
         pattern, to = r"(.+[./])" if out else f"({where})", _group(1, into)
     group = int(bool(kept))
     if general:
         out, into, group = _with_numbers(out, into, group)
     else:
-        out, into = re.escape(out), _escaped(into)
+        out, into = re.escape(out), escaped(into)
     return (pattern + out + "(.+)", to + into + _group(group + 1, "")) if goes_on else (pattern + out, to + into)
 
 
@@ -181,7 +97,7 @@ def _with_numbers(out: str, into: str, group: int) -> tuple[str, str, int]:
     groups = {place: group + count for count, place in enumerate(places.values(), 1)}
     pattern = "".join(r"(\d+)" if place in groups else re.escape(piece) for place, piece in enumerate(pieces))
     to = "".join(_group(groups[places[number]], (instead[number + 1 :] or [""])[0]) if number in places
-                 else _escaped(piece) for number, piece in enumerate(instead))  # fmt: skip
+                 else escaped(piece) for number, piece in enumerate(instead))  # fmt: skip
     return pattern, to, group + len(groups)
 
 
@@ -190,27 +106,11 @@ def _group(number: int, following: str) -> str:
     return rf"\g<{number}>" if following[:1].isdigit() else rf"\{number}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return a text as it stands in a new name with groups."""
     return text.replace("\\", r"\\")
 
 
-def _ordered(made: list[tuple[Edit, dict[str, str]]], names: set[str], start: str) -> list[Edit]:
-    """Return edits so that each new name is free; where names change places all of them wait under other names."""
-    ready: list[Edit] = []
-    left = list(made)
-    while left:
-        free = next((one for one in left if not any(new in names and new not in one[1] for new in one[1].values())),
-                    None)  # fmt: skip
-        if free is None:
-            break
-        left.remove(free)
-        ready.append(free[0])
-        names.difference_update(free[1])
-        names.update(free[1].values())
-    for edit, renamed in left:
-        target, to = edit.targets[0], _escaped(edit.arguments["to"])
-        body = ".+"
-        if target.startswith("re:"):
-            body, to = target[3:].removeprefix(re.escape(start)), edit.arguments["to"]
-        ready.append(_edit((rf"(?={_listed(renamed, start)}\Z){body}", _MEANWHILE + to[len(_escaped(start)) :]), start))
-    return [*ready, _edit((f"{re.escape(_MEANWHILE)}(.+)", r"\1"), start)] if left else ready
+def numbered(pattern: str) -> str:
+    """Return a pattern for a text that takes any number where the text has one."""
+    return _DIGITS.sub(r"\\d+", pattern)

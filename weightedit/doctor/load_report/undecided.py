@@ -8,7 +8,7 @@ from weightedit.core.edit import Edit
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.load_report.comparison import Comparison, Told
 from weightedit.doctor.load_report.naming import common_module, together
-from weightedit.doctor.load_report.renaming import edits_of
+from weightedit.doctor.load_report.part_names import edits_of
 
 
 def undecided(compared: Comparison) -> Iterator[Told]:
@@ -24,7 +24,7 @@ def undecided(compared: Comparison) -> Iterator[Told]:
             f"{one} could be {' or '.join(dict.fromkeys(several))} {where}: nothing tells which"  # fmt: skip
         mends = []
         for pairs, our, their in zip(options, ours, theirs, strict=True):
-            edits = edits_of(compared, {key: name for name, key in pairs.items()})
+            edits = edits_of(compared, {key: name for name, key in pairs.items()}, "undecided")
             mends += [Mend(f"Rename {their} to {our}", tuple(edits))] if edits else []
         keys = list(dict.fromkeys(key for pairs in options for key in pairs.values()))
         names = [compared.part.tensors[key].name for key in keys]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.load_report.spelling import LEGACY
@@ -34,9 +35,24 @@ class Unit:
     """
 
     name: str
-    signature: tuple[object, ...]
+    signature: tuple[Any, ...]
     tensors: list[str]
     where: str
+
+    @property
+    def keys(self) -> list[object]:
+        """What tells its tensors from each other: the last parts of names, with the place of the module in a stack."""
+        return [part[:-1] for part in self._flat]
+
+    @property
+    def parts(self) -> set[object]:
+        """The same with the shapes."""
+        return set(self._flat)
+
+    @property
+    def _flat(self) -> list[tuple[object, ...]]:
+        stack = self.signature if isinstance(self.signature[0][0], tuple) else (self.signature,)
+        return [(place, *part) for place, parts in enumerate(stack) for part in parts]
 
     @property
     def is_distinct(self) -> bool:
@@ -64,14 +80,14 @@ def stacks(tensors: Mapping[str, TensorFacts], where: Where) -> list[Unit]:
         heads.sort(key=numbers)
         signature = tuple(tuple((last, shape) for last, shape, _ in groups[head]) for head in heads)
         of_all = [name for head in heads for _, _, name in groups[head]]
-        made.append(Unit(name, signature, of_all, without_numbers(where(of_all[0]))))
+        made.append(Unit(name, signature, of_all, without_numbers(where(heads[0]))))
     return made
 
 
 def modules(tensors: Mapping[str, TensorFacts], where: Where) -> list[Unit]:
     """Return a unit for each module, in order."""
     return [Unit(head, tuple((last, shape) for last, shape, _ in group), [name for _, _, name in group],
-                 where(group[0][2])) for head, group in _grouped(tensors).items()]  # fmt: skip
+                 where(head)) for head, group in _grouped(tensors).items()]  # fmt: skip
 
 
 def numbered(tensors: Mapping[str, TensorFacts], where: Where) -> list[Unit]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from weightedit.core.edit import Edit
 from weightedit.doctor.load_report.comparison import Comparison
-from weightedit.doctor.load_report.rules import changed, renames, with_dots, without
+from weightedit.doctor.load_report.renames import Names, renames
+from weightedit.doctor.load_report.rules import changed, with_dots, without
 from weightedit.doctor.load_report.spelling import wrappers_in
 
 
@@ -18,7 +19,8 @@ def edits_of(compared: Comparison, after: Mapping[str, str], kind: str = "") -> 
     after
         Names within the part by keys.
     kind
-        `wrapper` and `slashes` have patterns of their own, where those do it.
+        `wrapper` and `slashes` have patterns of their own, where those do it; `renamed` and `undecided` leave alone
+        what they do not mean, where a prefix takes unexpected names along.
     """
     tensors, naming, part = compared.part.tensors, compared.naming, compared.part
     by_container: dict[str, dict[str, str]] = {}
@@ -29,12 +31,16 @@ def edits_of(compared: Comparison, after: Mapping[str, str], kind: str = "") -> 
             return []
         by_container.setdefault(start, {})[naming.then(tensors[key].name)] = part.start + name
     wanted = {naming.then(compared.theirs(name).name): part.start + name for name in compared.matched.pairs}
-    fixed = {then for then, name in wanted.items() if then == name}
+    fixed = frozenset(then for then, name in wanted.items() if then == name)
+    if kind in ("renamed", "undecided"):
+        fixed = frozenset(naming.names).difference(naming.then(tensors[key].name) for key in after)
+    reserved = frozenset(part.start + name for name in compared.wanted)
     made: list[Edit] = []
     for start, pairs in by_container.items():
         edits = _unwrapping(pairs, start) if kind == "wrapper" else []
         edits = _with_dots(pairs, start) if kind == "slashes" else edits
-        made += edits if edits and _do(edits, pairs, naming.names) else renames(pairs, naming.names, fixed, start)
+        made += edits if edits and _do(edits, pairs, naming.names) else \
+            renames(pairs, Names(naming.names, fixed, reserved, start))
     return made
 
 
@@ -53,7 +59,7 @@ def _unwrapping(pairs: Mapping[str, str], start: str) -> list[Edit]:
     first = inside[0]
     if all(parts == first and old[len(start) :].startswith(f"{'.'.join(parts)}.")
            for old, parts in zip(pairs, inside, strict=True)):  # fmt: skip
-        return renames(pairs, list(pairs), (), start)
+        return renames(pairs, Names(list(pairs), start=start))
     return [without({part for parts in inside for part in parts}, max(map(len, inside)), start)]
 
 
