@@ -11,7 +11,8 @@ import weightedit
 from weightedit.doctor.load_report.renames import Names, renames
 from weightedit.doctor.load_report.rules import changed, with_dots, without
 
-PART = st.sampled_from(["a", "b", "layers", "0", "1", "10", "fc1", "w", "x/y", "\\1", "(", "a b", "é", "*", "renaming", "x\ny"])
+PART = st.sampled_from(["a", "b", "layers", "0", "1", "10", "fc1", "w", "x/y", "\\1", "(", "a b", "é", "*", "renaming",
+                        "x\ny"])  # fmt: skip
 NAME = st.lists(PART, min_size=1, max_size=4).map(".".join)
 
 
