@@ -52,7 +52,7 @@ def test_uses_the_standard_library_only():
 def test_help_names_every_command():
     shown = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True, check=True).stdout
     names = ["setup", "run", "test", "shot", "pictures", "docs", "demo", "alarms", "faults", "corpus", "fuzz",
-             "bench"]  # fmt: skip
+             "bench", "cases"]  # fmt: skip
     assert re.findall(r"^    (\w+) ", shown, re.M) == names
 
 
