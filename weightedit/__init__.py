@@ -126,7 +126,8 @@ def check(source: Document | str | Path | Any, model: str | Path | Any, inputs: 
     CheckpointError
         If the file is no checkpoint.
     WeightEditError
-        If model, inputs or target do not read. What goes wrong in the model's own code is a finding.
+        If model, inputs or target do not read, or name what is not there. What goes wrong in the model's own code is
+        a finding.
     """
     from weightedit.checking import check_model
     from weightedit.core.progress import Progress

@@ -13,7 +13,7 @@ from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
 from weightedit.doctor.bringing.input_spec import InputSpec, parse_inputs, parse_item
-from weightedit.doctor.bringing.model_reference import parse_reference
+from weightedit.doctor.bringing.model_reference import ModelReference, parse_reference
 from weightedit.doctor.capture_check import Capturing
 from weightedit.doctor.check import check_code, check_live, code_bringer, is_own, live_bringer
 from weightedit.doctor.checkup import Asked, Checkup, Given, Wanted
@@ -31,7 +31,7 @@ def check_model(source: Any, model: Any, inputs: Any, asked: Asked, *, training:
         If it was stopped.
     """
     working, progress = Path(folder or ".").absolute(), progress or Progress()
-    wanted = _wanted(model, inputs, training or Wanted())
+    wanted = read_wanted(model, inputs, training or Wanted())
     with _opened(source, progress) as document:
         if isinstance(model, str | Path):
             return check_code(document, parse_reference(str(model), working), wanted, asked, working, progress)
@@ -48,7 +48,7 @@ def capturing(document: Document, model: Any, inputs: Any, asked: Asked, *, fold
         If model or inputs do not read.
     """
     working, progress = Path(folder or ".").absolute(), progress or Progress()
-    wanted = _wanted(model, inputs, Wanted())
+    wanted = read_wanted(model, inputs, Wanted())
     if isinstance(model, str | Path):
         bring = code_bringer(document, parse_reference(str(model), working), working, progress)
     else:
@@ -66,7 +66,26 @@ def _opened(source: Any, progress: Progress) -> Iterator[Document]:
         yield document
 
 
-def _wanted(model: Any, inputs: Any, training: Wanted) -> Wanted:
+def what_runs(reference: ModelReference, training: Wanted, working: Path) -> tuple[str, ...]:
+    """Say which code a check runs, one sentence each: the model's, and that of loss, optimizer and data.
+
+    Raises
+    ------
+    WeightEditError
+        If one of these does not read.
+    """
+    beside = {does: parse_reference(text, working) for does, text in training.references.items()}
+    return reference.what_runs(working, beside)
+
+
+def read_wanted(model: Any, inputs: Any, training: Wanted) -> Wanted:
+    """Return what a model is to be called with, and how it is to be trained.
+
+    Raises
+    ------
+    WeightEditError
+        If model, inputs or target do not read.
+    """
     if not isinstance(model, str | Path) and not hasattr(model, "named_modules"):
         raise WeightEditError(f"model is a {type(model).__name__}; give a module, or code as package:factory or "
                               "file.py:Class.")  # fmt: skip

@@ -7,7 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from weightedit.checking import check_model
+from weightedit.assembly import open_document
+from weightedit.checking import check_model, read_wanted, what_runs
 from weightedit.core.errors import WeightEditError
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.model_reference import parse_reference
@@ -21,15 +22,20 @@ FEW = 60
 
 
 def check(options: argparse.Namespace) -> int:
-    """Say what runs, ask whether it may, and check; 0 healthy, 1 findings, 2 where it is not run."""
+    """Say what runs, ask whether it may, and check; 0 healthy, 1 findings, 2 where it is not run.
+
+    What does not read, of the file and of what is asked, is said before anything is asked or run.
+    """
     working = Path.cwd()
     reference = parse_reference(options.model, working)
-    if not _agreed(reference.what_runs(working), options):
-        raise WeightEditError(f"{visible(str(reference))} was not run: add --yes to run it.")
     asked = Asked(options.device, options.assign, options.device not in ("auto", "fake"), options.seconds)
     training = Wanted(target=options.target, loss=options.loss, optimizer=options.optimizer, data=options.data,
                       train=options.train)  # fmt: skip
-    found = check_model(options.file, str(reference), options.input, asked, training=training, folder=working)
+    inputs = read_wanted(str(reference), options.input, training).spec
+    with open_document(options.file) as document:
+        if not _agreed(what_runs(reference, training, working), options):
+            raise WeightEditError(f"{visible(str(reference))} was not run: add --yes to run it.")
+        found = check_model(document, str(reference), inputs, asked, training=training, folder=working)
     if options.json:
         print(json.dumps(found.to_json(), indent=1))
     else:

@@ -80,9 +80,6 @@ class Capturing:
         answer = steps.brought.ask({"do": "capture", **steps.inputs, "values": values, **steps.put(weights, {}, places),
                                     "modules": list(modules), "to": str(to), "budget": BUDGET,
                                     "folder": str(steps.brought.folder)})  # fmt: skip
-        for name in ("wrong", "refused"):
-            if said := answer.get(name):
-                raise WeightEditError(str(said))
         if failed := steps.failed(answer, "was not captured"):
             raise WeightEditError(failed.message)
         return to

@@ -131,14 +131,13 @@ def _for_training(asked: Asked) -> Asked:
 
 
 def _needs_values(found: Checkup, wanted: Wanted) -> bool:
-    """Whether the model looks at values, or an operation raised that no shape or dtype explains.
+    """Whether the model looks at values, or something raised that no shape or dtype explains.
 
-    Some operations raise for tensors without values alone, and indices that are too high raise only with them.
+    Some code raises for tensors without values alone, and indices that are too high raise only with them.
     """
     if found.trace is None or found.model is None:
         return False
     failure = found.trace.failure
     if failure is None:
         return may_be_past(found.trace, found.model, wanted.spec)
-    unexplained = found.diagnosis is not None and found.diagnosis.disagreement is None
-    return failure.needs_values or (unexplained and bool(failure.operation))
+    return failure.needs_values or (found.diagnosis is not None and found.diagnosis.disagreement is None)

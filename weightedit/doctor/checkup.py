@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
+from weightedit.core.errors import WeightEditError
+from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.input_spec import InputSpec
 from weightedit.doctor.facts import ModelFacts
 from weightedit.doctor.finding import Finding, is_healthy
@@ -20,6 +23,8 @@ HERE = "here"
 Given = tuple[tuple[Any, ...], dict[str, Any]]
 """Arguments by place and by name."""
 SECONDS = 600.0
+_DEVICE = re.compile(r"auto|fake|cpu|(cuda|mps|xpu)(:\d+)?")
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -37,6 +42,11 @@ class Asked:
         How long the model's process may take in all.
     memory
         How many bytes it may allocate; 0 for what is free now but for a rest.
+
+    Raises
+    ------
+    WeightEditError
+        If there is no such device, or no time.
     """
 
     device: str = AUTO
@@ -44,6 +54,13 @@ class Asked:
     is_measured: bool = False
     seconds: float = SECONDS
     memory: int = 0
+
+    def __post_init__(self) -> None:
+        if not _DEVICE.fullmatch(self.device):
+            raise WeightEditError(f"{visible(self.device, 100)!r} is no device to run a model on; there are auto, "
+                                  "fake, cpu, and cuda:0 and its kin.")  # fmt: skip
+        if not self.seconds > 0:
+            raise WeightEditError(f"{self.seconds:g} seconds are no time to run a model in; give more than 0.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +112,14 @@ class Wanted:
     def optimizer_text(self) -> str:
         """The reference to an optimizer's maker; empty for none."""
         return self.optimizer if isinstance(self.optimizer, str) else ""
+
+    @property
+    def references(self) -> dict[str, str]:
+        """References to code that runs beside the model's, by what it does."""
+        found = {"gives the loss": self.loss_text if ":" in self.loss_text else "",
+                 "makes the optimizer": self.optimizer_text,
+                 "gives the data": self.data if isinstance(self.data, str) else ""}  # fmt: skip
+        return {does: text for does, text in found.items() if text}
 
     @property
     def data_text(self) -> str:

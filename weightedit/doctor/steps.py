@@ -99,9 +99,16 @@ class Steps:
         return self.compare(self.model)
 
     def failed(self, answer: dict[str, Any], what: str) -> Finding | None:
-        """Return what an answer says went wrong, if it does."""
-        if refused := answer.get("refused"):
-            return Finding("model", "", "", visible(str(refused), 600), part=self.part)
+        """Return what an answer says went wrong in the person's code, if it does.
+
+        Raises
+        ------
+        WeightEditError
+            If it says that something was asked wrongly: there is no such name, file, loss or device.
+        """
+        for word in ("refused", "wrong"):
+            if said := answer.get(word):
+                raise WeightEditError(visible(str(said), 600))
         if "failure" not in answer:
             return None
         failure = self.record(Failure, answer["failure"])
@@ -217,9 +224,3 @@ class Steps:
                 said = f"{candidate.mend.detail}; then it stops in {stops}".lstrip("; ")
                 further.append((-len(again.calls), replace(candidate.mend, detail=said)))
         return [*ran, *(mend for _, mend in sorted(further, key=lambda pair: pair[0]))]
-
-
-def refused(answer: dict[str, Any]) -> None:
-    """Raise what an answer says was asked wrongly."""
-    if said := answer.get("wrong"):
-        raise WeightEditError(visible(str(said), 600))

@@ -11,7 +11,7 @@ from weightedit.core.progress import Progress
 from weightedit.doctor.bringing.brought import Brought, ModelStopped
 from weightedit.doctor.checkup import Asked, Checkup, Wanted
 from weightedit.doctor.finding import Finding
-from weightedit.doctor.steps import Steps, refused
+from weightedit.doctor.steps import Steps
 from weightedit.doctor.training_step.batch_facts import BatchFacts
 from weightedit.doctor.training_step.batches import batch_findings
 from weightedit.doctor.training_step.facts import TrainingFacts
@@ -59,7 +59,6 @@ def _step(steps: Steps) -> tuple[TrainingFacts | None, BatchFacts | None, list[F
     answer = steps.brought.ask({"do": "train", **steps.inputs, "values": values, **steps.put(weights, {}, places),
                                 "target": wanted.target_text, "loss": wanted.loss_text,
                                 "optimizer": wanted.optimizer_text})  # fmt: skip
-    refused(answer)
     if failed := steps.failed(answer, "was not trained"):
         return None, None, [failed]
     training = None if answer.get("training") is None else steps.record(TrainingFacts, answer["training"])

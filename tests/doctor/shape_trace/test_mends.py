@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -128,6 +130,20 @@ def test_a_spec_of_arguments_reads_as_it_is_written():
     assert str(spec) == "float32[2,3], [int64[4], None], mask: {'a': bool[1]}, n: 2"
     assert parse_inputs(str(spec)) == spec
     assert spec_of((object(),), {}) is None
+
+
+class Copying(nn.Linear):
+    """Copies what it made, which raises for tensors without values alone."""
+
+    def forward(self, x):
+        return copy.deepcopy(super().forward(x))
+
+
+def test_what_raises_without_values_alone_is_no_finding():
+    model = Copying(3, 2)
+    assert weightedit.check(model, model, "float32[4,3]")["ok"]
+    (found,) = weightedit.check(model, model, "float32[4,3]", device="fake")["findings"]
+    assert "called from Copying.forward, test_mends.py line " in found["message"], "and not from Python's own copy.py"
 
 
 def test_notices_come_last():

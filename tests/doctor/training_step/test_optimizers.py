@@ -91,7 +91,8 @@ def test_a_step_that_raises_and_an_optimizer_that_cannot_be_made():
     assert "The step of Breaks raises KeyError, at test_optimizers.py:" in found.message
     (found,) = findings(net(), X, Y, "mse", lambda model: torch.optim.SGD([], lr=0.1))
     assert "The optimizer cannot be made: it raises ValueError" in found.message
-    assert "empty parameter list" in found.message
+    assert "The optimizer was given nothing to train." in found.message
+    assert "empty parameter list" in found.torch_says
 
 
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW, torch.optim.LBFGS, torch.optim.Adafactor,

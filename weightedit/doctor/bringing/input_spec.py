@@ -29,7 +29,7 @@ class SpecError(WeightEditError):
     """An input spec does not read; `column` is the 0-based place in `text`."""
 
     def __init__(self, said: str, text: str, column: int) -> None:
-        super().__init__(f"The input {visible(text, 200)!r} does not read at column {column + 1}: {said}. "
+        super().__init__(f"The spec {visible(text, 200)!r} does not read at column {column + 1}: {said}. "
                          f"Write it like {EXAMPLES}.")  # fmt: skip
         self.text, self.column = text, column
 

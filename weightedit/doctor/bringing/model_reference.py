@@ -6,9 +6,11 @@ import ast
 import json
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from weightedit.core.errors import WeightEditError
@@ -17,6 +19,7 @@ from weightedit.core.words.visible import visible
 
 CONFIG = "config.json"
 LARGEST = 4 << 20
+NOTHING: Mapping[str, ModelReference] = MappingProxyType({})
 HOW = "Name it as package.module:factory, as file.py:Class or file.py:Class(3, width=64), or give a folder with a " \
       "config.json of transformers."  # fmt: skip
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -61,26 +64,33 @@ class ModelReference:
         given = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs)]
         return f"{self.where}:{self.name}{'(' + ', '.join(given) + ')' if self.is_called else ''}"
 
-    def what_runs(self, folder: Path) -> tuple[str, ...]:
+    def what_runs(self, folder: Path, beside: Mapping[str, ModelReference] = NOTHING) -> tuple[str, ...]:
         """Say what running it means, one sentence each; nothing is imported to find out.
 
         Parameters
         ----------
         folder
             Where it runs, and where a package is looked for before what is installed.
+        beside
+            Other code that runs with it, by what it does: `gives the loss`.
         """
+        others = (sentence for does, other in beside.items() for sentence in other._runs(folder, does))
+        return (*self._runs(folder, "makes the model"), *others,
+                "It runs as you, in a process of its own that can read, change and send what you can.")  # fmt: skip
+
+    def _runs(self, folder: Path, does: str) -> list[str]:
         call = f"{self.name}{str(self)[str(self).rfind(self.name) + len(self.name):]}" if self.is_called else self.name
         if self.kind == "file":
-            said = [f"The file {visible(self.where)} runs, and {visible(call, 200)} in it makes the model."]
+            said = [f"The file {visible(self.where)} runs, and {visible(call, 200)} in it {does}."]
         elif self.kind == "package":
             said = [f"Python imports {visible(self.where)} from {_origin(self.where, folder)}, and "
-                    f"{visible(call, 200)} in it makes the model."]  # fmt: skip
+                    f"{visible(call, 200)} in it {does}."]  # fmt: skip
         else:
             made = f"its class {visible(self.name)}" if self.name else "the class that its model type names"
             said = [f"transformers makes {made} from {visible(self.where)}/{CONFIG}, without its weights."]
             said += [f"Its config asks for code of the folder's own, which runs: {visible(name)}."
                      for name in self.own_code]  # fmt: skip
-        return (*said, "It runs as you, in a process of its own that can read, change and send what you can.")
+        return said
 
 
 def parse_reference(text: str, folder: Path) -> ModelReference:

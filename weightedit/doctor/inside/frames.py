@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import linecache
+import os
+import sysconfig
 import textwrap
 import traceback
 from pathlib import Path
@@ -15,15 +17,18 @@ BEFORE = 2
 """Lines of code shown above the one that raised."""
 MOST = 20
 LONGEST = 300
-_NOT_THEIRS = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+_NOT_THEIRS = (str(Path(torch.__file__).parent), str(Path(__file__).parent), "<frozen ")
+_PYTHON = sysconfig.get_path("stdlib") + os.sep
+_INSTALLED = ("site-packages" + os.sep, "dist-packages" + os.sep)
 
 
 def frames_of(error: BaseException) -> tuple[Frame, ...]:
-    """Return the frames of an exception that are neither torch's nor ours, the outermost first."""
+    """Return the frames of an exception that are neither torch's nor Python's own nor ours, the outermost first."""
     found = []
     for frame, line in traceback.walk_tb(error.__traceback__):
         file = frame.f_code.co_filename
-        if not file.startswith((*_NOT_THEIRS, "<frozen ")):
+        if not file.startswith(_NOT_THEIRS) and not (file.startswith(_PYTHON) and
+                                                     not file[len(_PYTHON) :].startswith(_INSTALLED)):  # fmt: skip
             found.append(Frame(file[-LONGEST:], line, frame.f_code.co_qualname[:LONGEST], _code(file, line)))
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         found.append(Frame(str(error.filename)[-LONGEST:], int(error.lineno), "", _code(error.filename, error.lineno)))

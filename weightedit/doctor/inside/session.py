@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from weightedit.core.errors import Cancelled, WeightEditError
+from weightedit.core.words.paths import counted
 from weightedit.doctor.bringing.input_spec import parse_inputs, parse_item
 from weightedit.doctor.bringing.model_reference import ReferenceWrong, parse_reference
 from weightedit.doctor.checkup import FAKE, HERE, Wanted
@@ -172,7 +173,7 @@ class Session:
     def bring(self, order: BringOrder) -> dict[str, Any]:
         """Make the model: without memory where that was asked for and its code can do so, else really."""
         reference = parse_reference(order.reference, self.folder)
-        self.device, note = order.device, ""
+        self.device, note = _there(order.device), ""
         if self.device == FAKE:
             self.fake = fake_mode()
             try:
@@ -190,7 +191,7 @@ class Session:
     def take(self, device: str) -> dict[str, Any]:
         """Take the live module: a copy of it, without values for `fake`."""
         assert self.live is not None
-        self.device = device
+        self.device = _there(device)
         if device == FAKE:
             self.fake = fake_mode()
             self.model = faked(self.live, self.fake)
@@ -284,6 +285,14 @@ class Session:
         assert self.model is not None
         rows = [int(module.weight.shape[0]) for module in self.model.modules() if isinstance(module, nn.Embedding)]
         return min(rows, default=10)
+
+
+def _there(device: str) -> str:
+    """Return a device; a CUDA device only if torch sees it."""
+    kind, _, number = device.partition(":")
+    if kind == "cuda" and int(number or 0) >= (count := torch.cuda.device_count()):
+        raise NotThere(f"There is no {device} here: torch sees {counted(count, 'CUDA device')}.")
+    return device
 
 
 def fake_mode() -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from weightedit.core.words.numbers import count_text, index_text
 from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import message, visible, visible_lines
+from weightedit.doctor.explain.explain import explain
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.training_step.case import Case, module_text, spec
 from weightedit.doctor.training_step.parts import Part, Raised
@@ -32,9 +33,10 @@ def forward_finding(case: Case) -> Iterator[Finding]:
 
 
 def raised_finding(raised: Raised, kind: str, said: str) -> Finding:
-    """Return the finding of an exception that has no words of its own: where, and what Python says."""
-    first = next(iter(raised.message.splitlines()), "").rstrip(".")
-    return Finding(kind, raised.module, "", message(f"{said}{': ' if first else ''}{visible(first)}."),
+    """Return the finding of an exception that is of no size or dtype: where, and what it means, or what Python says."""
+    known = explain(f"{raised.type}: {raised.message}")
+    first = known.message if known.is_known else visible(next(iter(raised.message.splitlines()), ""))
+    return Finding(kind, raised.module, "", message(f"{said}{': ' if first else ''}{first.rstrip('.')}."),
                    torch_says=visible_lines(raised.message))  # fmt: skip
 
 
