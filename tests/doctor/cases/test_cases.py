@@ -10,7 +10,7 @@ from tests.doctor.cases.running import Examined, applied, checked, examine, mend
 from tests.doctor.cases.table import COMMAND, README, cells, row
 
 NAMES = [case.name for case in CASES]
-BY_CODE = ("grey_image", "batch_disagreement", "float64_input", "half_weights", "wrong_vocabulary", "data_parallel")
+BY_CODE = ("grey_image", "batch_disagreement", "half_weights", "wrong_vocabulary")
 """Those that go the long way here, code by reference in a process of its own; `--deep` takes all."""
 
 
