@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weightedit.core.errors import WeightEditError
 from weightedit.core.words.visible import visible
-from weightedit.doctor.bringing.input_spec import InputSpec
-from weightedit.doctor.facts import ModelFacts
 from weightedit.doctor.finding import Finding, is_healthy
-from weightedit.doctor.load_report.report import LoadReport
-from weightedit.doctor.shape_trace.diagnose import Diagnosis
-from weightedit.doctor.shape_trace.trace import Trace
-from weightedit.doctor.training_step.batch_facts import BatchFacts
-from weightedit.doctor.training_step.facts import TrainingFacts
+
+if TYPE_CHECKING:  # a model's process, which starts for every check, asks for `Wanted` alone
+    from weightedit.doctor.bringing.input_spec import InputSpec
+    from weightedit.doctor.facts import ModelFacts
+    from weightedit.doctor.load_report.report import LoadReport
+    from weightedit.doctor.shape_trace.diagnose import Diagnosis
+    from weightedit.doctor.shape_trace.trace import Trace
+    from weightedit.doctor.training_step.batch_facts import BatchFacts
+    from weightedit.doctor.training_step.facts import TrainingFacts
 
 FAKE, AUTO = "fake", "auto"
 HERE = "here"

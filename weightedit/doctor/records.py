@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, asdict, fields, is_dataclass
-from functools import cache
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -12,6 +13,9 @@ LONGEST = 20_000
 """Characters of one text."""
 MOST = 1_000_000
 """Parts of one list."""
+_LARGEST = 1 << 1000
+"""Whole numbers that are floats too."""
+_AS_THEY_ARE = (str, int, float, bool, NoneType)
 
 
 class Garbled(Exception):
@@ -20,7 +24,25 @@ class Garbled(Exception):
 
 def to_json(record: Any) -> dict[str, Any]:
     """Return a record, a dataclass of texts, numbers, tuples, dicts and such records, as plain JSON data."""
-    return asdict(record)
+    kind: Any = type(record)
+    return {name: _plain(getattr(record, name)) for name in _names(kind)}
+
+
+def _plain(value: Any) -> Any:
+    """Return a part of a record as JSON has it; most are texts and numbers, and a trace has tens of thousands."""
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is tuple or kind is list:
+        return [_plain(one) for one in value]
+    if kind is dict:
+        return {key: _plain(one) for key, one in value.items()}
+    return to_json(value) if is_dataclass(value) else value
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def from_json(kind: type[T], found: Any) -> T:
@@ -42,39 +64,68 @@ def from_json(kind: type[T], found: Any) -> T:
     if not isinstance(found, dict):
         raise Garbled(f"{kind.__name__} is no record")
     named: Any = kind
-    hints = _hints(named)
     made: dict[str, Any] = {}
-    for field in fields(kind):  # type: ignore[arg-type]
-        if field.name in found:
-            made[field.name] = _value(hints[field.name], found[field.name])
-        elif field.default is MISSING and field.default_factory is MISSING:
-            raise Garbled(f"{kind.__name__} lacks {field.name}")
+    for name, read, is_needed in _readers(named):
+        if name in found:
+            made[name] = read(found[name])
+        elif is_needed:
+            raise Garbled(f"{kind.__name__} lacks {name}")
     return kind(**made)
 
 
+Read = Callable[[Any], Any]
+
+
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _readers(kind: Any) -> tuple[tuple[str, Read, bool], ...]:
+    """Return what reads each field, and whether it must be there."""
+    hints = get_type_hints(kind)
+    return tuple((field.name, _reader(hints[field.name]),
+                  field.default is MISSING and field.default_factory is MISSING) for field in fields(kind))  # fmt: skip
 
 
-def _value(hint: Any, found: Any) -> Any:
+@cache
+def _reader(hint: Any) -> Read:
+    """Return what reads one part: made once for each kind, as a trace has tens of thousands of parts."""
     if get_origin(hint) is UnionType:
-        for one in get_args(hint):
-            try:
-                return _value(one, found)
-            except Garbled:
-                continue
-        raise Garbled(f"{str(found)[:80]!r} is not {hint}")
-    if get_origin(hint) is tuple and isinstance(found, list) and len(found) <= MOST:
-        return tuple(_value(get_args(hint)[0], one) for one in found)
-    if get_origin(hint) is dict and isinstance(found, dict) and len(found) <= MOST:
-        return {_value(str, key): _value(get_args(hint)[1], one) for key, one in found.items()}
-    if hint is float and type(found) in (int, float):
+        return partial(_either, hint, tuple(map(_reader, get_args(hint))))
+    if get_origin(hint) is tuple:
+        return partial(_listed, hint, _reader(get_args(hint)[0]))
+    if get_origin(hint) is dict:
+        return partial(_named, hint, _reader(get_args(hint)[1]))
+    if is_dataclass(hint):
+        return partial(from_json, hint)  # type: ignore[arg-type]
+    return partial(_single, hint)
+
+
+def _either(hint: Any, readers: tuple[Read, ...], found: Any) -> Any:
+    for read in readers:
+        try:
+            return read(found)
+        except Garbled:
+            continue
+    raise _garbled(hint, found)
+
+
+def _listed(hint: Any, read: Read, found: Any) -> tuple[Any, ...]:
+    if not isinstance(found, list) or len(found) > MOST:
+        raise _garbled(hint, found)
+    return tuple([read(one) for one in found])
+
+
+def _named(hint: Any, read: Read, found: Any) -> dict[str, Any]:
+    if not isinstance(found, dict) or len(found) > MOST:
+        raise _garbled(hint, found)
+    return {_single(str, key): read(one) for key, one in found.items()}
+
+
+def _single(hint: Any, found: Any) -> Any:
+    if type(found) is hint and (hint is not str or len(found) <= LONGEST):
+        return found
+    if hint is float and type(found) is int and abs(found) < _LARGEST:
         return float(found)
-    if hint in (int, bool, NoneType) and type(found) is hint:
-        return found
-    if hint is str and isinstance(found, str) and len(found) <= LONGEST:
-        return found
-    if is_dataclass(hint) and isinstance(hint, type):
-        return from_json(hint, found)
-    raise Garbled(f"{str(found)[:80]!r} is not {hint}")
+    raise _garbled(hint, found)
+
+
+def _garbled(hint: Any, found: Any) -> Garbled:
+    return Garbled(f"{str(found)[:80]!r} is not {hint}")

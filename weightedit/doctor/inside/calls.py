@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as functional
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from weightedit.doctor.inside.seeing import leaves, seen_one
+from weightedit.doctor.inside.seeing import leaves, seen_one, tensors_in
 from weightedit.doctor.shape_trace.trace import Operand, Seen
 
 MADE_BY = "_weightedit_made_by"
@@ -90,7 +90,12 @@ class Watching(TorchFunctionMode):
     def _follow(self, made: Any, args: tuple[Any, ...]) -> None:
         """Let what was made name the modules that its operands came from."""
         if isinstance(made, torch.Tensor) and id(made) not in self._names:
-            makers = dict.fromkeys(maker for _, one in leaves(args) for maker in getattr(one, MADE_BY, ()))
+            makers: dict[str, None] = {}
+            for arg in args:
+                if isinstance(arg, torch.Tensor):
+                    makers |= dict.fromkeys(getattr(arg, MADE_BY, ()))
+                elif isinstance(arg, list | tuple):
+                    makers |= dict.fromkeys(maker for one in tensors_in(arg) for maker in getattr(one, MADE_BY, ()))
             if makers:
                 vars(made)[MADE_BY] = tuple(makers)[-MOST_MAKERS:]
 

@@ -1,4 +1,7 @@
-"""One model that a person brought, and what is asked of it, order by order: made, given weights, run, trained."""
+"""One model that a person brought, and what is asked of it, order by order: made, given weights, run, trained.
+
+What trains and captures is imported where it is asked for: a process is started for every check.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +21,12 @@ from weightedit.doctor.bringing.input_spec import parse_inputs, parse_item
 from weightedit.doctor.bringing.model_reference import ReferenceWrong, parse_reference
 from weightedit.doctor.checkup import FAKE, HERE, Wanted
 from weightedit.doctor.inside.bring import NotThere, bring, resolve, without_memory
-from weightedit.doctor.inside.capturing.captures import capture
 from weightedit.doctor.inside.frames import frames_of, told
 from weightedit.doctor.inside.inputs import InputMissing, Making, make, make_inputs, placed
 from weightedit.doctor.inside.measure import measured
 from weightedit.doctor.inside.model_facts import model_facts
 from weightedit.doctor.inside.put import Fitting, Put
 from weightedit.doctor.inside.trace import trace
-from weightedit.doctor.inside.training.dataset import as_call, first_batch, scan_batches
-from weightedit.doctor.inside.training.losses import UnknownLoss
-from weightedit.doctor.inside.training.step import copied, train_step
 from weightedit.doctor.records import from_json, to_json
 from weightedit.doctor.shape_trace.trace import Failure
 
@@ -164,7 +163,7 @@ class Session:
             raise
         except (NotThere, InputMissing, ReferenceWrong) as error:
             return {"refused": str(error)}
-        except (UnknownLoss, WeightEditError) as error:
+        except WeightEditError as error:
             return {"wrong": str(error)}
         except BaseException as error:
             exception, message = told(error)
@@ -196,6 +195,8 @@ class Session:
             self.fake = fake_mode()
             self.model = faked(self.live, self.fake)
         else:
+            from weightedit.doctor.inside.training.step import copied
+
             self.model, self._optimizer = copied(self.live, self.wanted.optimizer)
             self.model.to(device)
         return {"model": to_json(model_facts(self.live)), "note": ""}
@@ -212,6 +213,9 @@ class Session:
 
     def train(self, order: TrainOrder) -> dict[str, Any]:
         """Put tensors in, look at the data if there is some, and take one training step."""
+        from weightedit.doctor.inside.training.dataset import scan_batches
+        from weightedit.doctor.inside.training.step import train_step
+
         model = self._fitted(order)
         source = self._data(order)
         batches = None if source is None else scan_batches(source, ask=lambda: self.entered("", 0))
@@ -228,6 +232,8 @@ class Session:
 
     def capture(self, order: CaptureOrder) -> dict[str, Any]:
         """Put tensors in, run the model once in evaluation mode, and write the captures; 0 seeds what is random."""
+        from weightedit.doctor.inside.capturing.captures import capture
+
         model = self._fitted(order)
         args, kwargs, _ = self._call(order)
         model.eval()
@@ -268,6 +274,8 @@ class Session:
         given, told = self._given(order)
         args, kwargs = make_inputs(parse_inputs(order.inputs), how) if order.inputs else given or ((), {})
         if order.data and not order.inputs and given is None:
+            from weightedit.doctor.inside.training.dataset import as_call, first_batch
+
             assert self.model is not None
             args, kwargs, told = as_call(first_batch(self._data(order)), self.model)
         meant = make(parse_item(target), how) if target else placed(told, how)

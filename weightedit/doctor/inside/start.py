@@ -5,6 +5,7 @@ goes to standard error; standard input is empty for it.
 """
 
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -27,8 +28,11 @@ def main() -> int:
     sys.path[:0] = [path for path in asked["paths"] if path != asked["package"]]
     sys.argv = [asked["title"]]
 
+    gc.disable()
     from weightedit.doctor.inside.session import Session
 
+    gc.freeze()  # what torch made stays: looking through it again and again takes a while
+    gc.enable()
     session = Session(Path(asked["folder"]), entered=_page(Path(asked["page"])))
     for line in orders:
         answer = session.do(json.loads(line))

@@ -60,7 +60,7 @@ class _Run:
         self.entered(self.calls[outer].module if outer >= 0 else "", len(self.calls))
         if place >= 0:
             self.calls[place] = replace(self.calls[place], outputs=seen_of(output), state="done")
-        if any(True for _ in module.parameters(recurse=False)):
+        if any(one is not None for one in module._parameters.values()):
             for tensor in tensors_in(output):
                 vars(tensor)[MADE_BY] = (name,)
 
@@ -119,10 +119,12 @@ def _hooks(model: nn.Module, run: _Run) -> Iterator[None]:
         for name, module in model.named_modules():
 
             def enter(module: nn.Module, args: Any, kwargs: Any, name: str = name) -> None:
-                run.enter(name, module, args, kwargs)
+                with torch._C.DisableTorchFunction():  # what is looked at here is none of the model's own calls
+                    run.enter(name, module, args, kwargs)
 
             def leave(module: nn.Module, args: Any, kwargs: Any, output: Any, name: str = name) -> None:
-                run.leave(name, module, output)
+                with torch._C.DisableTorchFunction():
+                    run.leave(name, module, output)
 
             if not isinstance(module, torch.jit.ScriptModule):  # whose hooks are compiled
                 handles += [module.register_forward_pre_hook(enter, with_kwargs=True),

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 from torch.nn.modules import loss as loss_modules
 
+from weightedit.core.errors import WeightEditError
 from weightedit.doctor.inside.training.parts import own_loss
 
 Resolve = Callable[[str], Any]
@@ -35,7 +36,7 @@ _OF_CLASS = {
 }  # fmt: skip
 
 
-class UnknownLoss(ValueError):
+class UnknownLoss(WeightEditError):
     """A name that is no loss, or one that takes more than an output and a target."""
 
 
