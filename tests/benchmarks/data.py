@@ -68,9 +68,13 @@ def warm(path: Path) -> None:
 # ---------------------------------------------------------------- names and shapes
 
 
-def llama(layers: int = 14, hidden: int = 4096, inner: int = 8448, words: int = 128_256) -> list[tuple[str, Shape]]:
-    """Return names and shapes of a Llama-shaped model: 129 tensors and 6.18 GB in bfloat16 by default."""
-    few = hidden // 4
+def llama(layers: int = 14, hidden: int = 4096, inner: int = 8448, words: int = 128_256,
+          few: int = 0) -> list[tuple[str, Shape]]:  # fmt: skip
+    """Return names and shapes of a Llama-shaped model: 129 tensors and 6.18 GB in bfloat16 by default.
+
+    Keys and values have `few` columns, a quarter of the others if it is left out.
+    """
+    few = few or hidden // 4
     found: list[tuple[str, Shape]] = [("model.embed_tokens.weight", (words, hidden))]
     for number in range(layers):
         layer = f"model.layers.{number}."

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.values.equality import Told, same_bytes, untold
+
 if TYPE_CHECKING:
     from weightedit.core.document import Document
     from weightedit.core.undo.history_compare import State
@@ -116,3 +118,20 @@ def _containers(document: Document) -> dict[tuple[Any, ...], str]:
         elif entry.kind not in ("tensor", "value"):
             found[entry.path] = entry.name
     return found
+
+
+def same_bits(document: Document, name: str, other: str, told: Told = untold) -> bool:
+    """Whether two tensors of a document have the same dtype, shape and bits; their bytes are read in pieces.
+
+    Raises
+    ------
+    EditRefused
+        If there is no such tensor.
+    SourceChanged
+        If a file changed meanwhile.
+    """
+    first, second = document.pin(name), document.pin(other)
+    if (first.spec.dtype, first.spec.shape) != (second.spec.dtype, second.spec.shape) or \
+            first.spec.encoding != "plain" or second.spec.encoding != "plain":  # fmt: skip
+        return False
+    return same_bytes(first.spec, first.content, second.spec, second.content, told)

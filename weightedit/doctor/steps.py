@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
-from weightedit.core.undo.history_compare import State, measure
+from weightedit.core.undo.history_compare import State
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.brought import Brought, ModelStopped
 from weightedit.doctor.bringing.input_spec import spec_of
 from weightedit.doctor.bringing.values_file import has_values, write_values
 from weightedit.doctor.checkup import FAKE, Asked, Checkup, Wanted
-from weightedit.doctor.facts import ModelFacts, facts_of
-from weightedit.doctor.finding import Finding, Mend, Part
+from weightedit.doctor.facts import ModelFacts, facts_of, same_bits
+from weightedit.doctor.finding import Finding, Mend, Part, is_healthy
 from weightedit.doctor.load_report.report import LoadReport, load_report
 from weightedit.doctor.records import Garbled, from_json
 from weightedit.doctor.shape_trace.diagnose import Diagnosis, diagnose
@@ -28,6 +29,8 @@ from weightedit.doctor.shape_trace.trace import Failure, Trace
 T = TypeVar("T")
 MOST_TRIED = 6
 """Mends that are tried by running the model again with the shapes they lead to."""
+CONVERTS = "from_pretrained renames, splits or joins tensors as it loads a checkpoint of this model; here it is " \
+           "compared as load_state_dict takes it."  # fmt: skip
 
 
 class Steps:
@@ -96,7 +99,13 @@ class Steps:
         self.model = self.record(ModelFacts, answer.get("model"))
         self.inputs = {"inputs": "" if self.wanted.spec is None else str(self.wanted.spec),
                        "given": self.brought.keep(self.wanted), "data": self.wanted.data_text}  # fmt: skip
-        return self.compare(self.model)
+        weights = self.compare(self.model)
+        if self.load is not None and answer.get("ties") is True:
+            self.load = _as_transformers_loads(self.load)
+            self.findings[:] = self.load.findings
+        if answer.get("converts") is True and not is_healthy(self.findings):
+            self.notes.append(CONVERTS)
+        return weights
 
     def failed(self, answer: dict[str, Any], what: str) -> Finding | None:
         """Return what an answer says went wrong in the person's code, if it does.
@@ -137,14 +146,10 @@ class Steps:
         if self.is_own:
             return Weights({name: name for name in ours if name in by_name}, by_name, ours, is_own=True)
         self.progress.begin("Comparing names and shapes", 0)
-        self.load = load_report(model, self.facts, same_bits=self._same_bits)
+        same = partial(same_bits, self.document, told=self.progress.advance)
+        self.load = load_report(model, self.facts, same_bits=same)
         self.findings += self.load.findings
         return Weights(self.load.names, by_name, ours)
-
-    def _same_bits(self, name: str, other: str) -> bool:
-        one, two = self.document.pin(name), self.document.pin(other)
-        return (one.spec.shape, one.spec.dtype) == (two.spec.shape, two.spec.dtype) and \
-            not measure(one, two, self.progress.advance).changed  # fmt: skip
 
     # ---- the run
 
@@ -224,3 +229,10 @@ class Steps:
                 said = f"{candidate.mend.detail}; then it stops in {stops}".lstrip("; ")
                 further.append((-len(again.calls), replace(candidate.mend, detail=said)))
         return [*ran, *(mend for _, mend in sorted(further, key=lambda pair: pair[0]))]
+
+
+def _as_transformers_loads(found: LoadReport) -> LoadReport:
+    """Return a report in which other names of a tensor that is there are no more than worth knowing."""
+    return replace(found, findings=tuple(
+        replace(one, level="notice", message=f"{one.message}; from_pretrained ties them again")
+        if one.kind == "tied" else one for one in found.findings))  # fmt: skip

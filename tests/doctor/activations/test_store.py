@@ -75,7 +75,7 @@ def live_bytes():
     gc.collect()
     found = {}
     for thing in gc.get_objects():
-        if type(thing) is torch.Tensor:
+        if type(thing) is torch.Tensor and thing.layout is torch.strided:  # others have no storage
             found[thing.untyped_storage()._cdata] = thing.untyped_storage().nbytes()
     return sum(found.values())
 

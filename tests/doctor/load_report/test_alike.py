@@ -92,6 +92,18 @@ def test_a_sorted_file_tells_nothing_of_order_so_a_person_chooses(tmp_path):
     mended(llama(), path)
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_what_is_called_the_same_in_a_module_of_another_name_is_the_same(tmp_path, suffix):
+    """Neither the order of the file nor the alphabet is asked where the names themselves say it."""
+    state = state_of(llama())
+    turned = dict(reversed(renamed(state, ("self_attn", "attention")).items()))
+    path = saved(turned, tmp_path / f"model{suffix}")
+    report = report_on(llama(), path)
+    assert kinds(report) == ["renamed"]
+    assert len(report.findings[0].mends[0].edits) == 1
+    assert differing(mended(llama(), path), state) == []
+
+
 def test_modules_that_changed_places_change_back(tmp_path):
     def two():
         return nn.ModuleDict({"a": nn.Linear(3, 4), "b": nn.Linear(4, 5)})

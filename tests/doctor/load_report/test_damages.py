@@ -10,7 +10,17 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.doctor.load_report.models import MODELS, Recurrent, ResNet, gpt2, mended, saved, state_of, transformer
+from tests.doctor.load_report.models import (
+    FORMATS,
+    MODELS,
+    Recurrent,
+    ResNet,
+    gpt2,
+    mended,
+    saved,
+    state_of,
+    transformer,
+)
 from weightedit.doctor.inside.model_facts import model_facts
 
 BUILT = {"gpt2": gpt2, "resnet": ResNet, "lstm": Recurrent, "transformer": transformer}
@@ -64,7 +74,7 @@ def plans(draw):
     hurt = draw(st.dictionaries(st.sampled_from(list(STATES[which])), st.sampled_from(DAMAGES), max_size=4))
     others = st.sampled_from(["other", "new.name", "x7"])
     moved = draw(st.dictionaries(st.sampled_from(HEADS[which]), others, max_size=2))
-    return which, hurt, moved, draw(st.sampled_from(PREFIXES)), draw(st.booleans())
+    return which, hurt, moved, draw(st.sampled_from(PREFIXES)), draw(st.booleans()), draw(st.sampled_from(FORMATS))
 
 
 def damaged(which, hurt, moved, prefix, has_more):
@@ -85,12 +95,12 @@ def damaged(which, hurt, moved, prefix, has_more):
 @given(plans())
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_accepting_every_first_mend_loads_strictly(tmp_path, plan):
-    which = plan[0]
-    state, whole = damaged(*plan)
+    *how, suffix = plan
+    state, whole = damaged(*how)
     folder = Path(tmp_path) / str(next(_PATHS))
     folder.mkdir()
-    got = mended(BUILT[which](), saved(state, folder / "model.pt"))
-    assert [name for name in whole if not torch.equal(got[name], STATES[which][name])] == []
+    got = mended(BUILT[how[0]](), saved(state, folder / f"model{suffix}"))
+    assert [name for name in whole if not torch.equal(got[name], STATES[how[0]][name])] == []
 
 
 @pytest.mark.parametrize("name", MODELS)

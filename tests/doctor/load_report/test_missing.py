@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -14,13 +16,14 @@ from tests.doctor.load_report.models import (
     differing,
     gpt2,
     kinds,
+    llama,
     mended,
     report_on,
     saved,
     state_of,
     t5,
 )  # fmt: skip
-from weightedit.doctor.facts import facts_of
+from weightedit.doctor.facts import facts_of, same_bits
 from weightedit.doctor.inside.model_facts import model_facts
 from weightedit.doctor.load_report.report import load_report
 
@@ -68,11 +71,19 @@ def test_two_tensors_for_one_are_told_unless_they_are_the_same(tmp_path):
     assert torch.equal(mended(gpt2(), path)["transformer.wte.weight"], other["lm_head.weight"])
     with weightedit.open(path) as document:
         facts = model_facts(gpt2()), facts_of(document)
-    asked = []
-    (same,) = load_report(*facts, same_bits=lambda *names: asked.append(names) or True).findings
-    assert same.level == "notice"
-    assert asked == [("transformer.wte.weight", "lm_head.weight")]
-    assert load_report(*facts, same_bits=lambda one, other: False).findings[0].level == "warning"
+        told = load_report(*facts, same_bits=partial(same_bits, document)).findings
+        assert [(finding.kind, finding.level) for finding in told] == [("untied", "warning")]
+        assert told[0].message.endswith("wins")
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_copies_of_one_tensor_are_no_harm(tmp_path, suffix):
+    state = {name: tensor.clone() for name, tensor in state_of(t5()).items()}
+    path = saved(state, tmp_path / f"model{suffix}")
+    with weightedit.open(path) as document:
+        (finding,) = load_report(model_facts(t5()), facts_of(document), same_bits=partial(same_bits, document)).findings
+    assert (finding.kind, finding.level) == ("untied", "notice")
+    assert finding.message.endswith("one tensor in the model and 4 in the checkpoint, with the same values")
 
 
 @pytest.mark.parametrize("keeps_versions", [False, True])
@@ -142,6 +153,16 @@ def test_buffers_that_the_model_makes_itself_are_dropped(tmp_path):
     assert differing(mended(gpt2(), path), state) == []
     own = saved({**state_of(Counting()), "cached": torch.ones(3), "other": torch.ones(3)}, tmp_path / "own.pt")
     assert [finding.tensor for finding in report_on(Counting(), own).findings] == ["cached", "other"]
+
+
+def test_frequencies_of_old_llamas_are_dropped(tmp_path):
+    state = state_of(llama())
+    old = {f"model.layers.{layer}.self_attn.rotary_emb.inv_freq": torch.ones(1) for layer in range(2)}
+    path = saved(state | old, tmp_path / "model.safetensors")
+    report = report_on(llama(), path)
+    assert report.headline == "21 names match, 2 unexpected"
+    assert "whose code makes them anew" in report.findings[0].message
+    assert differing(mended(llama(), path), state) == []
 
 
 def test_layers_too_many_and_too_few(tmp_path):

@@ -44,11 +44,15 @@ def test_any_names_become_any_others(names, data):
     ({f"enc.{layer}.k.w": f"layers.{layer}.key.w" for layer in range(20)}, [], [r"re:enc\.(\d+)\.k\.(.+)"]),
     ({f"l.{layer}.w": f"l.{layer}.inner.w" for layer in range(20)}, ["m.w"], [r"re:(l\.\d+\.)(.+)"]),
     ({f"a.{layer}.gamma": f"a.{layer}.weight" for layer in range(20)}, ["a.0.b"], [r"re:(.+[./])gamma"]),
+    ({f"l.{layer}.a.q.w": f"l.{layer}.b.q.w" for layer in range(20)}, [f"l.{layer}.a.k.w" for layer in range(20)],
+     [r"re:(.+[./])a\.(q\.w)"]),
+    ({f"l.{layer}.a.q": f"l.{layer}.b.q" for layer in range(20)}, [f"m.{layer}.a.q" for layer in range(20)],
+     [r"re:(l\.\d+\.)a\.(.+)"]),
     ({f"{layer}.{last}": f"c{layer + 1}.{last}" for layer in range(2) for last in "wb"}, ["2.w"],
      [r"re:0\.(.+)", r"re:1\.(.+)"]),
     ({f"{layer}.{last}": f"{layer + 1}.{last}" for layer in range(3) for last in "wb"}, [],
      [r"re:2\.(.+)", r"re:1\.(.+)", r"re:0\.(.+)"]),
-], ids=["prefix", "base", "numbers", "inserted", "last", "other-numbers", "shifted"])  # fmt: skip
+], ids=["prefix", "base", "numbers", "inserted", "last", "end", "begin", "other-numbers", "shifted"])  # fmt: skip
 def test_names_that_change_alike_take_one_pattern(pairs, others, patterns):
     names = [*pairs, *others]
     edits = renames(pairs, Names(names, frozenset(others)))

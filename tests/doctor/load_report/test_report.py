@@ -123,6 +123,10 @@ def test_odd_checkpoints_end_in_a_report(tmp_path):
         facts = tuple(TensorFacts(name, (4, 3), "float32") for name in names)
         report = load_report(model, facts)
         assert len(report.rows) >= 2
+    for dtype in ("int4", "float6", "", "float8_e8m0fnu", "bits8"):
+        strange = ModelFacts("Odd", (ModuleFacts("", "Odd"),), tuple(TensorFacts(name, (4, 3), dtype) for name in "ab"))
+        for shape in ((4, 3), (5, 3), (3, 4), (4, 2), (2,)):
+            assert load_report(strange, (TensorFacts("a", shape, "float32"),)).findings
     assert load_report(ModelFacts("Empty", (ModuleFacts("", "Empty"),), ()), facts).headline.endswith("3 unexpected")
 
 

@@ -48,6 +48,8 @@ class ModelReference:
         Whether arguments were written, also none: `make()`.
     own_code
         Python files of a Hugging Face folder that its config asks for.
+    hub_code
+        Those of other repositories of the Hugging Face hub, `somebody/model/modeling_model.py`.
     """
 
     kind: Literal["file", "package", "folder"]
@@ -57,6 +59,7 @@ class ModelReference:
     kwargs: tuple[tuple[str, Any], ...] = ()
     is_called: bool = False
     own_code: tuple[str, ...] = ()
+    hub_code: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.kind == "folder":
@@ -90,6 +93,8 @@ class ModelReference:
             said = [f"transformers makes {made} from {visible(self.where)}/{CONFIG}, without its weights."]
             said += [f"Its config asks for code of the folder's own, which runs: {visible(name)}."
                      for name in self.own_code]  # fmt: skip
+            said += [f"Its config asks for code of the Hugging Face hub, which is downloaded and runs: {visible(name)}."
+                     for name in self.hub_code]  # fmt: skip
         return said
 
 
@@ -169,10 +174,20 @@ def _folder(path: Path) -> ModelReference:
     if not name and not isinstance(found.get("model_type"), str):
         raise ReferenceWrong(f"{visible(str(config))} names neither architectures nor a model_type, so it says of no "
                              "class that makes the model.")  # fmt: skip
-    mapped = found.get("auto_map")
-    own = {str(value).partition(".")[0].rpartition("--")[2] + ".py" for value in mapped.values()
-           if isinstance(value, str)} if isinstance(mapped, dict) else set()  # fmt: skip
-    return ModelReference("folder", str(path.absolute()), name, own_code=tuple(sorted(own)))
+    own, hub = _code(found.get("auto_map"))
+    return ModelReference("folder", str(path.absolute()), name, own_code=own, hub_code=hub)
+
+
+def _code(mapped: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the files of Python that a config names for its model: of its folder, and of repositories of the hub."""
+    own: set[str] = set()
+    hub: set[str] = set()
+    for auto, named in mapped.items() if isinstance(mapped, dict) else ():
+        if isinstance(named, str) and (auto == "AutoConfig" or auto.startswith("AutoModel")):
+            repository, _, place = named.rpartition("--")
+            file = place.partition(".")[0] + ".py"
+            (hub if repository else own).add(f"{repository}/{file}" if repository else file)
+    return tuple(sorted(own)), tuple(sorted(hub))
 
 
 def _origin(package: str, folder: Path) -> str:

@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,15 @@ import torch
 from torch import nn
 
 from weightedit.doctor.bringing.model_reference import CONFIG, ModelReference
+
+AUTOS = {
+    "ForCausalLM": "AutoModelForCausalLM", "LMHeadModel": "AutoModelForCausalLM",
+    "ForConditionalGeneration": "AutoModelForSeq2SeqLM", "ForSequenceClassification":
+    "AutoModelForSequenceClassification", "ForTokenClassification": "AutoModelForTokenClassification",
+    "ForQuestionAnswering": "AutoModelForQuestionAnswering", "ForMaskedLM": "AutoModelForMaskedLM",
+    "ForImageClassification": "AutoModelForImageClassification",
+}  # fmt: skip
+"""What makes a model of a class that transformers does not have itself, by how its name ends."""
 
 
 class NotThere(Exception):
@@ -77,21 +87,31 @@ def _of_transformers(reference: ModelReference) -> nn.Module:
     except ImportError as error:
         raise NotThere(f"{Path(reference.where) / CONFIG} is a config of transformers, which is not installed here: "
                        "pip install transformers.") from error  # fmt: skip
-    trusts = bool(reference.own_code)
+    trusts = bool(reference.own_code or reference.hub_code)
     config = transformers.AutoConfig.from_pretrained(reference.where, trust_remote_code=trusts)
-    kind = getattr(transformers, reference.name, None) if reference.name else None
-    if kind is not None:
-        made = kind(config)
-    else:
-        auto = transformers.AutoModel
-        for name in ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification",
-                     "AutoModelForMaskedLM", "AutoModelForImageClassification"):  # fmt: skip
-            ending = name.removeprefix("AutoModel").replace("CausalLM", "LM")
-            if reference.name.endswith((name.removeprefix("AutoModel"), ending)):
-                auto = getattr(transformers, name)
-                break
-        made = auto.from_config(config, trust_remote_code=trusts)
-    return _module(made, reference)
+    return _module(_maker(transformers, config, reference.name, trusts)(config), reference)
+
+
+def _maker(transformers: Any, config: Any, name: str, trusts: bool) -> Callable[..., Any]:
+    """Return what makes the model as `from_pretrained` would, in the dtype of its config; its own code comes first."""
+    mapped = getattr(config, "auto_map", None) or {}
+    own = {auto: str(where).rpartition(".")[2] for auto, where in mapped.items() if auto.startswith("AutoModel")}
+    kind = None if own else getattr(transformers, name, None)
+    if isinstance(kind, type) and issubclass(kind, nn.Module):
+        return getattr(kind, "_from_config", kind)
+    named = (auto for auto, its_name in own.items() if its_name == name)
+    ending = (auto for end, auto in AUTOS.items() if name.endswith(end))
+    auto = next(named, next(iter(own), next(ending, "AutoModel")))
+    return partial(getattr(transformers, auto).from_config, trust_remote_code=trusts)
+
+
+def converts(model: nn.Module) -> bool:
+    """Whether transformers changes the tensors of a checkpoint of this model as it loads one, experts joined to one."""
+    try:
+        mapping = importlib.import_module("transformers.conversion_mapping")
+        return bool(mapping.get_model_conversion_mapping(model, add_legacy=False))
+    except (ImportError, AttributeError, TypeError):  # before transformers 5, and what is none of its models
+        return False
 
 
 def _module(made: Any, reference: ModelReference) -> nn.Module:
@@ -102,19 +122,23 @@ def _module(made: Any, reference: ModelReference) -> nn.Module:
 
 @contextmanager
 def without_memory(fake: Any) -> Iterator[None]:
-    """Let what is made inside have no values, and `model.half()` and its like work on it.
+    """Let what is made inside have no values, and `model.half()` and `trunc_normal_` work on it.
 
     torch changes such parameters by swapping them, which it refuses while anything refers to them weakly, as a fake
-    mode does. They are replaced here instead; nobody else holds them yet.
+    mode does. They are replaced here instead; nobody else holds them yet. And it draws from a truncated normal
+    distribution until every value is within its ends, which takes values.
     """
     known: dict[int, tuple[nn.Parameter, nn.Parameter]] = {}
-    before = nn.Module._apply
+    init: Any = nn.init
+    before, drawing = nn.Module._apply, init._no_grad_trunc_normal_
     nn.Module._apply = _replacing(known)  # type: ignore[method-assign]
+    init._no_grad_trunc_normal_ = lambda tensor, *ends, **named: tensor
     try:
         with fake:
             yield
     finally:
         nn.Module._apply = before  # type: ignore[method-assign]
+        init._no_grad_trunc_normal_ = drawing
 
 
 def _replacing(known: dict[int, tuple[nn.Parameter, nn.Parameter]]) -> Callable[..., nn.Module]:

@@ -20,7 +20,7 @@ from weightedit.core.words.paths import counted
 from weightedit.doctor.bringing.input_spec import parse_inputs, parse_item
 from weightedit.doctor.bringing.model_reference import ReferenceWrong, parse_reference
 from weightedit.doctor.checkup import FAKE, HERE, Wanted
-from weightedit.doctor.inside.bring import NotThere, bring, resolve, without_memory
+from weightedit.doctor.inside.bring import NotThere, bring, converts, resolve, without_memory
 from weightedit.doctor.inside.frames import frames_of, told
 from weightedit.doctor.inside.inputs import InputMissing, Making, make, make_inputs, placed
 from weightedit.doctor.inside.measure import measured
@@ -185,7 +185,10 @@ class Session:
                 self.model = faked(bring(reference), self.fake)
         else:
             self.model = bring(reference).to(self.device)
-        return {"model": to_json(model_facts(self.model)), "note": note}
+        found: dict[str, Any] = {"model": to_json(model_facts(self.model)), "note": note}
+        if reference.kind == "folder":
+            found |= {"ties": True, "converts": converts(self.model)}
+        return found
 
     def take(self, device: str) -> dict[str, Any]:
         """Take the live module: a copy of it, without values for `fake`."""

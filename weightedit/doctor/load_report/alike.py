@@ -100,7 +100,12 @@ def _match(model: list[Unit], found: list[Unit], is_ordered: bool, between: Fits
     says_much = (is_whole or (in_order and len(runs[0]) >= _LONG)) and _is_telling(ours, even)
     for key, some in ours.items():
         others = theirs.get(key, [])
-        if key in even and (in_order or len(some) == 1):
+        if key in even and _called_apart(some, others):
+            by_name = {other.own_name: other for other in others}
+            for unit in some:
+                if agree(unit.where, by_name[unit.own_name].where):
+                    made.pairs |= _pairs(unit, by_name[unit.own_name])
+        elif key in even and (in_order or len(some) == 1):
             for unit, other in zip(some, others, strict=True):
                 fits = between(unit.tensors[0], other.tensors[0])
                 if not agree(unit.where, other.where):
@@ -114,6 +119,12 @@ def _match(model: list[Unit], found: list[Unit], is_ordered: bool, between: Fits
         elif others and some[0].is_distinct and len(some) <= MOST_CHOICES and len(others) <= MOST_CHOICES and \
                 (not within or key in even):  # fmt: skip
             made.choices += _choices(some, others)
+
+
+def _called_apart(some: list[Unit], others: list[Unit]) -> bool:
+    """Whether modules are called the same within theirs on both sides, and each something else."""
+    ours, theirs = ({unit.own_name for unit in units} for units in (some, others))
+    return ours == theirs and len(ours) == len(some) > 1
 
 
 def _key(unit: Unit, within: bool) -> Hashable:

@@ -8,11 +8,18 @@ from weightedit.core.dtypes import DTYPES
 from weightedit.core.edit import Edit
 from weightedit.doctor.load_report.comparison import Comparison
 
-_TORCH_SLOPE = 5**0.5
+TORCH_SLOPE = 5**0.5
 """What torch's own Linear and Conv layers give kaiming_uniform."""
-_STD = 0.02
-_COUNTING = {"position_ids": 1, "pos_ids": 1}
+STD = 0.02
+"""Standard deviation with which most language models make their embeddings."""
+_COUNTING = {"position_ids", "pos_ids"}
 """Buffers that count along their last dimension."""
+
+
+def is_float(dtype: str) -> bool:
+    """Whether values of a dtype can be drawn at random as those of a weight are."""
+    facts = DTYPES.get(dtype)
+    return facts is not None and facts.is_floating
 
 
 def fill_of(compared: Comparison, name: str) -> int:
@@ -38,10 +45,10 @@ def fresh_edits(compared: Comparison, names: Sequence[str]) -> list[Edit]:
         made.append(Edit("add_tensor", (compared.part.name,), None, given))
         if name.rpartition(".")[2] in _COUNTING and ours.shape:
             made.append(Edit("expression", (there,), None, {"formula": f"index({len(ours.shape) - 1})"}))
-        elif len(ours.shape) > 1 and ours.kind != "buffer" and DTYPES[ours.dtype].is_floating:
+        elif len(ours.shape) > 1 and ours.kind != "buffer" and is_float(ours.dtype):
             kind = "normal" if "Embedding" in compared.type_of(name) else "kaiming_uniform"
             matrices.setdefault(kind, []).append(there)
     for method, targets in matrices.items():
-        how = {"std": _STD} if method == "normal" else {"a": _TORCH_SLOPE}
+        how = {"std": STD} if method == "normal" else {"a": TORCH_SLOPE}
         made.append(Edit("initialize", tuple(targets), None, {"method": method, **how}))
     return made

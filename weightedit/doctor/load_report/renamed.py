@@ -106,7 +106,7 @@ def _finding(compared: Comparison, kind: str, pairs: Mapping[str, str], after: M
 
 
 def _wraps(pairs: Mapping[str, str]) -> str:
-    parts = list(dict.fromkeys(part for key in pairs.values() for part in wrappers_in(key)))
+    parts = list(dict.fromkeys(part for key in pairs.values() for part in wrappers_in(dotted(key))))
     makers = [maker for part in parts for maker in WRAPPERS[part]]
     what, by = listed([f"{part}." for part in parts]), listed(makers, len(makers))
     verb = "has" if len(pairs) == 1 else "have"
@@ -137,5 +137,5 @@ def _ends(pairs: Mapping[str, str]) -> str:
 def _told_by_shape(pairs: Mapping[str, str]) -> str:
     name, key = next(iter(pairs.items()))
     verb = "has another name" if len(pairs) == 1 else "have other names"
-    return f"{counted(len(pairs), 'tensor')} of the checkpoint {verb} than in the model, told by shape and order: " \
+    return f"{counted(len(pairs), 'tensor')} of the checkpoint {verb} than in the model, told by shapes and places: " \
            f"{called(key)} is {called(name)}"  # fmt: skip

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
 from weightedit.core.edit import Edit
-from weightedit.doctor.load_report.rules import Change, Rule, change_of, changed, escaped, numbered, pieces, rule_of
+from weightedit.doctor.load_report.rules import (
+    BEFORE,
+    BEHIND,
+    Change,
+    Rule,
+    change_of,
+    changed,
+    escaped,
+    numbered,
+    pieces,
+    rule_of,
+)
 
 _MOST_LOOKS = 1_000_000
 """Names times patterns that are tried; with more each tensor is renamed by itself."""
@@ -64,7 +75,9 @@ def _grouped(pairs: Mapping[str, str], olds: Collection[str], start: str, genera
     """Return the names that change by the same rule."""
     alike: dict[Change, list[str]] = {}
     for old in olds:
-        alike.setdefault(change_of(old[len(start) :], pairs[old][len(start) :]), []).append(old)
+        kept, out, into, behind = change_of(old[len(start) :], pairs[old][len(start) :])
+        same = (kept if not out else kept and ".", out, into, behind and ".")  # what a rule does not look at is one
+        alike.setdefault(same, []).append(old)
     groups: dict[Rule, list[str]] = {}
     for change, some in alike.items():
         groups.setdefault(rule_of(change, general), []).extend(some)
@@ -77,7 +90,7 @@ def _patterns(rule: Rule, olds: list[str], pairs: Mapping[str, str], names: Name
         return None
     start = names.start
     firsts = _alternatives(dict.fromkeys(pieces(old[len(start) :])[0] for old in olds))
-    if rule[0] == "(.+)" and firsts is not None:  # everything there is, plain values and optimizers too
+    if rule[0] == BEHIND and firsts is not None:  # everything there is, plain values and optimizers too
         rule = (f"(?={firsts}){rule[0]}", rule[1])
     if _holds(edit := _edit(rule, start), olds, pairs, names):
         return [edit]
@@ -85,6 +98,9 @@ def _patterns(rule: Rule, olds: list[str], pairs: Mapping[str, str], names: Name
     edits = [_edit(one, start) for one in exact]
     if exact and all(_holds(edit, some, pairs, names) for edit, some in zip(edits, exact.values(), strict=True)):
         return edits
+    for narrow in _narrowed(rule, [change_of(old[len(start) :], pairs[old][len(start) :]) for old in olds]):
+        if _holds(edit := _edit(narrow, start), olds, pairs, names):
+            return [edit]
     meant = set(olds)
     caught = [name for name in changed(_edit(rule, start), names.all) if name not in meant]
     ahead = [] if firsts is None else [f"(?={firsts})"]
@@ -93,6 +109,19 @@ def _patterns(rule: Rule, olds: list[str], pairs: Mapping[str, str], names: Name
     tried = (_edit((one + rule[0], rule[1]), start) for one in ahead)
     found = next((edit for edit in tried if _holds(edit, olds, pairs, names)), None)
     return None if found is None else [found]
+
+
+def _narrowed(rule: Rule, changes: list[Change]) -> Iterator[Rule]:
+    """Yield rules for the same changes that take fewer names: how those begin and end that are meant."""
+    begins, ends = (_alternatives(dict.fromkeys(change[place] for change in changes)) for place in (0, 3))
+    begins = f"({begins})" if begins and rule[0].startswith(BEFORE) else None
+    ends = f"({ends})" if ends and rule[0].endswith(BEHIND) else None
+    if ends is not None:
+        yield rule[0].removesuffix(BEHIND) + ends, rule[1]
+    if begins is not None:
+        yield begins + rule[0].removeprefix(BEFORE), rule[1]
+    if begins is not None and ends is not None:
+        yield begins + rule[0].removeprefix(BEFORE).removesuffix(BEHIND) + ends, rule[1]
 
 
 def _alternatives(texts: Collection[str]) -> str | None:

@@ -11,8 +11,10 @@ _PIECES = re.compile(r"(?<=[./])")
 _DIGITS = re.compile(r"(\d+)")
 Rule = tuple[str, str]
 """Pattern and new name, with groups."""
-Change = tuple[str, str, str, bool]
-"""What two names have in common in front, what becomes what behind that, and whether something common follows."""
+Change = tuple[str, str, str, str]
+"""What two names have in common in front, what becomes what behind that, and what they have in common at the end."""
+BEFORE, BEHIND = r"(.+[./])", "(.+)"
+"""How patterns of rules begin and end that take any names."""
 
 
 def changed(edit: Edit, names: Collection[str]) -> dict[str, str]:
@@ -32,6 +34,10 @@ def pieces(name: str) -> list[str]:
 
 def heads(old: str, new: str) -> tuple[str, str]:
     """Return how two names begin that end alike, `module.` and nothing for `module.fc.weight` and `fc.weight`."""
+    if old.endswith(new) and old[: -len(new)].endswith((".", "/")):
+        return old[: -len(new)], ""
+    if new.endswith(old) and new[: -len(old)].endswith((".", "/")):
+        return "", new[: -len(old)]
     ours, theirs = pieces(old), pieces(new)
     behind = in_common(ours[::-1], theirs[::-1])
     return "".join(ours[: len(ours) - behind]), "".join(theirs[: len(theirs) - behind])
@@ -63,26 +69,26 @@ def with_dots(slashes: int, start: str = "") -> Edit:
 
 def change_of(old: str, new: str) -> Change:
     """Return how one name becomes another, part by part."""
-    ours, theirs = pieces(old), pieces(new)
-    behind = in_common(ours[::-1], theirs[::-1])
-    ours, theirs = ours[: len(ours) - behind], theirs[: len(theirs) - behind]
+    out, into = heads(old, new)
+    behind = old[len(out) :]
+    ours, theirs = pieces(out), pieces(into)
     before = in_common(ours, theirs)
-    return "".join(ours[:before]), "".join(ours[before:]), "".join(theirs[before:]), behind > 0
+    return "".join(ours[:before]), "".join(ours[before:]), "".join(theirs[before:]), behind
 
 
 def rule_of(change: Change, general: bool) -> Rule:
     """Return how names change, with groups for what stays, and for numbers that come through where it is general."""
-    kept, out, into, goes_on = change
+    kept, out, into, behind = change
     pattern, to = "", ""
     if kept:
         where = numbered(re.escape(kept)) if general else re.escape(kept)
-        pattern, to = r"(.+[./])" if out else f"({where})", _group(1, into)
+        pattern, to = BEFORE if out else f"({where})", _group(1, into)
     group = int(bool(kept))
     if general:
         out, into, group = _with_numbers(out, into, group)
     else:
         out, into = re.escape(out), escaped(into)
-    return (pattern + out + "(.+)", to + into + _group(group + 1, "")) if goes_on else (pattern + out, to + into)
+    return (pattern + out + BEHIND, to + into + _group(group + 1, "")) if behind else (pattern + out, to + into)
 
 
 def _with_numbers(out: str, into: str, group: int) -> tuple[str, str, int]:

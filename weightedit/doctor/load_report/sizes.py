@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 
-from weightedit.core.dtypes import DTYPES
 from weightedit.core.edit import Edit
 from weightedit.core.words.labels import called, listed
 from weightedit.core.words.numbers import shape_text
 from weightedit.doctor.finding import Mend
 from weightedit.doctor.load_report.comparison import Comparison, Told
 from weightedit.doctor.load_report.differences import Difference
-from weightedit.doctor.load_report.fresh import fill_of, fresh_edits
+from weightedit.doctor.load_report.fresh import STD, TORCH_SLOPE, fill_of, fresh_edits, is_float
 from weightedit.doctor.load_report.naming import together
 from weightedit.doctor.load_report.turned import Differences, becomes, edit, finding
 
@@ -20,10 +19,6 @@ _MANY = 6
 """Tensors of other sizes from which on most of them being so is one finding."""
 _ROUND = (512, 256, 128, 64)
 """What vocabularies are padded to a multiple of, so that matrix units are used in full."""
-_TORCH_SLOPE = 5**0.5
-"""What torch's own Linear and Conv layers give kaiming_uniform."""
-_STD = 0.02
-"""Standard deviation with which most language models make their embeddings."""
 
 
 def sizes(compared: Comparison, differences: Differences) -> Iterator[Told]:
@@ -67,7 +62,7 @@ def _vocabulary(compared: Comparison, differences: Differences, names: list[str]
                       becomes(differences[names[0]]))]  # fmt: skip
     else:
         ways: list[tuple[str, dict[str, object]]] = [
-            ("their mean", {"method": "mean"}), (f"normal values, std {_STD}", {"method": "normal", "std": _STD}),
+            ("their mean", {"method": "mean"}), (f"normal values, std {STD}", {"method": "normal", "std": STD}),
             ("zeros", {"method": "zeros"})]  # fmt: skip
         mends = [Mend(f"Pad {together(names)} with {new - old} rows of {words}",
                       (edit(compared, "insert_rows", names, {"count": new - old, "dim": 0, **given}),),
@@ -141,7 +136,7 @@ def _grown(compared: Comparison, one: Difference, dim: int, names: list[str]) ->
     what = f"with {count} {indices} of" if indices else f"along dimension {dim} with"
     by_method: dict[str, list[str]] = {}
     for name in names:
-        is_matrix = len(compared.theirs(name).shape) > 1 and DTYPES[compared.theirs(name).dtype].is_floating
+        is_matrix = len(compared.theirs(name).shape) > 1 and is_float(compared.theirs(name).dtype)
         method = "kaiming_uniform" if is_matrix else "ones" if fill_of(compared, name) else "zeros"
         by_method.setdefault(method, []).append(name)
     fresh = tuple(_inserted(compared, some, count, dim, method) for method, some in by_method.items())
@@ -157,7 +152,7 @@ def _grown(compared: Comparison, one: Difference, dim: int, names: list[str]) ->
 
 
 def _inserted(compared: Comparison, names: list[str], count: int, dim: int, method: str) -> Edit:
-    slope = {"a": _TORCH_SLOPE} if method == "kaiming_uniform" else {}
+    slope = {"a": TORCH_SLOPE} if method == "kaiming_uniform" else {}
     return edit(compared, "insert_rows", names, {"count": count, "dim": dim, "method": method, **slope})
 
 

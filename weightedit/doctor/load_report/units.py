@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,13 +60,15 @@ class Unit:
         return _is_distinct(self.signature)
 
     @property
+    def own_name(self) -> str:
+        """The last part of its name that is no number."""
+        parts = [part for part in self.name.split(".") if not _NUMBER.fullmatch(part) and part != "#"]
+        return parts[-1] if parts else ""
+
+    @property
     def words(self) -> set[str]:
-        """What the last part of its name says that is no number."""
-        parts = [part for part in self.name.lower().split(".") if not _NUMBER.fullmatch(part) and part != "#"]
-        return set(_WORD.findall(parts[-1])) - _EVERYWHERE if parts else set()
-
-
-Units = Callable[[Mapping[str, TensorFacts], Where], list[Unit]]
+        """What its own name says."""
+        return set(_WORD.findall(self.own_name.lower())) - _EVERYWHERE
 
 
 def stacks(tensors: Mapping[str, TensorFacts], where: Where) -> list[Unit]:
