@@ -10,6 +10,7 @@ from typing import Any
 
 from weightedit.core.document import Document
 from weightedit.core.progress import Progress
+from weightedit.core.words.numbers import bytes_text
 from weightedit.doctor.bringing.brought import Brought, BroughtCode, LiveModel, ModelStopped
 from weightedit.doctor.bringing.model_reference import ModelReference
 from weightedit.doctor.checkup import AUTO, FAKE, Asked, Checkup, Wanted
@@ -18,7 +19,7 @@ from weightedit.doctor.shape_trace.indices import may_be_past
 from weightedit.doctor.steps import Steps
 from weightedit.doctor.training_check import trained
 
-LARGEST = 8 << 30
+LARGEST = 8 * 10**9
 """Bytes of weights up to which a model is run on the CPU where nothing was said of a device."""
 Bring = Callable[[Asked], AbstractContextManager[Brought]]
 
@@ -118,9 +119,14 @@ def _checked(document: Document, bring: Bring, wanted: Wanted, asked: Asked, pro
             return steps.checkup()
 
     found = once(FAKE if asked.device == AUTO else asked.device)
-    if asked.device == AUTO and document.total_nbytes <= LARGEST and _needs_values(found, wanted):
-        found = once("cpu")
-        found = replace(found, notes=(*found.notes, "It was run on the CPU: tensors without values did not tell."))
+    if asked.device == AUTO and _needs_values(found, wanted):
+        note = "It was run on the CPU: tensors without values did not tell."
+        if document.total_nbytes <= LARGEST:
+            found = once("cpu")
+        else:
+            note = f"Tensors without values did not tell all, and {bytes_text(document.total_nbytes)} of weights are " \
+                   f"more than the {bytes_text(LARGEST)} that are run on the CPU unasked: name a device to run it."
+        found = replace(found, notes=(*found.notes, note))
     if wanted.trains and found.runs:
         found = trained(document, bring, found, wanted, _for_training(asked), progress, is_own=is_own)
     return replace(found, findings=tuple(sorted(found.findings, key=lambda one: one.level == "notice")))
