@@ -274,7 +274,7 @@ def pictures(folder: str | None) -> int:
 
 
 def docs() -> int:
-    """Write docs/operations.md, docs/silently.md and their tables in README.md anew."""
+    """Write docs/operations.md, docs/silently.md, docs/errors.md and their tables in README.md anew."""
     setup()
     return subprocess.run([str(PYTHON), str(ROOT / "packaging" / "docs.py")], check=False).returncode
 
@@ -386,7 +386,7 @@ def main(arguments: Sequence[str]) -> int:
     one.add_argument("--size", default="1400x900", metavar="WIDTHxHEIGHT")
     one = commands.add_parser("pictures", help="take the pictures of resources/screenshots anew")
     one.add_argument("--all", metavar="FOLDER", help="every panel and state, dark and light, into a folder instead")
-    commands.add_parser("docs", help="write docs/operations.md, docs/silently.md and their tables in README.md anew")
+    commands.add_parser("docs", help="write the generated pages of docs/ and their tables in README.md anew")
     commands.add_parser("demo", help="train the demo network anew and write its checkpoint")
     commands.add_parser("alarms", help="compare the hazards of every real checkpoint with what plain torch finds")
     for name, does in PROGRAMS.items():

@@ -1,4 +1,4 @@
-"""Write what is made from declarations: docs/operations.md, docs/silently.md and the two tables in README.md."""
+"""Write what is made from declarations: docs/{operations,silently,errors}.md and the two tables in README.md."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from weightedit.core.pages import hazards_page, operations_page
+from weightedit.doctor.explain import errors_page
 from weightedit.operations import OPERATIONS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +34,7 @@ def made() -> dict[Path, str]:
     return {
         ROOT / "docs" / "operations.md": operations_page.page(OPERATIONS),
         ROOT / "docs" / "silently.md": hazards_page.page(),
+        ROOT / "docs" / "errors.md": errors_page.page(),
         readme: with_tables(readme.read_text(encoding="utf-8")),
     }
 

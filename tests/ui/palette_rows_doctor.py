@@ -36,3 +36,13 @@ def _explain(desk: Desk) -> None:
     page = desk.window.aside.current
     QTest.keyClicks(page.text, "RuntimeError: mat1 and mat2 shapes cannot be multiplied (5x8 and 10x1)")
     desk.qtbot.waitUntil(lambda: page.found is not None and page.found.kind == "matrix-product")
+
+
+@row("errors-help")
+def _errors_help(desk: Desk) -> None:
+    desk.do()
+    assert desk.window.aside.is_open("errors")
+    page = desk.window.aside.current
+    desk.wait()
+    QTest.keyClicks(page.search, "mat1 and mat2")
+    assert "mat1 and mat2 shapes cannot be multiplied" in page.text.toPlainText()

@@ -13,7 +13,7 @@ from tests.ui.conftest import wait_ready
 
 INNER = ("qt_tableview_cornerbutton", "qt_toolbar_ext_button")
 """Parts that Qt makes; their name is that of what they are in."""
-ASIDES = ("settings", "operations", "silently", "keys", "about")
+ASIDES = ("settings", "operations", "silently", "errors", "keys", "about")
 VIEWS = ("heatmap", "values", "histogram", "profiles", "spectrum")
 
 

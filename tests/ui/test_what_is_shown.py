@@ -7,7 +7,7 @@ import torch
 
 from tests.ui.conftest import wait_ready
 
-ASIDES = ("settings", "operations", "silently", "keys", "about")
+ASIDES = ("settings", "operations", "silently", "errors", "keys", "about")
 
 
 @pytest.fixture

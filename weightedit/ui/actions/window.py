@@ -26,6 +26,8 @@ ACTIONS = (
            "Read what each operation does, takes and is called.", ("Shift+F1",), "Help"),
     Action("silently", TITLE, lambda at: at.window.aside.open("silently"),
            "Read what each hazard is: what PyTorch does, shown by a session, and what the editor does.", (), "Help"),
+    Action("errors-help", "Errors that are explained", lambda at: at.window.aside.open("errors"),
+           "Read which messages of PyTorch the doctor knows, what they mean and what to do.", (), "Help"),
     Action("faults", "Show unexpected errors", lambda at: at.window.faults.show_again(),
            "Show what went wrong in weightedit itself in this run, with what to copy into a report.", (), "Help",
            "faults"),

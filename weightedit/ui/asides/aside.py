@@ -140,6 +140,10 @@ class Aside:
             from weightedit.ui.asides.silently_help import SilentlyHelp
 
             return SilentlyHelp(self._window)
+        if name == "errors":
+            from weightedit.ui.asides.errors_help import ErrorsHelp
+
+            return ErrorsHelp(self._window)
         if name == "explain":
             from weightedit.ui.doctor.explain_page import ExplainPage
 
@@ -155,7 +159,7 @@ class Aside:
         return makers[name](self._window)
 
     def open(self, name: str) -> AsidePage | DoctorRoom:
-        """Show `settings`, `operations`, `silently`, `keys`, `module`, `doctor`, `explain` or `about`."""
+        """Show `settings`, `operations`, `silently`, `errors`, `keys`, `module`, `doctor`, `explain` or `about`."""
         if name not in self._pages:
             made = self._pages[name] = self._make(name)
             made.left.connect(self.close)
