@@ -81,8 +81,9 @@ def open(source: str | Path | Any, *, optimizer: Any = None, progress: Report | 
 
 
 def check(source: Document | str | Path | Any, model: str | Path | Any, inputs: Any = None, *, target: Any = None,
-          loss: Any = None, train: bool = False, optimizer: Any = None, data: Any = None, device: str = "auto",
-          assign: bool = False, folder: str | Path | None = None, seconds: float = 600.0,
+          loss: Any = None, train: bool = False, optimizer: Any = None, data: Any = None,
+          step_to: str | Path | None = None, device: str = "auto", assign: bool = False,
+          folder: str | Path | None = None, seconds: float = 600.0,
           progress: Report | None = None, cancel: CancelFlag | None = None) -> dict[str, Any]:  # fmt: skip
     """Say whether a model loads, runs and trains with these weights, where it breaks, and which edit mends it.
 
@@ -103,6 +104,8 @@ def check(source: Document | str | Path | Any, model: str | Path | Any, inputs: 
         A training step: the target as a spec or tensor; the loss by name (`CrossEntropyLoss`, `mse_loss`) or as code;
         `train=True` for a step with a loss of the model's own; an optimizer, or code that makes one of the model; and
         code that makes a `Dataset` or `DataLoader`.
+    step_to
+        A file for the weights after the step, `.pt`: a finding of the kind `step` offers them as edits then.
     device
         `fake` (tensors without values or memory), `cpu`, `cuda:0`; `auto` is fake, and the CPU where values are needed.
     assign
@@ -134,7 +137,8 @@ def check(source: Document | str | Path | Any, model: str | Path | Any, inputs: 
     from weightedit.doctor.checkup import Asked, Wanted
 
     asked = Asked(device, assign, seconds=seconds)
-    training = Wanted(target=target, loss=loss, optimizer=optimizer, data=data, train=train)
+    training = Wanted(target=target, loss=loss, optimizer=optimizer, data=data, train=train,
+                      step_to="" if step_to is None else str(step_to))  # fmt: skip
     return check_model(source, model, inputs, asked, training=training, folder=folder,
                        progress=Progress(progress, cancel)).to_json()  # fmt: skip
 

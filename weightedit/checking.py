@@ -12,6 +12,7 @@ from weightedit.assembly import open_document
 from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
+from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.input_spec import InputSpec, parse_inputs, parse_item
 from weightedit.doctor.bringing.model_reference import ModelReference, parse_reference
 from weightedit.doctor.capture_check import Capturing
@@ -93,7 +94,14 @@ def read_wanted(model: Any, inputs: Any, training: Wanted) -> Wanted:
     spec = parse_inputs(inputs) if isinstance(inputs, str) else inputs if isinstance(inputs, InputSpec) else None
     if training.target_text:
         parse_item(training.target_text)
-    return replace(training, spec=spec, given=given)
+    wanted = replace(training, spec=spec, given=given)
+    if wanted.step_to and not wanted.trains:
+        raise WeightEditError("step_to names a file for the weights after a training step, and none is asked for; "
+                              "give a loss too, or train.")  # fmt: skip
+    if wanted.step_to and Path(wanted.step_to).exists():
+        raise WeightEditError(f"{visible(wanted.step_to)} is there already; name a new file for the weights after the "
+                              "step.")  # fmt: skip
+    return wanted
 
 
 def _given(inputs: Any) -> Given:

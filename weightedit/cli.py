@@ -203,6 +203,8 @@ def _add_check(one: argparse.ArgumentParser) -> None:
     one.add_argument("--train", action="store_true", help="take one training step, on a copy")
     one.add_argument("--optimizer", metavar="M", help="code that makes an optimizer of the model; SGD without")
     one.add_argument("--data", metavar="M", help="code that makes a Dataset or DataLoader, which is looked through")
+    one.add_argument("--step-to", metavar="FILE", default="",
+                     help="a new file, .pt, for the weights after the training step")  # fmt: skip
     one.add_argument("--device", metavar="D", default="auto",
                      help="fake (no values, no memory), cpu or cuda:0; auto is fake, and cpu where values are "
                           "needed")  # fmt: skip

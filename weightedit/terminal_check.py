@@ -30,7 +30,7 @@ def check(options: argparse.Namespace) -> int:
     reference = parse_reference(options.model, working)
     asked = Asked(options.device, options.assign, options.device not in ("auto", "fake"), options.seconds)
     training = Wanted(target=options.target, loss=options.loss, optimizer=options.optimizer, data=options.data,
-                      train=options.train)  # fmt: skip
+                      train=options.train, step_to=options.step_to)  # fmt: skip
     inputs = read_wanted(str(reference), options.input, training).spec
     with open_document(options.file) as document:
         if not _agreed(what_runs(reference, training, working), options):

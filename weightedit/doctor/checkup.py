@@ -85,6 +85,8 @@ class Wanted:
         A reference to what makes a Dataset or DataLoader; for a live module also one.
     train
         Whether a training step is taken even where no loss is named.
+    step_to
+        The file that the weights after the step go to, from which they can be taken; empty for none.
     """
 
     spec: InputSpec | None = None
@@ -94,6 +96,7 @@ class Wanted:
     optimizer: Any = None
     data: Any = None
     train: bool = False
+    step_to: str = ""
 
     @property
     def trains(self) -> bool:

@@ -17,6 +17,7 @@ from weightedit.doctor.training_step.batches import batch_findings
 from weightedit.doctor.training_step.facts import TrainingFacts
 from weightedit.doctor.training_step.findings import training_findings
 from weightedit.doctor.training_step.fitting import fits
+from weightedit.doctor.training_step.taken_step import step_findings
 
 
 def trained(document: Document, bring: Callable[[Asked], AbstractContextManager[Brought]], found: Checkup,
@@ -58,7 +59,8 @@ def _step(steps: Steps) -> tuple[TrainingFacts | None, BatchFacts | None, list[F
     wanted = steps.wanted
     answer = steps.brought.ask({"do": "train", **steps.inputs, "values": values, **steps.put(weights, {}, places),
                                 "target": wanted.target_text, "loss": wanted.loss_text,
-                                "optimizer": wanted.optimizer_text})  # fmt: skip
+                                "optimizer": wanted.optimizer_text, "step_to": wanted.step_to,
+                                "names": list(weights.names) if wanted.step_to else []})  # fmt: skip
     if failed := steps.failed(answer, "was not trained"):
         return None, None, [failed]
     training = None if answer.get("training") is None else steps.record(TrainingFacts, answer["training"])
@@ -66,5 +68,6 @@ def _step(steps: Steps) -> tuple[TrainingFacts | None, BatchFacts | None, list[F
     findings = [] if batches is None else batch_findings(batches, training)
     if training is not None:
         findings += training_findings(training, weights.names)
+        findings += step_findings(answer.get("changed"), weights, wanted.step_to)
         findings += [] if batches is None else list(fits(batches, training.inputs))
     return training, batches, findings

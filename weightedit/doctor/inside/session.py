@@ -87,11 +87,15 @@ class TrainOrder(RunOrder):
         As a spec; empty where it is given or comes with the data.
     loss, optimizer
         By name or reference; empty for what a live module was given, or for none.
+    step_to, names
+        The file that the tensors of these names are written to after the step, those that it changed; empty for none.
     """
 
     target: str = ""
     loss: str = ""
     optimizer: str = ""
+    step_to: str = ""
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +221,7 @@ class Session:
     def train(self, order: TrainOrder) -> dict[str, Any]:
         """Put tensors in, look at the data if there is some, and take one training step."""
         from weightedit.doctor.inside.training.dataset import scan_batches
+        from weightedit.doctor.inside.training.kept_step import KeptStep
         from weightedit.doctor.inside.training.step import train_step
 
         model = self._fitted(order)
@@ -230,8 +235,11 @@ class Session:
             return {"batches": to_json(batches)}  # what keeps the first batch from coming is told of there
         loss = order.loss or self.wanted.loss
         optimizer = self._resolve(order.optimizer) if order.optimizer else self._optimizer
+        kept = KeptStep(model, frozenset(order.names)) if order.step_to else None
         facts = train_step(model, args, kwargs, target, loss, optimizer, resolve=self._resolve)
-        return {"training": to_json(facts), "batches": None if batches is None else to_json(batches)}
+        changed = kept.write(Path(order.step_to)) if kept is not None and "step" in facts.done else None
+        return {"training": to_json(facts), "batches": None if batches is None else to_json(batches),
+                "changed": changed}  # fmt: skip
 
     def capture(self, order: CaptureOrder) -> dict[str, Any]:
         """Put tensors in, run the model once in evaluation mode, and write the captures; 0 seeds what is random."""
