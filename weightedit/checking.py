@@ -13,8 +13,9 @@ from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
 from weightedit.core.words.visible import visible
+from weightedit.doctor.bringing.consent import refuse_references
 from weightedit.doctor.bringing.input_spec import InputSpec, parse_inputs, parse_item
-from weightedit.doctor.bringing.model_reference import ModelReference, parse_reference
+from weightedit.doctor.bringing.model_reference import parse_reference
 from weightedit.doctor.capture_check import Capturing
 from weightedit.doctor.check import check_code, check_live, code_bringer, is_own, live_bringer
 from weightedit.doctor.checkup import Asked, Checkup, Given, Wanted
@@ -67,31 +68,21 @@ def _opened(source: Any, progress: Progress) -> Iterator[Document]:
         yield document
 
 
-def what_runs(reference: ModelReference, training: Wanted, working: Path) -> tuple[str, ...]:
-    """Say which code a check runs, one sentence each: the model's, and that of loss, optimizer and data.
-
-    Raises
-    ------
-    WeightEditError
-        If one of these does not read.
-    """
-    beside = {does: parse_reference(text, working) for does, text in training.references.items()}
-    return reference.what_runs(working, beside)
-
-
 def read_wanted(model: Any, inputs: Any, training: Wanted) -> Wanted:
     """Return what a model is to be called with, and how it is to be trained.
 
     Raises
     ------
     WeightEditError
-        If model, inputs or target do not read.
+        If model, inputs or target do not read, or code by reference would run beside a live module.
     """
     if not isinstance(model, str | Path) and not hasattr(model, "named_modules"):
         raise WeightEditError(f"model is a {type(model).__name__}; give a module, or code as package:factory or "
                               "file.py:Class.")  # fmt: skip
     given = None if inputs is None or isinstance(inputs, str | InputSpec) else _given(inputs)
     spec = parse_inputs(inputs) if isinstance(inputs, str) else inputs if isinstance(inputs, InputSpec) else None
+    if not isinstance(model, str | Path):
+        refuse_references(training)
     if training.target_text:
         parse_item(training.target_text)
     wanted = replace(training, spec=spec, given=given)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from weightedit.assembly import open_document
-from weightedit.checking import check_model, read_wanted, what_runs
+from weightedit.checking import check_model, read_wanted
 from weightedit.core.errors import WeightEditError
 from weightedit.core.words.visible import visible
+from weightedit.doctor.bringing.consent import consent_for
 from weightedit.doctor.bringing.model_reference import parse_reference
 from weightedit.doctor.checkup import Asked, Checkup, Wanted
 from weightedit.doctor.finding import Finding
@@ -33,8 +35,10 @@ def check(options: argparse.Namespace) -> int:
                       train=options.train, step_to=options.step_to)  # fmt: skip
     inputs = read_wanted(str(reference), options.input, training).spec
     with open_document(options.file) as document:
-        if not _agreed(what_runs(reference, training, working), options):
+        consent = consent_for(reference, training, working)
+        if not _agreed(consent.sentences, options):
             raise WeightEditError(f"{visible(str(reference))} was not run: add --yes to run it.")
+        asked = replace(asked, agreed=consent.agreed)
         found = check_model(document, str(reference), inputs, asked, training=training, folder=working)
     if options.json:
         print(json.dumps(found.to_json(), indent=1))
@@ -43,9 +47,9 @@ def check(options: argparse.Namespace) -> int:
     return 0 if found.is_healthy else 1
 
 
-def _agreed(what_runs: tuple[str, ...], options: argparse.Namespace) -> bool:
+def _agreed(sentences: tuple[str, ...], options: argparse.Namespace) -> bool:
     """Say what runs, and return whether the person said yes: by --yes, or at a terminal."""
-    for sentence in what_runs:
+    for sentence in sentences:
         print(f"weightedit: {sentence}", file=sys.stderr)
     if options.yes:
         return True

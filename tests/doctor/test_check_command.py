@@ -121,7 +121,8 @@ def test_without_a_yes_it_says_what_would_run_and_runs_nothing(net, capsys):
     assert err.splitlines() == [
         f"weightedit: The file {file} runs, and Net in it makes the model.",
         f"weightedit: The file {file} runs, and settings in it gives the loss.",
-        "weightedit: It runs as you, in a process of its own that can read, change and send what you can.",
+        "weightedit: It runs as you, with all that it imports, in a process of its own that can read, change and send "
+        "what you can.",
         f"weightedit: {file}:Net was not run: add --yes to run it."]  # fmt: skip
     assert not ran()
 

@@ -44,6 +44,9 @@ class Asked:
         How long the model's process may take in all.
     memory
         How many bytes it may allocate; 0 for what is free now but for a rest.
+    agreed
+        The code that a person said yes to, as `consent_for` gives it: other code does not run. None where nobody was
+        asked, because a script names the code itself.
 
     Raises
     ------
@@ -56,6 +59,7 @@ class Asked:
     is_measured: bool = False
     seconds: float = SECONDS
     memory: int = 0
+    agreed: tuple[tuple[str, str], ...] | None = None
 
     def __post_init__(self) -> None:
         if not _DEVICE.fullmatch(self.device):

@@ -14,7 +14,9 @@ from typing import Any, Protocol
 from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
 from weightedit.core.words.visible import visible
-from weightedit.doctor.bringing.model_reference import ModelReference
+from weightedit.doctor.bringing.code_found import PACKAGE, searched
+from weightedit.doctor.bringing.consent import refuse_references
+from weightedit.doctor.bringing.model_reference import ModelReference, parse_reference
 from weightedit.doctor.checkup import HERE, Asked, Wanted
 from weightedit.doctor.process import Process, Start
 
@@ -100,12 +102,11 @@ class BroughtCode:
         self.folder.mkdir(mode=0o700)
         self._page = self.folder / "page"
         self._page.write_bytes(bytes(PAGE))
-        first = str(Path(reference.where).parent if reference.kind == "file" else working)
-        told = {"package": str(START.parents[3]), "paths": list(dict.fromkeys([first, str(working)])),
-                "folder": str(working), "page": str(self._page), "title": str(reference),
+        self._working, self._agreed = working, None if asked.agreed is None else dict(asked.agreed)
+        told = {"package": PACKAGE, "folder": str(working), "page": str(self._page), "title": str(reference),
                 "memory": 0 if asked.device.startswith("cuda") else asked.memory or _memory()}  # fmt: skip
         try:
-            self._process = Process(Start(["-X", "faulthandler", str(START)], str(working), {**os.environ, **QUIET}),
+            self._process = Process(Start(["-X", "faulthandler", str(START)], str(working), _environment()),
                                     asked.seconds, progress)  # fmt: skip
         except OSError as error:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -156,7 +157,9 @@ class BroughtCode:
 
     def bring(self, device: str, wanted: Wanted) -> dict[str, Any]:
         """Make the model; raises as `ask` does."""
-        return self.ask({"do": "bring", "reference": str(self.reference), "device": device})
+        beside = (parse_reference(text, self._working) for text in wanted.references.values())
+        return self.ask({"do": "bring", "reference": str(self.reference), "device": device, "agreed": self._agreed,
+                         "paths": searched([self.reference, *beside], self._working)})  # fmt: skip
 
     def keep(self, wanted: Wanted) -> str:
         """Write arguments and target down for its process; return their file, empty for none.
@@ -247,7 +250,14 @@ class LiveModel:
         return found
 
     def bring(self, device: str, wanted: Wanted) -> dict[str, Any]:
-        """Copy the model, together with an optimizer over it."""
+        """Copy the model, together with an optimizer over it.
+
+        Raises
+        ------
+        WeightEditError
+            If it would be trained with code by reference, which would be imported here.
+        """
+        refuse_references(wanted)
         self._session.wanted = wanted
         return self.ask({"do": "take", "device": device})
 
@@ -278,6 +288,13 @@ def _last_words(output: str) -> str:
                 return f" It was in {visible(function)}, {visible(file)} line {line}."
     said = output.strip()
     return f" It said: {visible(said[-400:], 400)}" if said else ""
+
+
+def _environment() -> dict[str, str]:
+    """Return this process' environment; relative places of packages stay those they are here, wherever it runs."""
+    places = os.environ.get("PYTHONPATH", "")
+    absolute = {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, places.split(os.pathsep)))} if places else {}
+    return {**os.environ, **absolute, **QUIET}
 
 
 def _memory() -> int:

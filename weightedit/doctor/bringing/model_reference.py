@@ -5,10 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.machinery import PathFinder
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -16,12 +14,15 @@ from typing import Any, Literal
 from weightedit.core.errors import WeightEditError
 from weightedit.core.words.paths import reason
 from weightedit.core.words.visible import visible
+from weightedit.doctor.bringing.code_found import CONFIG, searched, spec_of_package
 
-CONFIG = "config.json"
 LARGEST = 4 << 20
 NOTHING: Mapping[str, ModelReference] = MappingProxyType({})
 HOW = "Name it as package.module:factory, as file.py:Class or file.py:Class(3, width=64), or give a folder with a " \
       "config.json of transformers."  # fmt: skip
+DEEPEST = 8
+"""Configs within configs that are looked through."""
+_RELATIVE = re.compile(r"^\s*(?:from|import)\s+\.([\w.]+)", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _CALL = re.compile(r"(?P<name>[A-Za-z_][\w.]*)\s*(?P<call>\(.*\))?\s*", re.DOTALL)
 
@@ -47,9 +48,10 @@ class ModelReference:
     is_called
         Whether arguments were written, also none: `make()`.
     own_code
-        Python files of a Hugging Face folder that its config asks for.
+        Python files of a Hugging Face folder that its config asks for, and those of it that they import.
     hub_code
-        Those of other repositories of the Hugging Face hub, `somebody/model/modeling_model.py`.
+        Those of other repositories of the Hugging Face hub, `somebody/model/modeling_model.py`; and repositories of
+        kernels, `somebody/kernel`.
     """
 
     kind: Literal["file", "package", "folder"]
@@ -64,8 +66,12 @@ class ModelReference:
     def __str__(self) -> str:
         if self.kind == "folder":
             return self.where
+        return f"{self.where}:{self._call}"
+
+    @property
+    def _call(self) -> str:
         given = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs)]
-        return f"{self.where}:{self.name}{'(' + ', '.join(given) + ')' if self.is_called else ''}"
+        return f"{self.name}({', '.join(given)})" if self.is_called else self.name
 
     def what_runs(self, folder: Path, beside: Mapping[str, ModelReference] = NOTHING) -> tuple[str, ...]:
         """Say what running it means, one sentence each; nothing is imported to find out.
@@ -77,17 +83,19 @@ class ModelReference:
         beside
             Other code that runs with it, by what it does: `gives the loss`.
         """
-        others = (sentence for does, other in beside.items() for sentence in other._runs(folder, does))
-        return (*self._runs(folder, "makes the model"), *others,
-                "It runs as you, in a process of its own that can read, change and send what you can.")  # fmt: skip
+        paths = searched([self, *beside.values()], folder)
+        others = (sentence for does, other in beside.items() for sentence in other._runs(paths, does))
+        return (*self._runs(paths, "makes the model"), *others,
+                "It runs as you, with all that it imports, in a process of its own that can read, change and send what "
+                "you can.")  # fmt: skip
 
-    def _runs(self, folder: Path, does: str) -> list[str]:
-        call = f"{self.name}{str(self)[str(self).rfind(self.name) + len(self.name):]}" if self.is_called else self.name
+    def _runs(self, paths: Sequence[str], does: str) -> list[str]:
+        call = visible(self._call, 200)
         if self.kind == "file":
-            said = [f"The file {visible(self.where)} runs, and {visible(call, 200)} in it {does}."]
+            said = [f"The file {visible(self.where)} runs, and {call} in it {does}."]
         elif self.kind == "package":
-            said = [f"Python imports {visible(self.where)} from {_origin(self.where, folder)}, and "
-                    f"{visible(call, 200)} in it {does}."]  # fmt: skip
+            said = [f"Python imports {visible(self.where)} from {_origin(self.where, paths)}, and {call} in it "
+                    f"{does}."]  # fmt: skip
         else:
             made = f"its class {visible(self.name)}" if self.name else "the class that its model type names"
             said = [f"transformers makes {made} from {visible(self.where)}/{CONFIG}, without its weights."]
@@ -175,10 +183,11 @@ def _folder(path: Path) -> ModelReference:
         raise ReferenceWrong(f"{visible(str(config))} names neither architectures nor a model_type, so it says of no "
                              "class that makes the model.")  # fmt: skip
     own, hub = _code(found.get("auto_map"))
-    return ModelReference("folder", str(path.absolute()), name, own_code=own, hub_code=hub)
+    return ModelReference("folder", str(path.absolute()), name, own_code=_with_imports(own, path),
+                          hub_code=tuple(sorted({*hub, *_kernels(found)})))  # fmt: skip
 
 
-def _code(mapped: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _code(mapped: Any) -> tuple[set[str], set[str]]:
     """Return the files of Python that a config names for its model: of its folder, and of repositories of the hub."""
     own: set[str] = set()
     hub: set[str] = set()
@@ -187,17 +196,42 @@ def _code(mapped: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
             repository, _, place = named.rpartition("--")
             file = place.partition(".")[0] + ".py"
             (hub if repository else own).add(f"{repository}/{file}" if repository else file)
-    return tuple(sorted(own)), tuple(sorted(hub))
+    return own, hub
 
 
-def _origin(package: str, folder: Path) -> str:
+def _with_imports(own: set[str], folder: Path) -> tuple[str, ...]:
+    """Return files of a folder with those of it that they import, `from .layers import Layer`, and so on."""
+    found, new = set(own), list(own)
+    while new:
+        try:
+            with (folder / new.pop()).open("rb") as file:
+                text = file.read(LARGEST).decode("utf-8", "replace")
+        except OSError:
+            continue
+        for name in _RELATIVE.findall(text):
+            file_name = f"{name}.py"
+            if file_name not in found and (folder / file_name).is_file():
+                found.add(file_name)
+                new.append(file_name)
+    return tuple(sorted(found))
+
+
+def _kernels(config: Any, depth: int = 0) -> set[str]:
+    """Return the repositories of the hub whose code a config names for its attention, also in the configs within it."""
+    found: set[str] = set()
+    for key, value in config.items() if isinstance(config, dict) and depth < DEEPEST else ():
+        if str(key).endswith("_implementation"):
+            values = value.values() if isinstance(value, dict) else [value]
+            found |= {one for one in values if isinstance(one, str) and "/" in one}
+        elif isinstance(value, dict):
+            found |= _kernels(value, depth + 1)
+    return found
+
+
+def _origin(package: str, paths: Sequence[str]) -> str:
     """Return where Python would find a package, as far as that can be told without importing it."""
-    top = package.partition(".")[0]
-    try:
-        found = PathFinder.find_spec(top, [str(folder), *sys.path])
-    except (ImportError, ValueError, OSError):
-        found = None
+    found = spec_of_package(package.partition(".")[0], paths)
     if found is None:
-        return f"{visible(str(folder))} or what is installed, where it was not found"
+        return f"{visible(paths[-1])} or what is installed, where it was not found" if paths else "nowhere known"
     places = list(found.submodule_search_locations or [])
     return visible(found.origin or (places[0] if places else "what is installed"))

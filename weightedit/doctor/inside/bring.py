@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from weightedit.doctor.bringing.model_reference import CONFIG, ModelReference
+from weightedit.doctor.bringing.code_found import CONFIG
+from weightedit.doctor.bringing.consent import changed
+from weightedit.doctor.bringing.model_reference import ModelReference
 
 AUTOS = {
     "ForCausalLM": "AutoModelForCausalLM", "LMHeadModel": "AutoModelForCausalLM",
@@ -30,15 +34,42 @@ class NotThere(Exception):
     """The code has no such name, or what it makes is no module; says so in one sentence."""
 
 
-def resolve(reference: ModelReference) -> Any:
+class _Read(SourceFileLoader):
+    """Loads a file of Python out of bytes that were read, whatever becomes of the file, and of what Python keeps of it.
+
+    Parameters
+    ----------
+    name, path, source
+        What it is called, where it is, and what was read there.
+    """
+
+    def __init__(self, name: str, path: str, source: bytes) -> None:
+        super().__init__(name, path)
+        self._source = source
+
+    def get_code(self, fullname: str) -> Any:
+        """Return the code of those bytes."""
+        return self.source_to_code(self._source, self.path)
+
+
+def resolve(reference: ModelReference, agreed: Mapping[str, str] | None = None) -> Any:
     """Import the code and return what the name in it stands for, uncalled.
+
+    Parameters
+    ----------
+    reference
+        The code.
+    agreed
+        What a file must be like to run, by its path; None for whatever it is.
 
     Raises
     ------
     NotThere
         If it has no such name. Whatever the code raises comes through.
+    ReferenceWrong
+        If the file is another one by now.
     """
-    module = _module_of_file(Path(reference.where)) if reference.kind == "file" else \
+    module = _module_of_file(Path(reference.where), agreed) if reference.kind == "file" else \
         importlib.import_module(reference.where)  # fmt: skip
     found: Any = module
     for part in reference.name.split("."):
@@ -51,8 +82,8 @@ def resolve(reference: ModelReference) -> Any:
     return found
 
 
-def bring(reference: ModelReference) -> nn.Module:
-    """Make the model.
+def bring(reference: ModelReference, agreed: Mapping[str, str] | None = None) -> nn.Module:
+    """Make the model; the arguments are those of `resolve`.
 
     Raises
     ------
@@ -61,7 +92,7 @@ def bring(reference: ModelReference) -> nn.Module:
     """
     if reference.kind == "folder":
         return _of_transformers(reference)
-    found = resolve(reference)
+    found = resolve(reference, agreed)
     if not isinstance(found, nn.Module) or reference.is_called:
         if not callable(found):
             raise NotThere(f"{reference.name} in {reference.where} is a {type(found).__name__}, which makes no model.")
@@ -71,10 +102,13 @@ def bring(reference: ModelReference) -> nn.Module:
     return found
 
 
-def _module_of_file(path: Path) -> Any:
+def _module_of_file(path: Path, agreed: Mapping[str, str] | None) -> Any:
+    source = path.read_bytes()
+    if agreed is not None and agreed.get(str(path)) != hashlib.sha256(source).hexdigest():
+        raise changed(str(path))
     name = path.stem if path.stem.isidentifier() and path.stem not in sys.modules else f"brought_{abs(hash(path))}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None  # noqa: PT018  # a path with .py has both
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Read(name, str(path), source))
+    assert spec is not None and spec.loader is not None  # noqa: PT018  # it was given one
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +18,9 @@ from torch import nn
 
 from weightedit.core.errors import Cancelled, WeightEditError
 from weightedit.core.words.paths import counted
+from weightedit.doctor.bringing.consent import check_agreed
 from weightedit.doctor.bringing.input_spec import parse_inputs, parse_item
-from weightedit.doctor.bringing.model_reference import ReferenceWrong, parse_reference
+from weightedit.doctor.bringing.model_reference import ModelReference, ReferenceWrong, parse_reference
 from weightedit.doctor.checkup import FAKE, HERE, Wanted
 from weightedit.doctor.inside.bring import NotThere, bring, converts, resolve, without_memory
 from weightedit.doctor.inside.frames import frames_of, told
@@ -43,10 +45,16 @@ class BringOrder:
         As a person writes it, with absolute paths.
     device
         `fake` for tensors without values, else a device of torch.
+    paths
+        Where Python looks for packages before what is installed.
+    agreed
+        Code that a person said yes to, with its fingerprints; None where any may run.
     """
 
     reference: str
     device: str
+    paths: tuple[str, ...] = ()
+    agreed: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +153,8 @@ class Session:
     fake: Any = None
     live: nn.Module | None = None
     wanted: Wanted = field(default_factory=Wanted)
+    _agreed: dict[str, str] | None = None
+    _paths: list[str] = field(default_factory=list)
     _optimizer: Any = None
     _fitting: Fitting | None = None
 
@@ -175,20 +185,22 @@ class Session:
 
     def bring(self, order: BringOrder) -> dict[str, Any]:
         """Make the model: without memory where that was asked for and its code can do so, else really."""
-        reference = parse_reference(order.reference, self.folder)
+        sys.path[:0] = order.paths
+        self._agreed, self._paths = order.agreed, list(order.paths)
+        reference = self._allowed(order.reference)
         self.device, note = _there(order.device), ""
         if self.device == FAKE:
             self.fake = fake_mode()
             try:
                 with without_memory(self.fake):
-                    self.model = bring(reference)
+                    self.model = bring(reference, self._agreed)
             except NotThere:
                 raise
             except Exception as error:  # it reads values of what it makes, as numpy code does
                 note = "Its code needs real tensors to make it: " + ": ".join(told(error))[:300]
-                self.model = faked(bring(reference), self.fake)
+                self.model = faked(bring(reference, self._agreed), self.fake)
         else:
-            self.model = bring(reference).to(self.device)
+            self.model = bring(reference, self._agreed).to(self.device)
         found: dict[str, Any] = {"model": to_json(model_facts(self.model)), "note": note}
         if reference.kind == "folder":
             found |= {"ties": True, "converts": converts(self.model)}
@@ -263,8 +275,22 @@ class Session:
         self._fitting.put({one.name: one for one in order.put}, assign=order.assign, values=values)
         return self.model
 
+    def _allowed(self, name: str) -> ModelReference:
+        """Read a reference to code that runs here, and hold it against what a person agreed to.
+
+        Raises
+        ------
+        ReferenceWrong
+            If it does not read, is other code by now, or would run where a live module is.
+        """
+        if self.live is not None:
+            raise ReferenceWrong(f"{name} was not imported: a live module is trained with objects of its own process.")
+        reference = parse_reference(name, self.folder)
+        check_agreed(reference, self._agreed, self._paths)
+        return reference
+
     def _resolve(self, name: str) -> Any:
-        return resolve(parse_reference(name, self.folder))
+        return resolve(self._allowed(name), self._agreed)
 
     def _data(self, order: RunOrder) -> Any:
         """Return the data that is named: a Dataset or DataLoader, or what its maker makes."""
@@ -272,8 +298,8 @@ class Session:
             return None
         if order.data == HERE:
             return self.wanted.data
-        reference = parse_reference(order.data, self.folder)
-        found = resolve(reference)
+        reference = self._allowed(order.data)
+        found = resolve(reference, self._agreed)
         is_maker = isinstance(found, type) or (callable(found) and not hasattr(found, "__iter__")
                                                and not hasattr(found, "__getitem__"))  # fmt: skip
         return found(*reference.args, **dict(reference.kwargs)) if is_maker or reference.is_called else found

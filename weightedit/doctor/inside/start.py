@@ -25,7 +25,6 @@ def main() -> int:
     asked = json.loads(orders.readline())
     _limit(int(asked["memory"]))
     sys.path[0] = asked["package"]  # instead of this file's folder
-    sys.path[:0] = [path for path in asked["paths"] if path != asked["package"]]
     sys.argv = [asked["title"]]
 
     gc.disable()
