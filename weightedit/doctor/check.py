@@ -94,7 +94,7 @@ def live_bringer(document: Document, model: Any, working: Path, progress: Progre
 
     def bring(asked: Asked) -> LiveModel:
         progress.begin("Copying the model", 0)
-        return LiveModel(model, document.spill.folder, working, progress)
+        return LiveModel(model, document.spill.folder, working, progress, asked.seconds)
 
     return bring
 

@@ -7,17 +7,18 @@ import os
 import re
 import secrets
 import shutil
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from weightedit.core.errors import WeightEditError
+from weightedit.core.errors import Cancelled, WeightEditError
 from weightedit.core.progress import Progress
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.code_found import PACKAGE, searched
 from weightedit.doctor.bringing.consent import refuse_references
 from weightedit.doctor.bringing.model_reference import ModelReference, parse_reference
-from weightedit.doctor.checkup import HERE, Asked, Wanted
+from weightedit.doctor.checkup import HERE, SECONDS, Asked, Wanted
 from weightedit.doctor.process import Process, Start
 
 START = Path(__file__).parent.parent / "inside" / "start.py"
@@ -193,12 +194,11 @@ class BroughtCode:
     def _stopped(self) -> ModelStopped:
         status = None if self._process.is_late else self._process.finished(PATIENCE)
         module, calls = self.where()
-        many = f"{calls:,} call{'' if calls == 1 else 's'} of modules"
-        place = f" in {visible(module) or 'the model itself'}, after {many}" if calls or module else ""
+        place = _place(module, calls)
         said = _last_words(self._process.output)
         name = visible(str(self.reference))
         if status is None:
-            return ModelStopped(f"{name} took more than {self._seconds:.0f} s{place}; its process was ended.", module)
+            return ModelStopped(f"{name} took more than {self._seconds:g} s{place}; its process was ended.", module)
         if status == -9:
             why = "the system ended it, most likely because memory ran out"
         elif status < 0:
@@ -206,6 +206,10 @@ class BroughtCode:
         else:
             why = f"its code ended the process with status {status}"
         return ModelStopped(f"{name} gave no answer{place}: {why}.{said}", module)
+
+
+class _TimeUp(Cancelled):
+    """The time of a live module is up: it stops as it does where a person stops it."""
 
 
 class LiveModel:
@@ -219,17 +223,20 @@ class LiveModel:
         As for `BroughtCode`.
     progress
         Asked whether to stop as each module is entered.
+    seconds
+        How long it may take in all; looked at as each module is entered.
     """
 
-    def __init__(self, model: Any, parent: Path, working: Path, progress: Progress) -> None:
+    def __init__(self, model: Any, parent: Path, working: Path, progress: Progress, seconds: float = SECONDS) -> None:
         from weightedit.doctor.inside.session import Session
-
-        def entered(name: str, count: int) -> None:
-            progress.advance(max(0, count - progress.done))
 
         self.folder, self.output = parent / f"model-{secrets.token_hex(4)}", ""
         self.folder.mkdir(mode=0o700)
-        self._session = Session(working, entered, live=model)
+        self._name, self._progress = type(model).__name__, progress
+        self._seconds, self._until = seconds, time.monotonic() + seconds
+        self._at = "", 0
+        self._stopped: Cancelled | None = None
+        self._session = Session(working, self._entered, live=model)
 
     def __enter__(self) -> LiveModel:
         return self
@@ -238,15 +245,36 @@ class LiveModel:
                  trace: TracebackType | None) -> None:  # fmt: skip
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _entered(self, name: str, count: int) -> None:
+        """Note which module is entered; stops where that was asked for or the time is up."""
+        self._at = name, count
+        try:
+            self._progress.advance(max(0, count - self._progress.done))
+            if time.monotonic() >= self._until:
+                raise _TimeUp
+        except Cancelled as stop:
+            self._stopped = stop
+            raise
+
     def ask(self, order: dict[str, Any]) -> dict[str, Any]:
         """Carry out an order.
 
         Raises
         ------
+        ModelStopped
+            If its time is up.
         Cancelled
             If the person stopped it.
         """
-        found: dict[str, Any] = json.loads(json.dumps(self._session.do(order)))
+        self._at = "", 0
+        try:
+            found: dict[str, Any] = json.loads(json.dumps(self._session.do(order)))
+            if self._stopped is not None:  # the model's own code caught it
+                raise self._stopped
+        except _TimeUp:
+            module, calls = self._at
+            raise ModelStopped(f"{visible(self._name)} took more than {self._seconds:g} s{_place(module, calls)}; it "
+                               "was stopped there.", module) from None  # fmt: skip
         return found
 
     def bring(self, device: str, wanted: Wanted) -> dict[str, Any]:
@@ -278,6 +306,12 @@ def _check_plain(value: Any, depth: int = 0) -> None:
                               "and lists, tuples and dicts of them.")  # fmt: skip
     for one in value.values() if isinstance(value, dict) else value:
         _check_plain(one, depth + 1)
+
+
+def _place(module: str, calls: int) -> str:
+    """Say in which module a run was, and after how many calls; empty where none was entered."""
+    many = f"{calls:,} call{'' if calls == 1 else 's'} of modules"
+    return f" in {visible(module) or 'the model itself'}, after {many}" if calls or module else ""
 
 
 def _last_words(output: str) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.errors import WeightEditError
-from weightedit.core.words.labels import listed
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.code_found import fingerprints, searched
 from weightedit.doctor.bringing.model_reference import ModelReference, ReferenceWrong, parse_reference
@@ -75,6 +74,8 @@ def refuse_references(wanted: Wanted) -> None:
         Says what to do instead.
     """
     if named := list(wanted.references.values()):
+        from weightedit.core.words.labels import listed  # a model's process, which starts for every check, does without
+
         raise WeightEditError(f"{listed(named)} would be imported into this process, where the live module is; give "
                               "the object itself from Python, or bring the model by reference as well, package:name "
                               "or file.py:Class, so that all of it runs in a process of its own.")  # fmt: skip

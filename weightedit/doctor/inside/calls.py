@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -49,6 +50,21 @@ class Watching(TorchFunctionMode):
         self.error: BaseException | None = None
         self.operation = ""
         self.operands: tuple[Operand, ...] = ()
+        self._marked: list[weakref.ref[torch.Tensor]] = []
+
+    def mark(self, tensor: torch.Tensor, makers: tuple[str, ...]) -> None:
+        """Let a tensor name the modules whose weights its values come from."""
+        held = vars(tensor)
+        if MADE_BY not in held:
+            self._marked.append(weakref.ref(tensor))
+        held[MADE_BY] = makers
+
+    def unmark(self) -> None:
+        """Take the names off again: a tensor may be one that a person has, such as a constant beside the model."""
+        for known in self._marked:
+            if (tensor := known()) is not None:
+                vars(tensor).pop(MADE_BY, None)
+        self._marked.clear()
 
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (),
                            kwargs: dict[str, Any] | None = None) -> Any:  # fmt: skip
@@ -97,7 +113,7 @@ class Watching(TorchFunctionMode):
                 elif isinstance(arg, list | tuple):
                     makers |= dict.fromkeys(maker for one in tensors_in(arg) for maker in getattr(one, MADE_BY, ()))
             if makers:
-                vars(made)[MADE_BY] = tuple(makers)[-MOST_MAKERS:]
+                self.mark(made, tuple(makers)[-MOST_MAKERS:])
 
 
 def _convolved(dims: int, transposed: bool = False) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from weightedit.core.dtypes import DTYPES, torch_dtype
+from weightedit.core.live.detached import detached_copy
 from weightedit.doctor.bringing.input_spec import (
     DictItem,
     FileItem,
@@ -117,6 +118,20 @@ def placed(value: Any, how: Making) -> Any:
     if isinstance(value, dict):
         return {key: placed(one, how) for key, one in value.items()}
     return type(value)(placed(one, how) for one in value) if type(value) in (list, tuple) else value
+
+
+def independent(value: Any) -> Any:
+    """Return a deep copy of what a model is called with: layers that work in place write into the copy.
+
+    Tensors keep dtype, shape, stride, what they share with each other, and `requires_grad` where they are leaves. Where
+    something in it cannot be copied, that is itself there, among copies of the rest.
+    """
+    try:
+        return detached_copy(value)
+    except Exception:  # a lock, a file, or whatever its own way of copying raises
+        if type(value) is dict:
+            return {key: independent(one) for key, one in value.items()}
+        return type(value)(map(independent, value)) if type(value) in (list, tuple) else value
 
 
 def _from_file(item: FileItem, folder: Path) -> Any:

@@ -24,10 +24,11 @@ from weightedit.doctor.bringing.model_reference import ModelReference, Reference
 from weightedit.doctor.checkup import FAKE, HERE, Wanted
 from weightedit.doctor.inside.bring import NotThere, bring, converts, resolve, without_memory
 from weightedit.doctor.inside.frames import frames_of, told
-from weightedit.doctor.inside.inputs import InputMissing, Making, make, make_inputs, placed
+from weightedit.doctor.inside.inputs import InputMissing, Making, independent, make, make_inputs, placed
 from weightedit.doctor.inside.measure import measured
 from weightedit.doctor.inside.model_facts import model_facts
 from weightedit.doctor.inside.put import Fitting, Put
+from weightedit.doctor.inside.running import asked_at_each, uncompiled
 from weightedit.doctor.inside.trace import trace
 from weightedit.doctor.records import from_json, to_json
 from weightedit.doctor.shape_trace.trace import Failure
@@ -156,13 +157,23 @@ class Session:
     _agreed: dict[str, str] | None = None
     _paths: list[str] = field(default_factory=list)
     _optimizer: Any = None
+    _loss: nn.Module | None = None
     _fitting: Fitting | None = None
 
     def do(self, order: dict[str, Any]) -> dict[str, Any]:
         """Carry out one order, and return what it came to as plain JSON data.
 
-        What the person's code raises is part of the answer: `{"failure": …}`, whatever it is.
+        What the person's code raises is part of the answer: `{"failure": …}`, whatever it is but Ctrl+C. Where the
+        model is a live one, everything beside its copy is as it was afterwards.
         """
+        if self.live is None:
+            return self._done(order)
+        from weightedit.doctor.inside.undisturbed import undisturbed
+
+        with undisturbed(self.live, self.wanted):
+            return self._done(order)
+
+    def _done(self, order: dict[str, Any]) -> dict[str, Any]:
         try:
             if order.get("do") == "bring":
                 return self.bring(from_json(BringOrder, order))
@@ -173,7 +184,7 @@ class Session:
             if order.get("do") == "capture":
                 return self.capture(from_json(CaptureOrder, order))
             return self.run(from_json(RunOrder, order))
-        except Cancelled:
+        except (Cancelled, KeyboardInterrupt):
             raise
         except (NotThere, InputMissing, ReferenceWrong) as error:
             return {"refused": str(error)}
@@ -214,20 +225,30 @@ class Session:
             self.fake = fake_mode()
             self.model = faked(self.live, self.fake)
         else:
-            from weightedit.doctor.inside.training.step import copied
+            from weightedit.doctor.inside.training import step
 
-            self.model, self._optimizer = copied(self.live, self.wanted.optimizer)
-            self.model.to(device)
-        return {"model": to_json(model_facts(self.live)), "note": ""}
+            copied: Callable[..., Any] = step.copied
+            loss = self.wanted.loss if isinstance(self.wanted.loss, nn.Module) else None
+            (self.model, self._loss), self._optimizer = copied((self.live, loss), self.wanted.optimizer)
+            for made in (self.model, self._loss):
+                if made is not None:
+                    made.to(device)
+        from weightedit.doctor.inside.undisturbed import hooks_note
+
+        return {"model": to_json(model_facts(self.live)), "note": hooks_note(self.live)}
 
     def run(self, order: RunOrder) -> dict[str, Any]:
         """Put tensors in, and run the model once in evaluation mode."""
         model = self._fitted(order)
         args, kwargs, _ = self._call(order)
+        is_measured = order.is_measured and self.fake is None
+        again = independent((args, kwargs)) if is_measured else None  # layers that work in place leave others
         model.eval()
-        found = trace(model, args, kwargs, device=self.device, fake=self.fake, entered=self.entered)
-        if order.is_measured and found.failure is None and self.fake is None:
-            found = measured(found, model, args, kwargs)
+        with uncompiled():
+            found = trace(model, args, kwargs, device=self.device, fake=self.fake, entered=self.entered)
+        if again is not None and found.failure is None:
+            with uncompiled(), asked_at_each(model, self.entered):
+                found = measured(found, model, *again)
         return {"trace": to_json(found)}
 
     def train(self, order: TrainOrder) -> dict[str, Any]:
@@ -245,10 +266,11 @@ class Session:
             if batches is None or not batches.raised:
                 raise
             return {"batches": to_json(batches)}  # what keeps the first batch from coming is told of there
-        loss = order.loss or self.wanted.loss
+        loss = order.loss or (self.wanted.loss if self._loss is None else self._loss)
         optimizer = self._resolve(order.optimizer) if order.optimizer else self._optimizer
         kept = KeptStep(model, frozenset(order.names)) if order.step_to else None
-        facts = train_step(model, args, kwargs, target, loss, optimizer, resolve=self._resolve)
+        with uncompiled(), asked_at_each(model, self.entered):
+            facts = train_step(model, args, kwargs, target, loss, optimizer, resolve=self._resolve)
         changed = kept.write(Path(order.step_to)) if kept is not None and "step" in facts.done else None
         return {"training": to_json(facts), "batches": None if batches is None else to_json(batches),
                 "changed": changed}  # fmt: skip
@@ -314,16 +336,21 @@ class Session:
             from weightedit.doctor.inside.training.dataset import as_call, first_batch
 
             assert self.model is not None
-            args, kwargs, told = as_call(first_batch(self._data(order)), self.model)
+            args, kwargs, told = as_call(self._own(first_batch(self._data(order))), self.model)
         meant = make(parse_item(target), how) if target else placed(told, how)
         return tuple(placed(one, how) for one in args), {name: placed(one, how) for name, one in kwargs.items()}, meant
 
     def _given(self, order: RunOrder) -> tuple[Any, Any]:
         """Return arguments and target as they are; None for each that is not given so."""
         if order.given == HERE:
-            target = self.wanted.target
-            return self.wanted.given, None if isinstance(target, str) else target
+            target = None if isinstance(self.wanted.target, str) else self.wanted.target
+            found: tuple[Any, Any] = self._own((self.wanted.given, target))
+            return found
         return torch.load(order.given, weights_only=True) if order.given else (None, None)
+
+    def _own(self, value: Any) -> Any:
+        """Return a value whose tensors nobody else has, where it may be a person's in this process."""
+        return value if self.live is None else independent(value)
 
     def _vocabulary(self) -> int:
         """Return the rows of the smallest embedding, which ids of no other bound stay below."""

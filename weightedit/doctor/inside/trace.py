@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from weightedit.core.errors import Cancelled
-from weightedit.doctor.inside.calls import MADE_BY, Watching
+from weightedit.doctor.inside.calls import Watching
 from weightedit.doctor.inside.frames import frames_of, told
 from weightedit.doctor.inside.seeing import seen_arguments, seen_of, tensors_in
 from weightedit.doctor.shape_trace.trace import Call, Failure, Trace
@@ -31,6 +31,7 @@ class _Run:
     """What is known while the model runs: the calls so far, and those that have not returned."""
 
     entered: Callable[[str, int], None]
+    watching: Watching
     calls: list[Call] = field(default_factory=list)
     open: list[int] = field(default_factory=list)
     numbers: Counter[str] = field(default_factory=Counter)
@@ -62,7 +63,7 @@ class _Run:
             self.calls[place] = replace(self.calls[place], outputs=seen_of(output), state="done")
         if any(one is not None for one in module._parameters.values()):
             for tensor in tensors_in(output):
-                vars(tensor)[MADE_BY] = (name,)
+                self.watching.mark(tensor, (name,))
 
 
 def trace(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, device: str, fake: Any = None,
@@ -83,21 +84,23 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, de
     Returns
     -------
     Trace
-        With the failure where something raised: whatever it is, also SystemExit.
+        With the failure where something raised: whatever it is, also SystemExit, but not KeyboardInterrupt.
     """
-    run = _Run(entered)
     names = {id(tensor): name for named in (model.named_parameters(), model.named_buffers()) for name, tensor in named}
     watching, failure = Watching(names, is_fake=fake is not None), None
+    run = _Run(entered, watching)
     begun = time.perf_counter()
     with warnings.catch_warnings(record=True) as warned, _hooks(model, run):
         warnings.simplefilter("always")
         try:
             with torch.no_grad(), _under(fake), watching:
                 model(*args, **kwargs)
-        except Cancelled:
+        except (Cancelled, KeyboardInterrupt):
             raise
         except BaseException as error:
             failure = _failure(error, run, watching)
+        finally:
+            watching.unmark()
     said = dict.fromkeys(f"{one.category.__name__}: {str(one.message)[:500]}" for one in warned)
     return Trace(tuple(run.calls), failure, device, time.perf_counter() - begun, tuple(said)[:MOST_WARNINGS],
                  run.left_out)  # fmt: skip
