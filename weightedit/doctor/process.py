@@ -18,6 +18,7 @@ from typing import IO
 from weightedit.core.progress import Progress
 
 MOST_REPORT = 64 << 20
+"""Bytes of one line, or of a whole report, that are taken; what says more is not listened to any more."""
 MOST_OUTPUT = 64 << 10
 """Bytes that are kept of what the code prints; the rest is counted."""
 _BEAT = 0.05
@@ -50,6 +51,7 @@ class _Drain(threading.Thread):
         super().__init__(daemon=True)
         self.kept = bytearray()
         self.nbytes = 0
+        self.is_too_long = False
         self.lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._pipe, self._most, self._by_line = pipe, most, by_line
         self.start()
@@ -59,12 +61,20 @@ class _Drain(threading.Thread):
             while piece := os.read(self._pipe.fileno(), 1 << 16):
                 self.nbytes += len(piece)
                 self.kept += piece[: max(0, self._most - len(self.kept))]
-                if self._by_line and b"\n" in piece:
-                    *whole, rest = bytes(self.kept).split(b"\n")
-                    for line in whole:
-                        self.lines.put(line)
-                    self.kept[:] = rest
+                if self._by_line and not self.is_too_long:
+                    self._hand_on(b"\n" in piece)
         self.lines.put(None)
+
+    def _hand_on(self, has_ended: bool) -> None:
+        """Hand on the lines that are whole; what is too long for one is an end."""
+        if has_ended:
+            *whole, rest = bytes(self.kept).split(b"\n")
+            for line in whole:
+                self.lines.put(line)
+            self.kept[:] = rest
+        if len(self.kept) >= self._most:
+            self.is_too_long = True
+            self.lines.put(None)
 
 
 class Process:
@@ -137,8 +147,13 @@ class Process:
         """Whether its time is up."""
         return time.monotonic() >= self._until
 
+    @property
+    def is_too_long(self) -> bool:
+        """Whether it said a line that is longer than one may be; nothing that came after is heard."""
+        return self._report.is_too_long
+
     def hear(self, beat: Callable[[], None] | None = None) -> bytes | None:
-        """Wait for the next line of its report; None where it ended, or its time is up.
+        """Wait for the next line of its report; None where it ended, the line is too long, or its time is up.
 
         Parameters
         ----------

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+import subprocess
+import sys
 import textwrap
 import threading
 import time
@@ -15,6 +19,7 @@ from torch import nn
 import weightedit
 from weightedit.core.errors import Cancelled
 from weightedit.core.progress import Progress
+from weightedit.doctor.bringing.brought import START
 from weightedit.doctor.bringing.input_spec import parse_inputs
 from weightedit.doctor.bringing.model_reference import parse_reference
 from weightedit.doctor.check import check_code
@@ -43,13 +48,25 @@ class Net(nn.Module):
             os._exit(3)
         if self.does == "sys.exit":
             sys.exit(4)
-        if self.does == "loop":
+        if self.does in ("loop", "holds"):
+            with open("at.new", "w") as file:
+                file.write(str(os.getpid()))
+            os.replace("at.new", "at")
+            if self.does == "holds":
+                ctypes.PyDLL(None).pause()
             while True:
                 pass
         if self.does == "closes":
             os.close(1); os.close(2); os.closerange(3, 60)
             while True:
                 time.sleep(1)
+        if self.does == "shouts":
+            for number in range(3, 60):
+                try:
+                    while os.write(number, b"x" * (1 << 20)):
+                        pass
+                except OSError:
+                    continue
         if self.does == "prints":
             print("hello", "x" * 100_000); os.write(1, b'{"trace": 1}\\n'); sys.stdin.read()
         if self.does == "starts":
@@ -122,6 +139,16 @@ def test_a_closed_pipe_is_an_end(code):
     assert time.monotonic() - begun < 30
 
 
+def test_an_answer_without_end_is_an_end(code):
+    """Nobody waits for the end of a line, nor keeps all of it."""
+    begun = time.monotonic()
+    found = checked(code, "shouts", seconds=120.0)
+    assert [one.kind for one in found.findings] == ["stopped"]
+    assert found.findings[0].message == f"{code}:Net(does='shouts') gave an answer of more than 67.1 MB; nothing of " \
+                                        "it is shown, and its process was ended."  # fmt: skip
+    assert time.monotonic() - begun < 60
+
+
 def test_what_it_prints_is_kept_apart(code):
     found = checked(code, "prints")
     assert found.is_healthy
@@ -136,6 +163,71 @@ def test_what_it_started_ends_with_it(code):
     while (left := _running("1234.5")) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left
+
+
+ORPHANED = """
+import sys
+from pathlib import Path
+import weightedit
+from weightedit.doctor.bringing.input_spec import parse_inputs
+from weightedit.doctor.bringing.model_reference import parse_reference
+from weightedit.doctor.check import check_code
+from weightedit.doctor.checkup import Asked, Wanted
+
+code = Path(sys.argv[1])
+with weightedit.open(code.with_suffix(".pt")) as document:
+    reference = parse_reference(f"{code}:Net(does={sys.argv[2]!r})", code.parent)
+    check_code(document, reference, Wanted(parse_inputs("float32[2,4]")), Asked("cpu"), code.parent)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+@pytest.mark.parametrize("does", ["loop", "holds"])
+def test_it_does_not_outlive_a_window_that_was_killed(code, does):
+    """Neither in a loop of Python nor in one that lets no other thread of Python run."""
+    with subprocess.Popen([sys.executable, "-c", ORPHANED, str(code), does]) as window:
+        deadline = time.monotonic() + 60
+        while not (at := code.with_name("at")).is_file() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        pid = int(at.read_text("ascii"))
+        os.kill(pid, 0)
+        window.kill()
+    deadline = time.monotonic() + 10
+    while (alive := _is_alive(pid)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if alive:
+        os.kill(pid, signal.SIGKILL)
+    assert not alive
+
+
+def test_it_ends_where_nobody_gives_orders_any_more(code):
+    """Also where the system does not tell it: it waits for its orders to end while the person's code runs."""
+    page = code.with_name("page")
+    page.write_bytes(bytes(4096))
+    told = {"package": str(START.parents[3]), "folder": str(code.parent), "page": str(page), "title": "Net",
+            "memory": 0, "parent": os.getpid()}  # fmt: skip
+    orders = [told, {"do": "bring", "reference": f"{code}:Net('loop')", "device": "cpu"},
+              {"do": "run", "inputs": "float32[2,4]"}]  # fmt: skip
+    with subprocess.Popen([sys.executable, str(START)], cwd=code.parent, stdin=subprocess.PIPE,
+                          stdout=subprocess.DEVNULL, start_new_session=True) as process:  # fmt: skip
+        assert process.stdin is not None
+        process.stdin.write(b"".join(json.dumps(one).encode("ascii") + b"\n" for one in orders))
+        process.stdin.flush()
+        deadline = time.monotonic() + 60
+        while not code.with_name("at").is_file() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert process.poll() is None
+        process.stdin.close()
+        assert process.wait(10) == -signal.SIGKILL
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")  # one that ended stays until whoever took it over asks
+    return not stat.is_file() or stat.read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
 
 
 def _running(word: str) -> list[int]:

@@ -14,12 +14,13 @@ from typing import Any, Protocol
 
 from weightedit.core.errors import Cancelled, WeightEditError
 from weightedit.core.progress import Progress
+from weightedit.core.words.numbers import bytes_text
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.code_found import PACKAGE, searched
 from weightedit.doctor.bringing.consent import refuse_references
 from weightedit.doctor.bringing.model_reference import ModelReference, parse_reference
 from weightedit.doctor.checkup import HERE, SECONDS, Asked, Wanted
-from weightedit.doctor.process import Process, Start
+from weightedit.doctor.process import MOST_REPORT, Process, Start
 
 START = Path(__file__).parent.parent / "inside" / "start.py"
 _FRAME = re.compile(r'  File "([^"\n]+)", line (\d+) in (\S+)')
@@ -104,8 +105,9 @@ class BroughtCode:
         self._page = self.folder / "page"
         self._page.write_bytes(bytes(PAGE))
         self._working, self._agreed = working, None if asked.agreed is None else dict(asked.agreed)
+        memory = 0 if asked.device.startswith("cuda") else asked.memory or _memory()
         told = {"package": PACKAGE, "folder": str(working), "page": str(self._page), "title": str(reference),
-                "memory": 0 if asked.device.startswith("cuda") else asked.memory or _memory()}  # fmt: skip
+                "parent": os.getpid(), "memory": memory}  # fmt: skip
         try:
             self._process = Process(Start(["-X", "faulthandler", str(START)], str(working), _environment()),
                                     asked.seconds, progress)  # fmt: skip
@@ -192,9 +194,13 @@ class BroughtCode:
         return name if length >= 0 else "", int.from_bytes(page[:WORD], "little")
 
     def _stopped(self) -> ModelStopped:
-        status = None if self._process.is_late else self._process.finished(PATIENCE)
         module, calls = self.where()
+        if self._process.is_too_long:
+            return ModelStopped(f"{visible(str(self.reference))} gave an answer of more than "
+                                f"{bytes_text(MOST_REPORT)}; nothing of it is shown, and its process was "
+                                "ended.")  # fmt: skip
         place = _place(module, calls)
+        status = None if self._process.is_late else self._process.finished(PATIENCE)
         said = _last_words(self._process.output)
         name = visible(str(self.reference))
         if status is None:

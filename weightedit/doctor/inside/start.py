@@ -5,13 +5,19 @@ goes to standard error; standard input is empty for it.
 """
 
 import contextlib
+import ctypes
 import gc
 import json
 import os
+import queue
+import signal
 import sys
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+PR_SET_PDEATHSIG = 1
+"""Of prctl: the signal that a process gets when the thread that started it ends."""
 WORD = 8
 """Bytes of each number on the page where the parent looks while code runs: the module it is in, and how many calls."""
 
@@ -23,6 +29,7 @@ def main() -> int:
     nowhere = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nowhere, 0)
     asked = json.loads(orders.readline())
+    lines = _orders(orders, int(asked["parent"]))
     _limit(int(asked["memory"]))
     sys.path[0] = asked["package"]  # instead of this file's folder
     sys.argv = [asked["title"]]
@@ -33,10 +40,40 @@ def main() -> int:
     gc.freeze()  # what torch made stays: looking through it again and again takes a while
     gc.enable()
     session = Session(Path(asked["folder"]), entered=_page(Path(asked["page"])))
-    for line in orders:
+    while line := lines.get():
         answer = session.do(json.loads(line))
         out.write(json.dumps(answer).encode("ascii") + b"\n")
     return 0
+
+
+def _orders(pipe: BinaryIO, parent: int) -> queue.SimpleQueue[bytes]:
+    """Return the lines of the orders as they come; this process ends with the one that gives them.
+
+    A thread waits for the pipe to close, whatever the person's code does meanwhile; and as that thread has to wait for
+    code that lets no other run, Linux is told to end this process too.
+    """
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read() -> None:
+        while line := pipe.readline():
+            lines.put(line)
+        _end()
+
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != parent:  # it ended before
+            _end()
+    threading.Thread(target=read, daemon=True).start()
+    return lines
+
+
+def _end() -> None:
+    """End this process at once, with what it started."""
+    if sys.platform != "win32" and os.getpgrp() == os.getpid():
+        with contextlib.suppress(OSError):
+            os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(1)
 
 
 def _limit(memory: int) -> None:
