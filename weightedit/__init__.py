@@ -99,7 +99,8 @@ def check(source: Document | str | Path | Any, model: str | Path | Any, inputs: 
         with a `config.json` of transformers.
     inputs
         As a spec, `float32[2,3,224,224]` or `ids: int64[1,16]<32000, mask: bool[1,16]`; or tensors: one, a tuple of
-        arguments, or a dict of named ones. Without, the model is only made and compared with the checkpoint.
+        arguments, or a dict of named ones. Without, the model is only made and compared with the checkpoint, and `ok`
+        is about that.
     target, loss, train, optimizer, data
         A training step: the target as a spec or tensor; the loss by name (`CrossEntropyLoss`, `mse_loss`) or as code;
         `train=True` for a step with a loss of the model's own; an optimizer, or code that makes one of the model; and
@@ -108,6 +109,7 @@ def check(source: Document | str | Path | Any, model: str | Path | Any, inputs: 
         A file for the weights after the step, `.pt`: a finding of the kind `step` offers them as edits then.
     device
         `fake` (tensors without values or memory), `cpu`, `cuda:0`; `auto` is fake, and the CPU where values are needed.
+        What runs with values is run twice, to measure it.
     assign
         Whether the checkpoint's dtypes replace the model's, as in `load_state_dict(assign=True)`.
     folder
@@ -120,9 +122,11 @@ def check(source: Document | str | Path | Any, model: str | Path | Any, inputs: 
     Returns
     -------
     dict
-        `ok`; `findings`, the first cause first, each with `module`, `tensor`, `kind`, `message`, `mend` (a step of a
-        recipe, or None), `mends`, `level` and `torch_says`; `trace`, each call of a module with `module`, `type`,
-        `inputs` and `outputs`; and `notes`.
+        `ok`; `findings`, the first cause first, each with `module`, `tensor`, `kind`, `message`, `mend` (the first of
+        `mends` as a step of a recipe, or None where that is no single edit), `mends`, `level` and `torch_says`;
+        `trace`, each call of a module with `module`, `type`, `inputs` and `outputs`, and with `seconds` and `bytes`
+        where it ran with values; `ran`, whether it ran to its end, and the `device`; `training`, with the loss, the
+        norm of the gradient and what the step changed, or None; `notes`; and the `output` that its code printed.
 
     Raises
     ------

@@ -11,16 +11,20 @@ from pathlib import Path
 from weightedit.assembly import open_document
 from weightedit.checking import check_model, read_wanted
 from weightedit.core.errors import WeightEditError
-from weightedit.core.words.visible import visible
+from weightedit.core.words.numbers import bytes_text
+from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.bringing.consent import consent_for
 from weightedit.doctor.bringing.model_reference import parse_reference
-from weightedit.doctor.checkup import Asked, Checkup, Wanted
+from weightedit.doctor.checkup import FAKE, Asked, Checkup, Wanted
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.shape_trace.trace import Call, Trace
+from weightedit.doctor.training_step.result import StepResult
 
 MARKS = {"refusal": "✕", "warning": "!", "notice": "i"}
 FEW = 60
 """Calls that are listed; JSON has all of them."""
+MOST_PRINTED = 2_000
+"""Characters shown of what the model's code printed; JSON has all that was kept."""
 
 
 def check(options: argparse.Namespace) -> int:
@@ -30,10 +34,11 @@ def check(options: argparse.Namespace) -> int:
     """
     working = Path.cwd()
     reference = parse_reference(options.model, working)
-    asked = Asked(options.device, options.assign, options.device not in ("auto", "fake"), options.seconds)
+    asked = Asked(options.device, options.assign, seconds=options.seconds)
     training = Wanted(target=options.target, loss=options.loss, optimizer=options.optimizer, data=options.data,
                       train=options.train, step_to=options.step_to)  # fmt: skip
     inputs = read_wanted(str(reference), options.input, training).spec
+    _refuse_idle(options, training)
     with open_document(options.file) as document:
         consent = consent_for(reference, training, working)
         if not _agreed(consent.sentences, options):
@@ -45,6 +50,18 @@ def check(options: argparse.Namespace) -> int:
     else:
         _show(found)
     return 0 if found.is_healthy else 1
+
+
+def _refuse_idle(options: argparse.Namespace, training: Wanted) -> None:
+    """Raise where an option has no effect, as it needs another one that is not there."""
+    trains = [name for name in ("loss", "train") if getattr(options, name)]
+    if trains and not options.input and not options.data:
+        raise WeightEditError(f"--{trains[0]} has no effect without --input or --data: a step needs something to run "
+                              "the model with.")  # fmt: skip
+    idle = [name for name in ("target", "optimizer", "step_to") if getattr(options, name)]
+    if idle and not training.trains:
+        raise WeightEditError(f"--{idle[0].replace('_', '-')} has no effect without --loss, --train or --data: no training step is "
+                              "taken.")  # fmt: skip
 
 
 def _agreed(sentences: tuple[str, ...], options: argparse.Namespace) -> bool:
@@ -64,11 +81,25 @@ def _show(found: Checkup) -> None:
         _show_finding(finding)
     if found.trace is not None:
         _show_trace(found.trace)
+    if found.training is not None:
+        print(*StepResult(found.training).lines(), sep="\n")
     for note in found.notes:
         print(note)
+    if found.output.strip():
+        print(f"Its code printed:\n{visible_lines(found.output.strip(), MOST_PRINTED)}")
     if found.is_healthy:
-        ran = "" if found.trace is None else f", and runs through {len(found.trace.calls):,} calls of modules"
-        print(f"Healthy: the model is made{ran}.")
+        print(f"Healthy: {_healthy(found)}.")
+
+
+def _healthy(found: Checkup) -> str:
+    """Say what was found well, and no more than was looked at."""
+    loads = "the model is made" if found.load is None else "the model is made and takes these weights"
+    if found.trace is None:
+        return f"{loads}; it was not run"
+    calls = f"{len(found.trace.calls) + found.trace.left_out:,} calls of modules"
+    values = ", by shapes and dtypes alone" if found.trace.device == FAKE else f" on {found.trace.device}"
+    trained = "" if found.training is None else ", and a training step went well"
+    return f"{loads}, and runs through {calls}{values}{trained}"
 
 
 def _show_finding(finding: Finding) -> None:
@@ -100,4 +131,6 @@ def _shapes(call: Call) -> str:
     given = ", ".join(visible(str(one), 60) for one in call.inputs if one.shape is not None) or "–"
     came = ", ".join(visible(str(one), 60) for one in call.outputs if one.shape is not None) or "–"
     measured = "" if call.seconds is None else f"  {call.seconds * 1e3:.1f} ms"
+    if call.nbytes is not None:
+        measured += f", {'−' if call.nbytes < 0 else ''}{bytes_text(abs(call.nbytes))}"
     return f"{given} → {came if call.state == 'done' else call.state}{measured}"

@@ -18,6 +18,7 @@ from weightedit.doctor.bringing.model_reference import parse_reference
 
 CODE = """
 import os
+import warnings
 from pathlib import Path
 import torch
 from torch import nn
@@ -34,6 +35,11 @@ class Net(nn.Module):
     def forward(self, x):
         if self.does == "exits":
             os._exit(7)
+        if self.does == "warns":
+            print("warning\\x1b[31m")
+            warnings.warn("an old way")
+        if self.does == "looks" and x.sum().item() > 0:
+            x = x + 0
         return self.fc2(self.fc1(x).relu())
 
 class Odd(torch.utils.data.Dataset):
@@ -169,14 +175,14 @@ def test_the_mend_of_the_json_is_a_step_of_a_recipe_that_mends(turned, capsys):
     assert main(["check", "fixed.pt", *asked[2:-1]]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "Net    float32[2,6] → float32[2,1]", "  fc1  float32[2,6] → float32[2,4]",
-        "  fc2  float32[2,4] → float32[2,1]", "Healthy: the model is made, and runs through 3 calls of "
-        "modules."]  # fmt: skip
+        "  fc2  float32[2,4] → float32[2,1]", "Healthy: the model is made and takes these weights, and runs through "
+        "3 calls of modules, by shapes and dtypes alone."]  # fmt: skip
 
 
 def test_a_finding_is_printed_with_its_mends_and_what_torch_says(net, capsys, here):
     assert main([*CHECK[:-1], "float32[2,8]", "--yes"]) == 1
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "✕ fc1 expects 6 features, got 8; called from Net.forward, net.py line 19."
+    assert out[0] == "✕ fc1 expects 6 features, got 8; called from Net.forward, net.py line 25."
     assert out[1] == "    Give it float32[2,6] (instead of float32[2,8]; no weight changes)"
     assert out[3].startswith("    PyTorch says: RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x8 and 6x4)")
     assert out[-1] == "  fc1  float32[2,8] → stopped"
@@ -200,7 +206,67 @@ def test_code_that_raises_is_a_finding(net, capsys, here):
 
 def test_without_inputs_the_model_is_made_and_compared(net, capsys, here):
     assert main(["check", "net.pt", "--model", "net.py:Net", "--yes"]) == 0
-    assert capsys.readouterr().out == "Healthy: the model is made.\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "No input was given, so the model was made and not run.",
+        "Healthy: the model is made and takes these weights; it was not run."]  # fmt: skip
+    assert main(["check", "net.pt", "--model", "net.py:Net", "--yes", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["ok"], found["ran"], found["trace"], found["device"]) == (True, False, [], None)
+
+
+# ---- what ended without a run, and what a run tells besides
+
+def test_a_model_that_looks_at_values_is_not_healthy_where_there_are_none(net, monkeypatch, capsys, here):
+    """Neither where no values were asked for, nor where the weights are more than are run unasked."""
+    asked = ["check", "net.pt", "--model", "net.py:Net('looks')", "--input", "float32[2,6]", "--yes"]
+    assert main([*asked, "--device", "fake"]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("! Net looks at values; called from Net.forward, net.py line 23. Tensors have none here, so "
+                          "nothing after it was run: run it on a device that has values, such as cpu.")  # fmt: skip
+    assert "Healthy" not in out
+    assert main([*asked, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["ok"], found["ran"], found["device"]) == (True, True, "cpu")
+    monkeypatch.setattr(checks, "LARGEST", 10)
+    assert main([*asked, "--json", "--loss", "mean"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["kind"], one["level"]) for one in found["findings"]] == [("needs-values", "warning")]
+    assert (found["ok"], found["ran"], found["training"]) == (False, False, None)
+    assert [note.endswith(("name a device to run it.", "as the model does not run.")) for note in found["notes"]] == \
+        [True, True]  # fmt: skip
+
+
+def test_a_step_is_not_taken_unasked_with_more_weights_than_are_run_unasked(net, monkeypatch, capsys, here):
+    monkeypatch.setattr(checks, "LARGEST", 10)
+    assert main([*CHECK, "--loss", "mean", "--yes", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["kind"], one["level"]) for one in found["findings"]] == [("not-trained", "warning")]
+    assert main([*CHECK, "--loss", "mean", "--yes", "--device", "cpu"]) == 0
+
+
+def test_a_run_with_values_is_measured(net, capsys, here):
+    assert main([*CHECK, "--yes", "--json", "--device", "cpu"]) == 0
+    for call in json.loads(capsys.readouterr().out)["trace"]:
+        assert call["seconds"] > 0
+        assert call["bytes"] == 4 * 2 * call["outputs"][0]["shape"][1]
+    assert main([*CHECK, "--yes", "--json"]) == 0
+    assert all("seconds" not in call for call in json.loads(capsys.readouterr().out)["trace"])
+    assert main([*CHECK, "--yes", "--device", "cpu"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.partition(" ms, ")[2] for row in rows[:3]] == ["8 B", "32 B", "8 B"]
+    assert rows[-1].endswith("runs through 3 calls of modules on cpu.")
+
+
+def test_what_the_code_warned_of_and_printed_is_told(net, capsys):
+    """Through a process of its own, whose output is not the command's."""
+    asked = ["check", "net.pt", "--model", "net.py:Net('warns')", "--input", "float32[2,6]", "--yes"]
+    assert main(asked) == 0
+    out = capsys.readouterr().out
+    assert "The run warned: UserWarning: an old way\nIts code printed:\nwarning\\x1b[31m\n" in out
+    assert main([*asked, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["notes"] == ["The run warned: UserWarning: an old way"]
+    assert found["output"].startswith("warning\x1b[31m\n")
 
 
 # ---- training
@@ -209,7 +275,10 @@ def test_a_training_step_with_a_target(net, capsys, here):
     assert main([*CHECK, "--target", "float32[2]", "--loss", "MSELoss", "--train", "--yes"]) == 1
     assert capsys.readouterr().out.startswith("! The loss stretches the output [2, 1] and the target [2] to [2, 2], ")
     assert main([*CHECK, "--target", "float32[2,1]", "--loss", "MSELoss", "--yes"]) == 0
-    capsys.readouterr()
+    out = capsys.readouterr().out
+    assert "\nTraining step: MSELoss is " in out
+    assert "over 4 of 4 parameters.\nA step of SGD with lr 0.001 changed 4 of 4 parameters, most of all " in out
+    assert out.endswith("by shapes and dtypes alone, and a training step went well.\n")
     assert main([*CHECK, "--train", "--yes", "--json"]) == 1
     (found,) = json.loads(capsys.readouterr().out)["findings"]
     assert "returns no loss of its own" in found["message"]
@@ -234,7 +303,11 @@ def test_data_and_an_optimizer_by_code(net, capsys, here):
     (["--model", "gone.py:Net"], "There is no file "),
     (["--model", "net.py"], "'net.py' names no model. "),
     (["--model", "net.py:Net(open('x'))"], "are not plain values"),
-    (["--loss", "gone.py:loss"], "There is no file "),
+    (["--input", "float32[2,6]", "--loss", "gone.py:loss"], "There is no file "),
+    (["--loss", "mse_loss"], "--loss has no effect without --input or --data: "),
+    (["--train"], "--train has no effect without --input or --data: "),
+    (["--input", "float32[2,6]", "--target", "float32[2]"], "--target has no effect without --loss, --train or "),
+    (["--input", "float32[2,6]", "--optimizer", "net.py:optimizer"], "--optimizer has no effect without --loss, "),
     (["--device", "gpu"], "'gpu' is no device"),
     (["--seconds", "0"], "0 seconds are no time"),
 ])  # fmt: skip

@@ -119,21 +119,43 @@ def _checked(document: Document, bring: Bring, wanted: Wanted, asked: Asked, pro
             return steps.checkup()
 
     found = once(FAKE if asked.device == AUTO else asked.device)
-    if asked.device == AUTO and _needs_values(found, wanted):
-        note = "It was run on the CPU: tensors without values did not tell."
-        if document.total_nbytes <= LARGEST:
-            found = once("cpu")
-        else:
-            note = f"Tensors without values did not tell all, and {bytes_text(document.total_nbytes)} of weights are " \
-                   f"more than the {bytes_text(LARGEST)} that are run on the CPU unasked: name a device to run it."
+    is_large = document.total_nbytes > LARGEST
+    if asked.device == AUTO and not is_large and _needs_values(found, wanted):
+        found = once("cpu")
+        found = replace(found, notes=(*found.notes, "It was run on the CPU: tensors without values did not tell."))
+    elif asked.device == AUTO and _needs_values(found, wanted):
+        note = f"Tensors without values did not tell all, and {_large(document)}."
         found = replace(found, notes=(*found.notes, note))
-    if wanted.trains and found.runs:
+    elif asked.device == FAKE and found.ran and _needs_values(found, wanted):
+        note = "Whether each index lies within the rows of its embedding was not looked at: a run on cpu tells."
+        found = replace(found, notes=(*found.notes, note))
+    if wanted.trains and found.runs and asked.device == AUTO and is_large:
+        said = f"No training step was taken: it needs values, and {_large(document)}."
+        found = replace(found, findings=(*found.findings, Finding("not-trained", "", "", said, level="warning",
+                                                                  part="training")))  # fmt: skip
+    elif wanted.trains and found.runs:
         found = trained(document, bring, found, wanted, _for_training(asked), progress, is_own=is_own)
-    return replace(found, findings=tuple(sorted(found.findings, key=lambda one: one.level == "notice")))
+    notes = (*found.notes, *_not_done(found, wanted), *wanted.unused)
+    return replace(found, notes=notes, findings=tuple(sorted(found.findings, key=lambda one: one.level == "notice")))
 
 
 def _for_training(asked: Asked) -> Asked:
     return replace(asked, device="cpu" if asked.device in (AUTO, FAKE) else asked.device)
+
+
+def _large(document: Document) -> str:
+    return f"{bytes_text(document.total_nbytes)} of weights are more than the {bytes_text(LARGEST)} that are run on " \
+           "the CPU unasked: name a device to run it"  # fmt: skip
+
+
+def _not_done(found: Checkup, wanted: Wanted) -> list[str]:
+    """Return what was not done, where neither a finding nor a trace says so."""
+    said = []
+    if found.model is not None and not wanted.has_inputs and not wanted.trains:
+        said.append("No input was given, so the model was made and not run.")
+    if wanted.trains and not found.runs:
+        said.append("No training step was taken, as the model does not run.")
+    return said
 
 
 def _needs_values(found: Checkup, wanted: Wanted) -> bool:

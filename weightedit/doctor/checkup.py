@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weightedit.core.errors import WeightEditError
 from weightedit.core.words.visible import visible
 from weightedit.doctor.finding import Finding, is_healthy
+from weightedit.doctor.training_step.result import StepResult
 
 if TYPE_CHECKING:  # a model's process, which starts for every check, asks for `Wanted` alone
     from weightedit.doctor.bringing.input_spec import InputSpec
@@ -25,6 +26,8 @@ HERE = "here"
 Given = tuple[tuple[Any, ...], dict[str, Any]]
 """Arguments by place and by name."""
 SECONDS = 600.0
+MEASURED_UP_TO = 60.0
+"""Seconds of a run up to which time and memory of modules are measured, in another one."""
 _DEVICE = re.compile(r"auto|fake|cpu|(cuda|mps|xpu)(:\d+)?")
 
 
@@ -39,7 +42,7 @@ class Asked:
     assign
         Whether the checkpoint's dtypes replace the model's, as `load_state_dict(assign=True)` has it.
     is_measured
-        Whether time and memory of each module are taken, where it runs for real.
+        Whether time and memory of each module are taken where it runs for real, which is done in a second run.
     seconds
         How long the model's process may take in all.
     memory
@@ -56,7 +59,7 @@ class Asked:
 
     device: str = AUTO
     assign: bool = False
-    is_measured: bool = False
+    is_measured: bool = True
     seconds: float = SECONDS
     memory: int = 0
     agreed: tuple[tuple[str, str], ...] | None = None
@@ -106,6 +109,19 @@ class Wanted:
     def trains(self) -> bool:
         """Whether a training step is asked for."""
         return self.train or self.loss is not None or self.data is not None
+
+    @property
+    def has_inputs(self) -> bool:
+        """Whether there is anything that the model can be called with."""
+        return self.spec is not None or self.given is not None or self.data is not None
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """What is given and has no effect, as it needs something else that is not; one sentence each."""
+        if self.trains:
+            return ()
+        idle = [name for name in ("target", "optimizer") if getattr(self, name) is not None]
+        return tuple(f"{name.capitalize()} has no effect without a loss, data, or train." for name in idle)
 
     @property
     def target_text(self) -> str:
@@ -176,13 +192,21 @@ class Checkup:
         return self.model is not None and (self.trace is None or self.trace.failure is None)
 
     @property
+    def ran(self) -> bool:
+        """Whether the model was run, and came to its end."""
+        return self.trace is not None and self.trace.failure is None
+
+    @property
     def is_healthy(self) -> bool:
-        """Whether nothing was found but what is worth knowing."""
-        return is_healthy(list(self.findings))
+        """Whether nothing was found but what is worth knowing, and nothing stopped the model; see `ran`, too."""
+        return self.runs and is_healthy(list(self.findings))
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON data: `ok`, `findings` and `trace`."""
-        trace = [call.to_json() for call in self.trace.calls] if self.trace is not None else []
-        load = None if self.load is None else self.load.headline
-        return {"ok": self.is_healthy, "findings": [finding.to_json() for finding in self.findings], "trace": trace,
-                "load": load, "notes": list(self.notes)}  # fmt: skip
+        """Return plain JSON data: `ok`, `findings`, `trace`, and what else there is to know."""
+        trace = self.trace
+        return {"ok": self.is_healthy, "findings": [finding.to_json() for finding in self.findings],
+                "trace": [] if trace is None else [call.to_json() for call in trace.calls],
+                "ran": self.ran, "device": None if trace is None else trace.device,
+                "load": None if self.load is None else self.load.headline,
+                "training": None if self.training is None else StepResult(self.training).to_json(),
+                "notes": list(self.notes), "output": self.output}  # fmt: skip

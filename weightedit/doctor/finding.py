@@ -77,8 +77,9 @@ class Finding:
 
     @property
     def mend(self) -> Edit | None:
-        """The first mend that is one edit."""
-        return next((mend.edits[0] for mend in self.mends if len(mend.edits) == 1), None)
+        """The first mend, where it is one edit; None where it is several, or something else."""
+        edits = self.mends[0].edits if self.mends else ()
+        return edits[0] if len(edits) == 1 else None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data; `mend` is a step of a recipe, or null."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -11,11 +11,12 @@ from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
 from weightedit.core.undo.history_compare import State
+from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.brought import Brought, ModelStopped
 from weightedit.doctor.bringing.input_spec import spec_of
 from weightedit.doctor.bringing.values_file import has_values, write_values
-from weightedit.doctor.checkup import FAKE, Asked, Checkup, Wanted
+from weightedit.doctor.checkup import FAKE, MEASURED_UP_TO, Asked, Checkup, Wanted
 from weightedit.doctor.facts import ModelFacts, facts_of, same_bits
 from weightedit.doctor.finding import Finding, Mend, Part, is_healthy
 from weightedit.doctor.load_report.report import LoadReport, load_report
@@ -29,6 +30,8 @@ from weightedit.doctor.shape_trace.trace import Failure, Trace
 T = TypeVar("T")
 MOST_TRIED = 6
 """Mends that are tried by running the model again with the shapes they lead to."""
+MOST_WARNINGS = 5
+"""What a run warned of that is told."""
 CONVERTS = "from_pretrained renames, splits or joins tensors as it loads a checkpoint of this model; here it is " \
            "compared as load_state_dict takes it."  # fmt: skip
 
@@ -185,6 +188,7 @@ class Steps:
             self.findings.append(failed)
             return
         self.trace = self.record(Trace, answer.get("trace"))
+        self.notes += self._on(self.trace)
         found = diagnose(self.trace, self.model)
         if found is None:
             return
@@ -194,6 +198,20 @@ class Steps:
             found = replace(found, finding=replace(found.finding, mends=tuple(mends), tensor=own))
         self.diagnosis = found
         self.findings.append(found.finding)
+
+    def _on(self, trace: Trace) -> Iterator[str]:
+        """Say what else is to be known of a run: its warnings, and what it leaves out."""
+        for one in trace.warnings[:MOST_WARNINGS]:
+            yield f"The run warned: {visible(one, 300)}"
+        if (more := len(trace.warnings) - MOST_WARNINGS) > 0:
+            yield f"The run warned of {more:,} more."
+        if trace.left_out:
+            yield f"{counted(trace.left_out, 'call')} of modules came after the {len(trace.calls):,} that are listed."
+        if self.asked.is_measured and trace.failure is None and trace.device != FAKE and \
+                all(call.seconds is None for call in trace.calls):  # fmt: skip
+            why = f"it takes another run, and this one took {trace.seconds:.0f} s" if trace.seconds > MEASURED_UP_TO \
+                else "another run did not go as the first"  # fmt: skip
+            yield f"Time and memory of modules were not measured: {why}."
 
     def _ways(self, found: Disagreement, own: str, weights: Weights, trace: Trace) -> list[Candidate]:
         """Return what may mend a disagreement with a tensor of the checkpoint, the likeliest first."""

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from weightedit.core.document import Document
 from weightedit.core.progress import Progress
+from weightedit.core.words.numbers import count_text
+from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.brought import Brought, ModelStopped
 from weightedit.doctor.checkup import Asked, Checkup, Wanted
 from weightedit.doctor.finding import Finding
-from weightedit.doctor.steps import Steps
+from weightedit.doctor.steps import MOST_WARNINGS, Steps
 from weightedit.doctor.training_step.batch_facts import BatchFacts
 from weightedit.doctor.training_step.batches import batch_findings
 from weightedit.doctor.training_step.facts import TrainingFacts
 from weightedit.doctor.training_step.findings import training_findings
-from weightedit.doctor.training_step.fitting import fits
 from weightedit.doctor.training_step.taken_step import step_findings
 
 
@@ -47,7 +48,29 @@ def trained(document: Document, bring: Callable[[Asked], AbstractContextManager[
             findings = [Finding("stopped", stopped.module, "", str(stopped))]
         told = tuple(replace(finding, part="training") for finding in findings)
         output = found.output + brought.output
-    return replace(found, findings=(*found.findings, *told), training=training, batches=batches, output=output)
+    notes = (*found.notes, *_on_data(batches, wanted), *_warnings(training, findings))
+    return replace(found, findings=(*found.findings, *told), training=training, batches=batches, output=output,
+                   notes=notes)  # fmt: skip
+
+
+def _on_data(batches: BatchFacts | None, wanted: Wanted) -> Iterator[str]:
+    """Say what of the data was looked at, where it was not all, and what it was not used for."""
+    if batches is None:
+        return
+    if batches.stopped in ("most", "time"):
+        of = "" if batches.total is None else f" of {count_text(batches.total)}"
+        why = "that is as many as are looked at" if batches.stopped == "most" else "its time was up"
+        yield f"The data was looked at up to {batches.noun} {count_text(batches.seen)}{of}: {why}."
+    if wanted.spec is not None or wanted.given is not None:
+        yield "The training step was taken with the input that was given; the data was looked through beside it."
+
+
+def _warnings(training: TrainingFacts | None, findings: list[Finding]) -> tuple[str, ...]:
+    """Return what Python warned of, but for what a finding tells."""
+    said = " ".join(finding.torch_says for finding in findings)
+    return () if training is None else tuple(dict.fromkeys(
+        f"The training step warned: {visible(f'{one.type}: {one.message}', 300)}" for one in training.warnings
+        if one.message[:100] not in said))[:MOST_WARNINGS]  # fmt: skip
 
 
 def _step(steps: Steps) -> tuple[TrainingFacts | None, BatchFacts | None, list[Finding]]:
@@ -69,5 +92,4 @@ def _step(steps: Steps) -> tuple[TrainingFacts | None, BatchFacts | None, list[F
     if training is not None:
         findings += training_findings(training, weights.names)
         findings += step_findings(answer.get("changed"), weights, wanted.step_to)
-        findings += [] if batches is None else list(fits(batches, training.inputs))
     return training, batches, findings

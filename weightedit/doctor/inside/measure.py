@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +15,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from weightedit.doctor.shape_trace.trace import Trace
 
 PREFIX = "weightedit call "
+LOG_LEVEL = "KINETO_LOG_LEVEL"
 
 
 def measured(found: Trace, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Trace:
@@ -42,7 +46,7 @@ def measured(found: Trace, model: nn.Module, args: tuple[Any, ...], kwargs: dict
         for module in model.modules():
             if not isinstance(module, torch.jit.ScriptModule):
                 handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
-        with torch.no_grad(), profile(activities=activities, profile_memory=True) as profiler:
+        with torch.no_grad(), _quiet(), profile(activities=activities, profile_memory=True) as profiler:
             model(*args, **kwargs)
     except Exception:  # it ran before: what depends on chance or state is not measured
         return found
@@ -56,6 +60,18 @@ def measured(found: Trace, model: nn.Module, args: tuple[Any, ...], kwargs: dict
         replace(call, seconds=_seconds(events[f"{PREFIX}{place}"], on_cuda),
                 nbytes=_nbytes(events[f"{PREFIX}{place}"], on_cuda)) if f"{PREFIX}{place}" in events else call
         for place, call in enumerate(found.calls)))  # fmt: skip
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch's profiler from printing, whose first start reads this; what is printed is the person's own."""
+    before = os.environ.get(LOG_LEVEL)
+    os.environ[LOG_LEVEL] = before or "99"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[LOG_LEVEL]
 
 
 def _seconds(event: Any, on_cuda: bool) -> float:

@@ -21,7 +21,7 @@ from weightedit.core.words.paths import counted
 from weightedit.doctor.bringing.consent import check_agreed
 from weightedit.doctor.bringing.input_spec import parse_inputs, parse_item
 from weightedit.doctor.bringing.model_reference import ModelReference, ReferenceWrong, parse_reference
-from weightedit.doctor.checkup import FAKE, HERE, Wanted
+from weightedit.doctor.checkup import FAKE, HERE, MEASURED_UP_TO, Wanted
 from weightedit.doctor.inside.bring import NotThere, bring, converts, resolve, without_memory
 from weightedit.doctor.inside.frames import frames_of, told
 from weightedit.doctor.inside.inputs import InputMissing, Making, independent, make, make_inputs, placed
@@ -246,7 +246,7 @@ class Session:
         model.eval()
         with uncompiled():
             found = trace(model, args, kwargs, device=self.device, fake=self.fake, entered=self.entered)
-        if again is not None and found.failure is None:
+        if again is not None and found.failure is None and found.seconds <= MEASURED_UP_TO:
             with uncompiled(), asked_at_each(model, self.entered):
                 found = measured(found, model, *again)
         return {"trace": to_json(found)}

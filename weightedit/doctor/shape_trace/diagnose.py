@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weightedit.core.words.visible import visible
+from weightedit.doctor.checkup import FAKE
 from weightedit.doctor.explain.explain import explain
 from weightedit.doctor.facts import ModelFacts
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.shape_trace.disagreement import Disagreement, disagreement
 from weightedit.doctor.shape_trace.trace import Call, Failure, Operand, Seen, Trace
 
+_DOUBT = " Tensors have no values here, which alone may be why; run it on cpu to tell."
+"""What is said where code raised that might not have with values."""
 _RECURRENT = ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell")
 
 
@@ -44,12 +47,13 @@ def diagnose(trace: Trace, model: ModelFacts) -> Diagnosis | None:
     if failure is None:
         return None
     if failure.needs_values:
-        said = f"{_name(failure)} looks at values, which {trace.device} tensors do not have; trace it on the CPU."
-        return Diagnosis(Finding("needs-values", failure.module, "", said, level="notice",
+        said = f"{_name(failure)} looks at values{_where(failure)}. Tensors have none here, so nothing after it was " \
+               "run: run it on a device that has values, such as cpu."  # fmt: skip
+        return Diagnosis(Finding("needs-values", failure.module, "", said, level="warning",
                                  torch_says=failure.message, part="trace"), None)  # fmt: skip
     found = disagreement(failure.operation, failure.operands) or _recurrent(failure, trace, model)
     if found is None:
-        return Diagnosis(_explained(failure), None)
+        return Diagnosis(_explained(failure, is_fake=trace.device == FAKE), None)
     message, tensor = _WORDS[found.kind](failure, found), found.weight.tensor or found.got.tensor
     return Diagnosis(Finding(found.kind, failure.module, tensor, f"{message}{_where(failure)}.",
                              torch_says=_said(failure), part="trace"), found)  # fmt: skip
@@ -144,12 +148,13 @@ def _said(failure: Failure) -> str:
     return f"{failure.exception}: {failure.message}" if failure.message else failure.exception
 
 
-def _explained(failure: Failure) -> Finding:
+def _explained(failure: Failure, *, is_fake: bool) -> Finding:
     """Explain what was raised by its text, where no size or dtype does; what is unknown is told as it is."""
     found = explain(_said(failure))
+    doubt = _DOUBT if is_fake and not (found.is_known and failure.operation) else ""
     if not found.is_known:
-        return Finding("error", failure.module, "", _unknown(failure), torch_says=_said(failure), part="trace")
-    said = f"{_name(failure)} stops: {found.message.rstrip('.')}{_where(failure)}."
+        return Finding("error", failure.module, "", _unknown(failure) + doubt, torch_says=_said(failure), part="trace")
+    said = f"{_name(failure)} stops: {found.message.rstrip('.')}{_where(failure)}.{doubt}"
     return Finding(found.kind, failure.module, "", said, torch_says=_said(failure), part="trace")
 
 

@@ -77,7 +77,7 @@ class Call:
             "module": self.module, "type": self.type, "inputs": [one.to_json() for one in self.inputs],
             "outputs": [one.to_json() for one in self.outputs], "state": self.state}  # fmt: skip
         if self.seconds is not None:
-            found |= {"seconds": self.seconds, "nbytes": self.nbytes}
+            found |= {"seconds": self.seconds, "bytes": self.nbytes}
         return found
 
 

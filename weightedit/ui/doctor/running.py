@@ -97,7 +97,7 @@ class Running:
         self._keep()
         inputs = head.input_text or None
         training = self._room.training.wanted
-        asked = Asked(head.device_name, is_measured=head.device_name not in ("auto", "fake"))
+        asked = Asked(head.device_name)
 
         def work(progress: TaskProgress) -> Checkup:
             return check_model(opened.document, model, inputs, asked, training=training, folder=folder,

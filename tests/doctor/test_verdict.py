@@ -1,0 +1,134 @@
+"""What a check says of itself: healthy means that it really ran, and whatever was not looked at is said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+import weightedit
+from weightedit.core.edit import Edit
+from weightedit.doctor.finding import Finding, Mend
+
+
+class Coded(nn.Module):
+    """A layer, and code after it."""
+
+    def __init__(self, code):
+        super().__init__()
+        self.fc, self.code = nn.Linear(4, 4), code
+
+    def forward(self, x):
+        return self.code(self.fc(x))
+
+
+# ---- without values
+
+def test_code_that_raises_only_without_values_is_doubted_there_and_healthy_with_them():
+    model = Coded(lambda x: torch.from_numpy(np.sqrt(np.abs(x.numpy()))))
+    found = weightedit.check(model, model, "float32[2,4]", device="fake")
+    assert (found["ok"], [one["kind"] for one in found["findings"]]) == (False, ["error"])
+    assert found["findings"][0]["message"].endswith(
+        " Tensors have no values here, which alone may be why; run it on cpu to tell.")  # fmt: skip
+    assert weightedit.check(model, model, "float32[2,4]")["ok"]
+
+
+def test_what_raises_with_values_too_is_not_doubted():
+    model = Coded(lambda x: {}["gone"])
+    for device in ("auto", "cpu"):
+        (found,) = weightedit.check(model, model, "float32[2,4]", device=device)["findings"]
+        assert "KeyError: 'gone'" in found["message"]
+        assert "no values" not in found["message"]
+
+
+@pytest.mark.parametrize("code", [lambda x: x if x.sum() > 0 else -x, lambda x: x[x > 0], lambda x: x.tolist()])
+def test_a_run_that_stopped_for_want_of_values_is_not_healthy(code):
+    model = Coded(code)
+    found = weightedit.check(model, model, "float32[2,4]", device="fake")
+    assert (found["ok"], found["ran"]) == (False, False)
+    assert [(one["kind"], one["level"]) for one in found["findings"]] == [("needs-values", "warning")]
+    found = weightedit.check(model, model, "float32[2,4]", device="cpu")
+    assert (found["ok"], found["ran"], found["device"]) == (True, True, "cpu")
+
+
+def test_indices_that_nobody_looked_at_are_said():
+    model = nn.Embedding(10, 4)
+    found = weightedit.check(model, model, torch.tensor([[3, 12]]), device="fake")
+    assert found["notes"] == ["Whether each index lies within the rows of its embedding was not looked at: a run on "
+                              "cpu tells."]  # fmt: skip
+    assert weightedit.check(model, model, "int64[2,3]", device="fake")["notes"] == []
+
+
+def test_a_check_without_inputs_says_that_nothing_ran():
+    found = weightedit.check(nn.Linear(4, 2).state_dict(), nn.Linear(4, 2))
+    assert (found["ok"], found["ran"], found["trace"]) == (True, False, [])
+    assert found["notes"] == ["No input was given, so the model was made and not run."]
+
+
+# ---- training
+
+def test_the_training_of_the_json_is_what_torch_computes():
+    """The loss, the norm of the gradient and what plain SGD changes."""
+    torch.manual_seed(0)
+    model, x, y = nn.Linear(3, 2), torch.randn(5, 3), torch.randn(5, 2)
+    twin = nn.Linear(3, 2)
+    twin.load_state_dict(model.state_dict())
+    loss = nn.functional.mse_loss(twin(x), y)
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(twin.parameters(), 1e9)
+    step = weightedit.check(model, model, x, target=y, loss="mse_loss")["training"]
+    assert step["done"] == ["forward", "loss", "backward", "optimizer", "step"]
+    assert step["loss"] == {"name": "mse_loss", "value": pytest.approx(loss.item())}
+    assert step["gradient_norm"] == pytest.approx(norm.item(), rel=1e-5)
+    (rate,) = step["optimizer"]["lr"]
+    assert step["changed"] == {name: pytest.approx(rate * one.grad.norm().item(), rel=1e-2)
+                               for name, one in twin.named_parameters()}  # fmt: skip
+
+
+def test_what_json_has_no_number_for_is_text():
+    model = Coded(lambda x: x * float("nan"))
+    step = weightedit.check(model, model, "float32[2,4]", loss="mean")["training"]
+    assert (step["loss"]["value"], step["gradient_norm"]) == ("nan", "nan")
+
+
+@pytest.mark.parametrize(("given", "says"), [({"target": "float32[2]"}, "Target has no effect"),
+                                             ({"optimizer": torch.optim.SGD}, "Optimizer has no effect")])  # fmt: skip
+def test_what_has_no_effect_is_said(given, says):
+    model = nn.Linear(4, 2)
+    (note,) = weightedit.check(model, model, "float32[2,4]", **given)["notes"]
+    assert note == f"{says} without a loss, data, or train."
+
+
+def test_data_beside_an_input_is_looked_through_once_and_said():
+    model, data = nn.Linear(4, 2), TensorDataset(torch.zeros(6, 4).double(), torch.zeros(6, 2))
+    found = weightedit.check(model, model, "float32[3,4]", target="float32[3,2]", loss="mse_loss", data=data)
+    assert [one["kind"] for one in found["findings"] if one["level"] != "notice"] == ["fits"]
+    assert found["notes"] == ["The training step was taken with the input that was given; the data was looked through "
+                              "beside it."]  # fmt: skip
+
+
+def test_how_much_of_the_data_was_looked_at_is_said():
+    model, data = nn.Linear(4, 2), TensorDataset(torch.zeros(1_200, 4), torch.zeros(1_200, 2))
+    found = weightedit.check(model, model, loss="mse_loss", data=data)
+    assert found["notes"] == ["The data was looked at up to sample 1,000 of 1,200: that is as many as are looked at."]
+
+
+# ---- mends
+
+CAST = Edit("cast", ("a",), arguments={"dtype": "float32"})
+
+
+@pytest.mark.parametrize(("mends", "step"), [
+    ((), None),
+    ((Mend("Cast a", (CAST,)), Mend("Give it x", inputs="x")), CAST),
+    ((Mend("Give it x", inputs="x"), Mend("Cast a", (CAST,))), None),
+    ((Mend("Undo", undo_to=1), Mend("Cast a", (CAST,))), None),
+    ((Mend("Add a and fill it", (CAST, CAST)), Mend("Cast a", (CAST,))), None),
+])  # fmt: skip
+def test_the_mend_of_a_finding_is_the_first_of_its_mends(mends, step):
+    """A script that applies it gets what is offered first, or nothing."""
+    found = Finding("dtype", "", "a", "", mends).to_json()
+    assert found["mend"] == (None if step is None else step.to_json())
+    assert step is None or [found["mend"]] == found["mends"][0]["edits"]
