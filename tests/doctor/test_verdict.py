@@ -9,7 +9,11 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 import weightedit
+from weightedit.checking import capturing
 from weightedit.core.edit import Edit
+from weightedit.core.errors import WeightEditError
+from weightedit.doctor.capture_check import RunStopped
+from weightedit.doctor.checkup import Asked
 from weightedit.doctor.finding import Finding, Mend
 
 
@@ -132,3 +136,86 @@ def test_the_mend_of_a_finding_is_the_first_of_its_mends(mends, step):
     found = Finding("dtype", "", "a", "", mends).to_json()
     assert found["mend"] == (None if step is None else step.to_json())
     assert step is None or [found["mend"]] == found["mends"][0]["edits"]
+
+
+# ---- values that are not plain
+
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 3, bias=False), nn.Linear(3, 2, bias=False)
+
+    def forward(self, x):
+        return self.b(self.a(x))
+
+
+def quantized(weight: torch.Tensor) -> torch.Tensor:
+    return torch.quantize_per_tensor(weight, 0.01, 0, torch.qint8)
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize.*:UserWarning", "ignore:.*[Ss]parse.*:UserWarning",
+                            "ignore:.*TypedStorage.*:UserWarning", "ignore:.*deprecated.*")  # fmt: skip
+@pytest.mark.parametrize(("made", "kind", "mend"), [
+    (quantized, "quantized (qint8)", "Dequantize a.weight to float32"),
+    (torch.Tensor.to_sparse, "sparse_coo", None),
+    (torch.Tensor.to_sparse_csr, "sparse_csr", None),
+], ids=["quantized", "coo", "csr"])  # fmt: skip
+def test_a_model_never_runs_with_its_own_values_instead_of_those_that_are_not_plain(tmp_path, made, kind, mend):
+    """torch refuses to load them; a run, a step and captures are of the checkpoint's values, or there are none."""
+    model = Two()
+    state = {"a.weight": made(model.a.weight.detach()), "b.weight": model.b.weight.detach()}
+    with pytest.raises(RuntimeError, match="copying the parameter named"):
+        Two().load_state_dict(state)
+    torch.save(state, tmp_path / "net.pt")
+    with weightedit.open(tmp_path / "net.pt") as document:
+        for more, ran in (({}, True), ({"device": "cpu"}, False), ({"loss": "mean"}, True)):
+            found = weightedit.check(document, Two(), "float32[2,4]", **more)
+            (finding,) = found["findings"]
+            assert (finding["kind"], finding["module"], finding["tensor"]) == ("encoded", "a", "a.weight")
+            assert finding["message"] == f"a.weight is {kind}: a model takes plain numbers, so it cannot be given " \
+                                         "its values."  # fmt: skip
+            assert (found["ok"], found["ran"], found["training"]) == (False, ran, None)
+            assert found["load"] == "2 names match"
+            assert found["notes"]
+        with pytest.raises(WeightEditError, match="a model takes plain numbers"):
+            capturing(document, Two(), "float32[2,4]", Asked()).capture(["*"], tmp_path / "captured.safetensors")
+        assert [one["title"] for one in finding["mends"]] == ([] if mend is None else [mend])
+        if mend is not None:
+            document.apply(Edit.from_json(finding["mend"], {}), accept="all")
+            assert weightedit.check(document, Two(), "float32[2,4]", device="cpu", loss="mean")["ok"]
+
+
+def test_a_live_module_runs_with_what_it_has():
+    model = nn.Sequential(nn.Linear(4, 3, bias=False))
+    model[0].weight = nn.Parameter(model[0].weight.detach().to_sparse())
+    found = weightedit.check(model, model, "float32[2,4]", device="cpu")
+    assert (found["ok"], found["ran"]) == (True, True)
+
+
+# ---- captures
+
+def test_a_capture_of_a_model_that_raises_is_an_error_with_the_module(tmp_path):
+    model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(3, 2))
+    with weightedit.open(model) as document:
+        begun = capturing(document, model, "float32[2,6]", Asked())
+        with pytest.raises(RunStopped) as raised:
+            begun.capture(["*"], tmp_path / "some.safetensors")
+        finding = raised.value.finding
+        assert (finding.kind, finding.module, finding.part) == ("features", "2", "activations")
+        assert finding.mends
+        assert str(raised.value).startswith("2 expects 3 features, got 4")
+        assert "What was captured until then, 4 calls of modules, is in " in str(raised.value)
+        with weightedit.open(raised.value.path) as captured:
+            assert captured.read("1.output").equal(model[1](model[0](captured.read("input"))))
+        assert begun.capture(["*"], tmp_path / "others.safetensors", whole=False).exists()
+
+
+def test_the_edit_after_which_a_model_raises_is_the_one_that_broke_it(tmp_path):
+    model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+    with weightedit.open(model) as document:
+        document.apply("scale", "0.weight", factor=1.0)
+        document.apply("slice", "2.weight", region="[:, 0:3]")
+        found = capturing(document, model, "float32[2,6]", Asked()).find_break(["*"], tmp_path, weightedit.open)
+        assert found is not None
+        assert (found[0].position, found[1].module) == (2, "2")
+        assert "raises, and gave something back before" in found[1].message

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weightedit.core.dtypes import DTYPES
 from weightedit.core.values.equality import Told, same_bytes, untold
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
     from weightedit.core.undo.history_compare import State
+
+_REBUILT = "torch._utils._rebuild_sparse_tensor"
+"""What a pickle of a sparse tensor calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class TensorFacts:
     container
         The dotted name of what holds it in the document, `state_dict` of `state_dict.fc.weight`, so that the rest of
         the name is its key; for tensors of a module the name of the whole module. Empty at the root.
+    encoding
+        How its values are stored, `plain` for numbers as they are; the parts of a sparse tensor are one tensor.
     """
 
     name: str
@@ -42,11 +48,17 @@ class TensorFacts:
     same_as: str = ""
     is_persistent: bool = True
     container: str = ""
+    encoding: str = "plain"
 
     @property
     def key(self) -> str:
         """The name within its container, as `load_state_dict` is given it."""
         return self.name[len(self.container) + 1 :] if self.container else self.name
+
+    @property
+    def has_values(self) -> bool:
+        """Whether it has numbers that torch computes with as they are stored."""
+        return self.encoding == "plain" and DTYPES[self.dtype].family != "opaque"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +104,50 @@ def facts_of(document: Document, state: State | None = None) -> tuple[TensorFact
     """Describe the tensors of a document as it is now, edits included, in its order; or at a point of its history."""
     first: dict[tuple[object, ...], str] = {}
     made: list[TensorFacts] = []
-    containers = _containers(document)
+    containers, sparse = _containers(document), _sparse(document)
     names = {slot: slot.name for slot in document.slots} if state is None else state.names
     for slot, name in names.items():
         pinned = None if state is None else state.pin(slot)
         spec, content = (slot.spec, slot.storage) if pinned is None else (pinned.spec, pinned.content)
+        if (whole := sparse.get(slot.path)) is not None:
+            if whole.values == slot.path:
+                depth = len(slot.path) - len(whole.path)
+                made.append(TensorFacts(name.rsplit(".", depth)[0], whole.shape, spec.dtype, encoding=whole.encoding,
+                                        container=containers.get(whole.path[:-1], "")))  # fmt: skip
+            continue
         same = first.setdefault((id(content), spec.offset, spec.shape, spec.stride, spec.dtype), name)
         made.append(TensorFacts(name, tuple(spec.shape), spec.dtype, spec.kind, spec.device, spec.requires_grad,
-                                "" if same == name else same,
-                                container=containers.get(slot.path[:-1], "")))  # fmt: skip
+                                "" if same == name else same, container=containers.get(slot.path[:-1], ""),
+                                encoding=spec.encoding))  # fmt: skip
     return tuple(made)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sparse:
+    """A sparse tensor of a pickle, which is there in parts: its path, that of its values, its shape and layout."""
+
+    path: tuple[Any, ...]
+    values: tuple[Any, ...]
+    shape: tuple[int, ...]
+    encoding: str
+
+
+def _sparse(document: Document) -> dict[tuple[Any, ...], _Sparse]:
+    """Return the sparse tensors by the path of each of their parts: (layout, (indices, …, values, size, …))."""
+    if all(len(slot.path) < 3 for slot in document.slots):  # the tree of a flat checkpoint is not asked for
+        return {}
+    found: dict[tuple[Any, ...], _Sparse] = {}
+    at = {entry.path: entry for entry in document.entries}
+    for path, entry in at.items():
+        if entry.kind != "object" or entry.text != _REBUILT or (layout := at.get((*path, 0, 0))) is None:
+            continue
+        encoding = str(layout.value).removeprefix("torch.")
+        last = 1 if encoding == "sparse_coo" else 2
+        size = at.get((*path, 1, last + 1))
+        if size is not None and isinstance(size.value, tuple) and all(type(one) is int for one in size.value):
+            whole = _Sparse(path, (*path, 1, last), tuple(size.value), encoding)
+            found |= {(*path, 1, place): whole for place in range(last + 1)}
+    return found
 
 
 def _containers(document: Document) -> dict[tuple[Any, ...], str]:

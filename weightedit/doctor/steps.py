@@ -15,9 +15,10 @@ from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.brought import Brought, ModelStopped
 from weightedit.doctor.bringing.input_spec import spec_of
-from weightedit.doctor.bringing.values_file import has_values, write_values
+from weightedit.doctor.bringing.values_file import write_values
 from weightedit.doctor.checkup import FAKE, MEASURED_UP_TO, Asked, Checkup, Wanted
-from weightedit.doctor.facts import ModelFacts, facts_of, same_bits
+from weightedit.doctor.encoded import NoValues, as_loaded, encoded_finding, is_refused
+from weightedit.doctor.facts import ModelFacts, TensorFacts, facts_of, same_bits
 from weightedit.doctor.finding import Finding, Mend, Part, is_healthy
 from weightedit.doctor.load_report.report import LoadReport, load_report
 from weightedit.doctor.records import Garbled, from_json
@@ -68,6 +69,7 @@ class Steps:
         self.inputs: dict[str, str] = {}
         self.model: ModelFacts | None = None
         self.load: LoadReport | None = None
+        self.encoded: Finding | None = None
         self.trace: Trace | None = None
         self.diagnosis: Diagnosis | None = None
 
@@ -105,7 +107,7 @@ class Steps:
         weights = self.compare(self.model)
         if self.load is not None and answer.get("ties") is True:
             self.load = _as_transformers_loads(self.load)
-            self.findings[:] = self.load.findings
+            self.findings[:] = self._loaded(self.load)
         if answer.get("converts") is True and not is_healthy(self.findings):
             self.notes.append(CONVERTS)
         return weights
@@ -149,21 +151,42 @@ class Steps:
         if self.is_own:
             return Weights({name: name for name in ours if name in by_name}, by_name, ours, is_own=True)
         self.progress.begin("Comparing names and shapes", 0)
-        same = partial(same_bits, self.document, told=self.progress.advance)
-        self.load = load_report(model, self.facts, same_bits=same)
-        self.findings += self.load.findings
+        self.load = load_report(model, as_loaded(self.facts, model.tensors), same_bits=partial(self._same, by_name))
+        self.encoded = encoded_finding(self.load.names, by_name)
+        self.findings += self._loaded(self.load)
         return Weights(self.load.names, by_name, ours)
+
+    def _same(self, facts: Mapping[str, TensorFacts], name: str, other: str) -> bool:
+        """Whether two tensors have the same bits; what has no plain values is like nothing else."""
+        has_values = facts[name].has_values and facts[other].has_values
+        return has_values and same_bits(self.document, name, other, told=self.progress.advance)
+
+    def _loaded(self, load: LoadReport) -> list[Finding]:
+        """Return what loading says, with the tensors that `load_state_dict` does not take."""
+        facts = {one.name: one for one in self.facts}
+        raises = not self.asked.assign and any(is_refused(facts[own]) for own in load.names.values())
+        return [*load.findings, *([self.encoded] if self.encoded is not None and raises else [])]
 
     # ---- the run
 
     def values(self, weights: Weights) -> tuple[str, dict[str, int]]:
-        """Write the weights down where the model runs for real; return their file, and where each begins."""
+        """Write the weights down where the model runs for real; return their file, and where each begins.
+
+        Raises
+        ------
+        NoValues
+            If some of them are no plain numbers: the model's own would be there instead.
+        WeightEditError
+            If there is no room.
+        """
         if self.asked.device == FAKE or self.is_own:
             return "", {}
+        if self.encoded is not None:
+            raise NoValues(self.encoded)
         path = self.brought.folder / "values"
         side = self.state or State(self.document)
         pinned = {name: side.pin(slot) for slot, name in side.names.items()}
-        used = [pinned[name] for name in dict.fromkeys(weights.names.values()) if has_values(pinned[name].spec)]
+        used = [pinned[name] for name in dict.fromkeys(weights.names.values())]
         return str(path), write_values(used, path, self.progress)
 
     def put(self, weights: Weights, after: Mapping[str, tuple[tuple[int, ...], str]],
@@ -173,31 +196,51 @@ class Steps:
         for name, own in weights.names.items():
             if self.is_own and own not in after:  # it has them
                 continue
-            shape, dtype = after.get(own, (weights.facts[own].shape, weights.facts[own].dtype))
+            facts = weights.facts[own]
+            dtype = facts.dtype if facts.has_values else weights.model[name].dtype
+            shape, dtype = after.get(own, (facts.shape, dtype))
             place = -1 if own in after else places.get(own, -1)
             put.append({"name": name, "shape": list(shape), "dtype": dtype, "offset": place})
         return {"put": put, "assign": self.asked.assign or self.is_own}
 
     def _run(self, weights: Weights) -> None:
+        try:
+            values, places = self.values(weights)
+        except NoValues as error:
+            self.findings += [replace(error.finding, part="trace")] if error.finding not in self.findings else []
+            self.notes.append("The model was not run: it would have run with values of its own.")
+            return
+        finding = self.run(weights, values, places)
+        self.findings += [] if finding is None else [finding]
+
+    def run(self, weights: Weights, values: str, places: Mapping[str, int]) -> Finding | None:
+        """Run the model, and try what may mend the first failure; return the finding of that, None where none is.
+
+        Raises
+        ------
+        ModelStopped
+            If its process ended before it answered.
+        """
         assert self.model is not None
-        values, places = self.values(weights)
         self.progress.begin("Running the model", len(self.model.modules))
         answer = self.brought.ask({"do": "run", **self.inputs, "values": values, **self.put(weights, {}, places),
                                    "is_measured": self.asked.is_measured})  # fmt: skip
         if failed := self.failed(answer, "was not run"):
-            self.findings.append(failed)
-            return
+            return failed
+        if self.encoded is not None:
+            self.notes.append(f"The run was by shapes alone, also of {visible(self.encoded.tensor)}, whose values are "
+                              "not plain.")  # fmt: skip
         self.trace = self.record(Trace, answer.get("trace"))
         self.notes += self._on(self.trace)
         found = diagnose(self.trace, self.model)
         if found is None:
-            return
+            return None
         if found.disagreement is not None:
             own = weights.names.get(found.finding.tensor, found.finding.tensor)
             mends = self._tried(self._ways(found.disagreement, own, weights, self.trace), weights, self.trace)
             found = replace(found, finding=replace(found.finding, mends=tuple(mends), tensor=own))
         self.diagnosis = found
-        self.findings.append(found.finding)
+        return found.finding
 
     def _on(self, trace: Trace) -> Iterator[str]:
         """Say what else is to be known of a run: its warnings, and what it leaves out."""

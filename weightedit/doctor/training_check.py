@@ -12,6 +12,7 @@ from weightedit.core.words.numbers import count_text
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.brought import Brought, ModelStopped
 from weightedit.doctor.checkup import Asked, Checkup, Wanted
+from weightedit.doctor.encoded import NoValues
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.steps import MOST_WARNINGS, Steps
 from weightedit.doctor.training_step.batch_facts import BatchFacts
@@ -19,6 +20,8 @@ from weightedit.doctor.training_step.batches import batch_findings
 from weightedit.doctor.training_step.facts import TrainingFacts
 from weightedit.doctor.training_step.findings import training_findings
 from weightedit.doctor.training_step.taken_step import step_findings
+
+_NOT_TAKEN = "No training step was taken: the model would have had values of its own."
 
 
 def trained(document: Document, bring: Callable[[Asked], AbstractContextManager[Brought]], found: Checkup,
@@ -43,6 +46,10 @@ def trained(document: Document, bring: Callable[[Asked], AbstractContextManager[
         steps = Steps(document, brought, wanted, asked, progress, is_own=is_own)
         try:
             training, batches, findings = _step(steps)
+        except NoValues as error:
+            training, batches = None, None
+            findings = [] if error.finding in found.findings else [error.finding]
+            found = replace(found, notes=(*found.notes, _NOT_TAKEN))
         except ModelStopped as stopped:
             training, batches = None, None
             findings = [Finding("stopped", stopped.module, "", str(stopped))]

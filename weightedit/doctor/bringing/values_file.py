@@ -9,7 +9,6 @@ from pathlib import Path
 from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
 from weightedit.core.region import Box
-from weightedit.core.spec import TensorSpec
 from weightedit.core.values.pinned import PinnedRegion, PinnedTensor
 from weightedit.core.words.numbers import bytes_text
 from weightedit.core.words.paths import reason
@@ -18,11 +17,6 @@ from weightedit.core.writing.alone import RegionBytes
 CHUNK = 4 << 20
 ALIGNED = 64
 """Bytes that each tensor's values begin at a multiple of, as torch's own allocations do."""
-
-
-def has_values(spec: TensorSpec) -> bool:
-    """Whether a tensor has values torch can compute with."""
-    return spec.encoding == "plain" and spec.type.family != "opaque"
 
 
 def write_values(tensors: Iterable[PinnedTensor], path: Path, progress: Progress) -> dict[str, int]:

@@ -285,8 +285,8 @@ class Session:
         with capture(model, args, kwargs, modules=order.modules, folder=Path(order.folder), budget=order.budget,
                      seed=0, leaves_no_trace=False, ask=lambda: self.entered("", 0)) as found:  # fmt: skip
             found.export(Path(order.to))
-        failure = found.run.failure
-        raised = "" if failure is None else f"{failure.type}: {failure.message}"
+        told = found.run.failure
+        raised = None if told is None else to_json(Failure(told.module, "", told.type, told.message))
         return {"calls": len(found.run.calls), "raised": raised}
 
     def _fitted(self, order: RunOrder) -> nn.Module:

@@ -81,7 +81,7 @@ class ActivationsRun:
             with tempfile.TemporaryDirectory(dir=opened.document.spill.folder) as where:
                 before = captured.capture(modules, Path(where) / "before.safetensors", since)
                 after = captured.capture(modules, Path(where) / "after.safetensors",
-                                         opened.document.history.position)  # fmt: skip
+                                         opened.document.history.position, whole=False)  # fmt: skip
                 with open_document(before) as one, open_document(after) as two:
                     return drift(CapturedDocument(one), CapturedDocument(two), progress.ask)
 
