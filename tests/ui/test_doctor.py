@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from torch import nn
 
 from weightedit.ui.doctor.explain_page import ExplainPage
+from weightedit.ui.doctor.finding_view import FindingView
 from weightedit.ui.doctor.mend_card import MendCard
 from weightedit.ui.doctor.room import DoctorRoom
 from weightedit.ui.window import MainWindow
@@ -216,6 +217,19 @@ def test_captured_activations_open_as_tensors(qtbot, doctor, code):
     captured = window.documents.all[-1].document
     assert captured.tensors["conv1.output"].shape == (2, 4, 6, 6)
     assert set(captured.tensors) >= {"conv1.input", "conv1.output", "relu.input", "relu.output"}
+
+
+def test_a_capture_of_a_model_that_raises_shows_where_and_opens_what_there_is(qtbot, doctor, code):
+    window, room = doctor
+    fill(room, f"{code}:Net", "float32[2,1,8,8]")
+    QTest.mouseClick(room.parts.cards["activations"], Qt.MouseButton.LeftButton)
+    press(room, "Capture")
+    qtbot.waitUntil(lambda: has(room, "Run this code"), timeout=PATIENCE)
+    press(room, "Run this code")
+    qtbot.waitUntil(lambda: len(window.documents.all) == 2 and not window.tasks.active, timeout=PATIENCE)
+    (view,) = room.activations.findChildren(FindingView)
+    assert (view.finding.module, view.finding.message[:36]) == ("conv1", "conv1 expects 3 channels, got 1; cal")
+    assert list(window.documents.all[-1].document.tensors) == ["input", "conv1.input"]
 
 
 def test_the_trace_is_copied_and_left_by_esc(doctor, qtbot, code):

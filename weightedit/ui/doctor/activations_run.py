@@ -11,7 +11,7 @@ from weightedit.assembly import open_document
 from weightedit.checking import capturing
 from weightedit.doctor.activations.drift import ModuleDrift, drift
 from weightedit.doctor.activations.reading import CapturedDocument
-from weightedit.doctor.capture_check import Capturing
+from weightedit.doctor.capture_check import Capturing, RunStopped
 from weightedit.doctor.checkup import Asked
 from weightedit.doctor.finding import Finding
 from weightedit.ui.tasks import TaskProgress
@@ -50,8 +50,16 @@ class ActivationsRun:
         pane = self._room.activations
         pane.show_notice("notice", f"{name}…")
         self._window.tasks.start(
-            name, work, on_result=then, on_error=lambda error: pane.show_notice("refusal", str(error)),
+            name, work, on_result=then, on_error=self._failed,
             on_cancelled=lambda: pane.show_notice("notice", "It was stopped"), group="doctor-activations")  # fmt: skip
+
+    def _failed(self, error: Exception) -> None:
+        """Say what went wrong, and in which module where the model raised."""
+        pane = self._room.activations
+        if isinstance(error, RunStopped):
+            pane.show_result(self._room.finding_view(error.finding))
+        else:
+            pane.show_notice("refusal", str(error))
 
     # ---- one run
 
@@ -60,12 +68,19 @@ class ActivationsRun:
         self._count += 1
         name = f"{Path(opened.title).stem}-activations-{self._count}.safetensors"
 
-        def work(progress: TaskProgress) -> Path:
+        def work(progress: TaskProgress) -> Path | RunStopped:
             to = opened.document.spill.folder / "captures" / name
             to.parent.mkdir(exist_ok=True)
-            return self._begin(opened, model, folder, progress).capture(modules, to)
+            try:
+                return self._begin(opened, model, folder, progress).capture(modules, to)
+            except RunStopped as stopped:
+                return stopped
 
-        def show(path: Path) -> None:
+        def show(path: Path | RunStopped) -> None:
+            if isinstance(path, RunStopped):  # what was captured until then is opened all the same
+                self._failed(path)
+                self._window.open([str(path.path)])
+                return
             self._room.activations.show_notice("ok", f"Captured as {path.name}", "It opens in the tree beside the "
                                                "document; Export writes it where it is to stay.")  # fmt: skip
             self._window.open([str(path)])
