@@ -60,8 +60,8 @@ def _refuse_idle(options: argparse.Namespace, training: Wanted) -> None:
                               "the model with.")  # fmt: skip
     idle = [name for name in ("target", "optimizer", "step_to") if getattr(options, name)]
     if idle and not training.trains:
-        raise WeightEditError(f"--{idle[0].replace('_', '-')} has no effect without --loss, --train or --data: no training step is "
-                              "taken.")  # fmt: skip
+        raise WeightEditError(f"--{idle[0].replace('_', '-')} has no effect without --loss, --train or --data: no "
+                              "training step is taken.")  # fmt: skip
 
 
 def _agreed(sentences: tuple[str, ...], options: argparse.Namespace) -> bool:
