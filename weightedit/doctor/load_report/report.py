@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
+from weightedit.core.edit import Edit
 from weightedit.core.words.labels import called, listed
 from weightedit.core.words.paths import counted
 from weightedit.doctor.facts import ModelFacts, TensorFacts
@@ -23,7 +24,7 @@ from weightedit.doctor.load_report.sizes import sizes
 from weightedit.doctor.load_report.surplus import surplus
 from weightedit.doctor.load_report.ties import SameBits, untied
 from weightedit.doctor.load_report.turned import turned
-from weightedit.doctor.load_report.undecided import undecided
+from weightedit.doctor.load_report.undecided import left_over, undecided
 
 Verdict = Literal["same", "renamed", "dtype", "transposed", "permuted", "reshaped", "vocabulary", "shape", "tied",
                   "undecided", "missing", "unexpected"]  # fmt: skip
@@ -78,6 +79,8 @@ class LoadReport:
         The part of the document that is compared, `state_dict`; empty for all of it.
     same_names
         How many tensors have the same name in both.
+    left_over
+        Edits for what is left where a person takes the first of each choice: the others are added or dropped.
     """
 
     rows: tuple[Row, ...]
@@ -85,6 +88,7 @@ class LoadReport:
     names: Mapping[str, str]
     part: str
     same_names: int
+    left_over: tuple[Edit, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -140,7 +144,7 @@ def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: st
     pairs = compared.matched.pairs
     names = {name: found.tensors[pairs[name]].name for name in wanted if name in pairs}
     return LoadReport(tuple(_rows(compared, told)), tuple(one.finding for one in told), names, found.name,
-                      sum(name == key for name, key in pairs.items()))  # fmt: skip
+                      sum(name == key for name, key in pairs.items()), tuple(left_over(compared)))  # fmt: skip
 
 
 def _score(wanted: Mapping[str, TensorFacts], part: Part) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from weightedit.core.edit import Edit
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.load_report.comparison import Comparison, Told
+from weightedit.doctor.load_report.fresh import fresh_edits
 from weightedit.doctor.load_report.naming import common_module, together
 from weightedit.doctor.load_report.part_names import edits_of
 
@@ -31,3 +32,16 @@ def undecided(compared: Comparison) -> Iterator[Told]:
         mends.append(Mend(f"Drop {together(keys)}", (Edit("delete", compared.naming.targets(names)),)))
         about = list(dict.fromkeys(name for pairs in options for name in pairs))
         yield Told(Finding("undecided", common_module(about), names[0], said, tuple(mends)), tuple(about), tuple(keys))
+
+
+def left_over(compared: Comparison) -> list[Edit]:
+    """Return the edits that add and drop what is left once the first mend of each choice was taken."""
+    names, keys = compared.undecided, compared.undecided_keys
+    for options in compared.matched.choices:
+        first = next((pairs for pairs in options if edits_of(compared, {key: name for name, key in pairs.items()},
+                                                             "undecided")), None)  # fmt: skip
+        names -= first.keys() if first is not None else set()
+        keys -= set(first.values()) if first is not None else {key for pairs in options for key in pairs.values()}
+    gone = [compared.part.tensors[key].name for key in compared.part.tensors if key in keys]
+    drop = [Edit("delete", compared.naming.targets(gone))] if gone else []
+    return [*drop, *fresh_edits(compared, [name for name in compared.wanted if name in names])]
