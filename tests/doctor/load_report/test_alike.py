@@ -133,11 +133,15 @@ def test_a_vector_that_fits_by_its_length_alone_is_not_taken(tmp_path):
     assert kinds(report_on(model, path)) == ["missing", "unexpected"]
 
 
-def test_a_head_of_another_task_is_offered_and_not_taken(tmp_path):
+def test_a_head_of_another_task_is_not_taken_and_a_rename_comes_second(tmp_path):
     path = saved(state_of(bert("BertForPreTraining")), tmp_path / "model.pt")
     report = report_on(bert(), path)
     assert kinds(report) == ["undecided", "unexpected"]
-    assert "classifier (2 tensors) could be cls.seq_relationship (2 tensors)" in report.findings[0].message
+    assert "classifier (2 tensors) are not in the checkpoint, and cls.seq_relationship (2 tensors) not in the model" \
+        in report.findings[0].message  # fmt: skip
+    anew, rename = report.findings[0].mends
+    assert {edit.operation for edit in anew.edits} == {"delete", "add_tensor", "initialize"}
+    assert {edit.operation for edit in rename.edits} == {"rename"}
     assert "classifier.weight" not in report.names
     rows = {row.name or row.checkpoint_name: row.verdict for row in report.rows}
     assert rows["classifier.weight"] == rows["cls.seq_relationship.weight"] == "undecided"

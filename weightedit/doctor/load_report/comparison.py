@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from weightedit.doctor.facts import ModelFacts, TensorFacts
 from weightedit.doctor.finding import Finding
+from weightedit.doctor.load_report.alike import Pairs
 from weightedit.doctor.load_report.matching import Matched
 from weightedit.doctor.load_report.naming import Naming
 from weightedit.doctor.load_report.part import Part
@@ -75,13 +76,17 @@ class Comparison:
 
     @property
     def undecided(self) -> set[str]:
-        """The tensors of the model that could be one of several."""
-        return {name for options in self.matched.choices for pairs in options for name in pairs}
+        """The tensors of the model that could be one of the checkpoint, or of several."""
+        return {name for pairs in self._possible for name in pairs}
 
     @property
     def undecided_keys(self) -> set[str]:
-        """The tensors of the part that could be one of several."""
-        return {key for options in self.matched.choices for pairs in options for key in pairs.values()}
+        """The tensors of the part that could be one of the model, or of several."""
+        return {key for pairs in self._possible for key in pairs.values()}
+
+    @property
+    def _possible(self) -> list[Pairs]:
+        return [*(pairs for options in self.matched.choices for pairs in options), *self.matched.doubtful]
 
     @property
     def missing(self) -> list[str]:

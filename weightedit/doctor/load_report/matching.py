@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 
 from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.load_report.alike import Alike, Pairs, alike
 from weightedit.doctor.load_report.differences import difference
-from weightedit.doctor.load_report.prefixes import MOST_RULES, best_prefixes
+from weightedit.doctor.load_report.evidence import Evidence
+from weightedit.doctor.load_report.prefixes import MOST_RULES, Prefix, best_prefixes
 from weightedit.doctor.load_report.renames import Names, renames
 from weightedit.doctor.load_report.rules import changed
 from weightedit.doctor.load_report.spelling import spelled
@@ -32,6 +34,8 @@ class Matched:
         Those that agree by shape and order alone.
     choices
         For what could be one of several: the pairs of each.
+    doubtful
+        What agrees in shape where nothing else speaks for it; most likely these are different tensors.
     is_other
         Whether so little agrees that the checkpoint is of another model.
     pairs
@@ -41,6 +45,7 @@ class Matched:
     spelled: Pairs
     alike: Pairs
     choices: tuple[tuple[Pairs, ...], ...] = ()
+    doubtful: tuple[Pairs, ...] = ()
     is_other: bool = False
     pairs: dict[str, str] = field(init=False)
 
@@ -67,19 +72,43 @@ def match(model: Tensors, found: Tensors) -> Matched:
     if is_strange and _shapes_in_common(model, found) < 0.5 * len(model):
         return Matched(pairs, {}, is_other=True)
     by_shape = _by_shape(model, found, pairs, rivals)
+    swapped: set[str] = set()
     differences = {name: difference(model[name], found[key]) for name, key in pairs.items()}
     unfit = {name for name, one in differences.items() if one is not None and one.kind == "shape"}
     if unfit:  # names that changed places
         kept = {name: key for name, key in pairs.items() if name not in unfit}
         other = _by_shape(model, found, kept, rivals)
         if unfit <= other.pairs.keys():
-            pairs, by_shape = kept, other
+            pairs, by_shape, swapped = kept, other, unfit
     if is_strange and len(by_shape.pairs) < 0.5 * (len(model) - known):
         return Matched(pairs, {}, is_other=True)
     if not known and not by_shape.pairs and not by_shape.choices:
         return Matched({}, {}, is_other=True)
+    by_shape, doubtful = _backed(model, pairs, by_shape, swapped)
     by_rule = _by_rule(model, found, pairs, by_shape)
-    return Matched(pairs, by_shape.pairs | by_rule, (*((rivals,) if rivals else ()), *by_shape.choices))
+    doubtful = [some for some in doubtful if not some.keys() & by_rule.keys() and
+                not {*some.values()} & {*by_rule.values()}]  # fmt: skip
+    return Matched(pairs, by_shape.pairs | by_rule, (*((rivals,) if rivals else ()), *by_shape.choices),
+                   tuple(doubtful))  # fmt: skip
+
+
+def _backed(model: Tensors, known: Pairs, found: Alike, sure: set[str]) -> tuple[Alike, list[dict[str, str]]]:
+    """Return what more than shapes speaks for, and what nothing else does.
+
+    Parameters
+    ----------
+    sure
+        Names of the model that changed places, as the shapes of all of them say.
+    """
+    evidence = Evidence(model, known)
+    first = {name: key for options in found.choices for name, key in options[0].items()}
+    if evidence.is_most(found.pairs | first):
+        return found, []
+    kept = {name: key for name, key in found.pairs.items() if name in sure}
+    backed, rest = evidence.backed({name: key for name, key in found.pairs.items() if name not in sure})
+    choices = [options for options in found.choices if not evidence.backed(options[0])[1]]
+    rest += [dict(options[0]) for options in found.choices if options not in choices and len(options) == 1]
+    return Alike(kept | backed, choices), rest
 
 
 def _by_rule(model: Tensors, found: Tensors, pairs: Pairs, by_shape: Alike) -> dict[str, str]:
@@ -127,7 +156,8 @@ def by_name(model: Tensors, found: Tensors) -> tuple[dict[str, str], tuple[Pairs
             pairs[ours.pop(short)] = theirs.pop(short)
     for _ in range(MOST_RULES):
         best = best_prefixes({short: model[name] for short, name in ours.items()},
-                             {short: found[name] for short, name in theirs.items()})  # fmt: skip
+                             {short: found[name] for short, name in theirs.items()},
+                             partial(_is_backed, Evidence(model, pairs), len(model)))  # fmt: skip
         if len(best) > 1 and not all("" in (one.found, one.wanted) for one in best):
             break  # modules rather than prefixes, which their surroundings may tell
         if len(best) > 1:
@@ -137,6 +167,12 @@ def by_name(model: Tensors, found: Tensors) -> tuple[dict[str, str], tuple[Pairs
         for short, other in best[0].pairs.items():
             pairs[ours.pop(short)] = theirs.pop(other)
     return pairs, ()
+
+
+def _is_backed(evidence: Evidence, count: int, prefix: Prefix) -> bool:
+    """Whether more than shapes speaks for a prefix: all names have it, or what speaks for any rename."""
+    is_all = "" in (prefix.found, prefix.wanted) and len(prefix.pairs) == count
+    return is_all or evidence.is_most(prefix.pairs) or evidence.speaks_for(prefix.pairs)
 
 
 def _is_as_large(ours: TensorFacts, theirs: TensorFacts) -> bool:

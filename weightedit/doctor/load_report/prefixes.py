@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -36,13 +36,16 @@ class Prefix:
     fitting: int
 
 
-def best_prefixes(model: Mapping[str, TensorFacts], found: Mapping[str, TensorFacts]) -> list[Prefix]:
+def best_prefixes(model: Mapping[str, TensorFacts], found: Mapping[str, TensorFacts],
+                  is_backed: Callable[[Prefix], bool]) -> list[Prefix]:  # fmt: skip
     """Return the prefix that makes most names agree, with those that do so equally well; none where nothing agrees.
 
     Parameters
     ----------
     model, found
         The tensors that are not matched yet, by name.
+    is_backed
+        Whether more than shapes speaks for a prefix.
     """
     fitting: Counter[tuple[str, str]] = Counter()
     votes: Counter[tuple[str, str]] = Counter()
@@ -50,12 +53,17 @@ def best_prefixes(model: Mapping[str, TensorFacts], found: Mapping[str, TensorFa
         votes[heads] += 1
         fitting[heads] += prod(model[other].shape) == prod(found[name].shape)
     good = [heads for heads, count in votes.items() if _is_likely(count, fitting[heads], heads, len(model))]
-    if not good:
-        return []
-    most = max((fitting[heads], votes[heads]) for heads in good)
-    best = [_prefix(model, found, heads) for heads in good if (fitting[heads], votes[heads]) == most]
-    return [one for one in best if one.pairs.keys() & best[0].pairs.keys() or
-            set(one.pairs.values()) & set(best[0].pairs.values())]  # fmt: skip
+    by_count: dict[tuple[int, int], list[tuple[str, str]]] = {}
+    for heads in good:
+        by_count.setdefault((fitting[heads], votes[heads]), []).append(heads)
+    for count in sorted(by_count, reverse=True):
+        best = [_prefix(model, found, heads) for heads in by_count[count]]
+        backed = [one for one in best if is_backed(one)]
+        if backed:
+            rivals = backed if all("" in (one.found, one.wanted) for one in best) else best
+            return [one for one in rivals if one.pairs.keys() & backed[0].pairs.keys() or
+                    set(one.pairs.values()) & set(backed[0].pairs.values())]  # fmt: skip
+    return []
 
 
 def _is_likely(count: int, fitting: int, heads: tuple[str, str], names: int) -> bool:

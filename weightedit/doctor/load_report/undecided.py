@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from weightedit.core.edit import Edit
 from weightedit.doctor.finding import Finding, Mend
+from weightedit.doctor.load_report.alike import Pairs
 from weightedit.doctor.load_report.comparison import Comparison, Told
 from weightedit.doctor.load_report.fresh import fresh_edits
 from weightedit.doctor.load_report.naming import common_module, together
@@ -32,11 +33,30 @@ def undecided(compared: Comparison) -> Iterator[Told]:
         mends.append(Mend(f"Drop {together(keys)}", (Edit("delete", compared.naming.targets(names)),)))
         about = list(dict.fromkeys(name for pairs in options for name in pairs))
         yield Told(Finding("undecided", common_module(about), names[0], said, tuple(mends)), tuple(about), tuple(keys))
+    for some in compared.matched.doubtful:
+        yield _doubtful(compared, some)
+
+
+def _doubtful(compared: Comparison, pairs: Pairs) -> Told:
+    """Return the finding of what agrees in shape alone: most likely these are others, so that comes first."""
+    ours, theirs = together(list(pairs)), together(list(pairs.values()))
+    names = [compared.part.tensors[key].name for key in pairs.values()]
+    is_one = len(pairs) == 1
+    said = f"{ours} {'is' if is_one else 'are'} not in the checkpoint, and {theirs} not in the model: the shapes are " \
+           f"the same, and nothing else says that {'one is the other' if is_one else 'these are those'}"  # fmt: skip
+    anew = (Edit("delete", compared.naming.targets(names)), *fresh_edits(compared, list(pairs)))
+    renames = edits_of(compared, {key: name for name, key in pairs.items()}, "undecided")
+    mends = [Mend(f"Add {ours} with fresh values and drop {theirs}", anew)]
+    mends += [Mend(f"Rename {theirs} to {ours}", tuple(renames), "Where you know that they are the same.")] \
+        if renames else []  # fmt: skip
+    return Told(Finding("undecided", common_module(list(pairs)), names[0], said, tuple(mends)), tuple(pairs),
+                tuple(pairs.values()))  # fmt: skip
 
 
 def left_over(compared: Comparison) -> list[Edit]:
     """Return the edits that add and drop what is left once the first mend of each choice was taken."""
-    names, keys = compared.undecided, compared.undecided_keys
+    names = {name for options in compared.matched.choices for pairs in options for name in pairs}
+    keys = {key for options in compared.matched.choices for pairs in options for key in pairs.values()}
     for options in compared.matched.choices:
         first = next((pairs for pairs in options if edits_of(compared, {key: name for name, key in pairs.items()},
                                                              "undecided")), None)  # fmt: skip
