@@ -14,8 +14,8 @@ from weightedit.doctor.facts import ModelFacts, ModuleFacts, TensorFacts
 SAYS = (
     "in_features", "out_features", "in_channels", "out_channels", "groups", "num_embeddings", "embedding_dim",
     "padding_idx", "num_features", "num_channels", "num_groups", "normalized_shape", "kernel_size", "stride", "padding",
-    "dilation", "hidden_size", "input_size", "num_layers", "proj_size", "embed_dim", "num_heads", "kdim", "vdim", "nf",
-    "nx", "in1_features", "in2_features", "d_model", "nhead", "vocab_size", "num_classes", "num_labels",
+    "dilation", "hidden_size", "input_size", "num_layers", "proj_size", "embed_dim", "num_heads", "head_dim", "kdim",
+    "vdim", "nf", "nx", "in1_features", "in2_features", "d_model", "nhead", "vocab_size", "num_classes", "num_labels",
 )  # fmt: skip
 """Attributes that say how large something is; those of several numbers are told as `kernel_size.0`, `kernel_size.1`."""
 LONGEST_TYPE = 200

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
 
 from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.load_report.alike import Alike, Pairs, alike
+from weightedit.doctor.load_report.dialect_names import of_other_code
 from weightedit.doctor.load_report.differences import difference
 from weightedit.doctor.load_report.evidence import Evidence
 from weightedit.doctor.load_report.prefixes import MOST_RULES, Prefix, best_prefixes
@@ -34,6 +35,8 @@ class Matched:
         Those that agree by shape and order alone.
     choices
         For what could be one of several: the pairs of each.
+    dialect
+        Those whose names another code base of the same architecture gives.
     doubtful
         What agrees in shape where nothing else speaks for it; most likely these are different tensors.
     is_other
@@ -46,12 +49,13 @@ class Matched:
     alike: Pairs
     choices: tuple[tuple[Pairs, ...], ...] = ()
     doubtful: tuple[Pairs, ...] = ()
+    dialect: Pairs = field(default_factory=dict)
     is_other: bool = False
     pairs: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         """Put all pairs together."""
-        object.__setattr__(self, "pairs", {**self.spelled, **self.alike})
+        object.__setattr__(self, "pairs", {**self.spelled, **self.dialect, **self.alike})
 
 
 Tensors = Mapping[str, TensorFacts]
@@ -65,6 +69,12 @@ def match(model: Tensors, found: Tensors) -> Matched:
     model, found
         What the state_dict of the model has, and what the checkpoint has, in order.
     """
+    dialect = of_other_code(model, found)
+    if dialect:
+        gone = set(dialect.values())
+        rest = match({name: facts for name, facts in model.items() if name not in dialect},
+                     {key: facts for key, facts in found.items() if key not in gone})  # fmt: skip
+        return replace(rest, dialect=dialect, is_other=False)
     pairs, rivals = by_name(model, found)
     pairs = {name: pairs[name] for name in model if name in pairs}
     known = sum(len(one) for one in rivals[:1]) + len(pairs)

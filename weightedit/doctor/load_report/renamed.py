@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from weightedit.core.words.labels import called, listed
 from weightedit.core.words.paths import counted
 from weightedit.doctor.finding import Finding, Level, Mend
 from weightedit.doctor.load_report.comparison import Comparison, Told
+from weightedit.doctor.load_report.dialect_names import is_rotated
 from weightedit.doctor.load_report.naming import common_module
 from weightedit.doctor.load_report.part_names import edits_of
+from weightedit.doctor.load_report.rotated import in_rows_of_transformers
 from weightedit.doctor.load_report.rules import heads
 from weightedit.doctor.load_report.spelling import WRAPPERS, dotted, joined, split, without_wrappers, wrappers_in
 
@@ -23,9 +26,30 @@ def renamed(compared: Comparison) -> Iterator[Told]:
     yield from _wrapped(compared)
     yield from _prefixed(compared)
     yield from _legacy(compared)
+    yield from _dialect(compared)
     alike = compared.matched.alike
     if alike:
         yield from _finding(compared, "renamed", alike, {name: name for name in alike}, _told_by_shape(alike))
+
+
+def _dialect(compared: Comparison) -> Iterator[Told]:
+    """Yield the finding of names of another code base; its first mend turns queries and keys where they need it."""
+    pairs = compared.matched.dialect
+    if not pairs:
+        return
+    name, key = next(iter(pairs.items()))
+    said = f"{counted(len(pairs), 'name')} of the checkpoint {'is' if len(pairs) == 1 else 'are'} of another code of " \
+           f"the same architecture, Meta's or that of transformers: {called(key)} is {called(name)}"  # fmt: skip
+    (told,) = _finding(compared, "renamed", pairs, {name: name for name in pairs}, said)
+    if is_rotated(pairs) and told.finding.mends:
+        (rename,) = told.finding.mends
+        edits = in_rows_of_transformers(compared)
+        said += "; Meta's has the rows of queries and keys in another order"
+        turned = replace(rename, title=f"{rename.title} and turn the rows of queries and keys",
+                         edits=(*rename.edits, *edits))  # fmt: skip
+        rename = replace(rename, detail="Where the rows of queries and keys are in the model's order already.")
+        told = replace(told, finding=replace(told.finding, message=said, mends=(turned, rename)[not edits :]))
+    yield told
 
 
 def _slashed(compared: Comparison) -> Iterator[Told]:

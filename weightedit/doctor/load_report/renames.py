@@ -68,7 +68,30 @@ def renames(pairs: Mapping[str, str], names: Names) -> list[Edit]:
         made += [(edit, changed(edit, names.all)) for edit in edits or ()]
         if edits is None:
             made += [(Edit("rename", (old,), None, {"to": pairs[old]}), {old: pairs[old]}) for old in olds]
-    return _ordered(made, set(names.all), names.start)
+    edits = _needed(_ordered(made, set(names.all), names.start), names.all, pairs)
+    if edits is None:
+        single = [(Edit("rename", (old,), None, {"to": new}), {old: new}) for old, new in pairs.items()]
+        edits = _ordered(single, set(names.all), names.start)
+    return edits
+
+
+def _needed(edits: list[Edit], names: Collection[str], pairs: Mapping[str, str]) -> list[Edit] | None:
+    """Return the edits that still rename something when it is their turn; None where other names come of all of them.
+
+    A pattern may take names of a later one along, or what one of before has renamed.
+    """
+    now = {name: name for name in names}
+    needed: list[Edit] = []
+    for edit in edits:
+        made = changed(edit, now.keys())
+        if not made:
+            continue
+        needed.append(edit)
+        moved = {new: now.pop(old) for old, new in made.items()}
+        if len(moved) < len(made) or moved.keys() & now.keys():  # two of one name
+            return None
+        now |= moved
+    return needed if all(now.get(new) == old for old, new in pairs.items()) else None
 
 
 def _grouped(pairs: Mapping[str, str], olds: Collection[str], start: str, general: bool) -> dict[Rule, list[str]]:
