@@ -16,6 +16,10 @@ _REBUILT = "torch._utils._rebuild_sparse_tensor"
 """What a pickle of a sparse tensor calls."""
 
 
+EXTRA_STATE = "_extra_state"
+"""The last part of the key under which torch saves what `get_extra_state` of a module gives."""
+
+
 @dataclass(frozen=True, slots=True)
 class TensorFacts:
     """One tensor, without its values.
@@ -93,11 +97,17 @@ class ModelFacts:
     tensors
         Parameters and buffers in the order of `state_dict()`, tied ones under each name, then buffers that are not
         persistent.
+    extra_states
+        Keys such as `fc._extra_state` that `load_state_dict` asks for, since their modules have `set_extra_state`.
+    loading_code
+        Modules with code of their own that changes a state_dict as it is loaded: hooks, `_load_from_state_dict`.
     """
 
     type: str
     modules: tuple[ModuleFacts, ...]
     tensors: tuple[TensorFacts, ...]
+    extra_states: tuple[str, ...] = ()
+    loading_code: tuple[str, ...] = ()
 
 
 def facts_of(document: Document, state: State | None = None) -> tuple[TensorFacts, ...]:
@@ -148,6 +158,16 @@ def _sparse(document: Document) -> dict[tuple[Any, ...], _Sparse]:
             whole = _Sparse(path, (*path, 1, last), tuple(size.value), encoding)
             found |= {(*path, 1, place): whole for place in range(last + 1)}
     return found
+
+
+def is_extra_state(name: str) -> bool:
+    """Whether a key of a state_dict is what `get_extra_state` of a module gave: a tensor, or anything else."""
+    return name.rpartition(".")[2] == EXTRA_STATE
+
+
+def extra_states_of(document: Document) -> tuple[str, ...]:
+    """Return the names in a document under which modules keep an extra state, whatever it is."""
+    return tuple(entry.name for entry in document.entries if isinstance(entry.key, str) and is_extra_state(entry.key))
 
 
 def _containers(document: Document) -> dict[tuple[Any, ...], str]:

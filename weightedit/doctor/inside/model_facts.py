@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from weightedit.doctor.facts import ModelFacts, ModuleFacts, TensorFacts
+from weightedit.doctor.facts import EXTRA_STATE, ModelFacts, ModuleFacts, TensorFacts, is_extra_state
 
 SAYS = (
     "in_features", "out_features", "in_channels", "out_channels", "groups", "num_embeddings", "embedding_dim",
@@ -39,7 +39,25 @@ def model_facts(module: nn.Module) -> ModelFacts:
         Its tensors in the order of `state_dict()`, tied ones under each name, then the buffers that are not in it.
     """
     modules = tuple(ModuleFacts(name, _type(one), _says(one) or None) for name, one in module.named_modules())
-    return ModelFacts(_type(module), modules, tuple(_tensors(module)))
+    return ModelFacts(_type(module), modules, tuple(_tensors(module)), tuple(_extra_states(module)),
+                      tuple(name for name, one in module.named_modules() if _has_loading_code(one)))  # fmt: skip
+
+
+def _extra_states(module: nn.Module) -> Iterator[str]:
+    """Yield the keys that `load_state_dict` asks for: it looks whether a class has `set_extra_state` of its own."""
+    for name, one in module.named_modules(remove_duplicate=False):
+        if type(one).set_extra_state is not nn.Module.set_extra_state:
+            yield f"{name}.{EXTRA_STATE}" if name else EXTRA_STATE
+
+
+def _has_loading_code(module: nn.Module) -> bool:
+    """Whether a module has code that takes other names or shapes than its own as it is loaded.
+
+    That of torch's own layers is known: older batch norms without counters, older names of `weight_norm`, lazy layers.
+    """
+    hooks = (getattr(hook, "hook", hook) for hook in module._load_state_dict_pre_hooks.values())
+    codes = (*hooks, type(module)._load_from_state_dict, type(module).load_state_dict)
+    return any(not str(getattr(code, "__module__", "")).startswith("torch.nn.") for code in codes)
 
 
 def _type(module: nn.Module) -> str:
@@ -61,7 +79,7 @@ def _tensors(module: nn.Module) -> Iterator[TensorFacts]:
     first: dict[int, str] = {}
     saved: dict[str, Any] = module.state_dict(keep_vars=True)
     for name, tensor in saved.items():
-        if isinstance(tensor, torch.Tensor):  # `get_extra_state` may give anything
+        if isinstance(tensor, torch.Tensor) and not is_extra_state(name):  # which may be anything, of any shape
             same = first.setdefault(id(tensor), name)
             kind = "parameter" if isinstance(tensor, nn.Parameter) else "buffer"
             yield _facts(name, tensor, kind, "" if same == name else same)

@@ -52,6 +52,8 @@ class Comparison:
         The class of each module of the model by its name.
     sharing
         The tensors of the document that are one, by the name of the first of them.
+    extra_states
+        The names in the document under which modules keep an extra state, in the part that is compared.
     """
 
     model: ModelFacts
@@ -61,6 +63,7 @@ class Comparison:
     naming: Naming
     types: Mapping[str, str]
     sharing: Mapping[str, frozenset[str]]
+    extra_states: tuple[str, ...] = ()
 
     def ours(self, name: str) -> TensorFacts:
         """Return a tensor of the model."""

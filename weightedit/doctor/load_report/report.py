@@ -13,9 +13,12 @@ from weightedit.core.words.paths import counted
 from weightedit.doctor.facts import ModelFacts, TensorFacts
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.load_report.absent import absent
+from weightedit.doctor.load_report.adapter import adapter
 from weightedit.doctor.load_report.casts import casts
 from weightedit.doctor.load_report.comparison import Comparison, Told
 from weightedit.doctor.load_report.differences import difference
+from weightedit.doctor.load_report.extra_states import extra_states as extra_states_told
+from weightedit.doctor.load_report.loading_code import loading_code
 from weightedit.doctor.load_report.matching import by_name, match
 from weightedit.doctor.load_report.naming import Naming
 from weightedit.doctor.load_report.part import Part, part_of
@@ -81,6 +84,8 @@ class LoadReport:
         How many tensors have the same name in both.
     left_over
         Edits for what is left where a person takes the first of each choice: the others are added or dropped.
+    about
+        What the checkpoint is, where it is compared with no tensor of the model; there are no rows then.
     """
 
     rows: tuple[Row, ...]
@@ -89,10 +94,13 @@ class LoadReport:
     part: str
     same_names: int
     left_over: tuple[Edit, ...] = ()
+    about: str = ""
 
     @property
     def headline(self) -> str:
         """One line that counts: `291 names match, 1 shape differs`."""
+        if self.about:
+            return self.about
         both = [(row.model, row.checkpoint) for row in self.rows if row.name in self.names]
         shapes = sum(ours is not None and theirs is not None and difference(ours, theirs) is not None
                      for ours, theirs in both)  # fmt: skip
@@ -110,7 +118,7 @@ class LoadReport:
 
 
 def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: str | None = None,
-                same_bits: SameBits | None = None) -> LoadReport:  # fmt: skip
+                same_bits: SameBits | None = None, extra_states: tuple[str, ...] = ()) -> LoadReport:  # fmt: skip
     """Compare a checkpoint with a model, without reading a value.
 
     Parameters
@@ -124,6 +132,8 @@ def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: st
     same_bits
         Given the names of two tensors of the document that are one in the model; where it is left out nobody looks
         whether they have the same values, and the report says so.
+    extra_states
+        Names in the document under which modules keep an extra state, as `extra_states_of` tells them.
 
     Raises
     ------
@@ -131,16 +141,25 @@ def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: st
         If the checkpoint has nothing in that part.
     """
     wanted = {facts.name: facts for facts in model.tensors if facts.is_persistent}
+    if extra_states:
+        inside = tuple(f"{name}." for name in extra_states)
+        checkpoint = tuple(facts for facts in checkpoint
+                           if facts.name not in extra_states and not facts.name.startswith(inside))  # fmt: skip
     found = part_of(wanted, checkpoint, lambda one: _score(wanted, one), part)
     groups: dict[str, set[str]] = {}
     for facts in checkpoint:
         if facts.same_as:
             groups.setdefault(facts.same_as, {facts.same_as}).add(facts.name)
+    if of_what := adapter(wanted, found.tensors):
+        return LoadReport((), (of_what[1],), {}, found.name, 0, about=of_what[0])
     compared = Comparison(model, wanted, found, match(wanted, found.tensors),
-                          Naming(facts.name for facts in checkpoint), {one.name: one.type for one in model.modules},
-                          {first: frozenset(names) for first, names in groups.items()})  # fmt: skip
+                          Naming([*(facts.name for facts in checkpoint), *extra_states]),
+                          {one.name: one.type for one in model.modules},
+                          {first: frozenset(names) for first, names in groups.items()},
+                          tuple(name for name in extra_states if name.startswith(found.start)))  # fmt: skip
     told = [*_about_part(compared, len(checkpoint)),
             *(_other(compared) if compared.matched.is_other else _findings(compared, same_bits))]  # fmt: skip
+    told += loading_code(compared, told)
     pairs = compared.matched.pairs
     names = {name: found.tensors[pairs[name]].name for name in wanted if name in pairs}
     return LoadReport(tuple(_rows(compared, told)), tuple(one.finding for one in told), names, found.name,
@@ -164,6 +183,7 @@ def _findings(compared: Comparison, same_bits: SameBits | None) -> Iterator[Told
     yield from casts(compared)
     yield from absent(compared)
     yield from surplus(compared)
+    yield from extra_states_told(compared)
     yield from untied(compared, same_bits)
 
 
