@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -265,14 +265,18 @@ class Draft:
         """Bytes of the tensors that will be made."""
         return sum(container.nbytes for container in self._edited.values())
 
-    def commands(self, shop: Workshop) -> list[Command]:
-        """Make the new tensors, and return the commands that put everything in place."""
+    def commands(self, shop: Workshop, make: Callable[[NewTensor], Any] | None = None) -> list[Command]:
+        """Make the new tensors, and return the commands that put everything in place.
+
+        `make` makes something else of a new tensor than what holds its values.
+        """
         made: list[Command] = [*self.renamed, *self.registered]
+        made_of = make or (lambda new: self._make(new, shop))
         for _, owner, items in self.edited:
             before = pairs_of(owner)
             nbytes = sum(item.nbytes for item in items)
-            after = [(item.key, self._make(item.value, shop) if isinstance(item.value, NewTensor) else item.value)
-                     for item in items]  # fmt: skip
+            after = [(item.key, made_of(item.value) if isinstance(item.value, NewTensor) else item.value)
+                     for item in items]
             if isinstance(owner, list):
                 after = [(place, value) for place, (_, value) in enumerate(after)]
             if not same_pairs(before, after):
