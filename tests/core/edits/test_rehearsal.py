@@ -69,7 +69,7 @@ def test_it_says_what_applying_one_by_one_says(tmp_path, name):
     torch.save(state(), path)
     edits = CASES[name]
     with weightedit.open(path) as document, weightedit.open(path) as other:
-        said = rehearsed(document, edits)
+        said = rehearsed(document, edits).hazards
         assert {hazard.message for hazard in said} == one_by_one(other, edits)
         assert [hazard.level for hazard in said] == sorted((hazard.level for hazard in said),
                                                            key=["refusal", "warning", "notice"].index)  # fmt: skip
@@ -106,11 +106,32 @@ def test_what_would_be_made_takes_no_room(tmp_path, monkeypatch):
         wanted: list[int] = []
         allocate = document.spill.allocate
         monkeypatch.setattr(document.spill, "allocate", lambda nbytes: wanted.append(nbytes) or allocate(nbytes))
-        assert not [hazard for hazard in rehearsed(document, edits) if hazard.level == "refusal"]
+        assert not [hazard for hazard in rehearsed(document, edits).hazards if hazard.level == "refusal"]
         assert wanted == []
         for edit in edits:
             document.apply(edit, accept="all")
         assert max(wanted) >= 8 * rows
+
+
+CHANGES = {
+    "add, then initialize": (0, ["net.b comes, 5 × 4 float32"]),
+    "copy, then tie": (0, ["net.head comes, 3 × 4 float32"]),
+    "rename, then cast": (0, ["net.a.weight becomes net.c.weight: float32 → float16",
+                              "net.a.bias becomes net.c.bias: float32 → float16"]),
+    "cast, slice, pad, transpose": (4, ["net.a.weight: 3 × 4 → 4 × 5, float32 → float16"]),
+    "delete, then add anew": (12, ["net.a.weight goes", "net.a.weight comes, 2 × 4 float32"]),
+    "one of what is gone": (3, ["net.a.bias goes"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_it_counts_what_is_lost_and_says_what_becomes_of_each(tmp_path, name):
+    path = tmp_path / "state.pt"
+    torch.save(state(), path)
+    with weightedit.open(path) as document:
+        found = rehearsed(document, CASES[name])
+        assert (found.lost, list(found.lines)) == CHANGES[name]
+        assert found.changed == len(found.lines)
 
 
 def test_a_live_module_is_looked_at_first_as_it_is(tmp_path):
@@ -118,7 +139,7 @@ def test_a_live_module_is_looked_at_first_as_it_is(tmp_path):
     edits = [Edit("slice", ("0.weight",), "[0:2, :]"), Edit("slice", ("0.bias",), "[0:2]"),
              Edit("slice", ("1.weight",), "[:, 0:2]")]  # fmt: skip
     with weightedit.open(module) as document:
-        said = rehearsed(document, edits)
+        said = rehearsed(document, edits).hazards
         assert not [hazard for hazard in said if hazard.level == "refusal"]
         assert {hazard.message for hazard in document.preflight(edits[0])} <= {hazard.message for hazard in said}
     assert module[0].weight.shape == (3, 4)
@@ -128,7 +149,7 @@ def test_a_state_dict_in_memory_is_left_alone():
     held = {"a": torch.randn(3, 3)}
     with weightedit.open(held) as document:
         edits = [Edit("duplicate", ("a",), None, {"to": "b"}), Edit("cast", ("b",), None, {"dtype": "float16"})]
-        said = rehearsed(document, edits)
+        said = rehearsed(document, edits).hazards
         assert "precision-loss" in {hazard.kind for hazard in said}
     assert list(held) == ["a"]
 
@@ -139,7 +160,7 @@ def test_a_container_that_holds_itself_and_one_met_twice(tmp_path):
     torch.save({"one": inner, "two": inner, "rest": (torch.zeros(1),)}, path)
     edits = [Edit("rename", ("one.w",), None, {"to": "one.v"}), Edit("cast", ("one.v",), None, {"dtype": "float64"})]
     with weightedit.open(path) as document, weightedit.open(path) as other:
-        assert {hazard.message for hazard in rehearsed(document, edits)} == one_by_one(other, edits)
+        assert {hazard.message for hazard in rehearsed(document, edits).hazards} == one_by_one(other, edits)
 
 
 def test_it_stops_when_asked(tmp_path):

@@ -5,7 +5,8 @@ Tensors that an edit would make are computed where a check of a later one looks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightedit.core.commands import Command, Rebind
+from weightedit.core.described.targets import find_slots
 from weightedit.core.dtypes import numpy_dtype
 from weightedit.core.edit import Edit
 from weightedit.core.edits.compute import ComputedTensor
@@ -28,8 +30,8 @@ from weightedit.core.hazards import Hazard
 from weightedit.core.history import Step
 from weightedit.core.operation import Operation
 from weightedit.core.progress import CancelFlag, Progress, Report
-from weightedit.core.region import Box, parse_region
-from weightedit.core.slots import Described, HeldTensor
+from weightedit.core.region import Box, parse_region, shape_text
+from weightedit.core.slots import Described, HeldTensor, Slot
 from weightedit.core.spec import TensorSpec
 from weightedit.core.stage import bytes_of, staged
 from weightedit.core.storage import Storage
@@ -43,9 +45,40 @@ if TYPE_CHECKING:
     from weightedit.core.document import Document
 
 
+MOST_LINES = 200
+"""Lines of what changes that are kept of one rehearsal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What edits would come to, one after the other.
+
+    Attributes
+    ----------
+    hazards
+        What they would do silently, refusals first, each once.
+    lost
+        How many values are there no more: of what is made smaller, or goes.
+    changed
+        How many slots come, go, are renamed, or get another shape or dtype.
+    lines
+        These one by one, the first of them.
+    """
+
+    hazards: tuple[Hazard, ...] = ()
+    lost: int = 0
+    changed: int = 0
+    lines: tuple[str, ...] = ()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether one of them cannot be done."""
+        return any(hazard.level == "refusal" for hazard in self.hazards)
+
+
 def rehearsed(document: Document, edits: Sequence[Edit], *, progress: Report | None = None,
-              cancel: CancelFlag | None = None) -> list[Hazard]:  # fmt: skip
-    """Return what edits in order would do silently, refusals first, each hazard once; nothing is changed.
+              cancel: CancelFlag | None = None) -> Rehearsal:  # fmt: skip
+    """Return what edits in order would do; nothing is changed.
 
     The first is looked at as `Document.preflight` does it. Those after it are looked at on a twin of the document,
     which is none of live tensors: what only these know, such as an optimizer, is said when they are applied. The
@@ -66,19 +99,74 @@ def rehearsed(document: Document, edits: Sequence[Edit], *, progress: Report | N
         If `cancel` was set.
     """
     found: list[Hazard] = []
-    twin: Twin | None = None
-    try:
-        for place, edit in enumerate(edits):
-            said = (twin or document).preflight(edit, progress=progress, cancel=cancel)
-            found += said
-            if any(hazard.level == "refusal" for hazard in said):
-                break
-            if place < len(edits) - 1:
-                twin = twin or Twin(document)
-                _go_on(twin, edit, Progress(progress, cancel))
-    except EditRefused as error:
-        found += error.hazards
-    return sorted_hazards({(hazard.kind, hazard.message, hazard.targets): hazard for hazard in found}.values())
+    twin = Twin(document)
+    for place, edit in enumerate(edits):
+        said = (twin if place else document).preflight(edit, progress=progress, cancel=cancel)
+        found += said
+        if any(hazard.level == "refusal" for hazard in said):
+            break
+        try:
+            _go_on(twin, edit, Progress(progress, cancel))
+        except EditRefused as error:  # by a twin of live tensors alone, where it is the first
+            found += error.hazards if place or len(edits) > 1 else []
+            break
+    once = {(hazard.kind, hazard.message, hazard.targets): hazard for hazard in found}
+    lines = list(_changes(twin))
+    return Rehearsal(tuple(sorted_hazards(once.values())), _lost(twin), len(lines), tuple(lines[:MOST_LINES]))
+
+
+def reads(document: Document, edits: Sequence[Edit]) -> int:
+    """Return how many bytes a rehearsal of edits reads at most, as far as their tensors are there before the first."""
+    total = 0
+    for edit in edits:
+        declared = document.operations.get(edit.operation)
+        if declared is None or declared.effect not in ("write", "rebind") or declared.moves is True:
+            continue
+        for target in edit.targets:
+            with suppress(EditRefused):
+                total += sum(slot.spec.nbytes for slot in find_slots(document, [target]))
+    return total
+
+
+def _lost(twin: Twin) -> int:
+    """Return how many values its edits took out of tensors, or with them."""
+    lost = 0
+    there = {id(slot.held) for slot in twin.slots}
+    for step in twin.history.steps:
+        for command in step.commands:
+            if isinstance(command, Rebind):
+                lost += max(0, command.before[1].spec.numel - command.after[1].spec.numel)
+        gone = {id(slot.held): slot.held for slot, _ in step.layout.gone}
+        lost += sum(held.spec.numel for key, held in gone.items() if key not in there)
+    return lost
+
+
+def _changes(twin: Twin) -> Iterator[str]:
+    """Yield what becomes of each slot that is not what it was."""
+    there = set(map(id, twin.slots))
+    for slot in twin.was:
+        name, held = slot.saved
+        if id(slot) not in there:
+            yield f"{name} goes"
+        elif slot.name != name:
+            yield f"{name} becomes {slot.name}{_made_of(held.saved, slot)}"
+        elif said := _made_of(held.saved, slot):
+            yield f"{name}{said}"
+        elif slot.held is not held or held.is_rebound:
+            yield f"{name} is made anew" if slot.held is held else f"{name} becomes one with another tensor"
+    known = set(map(id, twin.was))
+    for slot in twin.slots:
+        if id(slot) not in known:
+            yield f"{slot.name} comes, {shape_text(slot.spec.shape)} {slot.spec.dtype}"
+
+
+def _made_of(before: Described | None, slot: Slot) -> str:
+    if before is None:  # nobody looked, so nothing was done to it
+        return ""
+    was, now = before.spec, slot.spec
+    parts = [] if was.shape == now.shape else [f"{shape_text(was.shape)} → {shape_text(now.shape)}"]
+    parts += [] if was.dtype == now.dtype else [f"{was.dtype} → {now.dtype}"]
+    return f": {', '.join(parts)}" if parts else ""
 
 
 def _go_on(twin: Twin, given: Edit, progress: Progress) -> None:

@@ -29,6 +29,11 @@ class Twin(Document):
     ----------
     document
         The document; edits and reads of it meanwhile are its own affair.
+
+    Attributes
+    ----------
+    was
+        Its slots before any edit; what they were called and held is in each one's `saved`.
     """
 
     def __init__(self, document: Document) -> None:
@@ -39,6 +44,7 @@ class Twin(Document):
                          conditions=document.conditions, spill=document.spill, memory=document.memory,
                          history_budget=document.history.budget)  # fmt: skip
         self._beside = document
+        self.was = tuple(self.slots)
 
     def resolve(self, name: TensorName) -> PinnedTensor:
         """Find a tensor argument: in this document, or in a file, which the other document keeps open."""
