@@ -360,6 +360,17 @@ def test_what_is_not_ours_in_such_a_folder_stays(tmp_path):
 
 
 @POSIX
+def test_folders_of_the_doctor_go_with_a_dead_spill(tmp_path):
+    """A crash while a model runs, or with captures open, leaves them there; nobody else would take them away."""
+    dead = tmp_path / f"{PREFIX}dead"
+    for name in ("model-0a1b2c3d", "captures-k_3x9zzz", "drift-abcdefgh"):
+        (dead / name).mkdir(parents=True)
+        (dead / name / "values").write_bytes(b"weights")
+    assert clean_spills([tmp_path]) == [dead]
+    assert not dead.exists()
+
+
+@POSIX
 def test_a_nearly_full_disk_takes_what_still_fits(tmp_path, monkeypatch):
     """Small buffers share a file of 16 MB, which must not keep a few bytes from being kept where there are fewer."""
     spill = Spill(tmp_path, in_memory=1 << 20)

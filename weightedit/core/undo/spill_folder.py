@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterable
@@ -14,6 +16,8 @@ from weightedit.core.files.file_lock import is_at, try_lock
 PREFIX = "weightedit-spill-"
 _LOCK = "lock"
 """The file that is locked on Windows, where folders cannot be."""
+_INNER = re.compile(r"(model|captures|drift)-[0-9a-z_]{8}")
+"""Folders that the doctor makes in it: of a model's process, and of what its modules take and give."""
 _TRIES = 100
 
 
@@ -57,7 +61,7 @@ def _is_there(folder: Path, handle: int) -> bool:
 
 
 def clean_spills(parents: Iterable[Path]) -> list[Path]:
-    """Remove the folders that dead processes left in these, with the files in them; returns what is gone.
+    """Remove the folders that dead processes left in these, with the files and folders of ours in them.
 
     One whose process lives is locked, and is left alone; so is what is no folder of ours. Never raises.
     """
@@ -82,8 +86,11 @@ def _cleaned(folder: Path) -> bool:
         if not try_lock(handle) or not _is_there(folder, handle):
             return False
         for file in folder.iterdir():  # one, where the process died before it took its name away
-            if stat.S_ISREG(file.lstat().st_mode) and file.name != _LOCK:
+            mode = file.lstat().st_mode
+            if stat.S_ISREG(mode) and file.name != _LOCK:
                 file.unlink()
+            elif stat.S_ISDIR(mode) and _INNER.fullmatch(file.name):
+                shutil.rmtree(file)
         if os.name == "posix":
             folder.rmdir()
             return True
