@@ -42,6 +42,8 @@ class OpenDocument:
         (when it was asked for, which of the files asked for together), by which the open documents are in order.
     real_path
         Its file without links, by which a file opened twice is known; empty for a live object.
+    is_scratch
+        Whether its file is one of ours that goes as it is closed, such as captured activations.
     code
         Classes and functions its file names that other programs would import and may run as they load it.
     """
@@ -53,6 +55,7 @@ class OpenDocument:
         self.outline = outline
         self.stop_following: Callable[[], None] | None = None
         self.place = (0, 0)
+        self.is_scratch = False
         self.code: tuple[str, ...] = ()
         self.real_path = "" if document.path is None else os.path.realpath(document.path)
         self.look()

@@ -102,7 +102,8 @@ class FileWork(QObject):
 
     def _remember(self, found: OpenDocument) -> None:
         """Put a document's file on top of the recent ones."""
-        self._window.recents.add(found.document)
+        if not found.is_scratch:
+            self._window.recents.add(found.document)
 
     def _show_again(self, found: OpenDocument) -> None:
         """Go to a document whose file was asked for once more."""

@@ -79,14 +79,14 @@ class Filing(QObject):
                           on_cancelled=lambda: self._writing.remove(document))  # fmt: skip
 
     def save(self, document: OpenDocument, then: Callable[[], None] | None = None) -> None:
-        """Save a document to its own file; a live object, which has none, is exported.
+        """Save a document to its own file; a live object, which has none, and what goes as it is closed are exported.
 
         Where its format cannot hold the present state, such as tensors tied since in a safetensors file, the sheet
         asks what becomes of it; `then` follows what is written to the document's own file only.
         """
         path = document.document.path
-        if path is None:
-            self.export(document)
+        if path is None or document.is_scratch:
+            self.export(document, then)
             return
 
         def work(progress: TaskProgress) -> Saved:
