@@ -169,6 +169,12 @@ def test_constants_beside_the_model_bear_no_marks():
     assert MADE_BY not in vars(constant)
 
 
+def test_torch_prints_nothing_of_what_raises_without_values(caplog, capfd):
+    found = checked(nn.Linear(4, 3), torch.ones(2, 5), "fake")
+    assert [one.kind for one in found.findings] == ["features"]
+    assert (caplog.text, *capfd.readouterr()) == ("", "", "")
+
+
 def test_logs_warnings_and_the_stance_of_the_compiler_are_as_they_were(net):
     class Warns(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -95,6 +95,8 @@ class _Copier:
         by_type = _BY_TYPE.get(type(obj))
         if by_type is not None:
             return by_type(self, obj)
+        if isinstance(obj, torch.jit.ScriptModule):
+            return self._script(obj)
         if isinstance(obj, torch.nn.Module) and "__deepcopy__" in vars(type(obj)) and torch.nn.utils.parametrize.\
                 is_parametrized(obj):  # fmt: skip
             return self._parametrized(obj)
@@ -182,6 +184,15 @@ class _Copier:
         made: torch.nn.Module = type(module).__new__(type(module))
         self._keep(module, made)
         vars(made).update(self.copy(vars(module)))
+        return made
+
+    def _script(self, script: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
+        """Let torch copy a script, whose tensors are none of Python's; others that hold them get those of the copy."""
+        with torch.no_grad():  # else they would be computed from those of the original
+            made: torch.jit.ScriptModule = copy.deepcopy(script)
+        own = dict([*made.named_parameters(), *made.named_buffers()])
+        for name, tensor in [*script.named_parameters(), *script.named_buffers()]:
+            self._keep(tensor, own[name].requires_grad_(tensor.requires_grad and tensor.is_leaf))
         return made
 
     def _by_its_own_way(self, obj: Any) -> Any:

@@ -17,6 +17,8 @@ BEFORE = 2
 """Lines of code shown above the one that raised."""
 MOST = 20
 LONGEST = 300
+LONGEST_MESSAGE = 4_000
+"""Characters of what an exception says, of which the beginning and the end are kept."""
 _NOT_THEIRS = (str(Path(torch.__file__).parent), str(Path(__file__).parent), "<frozen ")
 _PYTHON = sysconfig.get_path("stdlib") + os.sep
 _INSTALLED = ("site-packages" + os.sep, "dist-packages" + os.sep)
@@ -44,6 +46,9 @@ def _code(file: str, line: int) -> tuple[str, ...]:
 def told(error: BaseException) -> tuple[str, str]:
     """Return an exception's type and message; its own text is the person's code too, and may raise."""
     try:
-        return type(error).__name__[:LONGEST], str(error)[:4_000]
+        text = str(error)
+        if len(text) > LONGEST_MESSAGE:  # a script's ends with what was raised in it
+            text = f"{text[: LONGEST_MESSAGE // 2]}…{text[1 - LONGEST_MESSAGE // 2 :]}"
+        return type(error).__name__[:LONGEST], text
     except BaseException:
         return type(error).__name__[:LONGEST], ""

@@ -44,8 +44,8 @@ def measured(found: Trace, model: nn.Module, args: tuple[Any, ...], kwargs: dict
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_cuda else [])]
     try:
         for module in model.modules():
-            if not isinstance(module, torch.jit.ScriptModule):
-                handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
+            handles += [nn.Module.register_forward_pre_hook(module, enter),
+                        nn.Module.register_forward_hook(module, leave)]  # fmt: skip
         with torch.no_grad(), _quiet(), profile(activities=activities, profile_memory=True) as profiler:
             model(*args, **kwargs)
     except Exception:  # it ran before: what depends on chance or state is not measured

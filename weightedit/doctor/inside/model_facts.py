@@ -38,8 +38,8 @@ def model_facts(module: nn.Module) -> ModelFacts:
     ModelFacts
         Its tensors in the order of `state_dict()`, tied ones under each name, then the buffers that are not in it.
     """
-    modules = tuple(ModuleFacts(name, _type(one), _says(one) or None) for name, one in module.named_modules())
-    return ModelFacts(_type(module), modules, tuple(_tensors(module)), tuple(_extra_states(module)),
+    modules = tuple(ModuleFacts(name, type_name(one), _says(one) or None) for name, one in module.named_modules())
+    return ModelFacts(type_name(module), modules, tuple(_tensors(module)), tuple(_extra_states(module)),
                       tuple(name for name, one in module.named_modules() if _has_loading_code(one)))  # fmt: skip
 
 
@@ -60,8 +60,10 @@ def _has_loading_code(module: nn.Module) -> bool:
     return any(not str(getattr(code, "__module__", "")).startswith("torch.nn.") for code in codes)
 
 
-def _type(module: nn.Module) -> str:
-    return type(module).__name__[:LONGEST_TYPE]
+def type_name(module: nn.Module) -> str:
+    """Return the name of a module's class; of a script that of the class it was made of."""
+    made_of = getattr(module, "original_name", None) if isinstance(module, torch.jit.ScriptModule) else None
+    return (made_of if isinstance(made_of, str) else type(module).__name__)[:LONGEST_TYPE]
 
 
 def _says(module: nn.Module) -> dict[str, int]:
@@ -78,10 +80,11 @@ def _says(module: nn.Module) -> dict[str, int]:
 def _tensors(module: nn.Module) -> Iterator[TensorFacts]:
     first: dict[int, str] = {}
     saved: dict[str, Any] = module.state_dict(keep_vars=True)
+    trained = {name for name, _ in module.named_parameters(remove_duplicate=False)}  # those of a script have no class
     for name, tensor in saved.items():
         if isinstance(tensor, torch.Tensor) and not is_extra_state(name):  # which may be anything, of any shape
             same = first.setdefault(id(tensor), name)
-            kind = "parameter" if isinstance(tensor, nn.Parameter) else "buffer"
+            kind = "parameter" if name in trained or isinstance(tensor, nn.Parameter) else "buffer"
             yield _facts(name, tensor, kind, "" if same == name else same)
     for name, tensor in module.named_buffers(remove_duplicate=False):
         if name not in saved:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,18 @@ def uncompiled() -> Iterator[None]:
 
 
 @contextmanager
+def without_its_log() -> Iterator[None]:
+    """Keep torch from printing what raises in a run without values: it is told of anyway."""
+    log = logging.getLogger("torch._subclasses")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+@contextmanager
 def asked_at_each(model: nn.Module, entered: Callable[[str, int], None]) -> Iterator[None]:
     """Tell as each module is entered which one it is and how many calls there were; what that raises stops the run."""
     count, handles = 0, []
@@ -36,8 +49,7 @@ def asked_at_each(model: nn.Module, entered: Callable[[str, int], None]) -> Iter
 
     try:
         for name, module in model.named_modules():
-            if not isinstance(module, torch.jit.ScriptModule):  # whose hooks are compiled
-                handles.append(module.register_forward_pre_hook(told(name)))
+            handles.append(nn.Module.register_forward_pre_hook(module, told(name)))  # a script's own way is refused
         yield
     finally:
         for handle in handles:

@@ -6,7 +6,6 @@ What trains and captures is imported where it is asked for: a process is started
 from __future__ import annotations
 
 import copy
-import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from weightedit.doctor.inside.inputs import InputMissing, Making, independent, m
 from weightedit.doctor.inside.measure import measured
 from weightedit.doctor.inside.model_facts import model_facts
 from weightedit.doctor.inside.put import Fitting, Put
-from weightedit.doctor.inside.running import asked_at_each, uncompiled
+from weightedit.doctor.inside.running import asked_at_each, uncompiled, without_its_log
 from weightedit.doctor.inside.trace import trace
 from weightedit.doctor.records import from_json, to_json
 from weightedit.doctor.shape_trace.trace import Failure
@@ -166,12 +165,13 @@ class Session:
         What the person's code raises is part of the answer: `{"failure": …}`, whatever it is but Ctrl+C. Where the
         model is a live one, everything beside its copy is as it was afterwards.
         """
-        if self.live is None:
-            return self._done(order)
-        from weightedit.doctor.inside.undisturbed import undisturbed
+        with without_its_log():
+            if self.live is None:
+                return self._done(order)
+            from weightedit.doctor.inside.undisturbed import undisturbed
 
-        with undisturbed(self.live, self.wanted):
-            return self._done(order)
+            with undisturbed(self.live, self.wanted):
+                return self._done(order)
 
     def _done(self, order: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -269,7 +269,7 @@ class Session:
         loss = order.loss or (self.wanted.loss if self._loss is None else self._loss)
         optimizer = self._resolve(order.optimizer) if order.optimizer else self._optimizer
         kept = KeptStep(model, frozenset(order.names)) if order.step_to else None
-        with uncompiled(), asked_at_each(model, self.entered):
+        with asked_at_each(model, self.entered):
             facts = train_step(model, args, kwargs, target, loss, optimizer, resolve=self._resolve)
         changed = kept.write(Path(order.step_to)) if kept is not None and "step" in facts.done else None
         return {"training": to_json(facts), "batches": None if batches is None else to_json(batches),
@@ -368,10 +368,9 @@ def _there(device: str) -> str:
 
 
 def fake_mode() -> Any:
-    """Return a mode under which tensors have no values; torch's own log of what raises in it is left silent."""
+    """Return a mode under which tensors have no values."""
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    logging.getLogger("torch._subclasses").setLevel(logging.CRITICAL)
     return FakeTensorMode(allow_non_fake_inputs=True)
 
 

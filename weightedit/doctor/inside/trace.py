@@ -16,6 +16,7 @@ from torch import nn
 from weightedit.core.errors import Cancelled
 from weightedit.doctor.inside.calls import Watching
 from weightedit.doctor.inside.frames import frames_of, told
+from weightedit.doctor.inside.model_facts import type_name
 from weightedit.doctor.inside.seeing import seen_arguments, seen_of, tensors_in
 from weightedit.doctor.shape_trace.trace import Call, Failure, Trace
 
@@ -46,7 +47,7 @@ class _Run:
             self.open.append(-1)
             return
         inside = next((place for place in reversed(self.open) if place >= 0), -1)
-        self.calls.append(Call(name, type(module).__name__, number, inside, seen_arguments(args, kwargs)))
+        self.calls.append(Call(name, type_name(module), number, inside, seen_arguments(args, kwargs)))
         self.open.append(len(self.calls) - 1)
 
     def leave(self, name: str, module: nn.Module, output: Any) -> None:
@@ -129,9 +130,9 @@ def _hooks(model: nn.Module, run: _Run) -> Iterator[None]:
                 with torch._C.DisableTorchFunction():
                     run.leave(name, module, output)
 
-            if not isinstance(module, torch.jit.ScriptModule):  # whose hooks are compiled
-                handles += [module.register_forward_pre_hook(enter, with_kwargs=True),
-                            module.register_forward_hook(leave, with_kwargs=True)]  # fmt: skip
+            # A script's own way to take hooks is refused; as one call, from Python, it takes them.
+            handles += [nn.Module.register_forward_pre_hook(module, enter, with_kwargs=True),
+                        nn.Module.register_forward_hook(module, leave, with_kwargs=True)]  # fmt: skip
         yield
     finally:
         for handle in handles:

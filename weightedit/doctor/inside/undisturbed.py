@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,29 +17,22 @@ from weightedit.doctor.checkup import Wanted
 from weightedit.doctor.inside.capturing.forms import found_in
 from weightedit.doctor.inside.capturing.unchanged import same_random_numbers
 
-LOG = "torch._subclasses"
-"""torch's log that a run without values silences."""
 _HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 _OF_ALL = ("_global_forward_pre_hooks", "_global_forward_hooks", "_global_backward_pre_hooks", "_global_backward_hooks")
 
 
 @contextmanager
 def undisturbed(model: nn.Module, wanted: Wanted) -> Iterator[None]:
-    """Put back what a run moves: all random numbers, the filters of warnings, and the level of torch's log.
+    """Put back what a run moves: all random numbers, and the filters of warnings.
 
     Parameters
     ----------
     model, wanted
         The live module, and what is asked of it: what they draw random numbers from is put back too.
     """
-    log = logging.getLogger(LOG)
-    level = log.level
     with same_random_numbers(None, _generators(model, wanted)), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a warning that was seen here is one that is not shown there any more
-        try:
-            yield
-        finally:
-            log.setLevel(level)
+        yield
 
 
 def _generators(model: nn.Module, wanted: Wanted) -> list[torch.Generator]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,6 +23,7 @@ from weightedit.doctor.inside.capturing.forms import found_in
 from weightedit.doctor.inside.capturing.store import Kept, Store
 from weightedit.doctor.inside.capturing.unchanged import Unchanged, same_random_numbers
 from weightedit.doctor.inside.capturing.watching import Watch
+from weightedit.doctor.inside.running import uncompiled
 
 BUDGET = 256 << 20
 """Bytes of captures that stay in memory by default."""
@@ -195,21 +194,11 @@ def capture(model: torch.nn.Module, args: Sequence[Any] = (), kwargs: Mapping[st
 
 def _run(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], grad: bool) -> Failure | None:
     try:
-        with torch.enable_grad() if grad else torch.no_grad(), _uncompiled():
+        with torch.enable_grad() if grad else torch.no_grad(), uncompiled():
             model(*args, **kwargs)
     except (Exception, SystemExit) as error:
         return _failure(model, error)
     return None
-
-
-@contextmanager
-def _uncompiled() -> Iterator[None]:
-    """Run what was compiled as it was written: compiled code takes no notice of hooks that came later."""
-    if "torch._dynamo" not in sys.modules:
-        yield
-        return
-    with torch.compiler.set_stance("force_eager"):
-        yield
 
 
 def _failure(model: torch.nn.Module, error: BaseException) -> Failure:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 
 from weightedit.core.live.detached import detached_copy
+from weightedit.doctor.inside.running import uncompiled
 from weightedit.doctor.inside.training.backward import BackwardWatch
 from weightedit.doctor.inside.training.holders import made_optimizer, named_parameters, optimizer_facts, take_step
 from weightedit.doctor.inside.training.loss_stage import LossStage
@@ -80,7 +81,7 @@ def train_step(model: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str,
     """
     step = _Step(model, found_loss(loss, resolve), optimizer, target)
     devices = sorted({one.device.index or 0 for one in model.parameters() if one.device.type == "cuda"})
-    with torch.random.fork_rng(devices), torch.inference_mode(False), torch.enable_grad(), _eager(model):
+    with torch.random.fork_rng(devices), torch.inference_mode(False), torch.enable_grad(), uncompiled():
         torch.manual_seed(seed)
         step.run(tuple(args), dict(kwargs))
     return step.facts()
@@ -201,13 +202,3 @@ def _bad(inputs: Mapping[Any, Any]) -> dict[str, int]:
     """Return by path how many NaN and infinities inputs have, where there are some."""
     counts = {path: bad_count(one) for path, one in leaves(inputs) if isinstance(one, torch.Tensor)}
     return {path: count for path, count in counts.items() if count}
-
-
-@contextlib.contextmanager
-def _eager(model: torch.nn.Module) -> Iterator[None]:
-    """Let what torch.compile made run as it was written: a step is taken once, and compiling takes minutes."""
-    if any(type(one).__name__ == "OptimizedModule" for one in model.modules()):
-        with torch.compiler.set_stance("force_eager"):
-            yield
-    else:
-        yield
