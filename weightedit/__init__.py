@@ -115,7 +115,7 @@ def check(source: Document | str | Path | Any, model: str | Path | Any, inputs: 
     folder
         Where named code runs, and what relative paths are relative to; by default the current one.
     seconds
-        How long the model's process may take.
+        How long the model's process may take; of a live module it is asked as each module is entered.
     progress, cancel
         Called with (label, done, total); checked between steps.
 

@@ -90,6 +90,18 @@ def test_inputs_and_random_numbers_are_as_they_were(net, how, tmp_path):
     assert net.training
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("training", [None, TRAINS])
+def test_random_numbers_of_cuda_are_as_they_were(training):
+    net = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 3), nn.Dropout(0.5)).cuda()
+    net.register_forward_pre_hook(lambda module, args: [torch.rand(1, device="cuda")].clear())
+    x, were = torch.randn(2, 4, device="cuda"), torch.cuda.get_rng_state_all()
+    known = x.clone()
+    assert checked(net, x, "cuda:0", training).runs
+    assert all(map(torch.equal, torch.cuda.get_rng_state_all(), were))
+    assert torch.equal(x, known)
+
+
 def test_inputs_keep_their_form_and_what_they_share(net):
     """What the model is given looks like what the person has."""
     seen: dict[str, Any] = {}
@@ -206,16 +218,22 @@ def test_a_persons_hooks_run_on_the_copy_and_that_is_said(net, device):
     net.fc.register_forward_hook(lambda module, args, output: kept.append(module))
     net.drop.register_forward_pre_hook(lambda module, args: None)
     found = checked(net, torch.ones(2, 4), device)
-    assert found.notes == ("The hooks of drop and fc ran on the copy as well: what they keep elsewhere has this run in "
-                           "it.",)  # fmt: skip
+    said = "The hooks of drop and fc run on the copy as well; what they keep elsewhere has this run in it."
+    assert said in found.notes
     assert len(kept) == 1
     assert kept[0] is not net.fc
     assert len(net.fc._forward_hooks) == 1
 
 
-def test_hooks_of_torchs_own_are_not_told_of():
-    net = nn.Sequential(torch.nn.utils.spectral_norm(nn.Linear(4, 3)))
-    assert checked(net, torch.ones(2, 4)).notes == ()
+def test_hooks_that_do_not_run_are_not_told_of(net):
+    """torch's own are there for what it does itself, and those of gradients wait for a training step."""
+    net.fc.register_full_backward_hook(lambda module, given, taken: None)
+    for one, inputs, training, said in (
+        (nn.Sequential(torch.nn.utils.spectral_norm(nn.Linear(4, 3))), torch.ones(2, 4), None, False),
+        (net, torch.ones(2, 4), None, False), (net, None, None, False), (net, torch.ones(2, 4), TRAINS, True),
+    ):  # fmt: skip
+        notes = checked(one, inputs, training=training).notes
+        assert any("run on the copy as well" in note for note in notes) == said
 
 
 # ---- stopping

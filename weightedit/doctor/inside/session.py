@@ -235,7 +235,10 @@ class Session:
                     made.to(device)
         from weightedit.doctor.inside.undisturbed import hooks_note
 
-        return {"model": to_json(model_facts(self.live)), "note": hooks_note(self.live)}
+        asked = self.wanted
+        runs = asked.spec is not None or asked.given is not None or asked.data is not None
+        note = hooks_note(self.live, trains=asked.trains) if runs else ""
+        return {"model": to_json(model_facts(self.live)), "note": note}
 
     def run(self, order: RunOrder) -> dict[str, Any]:
         """Put tensors in, and run the model once in evaluation mode."""

@@ -18,7 +18,7 @@ from weightedit.doctor.inside.capturing.forms import found_in
 from weightedit.doctor.inside.capturing.unchanged import same_random_numbers
 
 _HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
-_OF_ALL = ("_global_forward_pre_hooks", "_global_forward_hooks", "_global_backward_pre_hooks", "_global_backward_hooks")
+"""Where a module keeps its hooks, those that run forward first; torch keeps those of all modules as `_global…`."""
 
 
 @contextmanager
@@ -46,13 +46,22 @@ def _generators(model: nn.Module, wanted: Wanted) -> list[torch.Generator]:
     return list({id(one): one for one in found}.values())
 
 
-def hooks_note(model: nn.Module) -> str:
-    """Say that a person's own hooks run too, which a copy has as well; empty where there are none."""
+def hooks_note(model: nn.Module, *, trains: bool) -> str:
+    """Say that a person's own hooks run too, which a copy has as well; empty where there are none.
+
+    Parameters
+    ----------
+    model
+        The live module.
+    trains
+        Whether those of gradients run as well.
+    """
+    held = _HOOKS if trains else _HOOKS[:2]
     named = [name or "the model itself" for name, module in model.named_modules() if any(
-        _is_theirs(hook) for held in _HOOKS for hook in getattr(module, held, {}).values())]  # fmt: skip
-    if any(getattr(modules, held, None) for held in _OF_ALL):
+        _is_theirs(hook) for one in held for hook in getattr(module, one, {}).values())]  # fmt: skip
+    if any(getattr(modules, f"_global{one}", None) for one in held):
         named.append("every module")
-    return f"The hooks of {listed(named)} ran on the copy as well: what they keep elsewhere has this run in it." \
+    return f"The hooks of {listed(named)} run on the copy as well; what they keep elsewhere has this run in it." \
         if named else ""  # fmt: skip
 
 
