@@ -10,7 +10,8 @@ import torch
 
 from weightedit.doctor.shape_trace.trace import Seen
 
-DEEPEST = 12
+DEEPEST = 16
+"""Levels of nesting."""
 MOST = 200
 """Values of one argument list or output that are described."""
 LONGEST = 80
@@ -44,14 +45,22 @@ def seen_one(value: Any, place: str) -> Seen:
     return Seen(place, type(value).__name__[:LONGEST], says=says)
 
 
-def leaves(value: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Give what is nested in tuples, lists, dicts and dataclasses, each with its dotted place."""
-    inner = parts(value) if depth < DEEPEST else None
+def leaves(value: Any, place: str = "", outer: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Give what is nested in tuples, lists, dicts and dataclasses, each with its dotted place.
+
+    Parameters
+    ----------
+    value, place
+        What is taken apart, and what its place is called.
+    outer
+        The containers it is in, by identity: one that holds itself is a leaf there.
+    """
+    inner = parts(value) if len(outer) < DEEPEST and id(value) not in outer else None
     if inner is None:
         yield place, value
         return
     for key, one in inner:
-        yield from leaves(one, f"{place}.{key}" if place else str(key), depth + 1)
+        yield from leaves(one, f"{place}.{key}" if place else str(key), (*outer, id(value)))
 
 
 def parts(value: Any) -> list[tuple[Any, Any]] | None:
@@ -61,7 +70,7 @@ def parts(value: Any) -> list[tuple[Any, Any]] | None:
     if isinstance(value, Mapping):
         return list(value.items())
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return list(zip(value._fields, value, strict=True))
+        return list(zip(value._fields, value, strict=False))
     if isinstance(value, list | tuple):
         return list(enumerate(value))
     if is_dataclass(value) and not isinstance(value, type):

@@ -12,8 +12,9 @@ import torch
 from torch.utils.data import Dataset, IterableDataset
 
 from weightedit.core.progress import Ask, unasked
+from weightedit.doctor.inside.seeing import leaves
 from weightedit.doctor.inside.training.loader import Uncollated, Unread, batches_of, is_loader
-from weightedit.doctor.inside.training.parts import leaves, parts_of
+from weightedit.doctor.inside.training.parts import parts_of
 from weightedit.doctor.inside.training.values import bad_count
 from weightedit.doctor.inside.training.watching import Watch
 from weightedit.doctor.training_step.batch_facts import (

@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from itertools import islice
 from typing import Any
 
 import torch
 
+from weightedit.doctor.inside.seeing import leaves
 from weightedit.doctor.training_step.parts import Part
 
-DEEPEST = 16
-"""Levels of nesting; what holds itself ends here."""
 MOST = 10_000
 """Parts of one value."""
 LONGEST = 200
 """Characters of one path or type."""
-
-
-def leaves(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yield what tuples, lists, dicts and dataclasses hold at last, each with its path."""
-    held = _held(value) if depth < DEEPEST else None
-    if held is None:
-        yield path, value
-        return
-    for key, inner in held:
-        yield from leaves(inner, f"{path}.{key}" if path else str(key), depth + 1)
-
-
-def _held(value: Any) -> Iterable[tuple[object, Any]] | None:
-    """Return keys with what they hold; None for what is no container."""
-    if isinstance(value, Mapping):
-        return list(value.items())
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return list(zip(value._fields, value, strict=False))
-    if isinstance(value, list | tuple):
-        return list(enumerate(value))
-    if is_dataclass(value) and not isinstance(value, type):
-        return [(field.name, getattr(value, field.name, None)) for field in fields(value)]
-    return None
 
 
 def tensors(value: Any) -> Iterator[torch.Tensor]:
