@@ -110,7 +110,7 @@ class _Copier:
         grad = tensor.requires_grad and tensor.is_leaf
         with torch.no_grad():
             if torch.nn.parameter.is_lazy(tensor):
-                return copy.deepcopy(tensor)  # no values yet
+                return type(tensor)(tensor.requires_grad, tensor.device, tensor.dtype)  # no values yet
             made = self._over_new_storage(tensor) if _has_plain_storage(tensor) else tensor.detach().clone()
             made = self._of_its_class(made, tensor, grad)
         attributes = getattr(tensor, "__dict__", None)

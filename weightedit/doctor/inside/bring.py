@@ -19,6 +19,7 @@ from torch import nn
 from weightedit.doctor.bringing.code_found import CONFIG
 from weightedit.doctor.bringing.consent import changed
 from weightedit.doctor.bringing.model_reference import ModelReference
+from weightedit.doctor.inside.lazy import really_made
 
 AUTOS = {
     "ForCausalLM": "AutoModelForCausalLM", "LMHeadModel": "AutoModelForCausalLM",
@@ -168,7 +169,7 @@ def without_memory(fake: Any) -> Iterator[None]:
     nn.Module._apply = _replacing(known)  # type: ignore[method-assign]
     init._no_grad_trunc_normal_ = lambda tensor, *ends, **named: tensor
     try:
-        with fake:
+        with fake, really_made():
             yield
     finally:
         nn.Module._apply = before  # type: ignore[method-assign]

@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from weightedit.core.dtypes import torch_dtype
+from weightedit.core.spec import contiguous_stride
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Fitting:
         for module, key, name, made in self._made:
             found = tensors.get(name)
             if found is None:
-                setattr(module, key, made)  # as RNNs need it, which hold their weights in a list too
+                if not is_lazy(made):  # what the first run gave a shape keeps it
+                    setattr(module, key, made)  # as RNNs need it, which hold their weights in a list too
                 continue
             dtype = torch_dtype(found.dtype) if assign else made.dtype
             same = (id(made), found.shape, dtype, found.offset)
@@ -82,7 +85,7 @@ class Fitting:
 
     def _tensor(self, made: torch.Tensor, found: Put, dtype: torch.dtype, data: torch.Tensor | None) -> torch.Tensor:
         if data is None or found.offset < 0:
-            if (tuple(made.shape), made.dtype) == (found.shape, dtype):
+            if not is_lazy(made) and (tuple(made.shape), made.dtype) == (found.shape, dtype):
                 return made
             if self._fake is None:
                 tensor = torch.zeros(found.shape, dtype=dtype, device=made.device)
@@ -91,9 +94,10 @@ class Fitting:
                     tensor = torch.empty(found.shape, dtype=dtype, device=made.device)
         else:
             stored = torch_dtype(found.dtype)
-            count = torch.Size(found.shape).numel() * stored.itemsize
-            flat = data[found.offset : found.offset + count].view(stored)
-            tensor = flat.reshape(found.shape).to(device=made.device, dtype=dtype)
+            with torch.no_grad():  # no view of the file: views count writes together, and a buffer's would be a weight's
+                tensor = torch.empty(0, dtype=stored).set_(data.untyped_storage(), found.offset // stored.itemsize,
+                                                           found.shape, contiguous_stride(found.shape))  # fmt: skip
+            tensor = tensor.to(device=made.device, dtype=dtype)
         if not isinstance(made, nn.Parameter):
             return tensor
         trains = made.requires_grad and (tensor.is_floating_point() or tensor.is_complex())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from weightedit.doctor.checkup import FAKE, HERE, MEASURED_UP_TO, Wanted
 from weightedit.doctor.inside.bring import NotThere, bring, converts, resolve, without_memory
 from weightedit.doctor.inside.frames import frames_of, told
 from weightedit.doctor.inside.inputs import InputMissing, Making, independent, make, make_inputs, placed
+from weightedit.doctor.inside.lazy import blanks, materialized_without_values
 from weightedit.doctor.inside.measure import measured
 from weightedit.doctor.inside.model_facts import model_facts
 from weightedit.doctor.inside.put import Fitting, Put
@@ -247,7 +249,7 @@ class Session:
         is_measured = order.is_measured and self.fake is None
         again = independent((args, kwargs)) if is_measured else None  # layers that work in place leave others
         model.eval()
-        with uncompiled():
+        with uncompiled(), nullcontext() if self.fake is None else materialized_without_values(model):
             found = trace(model, args, kwargs, device=self.device, fake=self.fake, entered=self.entered)
         if again is not None and found.failure is None and found.seconds <= MEASURED_UP_TO:
             with uncompiled(), asked_at_each(model, self.entered):
@@ -382,4 +384,4 @@ def faked(model: nn.Module, fake: Any) -> nn.Module:
     from torch._subclasses.fake_tensor import FakeCopyMode
 
     with FakeCopyMode(fake):
-        return copy.deepcopy(model)
+        return copy.deepcopy(model, blanks(model))

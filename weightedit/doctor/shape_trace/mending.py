@@ -68,8 +68,8 @@ class Weights:
     def is_against_code(self, candidate: Candidate) -> bool:
         """Whether a mend gives a tensor another shape than the model's code does, so that it would not load."""
         after = {} if self.is_own else candidate.after
-        return any(own in after and name in self.model and after[own][0] != self.model[name].shape
-                   for name, own in self.names.items())  # fmt: skip
+        return any(own in after and name in self.model and self.model[name].kind != "uninitialized"
+                   and after[own][0] != self.model[name].shape for name, own in self.names.items())  # fmt: skip
 
     def beside(self, name: str, size: int, dim: int) -> list[TensorFacts]:
         """Return a tensor and those of the same module with that size in that dimension, where it is dimension 0."""

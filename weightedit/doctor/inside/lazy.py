@@ -1,0 +1,67 @@
+"""Lazy modules, whose tensors get a shape in the first run, where tensors have no values: torch makes them real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter, UninitializedTensorMixin, is_lazy
+
+
+def blanks(model: nn.Module) -> dict[int, torch.Tensor]:
+    """Return a fresh tensor without shape for each one of a model, by its identity, as a memo of `deepcopy`."""
+    held = [*model.parameters(), *model.buffers()]
+    return {id(one): type(one)(one.requires_grad, one.device, one.dtype) for one in held if is_lazy(one)}
+
+
+@contextmanager
+def really_made() -> Iterator[None]:
+    """Let tensors without a shape be made really inside a fake mode: they hold nothing, and torch refuses others."""
+    kinds: tuple[Any, ...] = (UninitializedParameter, UninitializedBuffer)
+    before = [kind.__new__ for kind in kinds]
+    for kind, make in zip(kinds, before, strict=True):
+        kind.__new__ = _outside(make)
+    try:
+        yield
+    finally:
+        for kind, make in zip(kinds, before, strict=True):
+            kind.__new__ = make
+
+
+def _outside(make: Callable[..., Any]) -> Callable[..., Any]:
+    def made(kind: Any, *args: Any, **named: Any) -> Any:
+        from torch._subclasses.fake_tensor import unset_fake_temporarily
+
+        with unset_fake_temporarily():
+            return make(kind, *args, **named)
+
+    return made
+
+
+@contextmanager
+def materialized_without_values(model: nn.Module) -> Iterator[None]:
+    """Let a run under a fake mode give lazy tensors their shapes, by new ones that take their places in the model."""
+    places = {id(tensor): (module, name) for module in model.modules() for held in (module._parameters, module._buffers)
+              for name, tensor in held.items() if tensor is not None and is_lazy(tensor)}  # fmt: skip
+    if not places:
+        yield
+        return
+    mixin: Any = UninitializedTensorMixin
+    before = mixin.materialize
+
+    def materialize(self: Any, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        module, name = places.get(id(self), (None, ""))
+        if module is None:
+            before(self, shape, device, dtype)
+            return
+        made = torch.empty(shape, device=device or self.device, dtype=dtype or self.dtype)
+        setattr(module, name, nn.Parameter(made, self.requires_grad) if isinstance(self, nn.Parameter) else made)
+
+    mixin.materialize = materialize
+    try:
+        yield
+    finally:
+        mixin.materialize = before
