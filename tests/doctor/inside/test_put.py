@@ -81,7 +81,7 @@ def test_a_lazy_tensor_that_the_checkpoint_lacks_keeps_its_shape_from_run_to_run
 
 
 def test_code_with_lazy_modules_is_made_without_memory(tmp_path):
-    code = "from torch import nn\n\ndef net():\n    return nn.Sequential(nn.LazyLinear(1 << 19), nn.LazyLinear(1 << 19))\n"
+    code = "from torch import nn\nnet = lambda: nn.Sequential(nn.LazyLinear(1 << 19), nn.LazyLinear(1 << 19))\n"
     (tmp_path / "net.py").write_text(code, encoding="utf-8")
     found = weightedit.check({}, f"{tmp_path}/net.py:net", "float32[2,8]", device="fake", folder=tmp_path)
     assert (found["ran"], found["trace"][2]["outputs"][0]["shape"]) == (True, [2, 1 << 19])

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import weightedit
+from weightedit.core.edit import Edit
 from weightedit.doctor.bringing.input_spec import parse_inputs, spec_of
 
 
@@ -165,3 +166,36 @@ def test_copies_of_one_tensor_of_the_model_are_a_notice_where_they_are_alike():
     state["head.weight"][0, 0] += 1
     assert [one["kind"] for one in weightedit.check(state, Tied())["findings"]] == ["untied"]
     assert not weightedit.check(state, Tied())["ok"]
+
+
+class Product(nn.Module):
+    def __init__(self, dtype: torch.dtype):
+        super().__init__()
+        self.w = nn.Parameter(torch.ones(4, 3, dtype=dtype))
+
+    def forward(self, x):
+        return x @ self.w
+
+
+@pytest.mark.parametrize(("weights", "given", "first", "cast"), [
+    (torch.complex64, "float32", "Give it complex64[2,4]", "complex64 → float32, drops the imaginary parts"),
+    (torch.float64, "float32", "Give it float64[2,4]",
+     "float64 → float32, rounds and turns what is past the range of float32 into inf"),
+    (torch.bfloat16, "float16", "Give it bfloat16[2,4]",
+     "bfloat16 → float16, turns what is past the range of float16 into inf"),
+    (torch.float32, "bfloat16", "Give it float32[2,4]", "float32 → bfloat16, rounds"),
+    (torch.float32, "complex64", "Cast w to complex64", "float32 → complex64"),
+    (torch.float16, "float32", "Cast w to float32", "float16 → float32"),
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("device", ["fake", "cpu"])
+def test_what_loses_nothing_is_offered_before_a_cast_that_does_and_that_says_so(weights, given, first, cast, device):
+    model = Product(weights)
+    found, mends = offered(model, model, f"{given}[2,4]", device=device)
+    assert found["findings"][0]["kind"] == "dtype"
+    assert mends[0]["title"] == first
+    assert [one["detail"] for one in mends if one["edits"]] == [cast]
+    spec = mends[0]["inputs"] or f"{given}[2,4]"
+    with weightedit.open(model) as document:
+        for edit in mends[0]["edits"]:
+            document.apply(Edit.from_json(edit, {}), accept="all")
+        assert weightedit.check(document, model, spec, device=device)["ok"]

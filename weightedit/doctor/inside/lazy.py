@@ -1,4 +1,4 @@
-"""Lazy modules, whose tensors get a shape in the first run, where tensors have no values: torch makes them real ones."""
+"""Lazy modules, whose tensors get a shape in the first run, where tensors have no values: torch makes real ones."""
 
 from __future__ import annotations
 

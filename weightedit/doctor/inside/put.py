@@ -94,7 +94,7 @@ class Fitting:
                     tensor = torch.empty(found.shape, dtype=dtype, device=made.device)
         else:
             stored = torch_dtype(found.dtype)
-            with torch.no_grad():  # no view of the file: views count writes together, and a buffer's would be a weight's
+            with torch.no_grad():  # no view: views count writes together, and one to a buffer would be to all weights
                 tensor = torch.empty(0, dtype=stored).set_(data.untyped_storage(), found.offset // stored.itemsize,
                                                            found.shape, contiguous_stride(found.shape))  # fmt: skip
             tensor = tensor.to(device=made.device, dtype=dtype)

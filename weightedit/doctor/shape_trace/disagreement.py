@@ -209,7 +209,7 @@ def _mixed(tensors: list[Operand], name: str) -> Disagreement | None:
         if other.seen.dtype != first.seen.dtype:
             return Disagreement("dtype", first, other)
     known = DTYPES.get(first.seen.dtype)
-    if weights and known is not None and not known.is_floating:
+    if weights and known is not None and known.family not in ("float", "complex"):
         return Disagreement("dtype", first, weights[0])
     return None
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from weightedit.core.dtypes import DTYPES
 from weightedit.core.edit import Edit
 from weightedit.core.region import shape_text
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.input_spec import InputSpec, Item, TensorItem
+from weightedit.doctor.cast_loss import cast_loss
 from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.finding import Mend
 from weightedit.doctor.shape_trace.disagreement import Disagreement
@@ -18,7 +18,8 @@ from weightedit.doctor.shape_trace.disagreement import Disagreement
 if TYPE_CHECKING:
     from weightedit.core.document import Document
 
-FLOATS = ("float64", "float32", "bfloat16", "float16")
+COMPUTES = ("float64", "float32", "bfloat16", "float16", "complex128", "complex64")
+"""dtypes that layers compute in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,18 +233,22 @@ def respecified(spec: InputSpec, made: InputSpec) -> Iterator[Candidate]:
 
 
 def _dtypes(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Iterator[Candidate]:
-    """Cast the weights to what comes, or ask for inputs in the dtype of the weights."""
+    """Cast the weights to what comes, or ask for inputs in the dtype of the weights; what loses values comes last."""
     wanted, have = found.got.seen.dtype, found.weight.seen.dtype
-    if found.got.tensor or not (wanted in FLOATS or have in FLOATS):
+    if found.got.tensor or not (wanted in COMPUTES or have in COMPUTES):
         return
-    if wanted in FLOATS and (tensors := _to_cast(found.weight.tensor, have, weights)):
+    casts: list[Candidate] = []
+    lost = cast_loss(have, wanted)
+    if wanted in COMPUTES and (tensors := _to_cast(found.weight.tensor, have, weights)):
         names = tuple(one.name for one in tensors)
         what = visible(names[0]) if len(names) == 1 else f"{len(names):,} tensors"
-        yield Candidate(Mend(f"Cast {what} to {wanted}", (Edit("cast", names, arguments={"dtype": wanted}),),
-                             f"{have} → {wanted}"),
-                        {one.name: (one.shape, wanted) for one in tensors})  # fmt: skip
-    if spec is not None and have in FLOATS:
-        yield from _respecified(spec, lambda item: replace(item, dtype=have) if item.dtype == wanted else item)
+        casts.append(Candidate(Mend(f"Cast {what} to {wanted}", (Edit("cast", names, arguments={"dtype": wanted}),),
+                                    f"{have} → {wanted}{f', {lost}' if lost else ''}"),
+                               {one.name: (one.shape, wanted) for one in tensors}))  # fmt: skip
+    given: Iterator[Candidate] = iter(())
+    if spec is not None and have in COMPUTES:
+        given = _respecified(spec, lambda item: replace(item, dtype=have) if item.dtype == wanted else item)
+    yield from (*given, *casts) if lost else (*casts, *given)
 
 
 def _to_cast(name: str, have: str, weights: Weights) -> list[TensorFacts]:
@@ -253,7 +258,7 @@ def _to_cast(name: str, have: str, weights: Weights) -> list[TensorFacts]:
         one, ours = weights.of(other), weights.model.get(other)
         if one is None or one.dtype != have:
             continue
-        if DTYPES[have].is_floating or other == name or "parameter" in (one.kind, "" if ours is None else ours.kind):
+        if have in COMPUTES or other == name or "parameter" in (one.kind, "" if ours is None else ours.kind):
             found[own] = one
     return list(found.values())
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from weightedit.core.words.numbers import count_text, index_text
 from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import message, visible, visible_lines
+from weightedit.doctor.cast_loss import cast_loss
 from weightedit.doctor.explain.explain import explain
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.training_step.case import Case, module_text, spec
@@ -152,8 +153,10 @@ def _dtypes(case: Case, raised: Raised) -> Finding | None:
         if mends:  # the input is what differs: all weights would have to follow it
             names = [one.name for one in case.facts.parameters if one.dtype in FLOATS and one.dtype != given.dtype]
         what = case.what(names, "tensor")
+        lost = cast_loss(other.dtype, given.dtype)
         mends += case.mend(f"Cast {what} to {given.dtype}", "cast", names,
-                           f"{other.dtype} → {given.dtype}", dtype=given.dtype)  # fmt: skip
+                           f"{other.dtype} → {given.dtype}{f', {lost}' if lost else ''}",
+                           dtype=given.dtype)  # fmt: skip
     return Finding("dtype-mix", raised.module, case.tensor(other.name),
                    f"{module_text(raised.module)} has its {visible(other.name.rpartition('.')[2])} in "
                    f"{visible(other.dtype)} and got {spec(given.shape, given.dtype)}.", mends,
