@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import nan
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +20,9 @@ from weightedit.doctor.bringing.input_spec import (
     ValueItem,
     parse_inputs,
     parse_item,
+    spec_of,
 )
+from weightedit.doctor.inside.inputs import Making, make_inputs
 
 F = TensorItem("float32", (2, 3))
 
@@ -68,20 +73,39 @@ def test_a_target_is_one_item():
 
 TENSORS = st.builds(TensorItem, st.sampled_from(["float32", "bool", "complex64", "float8_e4m3fn"]),
                     st.lists(st.integers(0, 99), max_size=4).map(tuple))  # fmt: skip
-LEAVES = st.one_of(TENSORS, st.builds(TensorItem, st.just("int64"), st.just((2,)), st.integers(1, 99)),
-                   st.sampled_from([ValueItem(None), ValueItem(3), ValueItem(0.5), ValueItem("sum"), FileItem("x.npy"),
-                                    FileItem("a, b.pt"), FileItem("a/x.pt", "y.z"), NumbersItem((1, 2.5), (2,)),
-                                    NumbersItem((1, 2, 3, 4), (2, 2))]))  # fmt: skip
+ODD = st.text(alphabet="ab.\\ '\":;,=()[]{}<\n\té0", max_size=8)
+"""What means something in a spec, in names and in paths."""
+NUMBERS = st.one_of(st.integers(), st.floats(allow_nan=False), st.just(nan))
+PATHS = st.builds(lambda name, suffix: name + suffix, ODD, st.sampled_from([".npy", ".pt", ".safetensors", ".NPZ"]))
+LEAVES = st.one_of(
+    TENSORS, st.builds(TensorItem, st.just("int64"), st.just((2,)), st.integers(1, 99)),
+    st.builds(ValueItem, st.one_of(st.none(), st.booleans(), NUMBERS, ODD, PATHS)),
+    st.builds(FileItem, PATHS, st.one_of(st.just(""), ODD, PATHS)), st.sampled_from([
+        FileItem("x.npy"), FileItem("a, b.pt"), FileItem("a/x.pt", "y.z"), FileItem("C:\\data\\x.npz", "w")]),
+    st.builds(lambda values: NumbersItem(tuple(values), (len(values),)), st.lists(NUMBERS, min_size=1, max_size=3)),
+    st.builds(lambda values: NumbersItem(tuple(values), (2, 1, 2)), st.lists(NUMBERS, min_size=4, max_size=4)))
 ITEMS = st.recursive(LEAVES, lambda inner: st.one_of(
-    st.builds(SeveralItem, st.lists(inner, max_size=3).map(tuple), st.just(False)),
-    st.builds(DictItem, st.dictionaries(st.sampled_from(["a", "b c", "d.e"]), inner, max_size=2)
+    st.builds(SeveralItem, st.lists(inner, max_size=3).map(tuple), st.booleans()),
+    st.builds(DictItem, st.dictionaries(ODD, inner, max_size=2)
               .map(lambda found: tuple(found.items())))), max_leaves=5)  # fmt: skip
+NAMES = st.sampled_from(["ids", "mask", "inf", "nan", "list", "str", "float32", "größe", "_"])
 
 
-@given(st.lists(ITEMS, min_size=1, max_size=3), st.dictionaries(st.sampled_from(["ids", "mask"]), ITEMS))
+@given(st.lists(ITEMS, min_size=1, max_size=3), st.dictionaries(NAMES, ITEMS))
 def test_a_spec_prints_as_it_reads(args, kwargs):
     spec = InputSpec(tuple(args), tuple(kwargs.items()))
     assert parse_inputs(str(spec)) == spec
+
+
+@pytest.mark.parametrize("given", [
+    ([1, 2], [[1, 2], [3, 4]]), ("x.npy", "it's \"so\""), (float("inf"), -float("inf")), ({"it's": 1, "b.c": [2.5]},),
+])  # fmt: skip
+def test_arguments_as_they_are_come_back_from_their_spec(given):
+    """A list of numbers stays a list, and a text one that only looks like a file."""
+    spec = spec_of(given, {"flag": None})
+    assert spec is not None
+    args, kwargs = make_inputs(parse_inputs(str(spec)), Making("cpu", Path()))
+    assert (args, kwargs) == (given, {"flag": None})
 
 
 @given(st.text(alphabet="float32[], (){}:='\"<x.npy0;", max_size=40))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from math import prod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import nan, prod
 from typing import Any, NoReturn
 
 from weightedit.core.dtypes import DTYPES, dtype_named
 from weightedit.core.errors import WeightEditError
 from weightedit.core.words.visible import visible
+from weightedit.doctor.bringing.quoting import QUOTED, quoted, unquoted
 
 FILES = (".npy", ".npz", ".pt", ".pth", ".safetensors")
 DEEPEST = 20
@@ -19,8 +20,8 @@ LARGEST = 1 << 62
 """Elements of one input."""
 EXAMPLES = "float32[2,3,224,224], ids: int64[1,16]<32000, {'image': float32[1,3,64,64]}, tokens.npy"
 _TOKEN = re.compile(r"\s*(?:(?P<file>[^\s,;()\[\]{}'\"=]+?\.(?:npy|npz|pth|pt|safetensors)(?::[^\s,;()\[\]{}'\"]+)?"
-                    r"(?=[\s,;)\]}]|$))|(?P<number>[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+))(?![\w.])"
-                    r"|(?P<word>[A-Za-z_][\w.]*)|(?P<text>'[^']*'|\"[^\"]*\")|(?P<sign>[,;:=<(){}\[\]]))")  # fmt: skip
+                    r"(?=[\s,;)\]}]|$))|(?P<number>[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|(?:inf|nan)(?!\s*[:=]))"
+                    rf"(?![\w.]))|(?P<word>[^\W\d][\w.]*)|(?P<text>{QUOTED})|(?P<sign>[,;:=<(){{}}\[\]]))")  # fmt: skip
 _CONSTANTS = {"None": None, "True": True, "False": False}
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
@@ -63,17 +64,22 @@ class FileItem:
 
     def __str__(self) -> str:
         whole = f"{self.path}:{self.key}" if self.key else self.path
-        return whole if re.fullmatch(r"[^\s,;()\[\]{}'\"=]+", whole) else repr(whole)
+        found = _TOKEN.fullmatch(whole)
+        if found is not None and found["file"] == whole and _file(whole) == self:
+            return whole
+        return f"{quoted(self.path)}:{quoted(self.key)}" if self.key else quoted(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class ValueItem:
-    """A number, text, True, False or None."""
+    """A number, text, True, False or None; a text that looks like a file is written `str 'x.npy'`."""
 
     value: float | int | str | bool | None
 
     def __str__(self) -> str:
-        return repr(self.value)
+        if not isinstance(self.value, str):
+            return repr(self.value)
+        return f"str {quoted(self.value)}" if _is_file(self.value) else quoted(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +95,16 @@ class NumbersItem:
 
 @dataclass(frozen=True, slots=True)
 class SeveralItem:
-    """A list or tuple of items."""
+    """A list or tuple of items; a list that would read as a tensor is written `list(1, 2)`."""
 
     items: tuple[Item, ...]
     is_list: bool
 
     def __str__(self) -> str:
         inner = ", ".join(map(str, self.items))
-        return f"[{inner}]" if self.is_list else f"({inner}{',' if len(self.items) == 1 else ''})"
+        if self.is_list:
+            return f"[{inner}]" if _numbers(self.items) is None else f"list({inner})"
+        return f"({inner}{',' if len(self.items) == 1 else ''})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +114,7 @@ class DictItem:
     items: tuple[tuple[str, Item], ...]
 
     def __str__(self) -> str:
-        return "{" + ", ".join(f"{key!r}: {item}" for key, item in self.items) + "}"
+        return "{" + ", ".join(f"{quoted(key)}: {item}" for key, item in self.items) + "}"
 
 
 Item = TensorItem | FileItem | ValueItem | NumbersItem | SeveralItem | DictItem
@@ -180,7 +188,7 @@ def spec_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> InputSpec | Non
 
 def _item_of(value: Any) -> Item:
     if value is None or isinstance(value, bool | int | float | str):
-        return ValueItem(value)
+        return ValueItem(nan if value != value else value)  # the one that a spec reads as
     if type(value) in (list, tuple):
         return SeveralItem(tuple(map(_item_of, value)), type(value) is list)
     if type(value) is dict and all(isinstance(key, str) for key in value):
@@ -234,22 +242,36 @@ class _Parser:
             self._fail(f"it nests more than {DEEPEST} deep", self._column())
         kind, column, word = self._kind(), self._column(), self._take()
         if kind == "file":
-            path, _, key = word.partition(":") if not re.match(r"[A-Za-z]:[\\/]", word) else _drive(word)
-            return FileItem(path, key)
+            return _file(word)
         if kind == "number":
             return ValueItem(_number(word))
         if kind == "text":
-            inner = word[1:-1]
-            return FileItem(inner) if inner.lower().endswith(FILES) else ValueItem(inner)
+            return self._text(unquoted(word))
+        if word == "str" and self._kind() == "text":
+            return ValueItem(unquoted(self._take()))
+        if word == "list" and self._sign() == "(":
+            self.at += 1
+            return replace(self._several("(", column, depth), is_list=True)
         if kind == "word" and word in _CONSTANTS:
             return ValueItem(_CONSTANTS[word])
         if kind == "word":
             return self._tensor(word, column)
         if word in ("(", "["):
-            return self._several(word, column, depth)
+            return self._sequence(word, column, depth)
         if word == "{":
             return self._dict(depth)
         return self._fail("a tensor is expected" if word else "it ends where a tensor is expected", column)
+
+    def _text(self, text: str) -> Item:
+        """Return a file where a text ends as one, or has a key after it."""
+        if not _is_file(text):
+            return ValueItem(text)
+        if self._sign() != ":":
+            return FileItem(text)
+        self.at += 1
+        if self._kind() != "text":
+            self._fail("the key in the file is expected in quotes", self._column())
+        return FileItem(text, unquoted(self._take()))
 
     def _tensor(self, word: str, column: int) -> TensorItem:
         try:
@@ -285,7 +307,11 @@ class _Parser:
             self._fail("< is followed by a whole number above 0, and for integers only", column)
         return int(word)
 
-    def _several(self, opening: str, column: int, depth: int) -> Item:
+    def _sequence(self, opening: str, column: int, depth: int) -> Item:
+        found = self._several(opening, column, depth)
+        return (_numbers(found.items) or found) if found.is_list else found
+
+    def _several(self, opening: str, column: int, depth: int) -> SeveralItem:
         items: list[Item] = []
         while self._sign() != _CLOSING[opening]:
             items.append(self._item(depth + 1))
@@ -294,8 +320,7 @@ class _Parser:
             elif self._sign() != _CLOSING[opening]:
                 self._fail(f"a comma or {_CLOSING[opening]} is expected", self._column())
         self.at += 1
-        numbers = _numbers(items) if opening == "[" else None
-        return numbers or SeveralItem(tuple(items), opening == "[")
+        return SeveralItem(tuple(items), opening == "[")
 
     def _dict(self, depth: int) -> DictItem:
         items: dict[str, Item] = {}
@@ -304,7 +329,7 @@ class _Parser:
             if kind not in ("text", "word") or self._sign() not in (":", "="):
                 self._fail("a name and a colon are expected", column)
             self.at += 1
-            items[key.strip("'\"")] = self._item(depth + 1)
+            items[unquoted(key) if kind == "text" else key] = self._item(depth + 1)
             if self._sign() in (",", ";"):
                 self.at += 1
             elif self._sign() != "}":
@@ -339,11 +364,22 @@ def _drive(word: str) -> tuple[str, str, str]:
     return word[:2] + path, colon, key
 
 
+def _file(word: str) -> FileItem:
+    path, _, key = word.partition(":") if not re.match(r"[A-Za-z]:[\\/]", word) else _drive(word)
+    return FileItem(path, key)
+
+
+def _is_file(text: str) -> bool:
+    return text.lower().endswith(FILES)
+
+
 def _number(word: str) -> float | int:
+    if word[-3:] == "nan":
+        return nan  # the very same one, as records that hold it are compared
     return int(word) if re.fullmatch(r"[-+]?\d+", word) else float(word)
 
 
-def _numbers(items: list[Item]) -> NumbersItem | None:
+def _numbers(items: Sequence[Item]) -> NumbersItem | None:
     """Return numbers, or lists of one shape of them, as one tensor; None where they are none."""
     if items and all(isinstance(item, ValueItem) and type(item.value) in (int, float) for item in items):
         return NumbersItem(tuple(item.value for item in items), (len(items),))  # type: ignore[union-attr, misc]
