@@ -119,6 +119,39 @@ def test_how_much_of_the_data_was_looked_at_is_said():
     assert found["notes"] == ["The data was looked at up to sample 1,000 of 1,200: that is as many as are looked at."]
 
 
+def test_of_an_iterator_one_batch_is_taken_and_that_is_said():
+    """A generator does not start again: what comes after the first batch is still the person's."""
+    model, rows = nn.Linear(4, 2), iter([(torch.zeros(3, 4), torch.zeros(3, 2)), (torch.zeros(3, 5), torch.zeros(3, 2)),
+                                         (torch.ones(3, 4), torch.zeros(3, 2))])  # fmt: skip
+    found = weightedit.check(model, model, loss="mse_loss", data=rows, device="cpu")
+    assert (found["ok"], found["training"]["done"][-1]) == (True, "step")
+    assert found["notes"] == ["The data is an iterator, which does not start again: only its first batch was taken "
+                              "from it."]  # fmt: skip
+    assert [tuple(x.shape) for x, _ in rows] == [(3, 5), (3, 4)]
+
+
+def test_what_an_iterator_raises_is_a_finding():
+    def rows():
+        raise LookupError("no file of rows")
+        yield
+
+    model = nn.Linear(4, 2)
+    found = weightedit.check(model, model, loss="mse_loss", data=rows())
+    assert "LookupError" in found["findings"][0]["message"]
+    assert not found["ok"]
+
+
+def test_an_iterator_of_code_is_gone_through_once(tmp_path):
+    (tmp_path / "data.py").write_text("import torch\nrows = iter([(torch.zeros(3, 4), torch.zeros(3, 2))])\n")
+    model = tmp_path / "net.py"
+    model.write_text("from torch import nn\nnet = lambda: nn.Linear(4, 2)\n")
+    found = weightedit.check(nn.Linear(4, 2).state_dict(), f"{model}:net", loss="mse_loss",
+                             data=f"{tmp_path}/data.py:rows", folder=tmp_path)  # fmt: skip
+    assert (found["ok"], found["training"]["done"][-1:]) == (True, ["step"]), found["findings"]
+    assert found["notes"] == ["The data is an iterator, which does not start again: only its first batch was taken "
+                              "from it."]  # fmt: skip
+
+
 # ---- mends
 
 CAST = Edit("cast", ("a",), arguments={"dtype": "float32"})

@@ -12,6 +12,7 @@ from weightedit.core.document import Document
 from weightedit.core.progress import Progress
 from weightedit.core.words.numbers import bytes_text
 from weightedit.doctor.bringing.brought import Brought, BroughtCode, LiveModel, ModelStopped
+from weightedit.doctor.bringing.first_batch import ONCE, FirstBatch, restartable
 from weightedit.doctor.bringing.model_reference import ModelReference
 from weightedit.doctor.checkup import AUTO, FAKE, Asked, Checkup, Wanted
 from weightedit.doctor.finding import Finding
@@ -75,6 +76,7 @@ def check_live(document: Document, model: Any, wanted: Wanted, asked: Asked, wor
         If it was stopped.
     """
     told = progress or Progress()
+    wanted = replace(wanted, data=restartable(wanted.data))
     return _checked(document, live_bringer(document, model, working, told), wanted, asked, told,
                     is_own=is_own(document, model))  # fmt: skip
 
@@ -149,12 +151,14 @@ def _large(document: Document) -> str:
 
 
 def _not_done(found: Checkup, wanted: Wanted) -> list[str]:
-    """Return what was not done, where neither a finding nor a trace says so."""
+    """Return what was not done, or not wholly, where neither a finding nor a trace says so."""
     said = []
     if found.model is not None and not wanted.has_inputs and not wanted.trains:
         said.append("No input was given, so the model was made and not run.")
     if wanted.trains and not found.runs:
         said.append("No training step was taken, as the model does not run.")
+    if isinstance(wanted.data, FirstBatch):
+        said.append(ONCE)
     return said
 
 

@@ -11,6 +11,7 @@ from weightedit.core.progress import Progress
 from weightedit.core.words.numbers import count_text
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.brought import Brought, ModelStopped
+from weightedit.doctor.bringing.first_batch import ONCE, FirstBatch
 from weightedit.doctor.checkup import Asked, Checkup, Wanted
 from weightedit.doctor.encoded import NoValues
 from weightedit.doctor.finding import Finding
@@ -68,6 +69,8 @@ def _on_data(batches: BatchFacts | None, wanted: Wanted) -> Iterator[str]:
         of = "" if batches.total is None else f" of {count_text(batches.total)}"
         why = "that is as many as are looked at" if batches.stopped == "most" else "its time was up"
         yield f"The data was looked at up to {batches.noun} {count_text(batches.seen)}{of}: {why}."
+    if batches.stopped == "once" and not isinstance(wanted.data, FirstBatch):
+        yield ONCE
     if wanted.spec is not None or wanted.given is not None:
         yield "The training step was taken with the input that was given; the data was looked through beside it."
 

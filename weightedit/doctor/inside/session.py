@@ -19,6 +19,7 @@ from torch import nn
 from weightedit.core.errors import Cancelled, WeightEditError
 from weightedit.core.words.paths import counted
 from weightedit.doctor.bringing.consent import check_agreed
+from weightedit.doctor.bringing.first_batch import restartable
 from weightedit.doctor.bringing.input_spec import parse_inputs, parse_item
 from weightedit.doctor.bringing.model_reference import ModelReference, ReferenceWrong, parse_reference
 from weightedit.doctor.checkup import FAKE, HERE, MEASURED_UP_TO, Wanted
@@ -160,6 +161,7 @@ class Session:
     _optimizer: Any = None
     _loss: nn.Module | None = None
     _fitting: Fitting | None = None
+    _kept: dict[str, Any] = field(default_factory=dict)
 
     def do(self, order: dict[str, Any]) -> dict[str, Any]:
         """Carry out one order, and return what it came to as plain JSON data.
@@ -329,7 +331,9 @@ class Session:
         found = resolve(reference, self._agreed)
         is_maker = isinstance(found, type) or (callable(found) and not hasattr(found, "__iter__")
                                                and not hasattr(found, "__getitem__"))  # fmt: skip
-        return found(*reference.args, **dict(reference.kwargs)) if is_maker or reference.is_called else found
+        if is_maker or reference.is_called:
+            return found(*reference.args, **dict(reference.kwargs))
+        return self._kept.setdefault(order.data, restartable(found))
 
     def _call(self, order: RunOrder) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
         """Return arguments by place, by name, and the target."""

@@ -110,7 +110,7 @@ class BatchFacts:
     seen, total
         How many were looked at, and how many there are; None where that is not known.
     stopped
-        Why before the end: `most`, `time`, `raised`; empty at the end.
+        Why before the end: `most`, `time`, `raised`, or `once` of an iterator; empty at the end.
     forms
         In the order in which they first came.
     sizes

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import Dataset, IterableDataset
 
 from weightedit.core.progress import Ask, unasked
+from weightedit.doctor.bringing.first_batch import FirstBatch
 from weightedit.doctor.inside.seeing import leaves
 from weightedit.doctor.inside.training.loader import Uncollated, Unread, batches_of, is_loader
 from weightedit.doctor.inside.training.parts import parts_of
@@ -59,10 +60,12 @@ def scan_batches(source: Any, most: int = MOST, seconds: float = SECONDS, ask: A
         Exceptions of the data set are part of it.
     """
     holds_samples = is_dataset(source)
-    scan = _Scan("samples" if holds_samples else "batches", type(source).__name__, _length(source))
-    found = _samples(source) if holds_samples else batches_of(source) if is_loader(source) else iter(source)
+    name = source.source_name if isinstance(source, FirstBatch) else type(source).__name__
+    scan = _Scan("samples" if holds_samples else "batches", name, _length(source))
+    found = _samples(source) if holds_samples else batches_of(source) if is_loader(source) else _batches(source)
     with torch.random.fork_rng([]):  # a sampler that shuffles draws from torch's own generator
-        return scan.all_of(found, most, seconds, ask)
+        seen = scan.all_of(found, most, seconds, ask)
+    return replace(seen, stopped="once") if isinstance(source, FirstBatch) and not seen.stopped else seen
 
 
 def first_batch(source: Any) -> Any:
@@ -198,6 +201,11 @@ class _Scan:
                 self.bad = BadValues(self.seen, path, count, 0) if self.bad is None else \
                     replace(self.bad, others=self.bad.others + 1)  # fmt: skip
                 return
+
+
+def _batches(source: Any) -> Iterator[Any]:
+    """Yield what any iterable gives; what its `iter()` raises comes with the first."""
+    yield from source
 
 
 def _samples(source: Any) -> Iterator[Any]:
