@@ -107,12 +107,12 @@ def test_a_checkpoint_that_does_not_load_is_explained(kind, made, settings, says
 SAFETENSORS = [
     ("safetensors-cut", lambda: save({"w": torch.zeros(20)})[:-4]),
     ("safetensors-cut", lambda: save({"w": torch.zeros(20)}) + b"more"),
-    ("safetensors-header", lambda: b"hello world and more"),
+    ("safetensors-length", lambda: b"hello world and more"),
     ("safetensors-header", lambda: b"he"),
-    ("safetensors-header", checkpoint),
+    ("safetensors-length", checkpoint),
     ("safetensors-header", lambda: save({"w": torch.zeros(20)})[:30]),
     ("safetensors-header", lambda: header(b"{xx}")),
-    ("safetensors-header", lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n"),
+    ("safetensors-length", lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n"),
     ("safetensors-offsets", lambda: header(b'{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}', 4)),
     ("safetensors-offsets", lambda: header(b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}', 8)),
 ]  # fmt: skip
@@ -132,7 +132,7 @@ def test_the_tensor_whose_place_is_wrong_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("old", "kind"), [
-    ("HeaderTooLarge", "safetensors-header"), ("InvalidHeaderDeserialization", "safetensors-header"),
+    ("HeaderTooLarge", "safetensors-length"), ("InvalidHeaderDeserialization", "safetensors-header"),
     ("MetadataIncompleteBuffer", "safetensors-cut"), ("TensorInvalidInfo", "safetensors-offsets")])  # fmt: skip
 def test_words_of_older_versions_of_safetensors_are_known(old, kind):
     assert explain(f"safetensors_rust.SafetensorError: Error while deserializing header: {old}").kind == kind

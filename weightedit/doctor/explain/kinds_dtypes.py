@@ -197,10 +197,10 @@ DTYPES = (
         "bool-arithmetic", "Arithmetic of truth values",
         ("the `-` operator, with two bool tensors", "the `-` operator, on a bool tensor",
          "the `-` operator, with a bool tensor"),
-        r"(?:Subtraction|Negation), the `-` operator, (?:with two|on a|with a) bool tensors?",
-        says("Truth values are not subtracted.",
+        r"(?P<what>Subtraction|Negation), the `-` operator, (?:with two|on a|with a) bool tensors?",
+        says("Truth values have no {what}.",
              "Write `~mask` for the opposite, `a ^ b` for what differs, or count by "
-             "`mask.int()`."),
+             "`mask.int()`.", more=lambda match: {"what": match["what"].lower()}),
         "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
         "operator "
         "instead."),

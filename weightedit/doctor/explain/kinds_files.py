@@ -232,13 +232,24 @@ FILES = (
     ErrorKind(
         "safetensors-header", "A file that is no safetensors file",
         ("Error while deserializing header: ", "Error while deserializing: "),
-        r"Error while deserializing(?: header)?: (?P<a>header too large|header too small|invalid header length"
-        r"|invalid header start|invalid UTF-8 in header|invalid JSON in header|HeaderTooLarge|HeaderTooSmall"
+        r"Error while deserializing(?: header)?: (?P<a>header too small|invalid header length"
+        r"|invalid header start|invalid UTF-8 in header|invalid JSON in header|HeaderTooSmall"
         r"|InvalidHeader\w{0,30})",
         says("The file has no header of safetensors at its beginning.",
              f"{_CUT}", "A checkpoint of torch was renamed to `.safetensors`: its name decides nothing, load it by "
              "`torch.load`.", "It is a pointer of Git LFS, a few lines of text: run `git lfs pull`.",
              "It holds a dtype that this version of safetensors does not know: update it."),
+        "Error while deserializing header: header too small"),
+    ErrorKind(
+        "safetensors-length", "A header that is too long to be read",
+        ("Error while deserializing header: ", "Error while deserializing: "),
+        r"Error while deserializing(?: header)?: (?:header too large|HeaderTooLarge)",
+        says("The first eight bytes of the file say that its header is longer than the 100 MB that safetensors reads.",
+             "Most often the file is something else, and these bytes are no length: a checkpoint of torch, a page of a "
+             "website, or a pointer of Git LFS, a few lines of text in place of the file.",
+             "A checkpoint of torch was renamed to `.safetensors`: its name decides nothing, load it by `torch.load`.",
+             "It is a pointer of Git LFS: run `git lfs pull`.",
+             "It has more than a million tensors, and a header as long: save it as several files."),
         "Error while deserializing header: header too large"),
     ErrorKind(
         "safetensors-offsets", "A safetensors file whose header is wrong",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weightedit.doctor.explain.fitting import named
 from weightedit.doctor.explain.kind import ErrorKind, Found, Match, Seen, says
-from weightedit.doctor.explain.loading import SIZE, explain_load
+from weightedit.doctor.explain.loading import REPORTED, SIZE, explain_load
 from weightedit.doctor.explain.pieces import SHAPE, numbers_of
 
 
@@ -26,6 +26,11 @@ LOAD = (
         "size-mismatch", "Tensors of another size", ("size mismatch for ",), SIZE.pattern, explain_load,
         "size mismatch for fc.weight: copying a param with shape torch.Size([4, 10]) from checkpoint, "
         "the shape in current model is torch.Size([5, 10])."),
+    ErrorKind(
+        "size-mismatch", "Tensors of another size", ("Reinit due to size mismatch - ckpt:",), REPORTED.pattern,
+        explain_load,
+        "classifier.weight | MISMATCH | Reinit due to size mismatch - ckpt: torch.Size([2, 8]) vs "
+        "model:torch.Size([5, 8])"),
     ErrorKind(
         "copying-a-tensor", "A tensor could not be copied", ("While copying the parameter named ",),
         rf'While copying the parameter named "(?P<key>[^"\n]{{1,1000}})", whose dimensions in the model are '

@@ -11,7 +11,7 @@ from weightedit.core.words.paths import counted, some
 from weightedit.doctor.explain.fitting import Shape, reshaping, resizing
 from weightedit.doctor.explain.kind import Found, Match, Said, Seen, bracketed
 from weightedit.doctor.explain.pieces import SHAPE, SIZES, numbers_of
-from weightedit.doctor.explain.renaming import COUNTER, place_of, prefix_change, renamed
+from weightedit.doctor.explain.renaming import COUNTER, is_likely, place_of, prefix_change, renamed
 from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.finding import Mend
 
@@ -21,6 +21,12 @@ SIZE = re.compile(
     rf"size mismatch for (?P<key>[^\n]{{1,1000}}?): copying a param with shape (?P<shape1>{SHAPE}|\({SIZES}\)) from "
     rf"checkpoint, the shape in current model is (?P<shape2>{SHAPE}|\({SIZES}\))"
 )
+REPORTED = re.compile(
+    rf"(?P<key>[^\s|]{{1,1000}})[ \t]*\|[ \t]*MISMATCH[ \t]*\|[ \t]*Reinit due to size mismatch - ckpt: "
+    rf"?(?P<shape1>{SHAPE}) vs model: ?(?P<shape2>{SHAPE})"
+)
+"""A row of what transformers reports of a load."""
+_ROWS = re.compile(rf"^[ \t]{{0,40}}{REPORTED.pattern}", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ def lists_of(message: str) -> Lists:
         keys[found[1]] += _KEY.findall(listed)
         keys["Unexpected"] += _KEY.findall(behind)  # line ends were lost
     sizes = (Differing(one["key"], numbers_of(one["shape1"]), numbers_of(one["shape2"]))
-             for one in SIZE.finditer(message))  # fmt: skip
+             for pattern in (SIZE, _ROWS) for one in pattern.finditer(message))  # fmt: skip
     missing, unexpected = (tuple(dict.fromkeys(keys[name])) for name in ("Missing", "Unexpected"))
     return Lists(missing, unexpected, tuple(sizes))
 
@@ -65,8 +71,9 @@ def explain_load(match: Match, seen: Seen) -> Said | None:
     said = [*_missing(lists), *_unexpected(lists), *_differing(lists)]
     change = prefix_change(lists.unexpected, lists.missing)
     by_name = {one.name: one for one in seen.tensors}
+    is_sure = change is not None and is_likely(change, lists.unexpected, lists.missing, by_name)
     pairs = _pairs(lists.differing, by_name)
-    return Said(" ".join(said), _why(lists, change), _causes(lists, change), _involved(lists, pairs, by_name),
+    return Said(" ".join(said), _why(lists, change, is_sure), _causes(lists, change), _involved(lists, pairs, by_name),
                 _mends(lists, change, pairs, by_name))  # fmt: skip
 
 
@@ -96,7 +103,11 @@ def _differing(lists: Lists) -> list[str]:
     return [f"{'; '.join([*said, *rest])}."] if sizes else []
 
 
-def _why(lists: Lists, change: tuple[str, str] | None) -> str:
+def _why(lists: Lists, change: tuple[str, str] | None, is_sure: bool) -> str:
+    if change is not None and not is_sure:
+        return (f"What is unexpected ends as what is missing does: {_changed(*change)}. Nothing else says that they "
+                "are the same weights: rename them where you know it, or let the model make its own by "
+                "`strict=False`.")  # fmt: skip
     if change is not None:
         return (f"All that is unexpected is what is missing, under other names: {_changed(*change)}. "
                 "Rename them all, or name the model's parts as the checkpoint does.")  # fmt: skip

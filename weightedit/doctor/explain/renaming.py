@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from weightedit.core.edit import Edit
 from weightedit.core.words.paths import counted
 from weightedit.doctor.finding import Mend
+from weightedit.doctor.load_report.evidence import Evidence
 
 COUNTER = "num_batches_tracked"
 """What batch norms call the number of batches they have seen."""
@@ -29,6 +30,29 @@ def prefix_change(unexpected: Sequence[str], missing: Sequence[str]) -> tuple[st
                 all(f"{new}{key.removeprefix(old)}" in wanted for key in sure):  # fmt: skip
             return old, new
     return None
+
+
+def is_likely(change: tuple[str, str], unexpected: Sequence[str], missing: Sequence[str],
+              names: Collection[str]) -> bool:  # fmt: skip
+    """Whether more than the ends of names speaks for a change of prefixes, as in the load report.
+
+    Parameters
+    ----------
+    change
+        The prefixes.
+    unexpected, missing
+        The keys that a message lists.
+    names
+        All names in the document; those that are not unexpected have the same name in the model.
+    """
+    old, new = change
+    if not old or not new:
+        return True
+    known = {name: name for name in names if not name.endswith(tuple(unexpected))}
+    wanted = set(missing)
+    pairs = {to: key for key in unexpected if (to := f"{new}{key.removeprefix(old)}") in wanted}
+    evidence = Evidence([*missing, *known], known)
+    return evidence.speaks_for(pairs) or (bool(known) and evidence.is_most(pairs))
 
 
 def _candidates(key: str, missing: Sequence[str]) -> Iterator[tuple[str, str]]:
