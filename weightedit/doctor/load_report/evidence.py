@@ -77,7 +77,8 @@ class Evidence:
             return False
         if len(_modules(pairs)) >= MANY or len(_telling(pairs)) >= _TELLING:
             return True
-        return all(_share_words(name, key) or self._are_neighbours(name, key) for name, key in pairs.items())
+        return all((_share_words(name, key) and not self._is_outside(name, key)) or self._are_neighbours(name, key)
+                   for name, key in pairs.items())  # fmt: skip
 
     def _are_elsewhere(self, pairs: Pairs) -> bool:
         """Whether names of the checkpoint begin as those that are known to lie in another module of the model."""
@@ -86,6 +87,11 @@ class Evidence:
             if here and there and not f"{here}.".startswith(f"{there}.") and not f"{there}.".startswith(f"{here}."):
                 return True
         return False
+
+    def _is_outside(self, name: str, key: str) -> bool:
+        """Whether what stands around a name is known, and the name of the checkpoint lies nowhere near it."""
+        here = self._here(name)
+        return bool(here) and not self._there(key) and 2 * self._sizes[here] <= self._count
 
     def _are_neighbours(self, name: str, key: str) -> bool:
         """Whether both lie in one module that is known by others in it, and that is not most of the model."""
