@@ -162,6 +162,43 @@ def test_a_file_runs_as_it_was_read_whatever_python_kept_of_it(folder):
     assert weight["shape"] == [4, 6]
 
 
+def test_a_file_that_is_named_several_times_runs_once(tmp_path):
+    """The optimizer is made of the very class that the model has, which a second run of the file would make anew."""
+    file = tmp_path / "several.py"
+    file.write_text(textwrap.dedent("""
+        import pathlib
+        import torch
+
+        with pathlib.Path(__file__).with_name("runs").open("a") as runs:
+            runs.write("x")
+
+        class Net(torch.nn.Linear):
+            pass
+
+        def optimizer(model):
+            assert isinstance(model, Net)
+            return torch.optim.SGD(model.parameters(), 0.1)
+
+        def loss(output, target):
+            return (output - target).pow(2).mean()
+    """), encoding="utf-8")
+    session = Session(tmp_path)
+    session.do({"do": "bring", "reference": f"{file}:Net(4, 3)", "device": "cpu"})
+    found = session.do({"do": "train", "inputs": "float32[2,4]", "target": "float32[2,3]", "loss": f"{file}:loss",
+                        "optimizer": f"{file}:optimizer"})  # fmt: skip
+    assert found["training"]["done"][-1] == "step"
+    assert (tmp_path / "runs").read_text(encoding="ascii") == "x"
+
+
+def test_a_file_that_needs_values_runs_again_with_them(tmp_path):
+    file = tmp_path / "values.py"
+    file.write_text("import torch\nTABLE = torch.arange(3.0)\n\ndef net():\n    TABLE.numpy()\n"
+                    "    return torch.nn.Linear(int(TABLE[1]), 2)\n", encoding="utf-8")  # fmt: skip
+    found = Session(tmp_path).do({"do": "bring", "reference": f"{file}:net", "device": "fake"})
+    assert found["note"].startswith("Its code needs real tensors to make it: ")
+    assert found["model"]["tensors"][0]["shape"] == [2, 1]
+
+
 # ---- folders of transformers
 
 def test_files_that_the_folders_own_code_imports_are_named_and_kept_to(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -46,11 +47,11 @@ class _Read(SourceFileLoader):
 
     def __init__(self, name: str, path: str, source: bytes) -> None:
         super().__init__(name, path)
-        self._source = source
+        self.source = source
 
     def get_code(self, fullname: str) -> Any:
         """Return the code of those bytes."""
-        return self.source_to_code(self._source, self.path)
+        return self.source_to_code(self.source, self.path)
 
 
 def resolve(reference: ModelReference, agreed: Mapping[str, str] | None = None) -> Any:
@@ -104,16 +105,36 @@ def bring(reference: ModelReference, agreed: Mapping[str, str] | None = None) ->
 
 
 def _module_of_file(path: Path, agreed: Mapping[str, str] | None) -> Any:
+    """Run a file, once however often it is named: what a loss and a model have of one class is one class."""
     source = path.read_bytes()
     if agreed is not None and agreed.get(str(path)) != hashlib.sha256(source).hexdigest():
         raise changed(str(path))
-    name = path.stem if path.stem.isidentifier() and path.stem not in sys.modules else f"brought_{abs(hash(path))}"
+    for known in _loaded(path):
+        if known.__spec__.loader.source == source:
+            return known
+    name = path.stem if path.stem.isidentifier() and path.stem not in sys.modules else f"brought_{secrets.token_hex(4)}"
     spec = importlib.util.spec_from_file_location(name, path, loader=_Read(name, str(path), source))
     assert spec is not None and spec.loader is not None  # noqa: PT018  # it was given one
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
     return module
+
+
+def _loaded(path: Path) -> list[Any]:
+    """Return the modules that were made of a file here."""
+    loaders = ((one, getattr(getattr(one, "__spec__", None), "loader", None)) for one in list(sys.modules.values()))
+    return [one for one, loader in loaders if isinstance(loader, _Read) and loader.path == str(path)]
+
+
+def forget(reference: ModelReference) -> None:
+    """Let a file run again where it is named again: what it made without values is of no use where these are needed."""
+    for module in _loaded(Path(reference.where)) if reference.kind == "file" else ():
+        sys.modules.pop(module.__name__, None)
 
 
 def _of_transformers(reference: ModelReference) -> nn.Module:

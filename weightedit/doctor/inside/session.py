@@ -23,7 +23,7 @@ from weightedit.doctor.bringing.first_batch import restartable
 from weightedit.doctor.bringing.input_spec import parse_inputs, parse_item
 from weightedit.doctor.bringing.model_reference import ModelReference, ReferenceWrong, parse_reference
 from weightedit.doctor.checkup import FAKE, HERE, MEASURED_UP_TO, Wanted
-from weightedit.doctor.inside.bring import NotThere, bring, converts, resolve, without_memory
+from weightedit.doctor.inside.bring import NotThere, bring, converts, forget, resolve, without_memory
 from weightedit.doctor.inside.frames import frames_of, told
 from weightedit.doctor.inside.inputs import InputMissing, Making, independent, make, make_inputs, placed
 from weightedit.doctor.inside.lazy import blanks, materialized_without_values
@@ -213,6 +213,7 @@ class Session:
                 raise
             except Exception as error:  # it reads values of what it makes, as numpy code does
                 note = "Its code needs real tensors to make it: " + ": ".join(told(error))[:300]
+                forget(reference)
                 self.model = faked(bring(reference, self._agreed), self.fake)
         else:
             self.model = bring(reference, self._agreed).to(self.device)
