@@ -185,7 +185,8 @@ with weightedit.open(code.with_suffix(".pt")) as document:
 @pytest.mark.parametrize("does", ["loop", "holds"])
 def test_it_does_not_outlive_a_window_that_was_killed(code, does):
     """Neither in a loop of Python nor in one that lets no other thread of Python run."""
-    with subprocess.Popen([sys.executable, "-c", ORPHANED, str(code), does]) as window:
+    where = {**os.environ, "TMPDIR": str(code.parent)}  # what a killed process leaves goes with the test
+    with subprocess.Popen([sys.executable, "-c", ORPHANED, str(code), does], env=where) as window:
         deadline = time.monotonic() + 60
         while not (at := code.with_name("at")).is_file() and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -6,6 +6,8 @@ import hashlib
 import io
 import os
 import pickle
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -247,6 +249,26 @@ def test_time_runs_out(tmp_path, monkeypatch):
     torch.save(nn.Linear(2, 2), path)
     with open_document(path) as document, pytest.raises(CheckpointError, match="took more than 1 s"):
         run_module(document, digest(path), seconds=1.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system is asked")
+def test_it_does_not_outlive_a_window_that_was_killed(tmp_path):
+    at = tmp_path / "at"
+    code = f"import os, time; open({str(at)!r}, 'w').write(str(os.getpid()) + '.'); time.sleep(600)"
+    path = tmp_path / "evil.pt"
+    asked = {"path": str(path), "sha256": evil(path, code), "folders": [], "memory": 4 << 30}
+    run = f"from weightedit.core.progress import Progress\nfrom weightedit.doctor.trusted_file.starting import *\n" \
+          f"run_child({asked!r}, 600.0, Progress())"  # fmt: skip
+    with subprocess.Popen([sys.executable, "-c", run], env={**os.environ, "TMPDIR": str(tmp_path)}) as window:
+        deadline = time.monotonic() + 60
+        while not (at.is_file() and at.read_text("ascii").endswith(".")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        pid = int(at.read_text("ascii").rstrip("."))
+        window.kill()
+    state, deadline = Path(f"/proc/{pid}/stat"), time.monotonic() + 10
+    while (alive := state.is_file() and ") Z " not in state.read_text("utf-8")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive
 
 
 def test_files_that_hold_no_module_are_told_apart(tmp_path):
