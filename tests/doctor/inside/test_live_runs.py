@@ -54,8 +54,9 @@ def states() -> tuple[Any, ...]:
     return torch.get_rng_state().tolist(), random.getstate(), [array[0], list(array[1]), *array[2:]]
 
 
-def checked(net: nn.Module, inputs: Any, device: str = "cpu", training: Wanted | None = None, **how: Any) -> Checkup:
-    return check_model(net, net, inputs, Asked(device, **how), training=training)
+def checked(net: nn.Module, inputs: Any, device: str = "cpu", training: Wanted | None = None,
+            is_measured: bool = False, **how: Any) -> Checkup:  # fmt: skip
+    return check_model(net, net, inputs, Asked(device, is_measured=is_measured, **how), training=training)
 
 
 def used(net: nn.Module, inputs: Any, how: str, folder: Path) -> None:
@@ -305,9 +306,9 @@ def test_a_stop_takes_effect_where_the_next_module_is_entered(training):
         def is_set(self) -> bool:
             return bool(stop)
 
-    net = Stops()
+    net, asked = Stops(), Asked("cpu", is_measured=False)
     with pytest.raises(Cancelled):
-        check_model(net, net, torch.ones(2, 4), Asked("cpu"), training=training, progress=Progress(cancel=Flag()))
+        check_model(net, net, torch.ones(2, 4), asked, training=training, progress=Progress(cancel=Flag()))
     assert True not in after[1:]
     assert len(after) == (0 if training is None else 1)
 
