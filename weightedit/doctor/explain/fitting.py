@@ -13,6 +13,7 @@ from weightedit.doctor.explain.kind import Fit, Found, Match, Offer, Seen, brack
 from weightedit.doctor.explain.pieces import numbers_of
 from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.finding import Mend
+from weightedit.doctor.resizing import padding_of, region_of
 
 Shape = tuple[int, ...]
 FLOATS = ("float64", "float32", "bfloat16", "float16")
@@ -88,8 +89,7 @@ def resizing(name: str, old: Shape, new: Shape, detail: str = "") -> Mend:
     edits: list[Edit] = []
     words = []
     if kept != old:
-        region = ", ".join(":" if kept[dim] == size else f"0:{kept[dim]}" for dim, size in enumerate(old))
-        edits.append(Edit("slice", (name,), f"[{region}]"))
+        edits.append(Edit("slice", (name,), region_of(old, kept)))
         words.append("cut")
     grown = [(dim, size - kept[dim]) for dim, size in enumerate(new) if size != kept[dim]]
     if [dim for dim, _ in grown] == [0]:
@@ -97,8 +97,7 @@ def resizing(name: str, old: Shape, new: Shape, detail: str = "") -> Mend:
         words.append(f"add {counted(grown[0][1], 'row')} of zeros to" if len(new) > 1 else
                      f"add {counted(grown[0][1], 'zero')} to")  # fmt: skip
     elif grown:
-        pad = [number for size, had in zip(reversed(new), reversed(kept), strict=True) for number in (0, size - had)]
-        edits.append(Edit("pad", (name,), None, {"pad": tuple(pad), "mode": "constant", "value": 0}))
+        edits.append(Edit("pad", (name,), None, {"pad": padding_of(kept, new), "mode": "constant", "value": 0}))
         words.append("pad")
     title = f"{' and '.join(words)} {called(name)}{' with zeros' if words[-1:] == ['pad'] else ''}"
     return Mend(title[:1].upper() + title[1:], tuple(edits), detail or f"{bracketed(old)} → {bracketed(new)}")

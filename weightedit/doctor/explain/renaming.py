@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 
-from weightedit.core.edit import Edit
 from weightedit.core.words.paths import counted
 from weightedit.doctor.finding import Mend
 from weightedit.doctor.load_report.evidence import Evidence
+from weightedit.doctor.load_report.renames import Names, renames
 
 COUNTER = "num_batches_tracked"
 """What batch norms call the number of batches they have seen."""
@@ -89,7 +88,7 @@ def place_of(keys: Sequence[str], names: Collection[str]) -> str | None:
 
 
 def renamed(keys: Sequence[str], change: tuple[str, str], place: str, names: Collection[str]) -> Mend:
-    """Return the renaming of tensors, by one pattern where it means no others.
+    """Return the renaming of tensors, by few patterns that mean no others.
 
     Parameters
     ----------
@@ -103,15 +102,9 @@ def renamed(keys: Sequence[str], change: tuple[str, str], place: str, names: Col
         All names in the document.
     """
     old, new = change
-    pattern = rf"{re.escape(place + old)}(.*)"
-    meant = {name for name in names if re.fullmatch(pattern, name, re.DOTALL)}
     after = [f"{place}{new}{key.removeprefix(old)}" for key in keys]
-    if meant == {f"{place}{key}" for key in keys}:
-        to = (place + new).replace("\\", r"\\")
-        edits: tuple[Edit, ...] = (Edit("rename", (f"re:{pattern}",), None, {"to": rf"{to}\1"}),)
-    else:
-        edits = tuple(Edit("rename", (f"{place}{key}",), None, {"to": to})
-                      for key, to in zip(keys, after, strict=True))  # fmt: skip
+    pairs = {f"{place}{key}": to for key, to in zip(keys, after, strict=True)}
+    edits = tuple(renames(pairs, Names(names, frozenset(names).difference(pairs), start=place)))
     what = counted(len(keys), "name")
     title = f"Put `{new}` before {what}" if not old else f"Change `{old}` to `{new}` in {what}" if new else \
         f"Take `{old}` off {what}"  # fmt: skip

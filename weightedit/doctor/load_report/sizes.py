@@ -14,6 +14,7 @@ from weightedit.doctor.load_report.differences import Difference
 from weightedit.doctor.load_report.fresh import STD, TORCH_SLOPE, fill_of, fresh_edits, is_float
 from weightedit.doctor.load_report.naming import together
 from weightedit.doctor.load_report.turned import Differences, becomes, edit, finding
+from weightedit.doctor.resizing import padding_of, region_of
 
 _MANY = 6
 """Tensors of other sizes from which on most of them being so is one finding."""
@@ -120,13 +121,11 @@ def _fitted(compared: Comparison, one: Difference, names: list[str]) -> Mend:
         return Mend(f"Keep the first {one.wanted[0]} {_indices(one, 0, one.wanted[0])} of {together(names)}", (cut,),
                     becomes(one))  # fmt: skip
     if all(new <= old for old, new in zip(one.found, one.wanted, strict=True)):
-        dim = one.dim
-        bounds = [f"0:{size}" for size in one.wanted] if dim is None else [":"] * dim + [f"0:{one.wanted[dim]}"]
-        region = f"[{', '.join(bounds)}]"
+        region = region_of(one.found, one.wanted)
         cut = edit(compared, "slice", names, region=region)
         return Mend(f"Keep {region} of {together(names)}", (cut,), becomes(one))
-    pad = tuple(number for old, new in zip(one.found[::-1], one.wanted[::-1], strict=True) for number in (0, new - old))
-    return Mend(f"Pad {together(names)} with zeros", (edit(compared, "pad", names, {"pad": pad}),), becomes(one))
+    padded = edit(compared, "pad", names, {"pad": padding_of(one.found, one.wanted)})
+    return Mend(f"Pad {together(names)} with zeros", (padded,), becomes(one))
 
 
 def _grown(compared: Comparison, one: Difference, dim: int, names: list[str]) -> list[Mend]:
