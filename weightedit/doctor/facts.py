@@ -165,9 +165,15 @@ def is_extra_state(name: str) -> bool:
     return name.rpartition(".")[2] == EXTRA_STATE
 
 
-def extra_states_of(document: Document) -> tuple[str, ...]:
-    """Return the names in a document under which modules keep an extra state, whatever it is."""
-    return tuple(entry.name for entry in document.entries if isinstance(entry.key, str) and is_extra_state(entry.key))
+def extra_states_of(document: Document) -> tuple[str, ...] | None:
+    """Return the names in a document under which modules keep an extra state, whatever it is.
+
+    None where whole modules are in it: what their `get_extra_state` gives is known only once it ran.
+    """
+    entries = document.entries
+    if any(entry.kind == "module" for entry in entries):
+        return None
+    return tuple(entry.name for entry in entries if isinstance(entry.key, str) and is_extra_state(entry.key))
 
 
 def _containers(document: Document) -> dict[tuple[Any, ...], str]:

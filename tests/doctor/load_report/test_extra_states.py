@@ -103,6 +103,16 @@ def test_one_in_a_module_of_another_name_goes_with_its_tensors(tmp_path):
     assert left == ""
 
 
+@pytest.mark.parametrize("is_live", [False, True])
+def test_nothing_is_said_of_extra_states_of_whole_modules(tmp_path, is_live):
+    """Their code makes them as their state_dict is asked for, and none of a file's code is run here."""
+    torch.save(net(Counting), tmp_path / "model.pt")
+    with weightedit.open(net(Counting) if is_live else tmp_path / "model.pt") as document:
+        assert extra_states_of(document) is None
+        report = load_report(model_facts(net(Counting)), facts_of(document), extra_states=extra_states_of(document))
+    assert not set(kinds(report)) - {"part"}
+
+
 def test_a_model_tells_the_keys_that_torch_asks_for():
     assert model_facts(net(Counting)).extra_states == ("head._extra_state",)
     assert model_facts(Counting(2, 2)).extra_states == ("_extra_state",)

@@ -53,7 +53,8 @@ class Comparison:
     sharing
         The tensors of the document that are one, by the name of the first of them.
     extra_states
-        The names in the document under which modules keep an extra state, in the part that is compared.
+        The names in the document under which modules keep an extra state, in the part that is compared; None where
+        nobody can tell.
     """
 
     model: ModelFacts
@@ -63,7 +64,7 @@ class Comparison:
     naming: Naming
     types: Mapping[str, str]
     sharing: Mapping[str, frozenset[str]]
-    extra_states: tuple[str, ...] = ()
+    extra_states: tuple[str, ...] | None = ()
 
     def ours(self, name: str) -> TensorFacts:
         """Return a tensor of the model."""

@@ -44,7 +44,7 @@ def _renames(one: Finding) -> bool:
 def _detail(mended: list[Finding]) -> str:
     """Return what is done, the choices that a person has not made first."""
     titles = [one.mends[0].title for one in sorted(mended, key=lambda one: one.kind != "undecided")]
-    chosen = sum(one.kind == "undecided" for one in mended)
+    chosen = sum(one.kind == "undecided" and _renames(one) for one in mended)
     more = f"; and {len(titles) - _SAID:,} more" if len(titles) > _SAID else ""
     said = "; ".join(titles[:_SAID]) + more
     if not chosen:

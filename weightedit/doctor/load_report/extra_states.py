@@ -14,6 +14,8 @@ from weightedit.doctor.load_report.surroundings import surroundings
 
 def extra_states(compared: Comparison) -> Iterator[Told]:
     """Yield findings of extra states under other names, then of those that are missing, and of those too many."""
+    if compared.extra_states is None:
+        return
     start, naming = compared.part.start, compared.naming
     found = {naming.then(name)[len(start) :]: name for name in compared.extra_states}
     wanted = compared.model.extra_states

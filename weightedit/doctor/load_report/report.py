@@ -137,7 +137,8 @@ class LoadReport:
 
 
 def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: str | None = None,
-                same_bits: SameBits | None = None, extra_states: tuple[str, ...] = ()) -> LoadReport:  # fmt: skip
+                same_bits: SameBits | None = None,
+                extra_states: tuple[str, ...] | None = ()) -> LoadReport:  # fmt: skip
     """Compare a checkpoint with a model, without reading a value.
 
     Parameters
@@ -152,7 +153,8 @@ def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: st
         Given the names of two tensors of the document that are one in the model; where it is left out nobody looks
         whether they have the same values, and the report says so.
     extra_states
-        Names in the document under which modules keep an extra state, as `extra_states_of` tells them.
+        Names in the document under which modules keep an extra state, as `extra_states_of` tells them; None where
+        nobody can tell, and nothing is said of them.
 
     Raises
     ------
@@ -172,9 +174,10 @@ def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: st
     if of_what := adapter(wanted, found.tensors):
         return LoadReport((), (of_what[1],), {}, found.name, 0, about=of_what[0])
     compared = Comparison(model, wanted, found, match(wanted, found.tensors),
-                          Naming([*(facts.name for facts in checkpoint), *extra_states]),
+                          Naming([*(facts.name for facts in checkpoint), *(extra_states or ())]),
                           {one.name: one.type for one in model.modules},
                           {first: frozenset(names) for first, names in groups.items()},
+                          None if extra_states is None else
                           tuple(name for name in extra_states if name.startswith(found.start)))  # fmt: skip
     told = [*_about_part(compared, len(checkpoint)),
             *(_other(compared) if compared.matched.is_other else _findings(compared, same_bits))]  # fmt: skip
