@@ -252,3 +252,32 @@ def test_the_edit_after_which_a_model_raises_is_the_one_that_broke_it(tmp_path):
         assert found is not None
         assert (found[0].position, found[1].module) == (2, "2")
         assert "raises, and gave something back before" in found[1].message
+
+
+class Counting(nn.Module):
+    """What it gives depends on how often it ran."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 2)
+        self.register_buffer("runs", torch.zeros(()), persistent=False)
+
+    def forward(self, x):
+        self.runs += 1
+        return self.fc(x) * self.runs
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_no_edit_is_blamed_for_what_a_run_left_in_the_model(tmp_path, is_own):
+    model = Counting()
+    with weightedit.open(model if is_own else model.state_dict()) as document:
+        name = "fc.weight" if "fc.weight" in document.tensors else next(iter(document.tensors))
+        document.apply("scale", name, factor=1.0)
+        document.apply("scale", name, factor=1.0)
+        begun = capturing(document, model, "float32[2,4]", Asked())
+        assert begun.find_break(["*"], tmp_path, weightedit.open) is None
+        document.apply("scale", name, factor=2.0)
+        found = begun.find_break(["*"], tmp_path, weightedit.open)
+        assert found is not None
+        assert (found[0].position, found[1].module) == (3, "fc")
+    assert model.runs == 0

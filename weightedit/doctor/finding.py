@@ -8,7 +8,7 @@ from typing import Any, Literal
 from weightedit.core.edit import Edit
 
 Level = Literal["refusal", "warning", "notice"]
-Part = Literal["load", "trace", "training", "activations"]
+CheckPart = Literal["load", "trace", "training", "activations"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Finding:
     mends: tuple[Mend, ...] = ()
     level: Level = "refusal"
     torch_says: str = ""
-    part: Part = "load"
+    part: CheckPart = "load"
 
     @property
     def mend(self) -> Edit | None:

@@ -19,7 +19,7 @@ from weightedit.doctor.bringing.values_file import write_values
 from weightedit.doctor.checkup import FAKE, MEASURED_UP_TO, Asked, Checkup, Wanted
 from weightedit.doctor.encoded import NoValues, as_loaded, encoded_finding, is_refused
 from weightedit.doctor.facts import ModelFacts, TensorFacts, extra_states_of, facts_of, same_bits
-from weightedit.doctor.finding import Finding, Mend, Part, is_healthy
+from weightedit.doctor.finding import CheckPart, Finding, Mend, is_healthy
 from weightedit.doctor.load_report.report import LoadReport, load_report
 from weightedit.doctor.records import Garbled, from_json
 from weightedit.doctor.shape_trace.beside import Beside, beside
@@ -66,7 +66,7 @@ class Steps:
         self.notes: list[str] = []
         self.state = state
         self.facts = facts_of(document, state)
-        self.part: Part = "load"
+        self.part: CheckPart = "load"
         self.inputs: dict[str, str] = {}
         self.model: ModelFacts | None = None
         self.load: LoadReport | None = None

@@ -21,7 +21,7 @@ from weightedit.doctor.activations import difference as difference_module
 from weightedit.doctor.activations import drift as drift_module
 from weightedit.doctor.activations.breaking import break_finding, first_break
 from weightedit.doctor.activations.difference import difference
-from weightedit.doctor.activations.drift import drift, first_difference, first_excess
+from weightedit.doctor.activations.drift import drift, first_excess
 from weightedit.doctor.activations.reading import CapturedDocument
 from weightedit.doctor.inside.capturing.captures import capture
 
@@ -185,7 +185,7 @@ def test_the_module_whose_weight_changed_is_first(tmp_path, net, from_file):
             assert [one.differs for one in found] == [False, False, True, True, True]
             assert [one.inputs_differ for one in found] == [False, False, False, True, False]
             second = found[2]
-            assert first_difference(found) is second
+            assert next(one for one in found if one.differs) is second
             wanted = before.read("second.output").double() - after.read("second.output").double()
             assert second.max_abs == wanted.abs().max().item()
             assert second.outputs[0].difference.changed == (wanted != 0).sum()
@@ -216,7 +216,7 @@ def test_a_parameter_that_no_module_has_shows_in_what_the_next_is_given(tmp_path
         with torch.no_grad():
             net.shift += 1
         with capture(net, (x,), folder=tmp_path) as after:
-            first = first_difference(drift(before, after))
+            first = next(one for one in drift(before, after) if one.differs)
             assert (first.module, first.inputs_differ) == ("last", True)
 
 
@@ -244,7 +244,7 @@ def test_what_is_called_once_raises_or_gives_something_else(tmp_path):
         assert all(drifted.exceeds() for drifted in found.values())
         found = drift(none, two)
         assert [(drifted.module, drifted.what) for drifted in found] == [("a", "both"), ("c", "both"), ("", "raised")]
-        assert first_difference(found) is found[2]
+        assert next(one for one in found if one.differs) is found[2]
         assert [drifted.what for drifted in drift(two, two)] == ["both"] * 3
         assert drift(two, none)[-1].what == "raised before"
         assert not any(drifted.differs for drifted in drift(none, none))

@@ -110,7 +110,7 @@ class _Copier:
         grad = tensor.requires_grad and tensor.is_leaf
         with torch.no_grad():
             if torch.nn.parameter.is_lazy(tensor):
-                return type(tensor)(tensor.requires_grad, tensor.device, tensor.dtype)  # no values yet
+                return blank(tensor)
             made = self._over_new_storage(tensor) if _has_plain_storage(tensor) else tensor.detach().clone()
             made = self._of_its_class(made, tensor, grad)
         attributes = getattr(tensor, "__dict__", None)
@@ -255,3 +255,13 @@ _BY_TYPE: dict[type, Callable[[_Copier, Any], Any]] = {
     frozenset: _Copier._fixed,
     types.MethodType: _Copier._method,
 }
+
+
+def blank(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor like another one that has no shape and no values yet.
+
+    `copy.deepcopy` raises for buffers of lazy modules.
+    """
+    kind: Any = type(tensor)
+    made: torch.Tensor = kind(tensor.requires_grad, tensor.device, tensor.dtype)
+    return made

@@ -10,7 +10,7 @@ from weightedit.core.progress import Ask, unasked
 from weightedit.doctor.activations.difference import Difference, difference
 from weightedit.doctor.activations.form import Form, Path, leaves
 from weightedit.doctor.activations.reading import Captured
-from weightedit.doctor.activations.run import Call
+from weightedit.doctor.activations.run import CapturedCall
 
 TOLERANCE = 0.01
 """Of the largest magnitude before: by how much an output may be off."""
@@ -58,7 +58,7 @@ class ModuleDrift:
     Attributes
     ----------
     module, type, number
-        As in `Call`.
+        As in `CapturedCall`.
     what
         `both`; `only before` or `only after` where it was called in one of the runs; `raised` where it gave something
         back before and not after, `raised before` the other way round.
@@ -135,11 +135,6 @@ def drift(before: Captured, after: Captured, ask: Ask = unasked) -> tuple[Module
     return (*found, *(ModuleDrift(now[key].module, now[key].type, now[key].number, "only after") for key in new))
 
 
-def first_difference(drifts: Sequence[ModuleDrift]) -> ModuleDrift | None:
-    """Return the first call whose output is different in any bit."""
-    return next((one for one in drifts if one.differs), None)
-
-
 def first_excess(drifts: Sequence[ModuleDrift], tolerance: float = TOLERANCE) -> ModuleDrift | None:
     """Return the first call whose output is off by more than `tolerance` of its largest magnitude, or broken."""
     return next((one for one in drifts if one.exceeds(tolerance)), None)
@@ -152,7 +147,7 @@ class _Comparison:
         self._before, self._after, self._ask = before, after, ask
         self._known: dict[tuple[str, str], Difference] = {}
 
-    def call(self, then: Call, now: Call | None) -> ModuleDrift:
+    def call(self, then: CapturedCall, now: CapturedCall | None) -> ModuleDrift:
         names = then.module, then.type, then.number
         if now is None:
             return ModuleDrift(*names, "only before")

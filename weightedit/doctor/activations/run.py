@@ -17,7 +17,7 @@ _VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CapturedCall:
     """One call of a module.
 
     Attributes
@@ -45,7 +45,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class RunFailure:
     """What ended a run early.
 
     Attributes
@@ -84,21 +84,21 @@ class Run:
     """
 
     type: str
-    calls: tuple[Call, ...]
+    calls: tuple[CapturedCall, ...]
     uncalled: tuple[str, ...] = ()
     unhooked: tuple[str, ...] = ()
     uncaptured: int = 0
     changed: tuple[str, ...] = ()
-    failure: Failure | None = None
+    failure: RunFailure | None = None
 
-    def call(self, module: str, number: int = 1) -> Call:
+    def call(self, module: str, number: int = 1) -> CapturedCall:
         """Return a call of a module; KeyError where it was not captured."""
         for call in self.calls:
             if call.module == module and call.number == number:
                 return call
         raise KeyError(f"call {number} of {module or 'the model'}")
 
-    def tensors(self) -> Iterator[tuple[Call, Path, Form]]:
+    def tensors(self) -> Iterator[tuple[CapturedCall, Path, Form]]:
         """Yield every tensor that was captured or left out, with its call and its path.
 
         The path begins with `args`, `kwargs` or `output`.

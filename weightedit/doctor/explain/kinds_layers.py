@@ -48,11 +48,6 @@ def _kernels(match: Match, seen: Seen) -> Found:
     return tuple(one for one in seen.tensors if len(one.shape) == len(kernel) + 2 and one.shape[2:] == kernel)
 
 
-def _input_weights(match: Match, seen: Seen) -> Found:
-    size = int(match["a"])
-    return tuple(one for one in seen.tensors if named_so(one, ("weight_ih",)) and one.shape[1:] == (size,))
-
-
 NORMS = ("weight", "bias", "gamma", "beta")
 LAYERS = (
     ErrorKind(

@@ -8,13 +8,15 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter, UninitializedTensorMixin, is_lazy
+from torch.nn import parameter as parameters
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
+
+from weightedit.core.live.detached import blank
 
 
 def blanks(model: nn.Module) -> dict[int, torch.Tensor]:
     """Return a fresh tensor without shape for each one of a model, by its identity, as a memo of `deepcopy`."""
-    held = [*model.parameters(), *model.buffers()]
-    return {id(one): type(one)(one.requires_grad, one.device, one.dtype) for one in held if is_lazy(one)}
+    return {id(one): blank(one) for one in (*model.parameters(), *model.buffers()) if is_lazy(one)}
 
 
 @contextmanager
@@ -49,7 +51,7 @@ def materialized_without_values(model: nn.Module) -> Iterator[None]:
     if not places:
         yield
         return
-    mixin: Any = UninitializedTensorMixin
+    mixin: Any = vars(parameters)["UninitializedTensorMixin"]
     before = mixin.materialize
 
     def materialize(self: Any, shape: Any, device: Any = None, dtype: Any = None) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from weightedit.core.errors import Cancelled, WeightEditError
 from weightedit.core.words.paths import counted
@@ -194,14 +195,18 @@ class Session:
                 "changed": changed}  # fmt: skip
 
     def capture(self, order: CaptureOrder) -> dict[str, Any]:
-        """Put tensors in, run the model once in evaluation mode, and write the captures; 0 seeds what is random."""
+        """Put tensors in, run the model once in evaluation mode, and write the captures; 0 seeds what is random.
+
+        The model is as it was afterwards: the same one runs with the weights of each place in a history.
+        """
         from weightedit.doctor.inside.capturing.captures import capture
 
         model = self._fitted(order)
         args, kwargs, _ = self._call(order)
         model.eval()
+        is_made = not any(map(is_lazy, (*model.parameters(), *model.buffers())))  # the first run makes lazy ones
         with capture(model, args, kwargs, modules=order.modules, folder=Path(order.folder), budget=order.budget,
-                     seed=0, leaves_no_trace=False, ask=lambda: self.entered("", 0)) as found:  # fmt: skip
+                     seed=0, leaves_no_trace=is_made, ask=lambda: self.entered("", 0)) as found:  # fmt: skip
             found.export(Path(order.to))
         told = found.run.failure
         raised = None if told is None else to_json(Failure(told.module, "", told.type, told.message))

@@ -25,7 +25,7 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class TrainedCall:
     """One run of one module, in the order in which they ended, so that inner ones come first.
 
     Attributes
@@ -312,7 +312,7 @@ class TrainingFacts:
     optimizer: OptimizerFacts | None = None
     raised: Raised | None = None
     warnings: tuple[Warned, ...] = ()
-    calls: tuple[Call, ...] = ()
+    calls: tuple[TrainedCall, ...] = ()
     origins: tuple[Origin, ...] = ()
     parameters: tuple[ParameterFacts, ...] = ()
     buffers: tuple[BufferFacts, ...] = ()

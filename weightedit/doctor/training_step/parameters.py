@@ -9,7 +9,7 @@ from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.training_step.case import Case, module_text, names_text
-from weightedit.doctor.training_step.facts import BufferFacts, Call, ParameterFacts
+from weightedit.doctor.training_step.facts import BufferFacts, ParameterFacts, TrainedCall
 
 _NO_GRAPH = "does not require grad and does not have a grad_fn"
 _TRAINED_NAMES = {"weight", "bias"}
@@ -54,7 +54,7 @@ def graph_findings(case: Case) -> Iterator[Finding]:
                   torch_says=says)  # fmt: skip
 
 
-def graph_end(case: Case) -> Call | None:
+def graph_end(case: Case) -> TrainedCall | None:
     """Return the module in which the graph ends, of a model whose output cannot go backward.
 
     It is the first that could be trained after the last that can; where nothing inside a module around it records a
@@ -71,7 +71,7 @@ def graph_end(case: Case) -> Call | None:
     return next((call for call in calls if call.module == still), first)
 
 
-def _cut_off(case: Case, missed: Sequence[ParameterFacts]) -> Call | None:
+def _cut_off(case: Case, missed: Sequence[ParameterFacts]) -> TrainedCall | None:
     """Return the first module that ends a graph after all modules ran whose parameters have no gradient."""
     calls = case.facts.calls
     places = {one.module: number for number, one in reversed(list(enumerate(calls)))}
@@ -79,7 +79,7 @@ def _cut_off(case: Case, missed: Sequence[ParameterFacts]) -> Call | None:
     return next((call for call in calls[start:] if _ends_graph(call)), None)
 
 
-def _ends_graph(call: Call) -> bool:
+def _ends_graph(call: TrainedCall) -> bool:
     return call.takes_graph and not call.gives_graph and bool(call.out_dtype)
 
 

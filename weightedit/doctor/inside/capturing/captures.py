@@ -17,7 +17,7 @@ from weightedit.core.spec import TensorSpec
 from weightedit.core.words.labels import listed
 from weightedit.doctor.activations.file import write_captures
 from weightedit.doctor.activations.form import rebuilt
-from weightedit.doctor.activations.run import Failure, Run
+from weightedit.doctor.activations.run import Run, RunFailure
 from weightedit.doctor.inside.capturing.chosen import chosen_modules
 from weightedit.doctor.inside.capturing.forms import found_in
 from weightedit.doctor.inside.capturing.store import Kept, Store
@@ -192,7 +192,7 @@ def capture(model: torch.nn.Module, args: Sequence[Any] = (), kwargs: Mapping[st
     return Captures(run, watch, store)
 
 
-def _run(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], grad: bool) -> Failure | None:
+def _run(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], grad: bool) -> RunFailure | None:
     try:
         with torch.enable_grad() if grad else torch.no_grad(), uncompiled():
             model(*args, **kwargs)
@@ -201,7 +201,7 @@ def _run(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], 
     return None
 
 
-def _failure(model: torch.nn.Module, error: BaseException) -> Failure:
+def _failure(model: torch.nn.Module, error: BaseException) -> RunFailure:
     """Say what was raised, and in which module: the innermost whose code was running.
 
     Our own frame, the first, is left alone: looked at, it would keep the exception, and with it all tensors of the run.
@@ -214,7 +214,7 @@ def _failure(model: torch.nn.Module, error: BaseException) -> Failure:
         message = str(error)[:LONGEST]
     except BaseException:  # its own text is the person's code too
         message = ""
-    return Failure(type(error).__name__[:LONGEST], message, where)
+    return RunFailure(type(error).__name__[:LONGEST], message, where)
 
 
 def _refuse_lazy(model: torch.nn.Module) -> None:

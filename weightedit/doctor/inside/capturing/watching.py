@@ -14,7 +14,7 @@ import torch
 from weightedit.core.progress import Ask
 from weightedit.core.values.pinned import version_of
 from weightedit.doctor.activations.form import Form
-from weightedit.doctor.activations.run import Call
+from weightedit.doctor.activations.run import CapturedCall
 from weightedit.doctor.inside.capturing.forms import Forms
 from weightedit.doctor.inside.capturing.store import Kept, Store, why_not
 
@@ -90,9 +90,9 @@ class Watch:
         return self._forms.classes
 
     @property
-    def calls(self) -> tuple[Call, ...]:
+    def calls(self) -> tuple[CapturedCall, ...]:
         """What was called so far, in the order in which it began."""
-        return tuple(Call(one.module, one.type, one.number, one.args, one.kwargs, one.output, one.ended)
+        return tuple(CapturedCall(one.module, one.type, one.number, one.args, one.kwargs, one.output, one.ended)
                      for one in self._calls)  # fmt: skip
 
     @contextmanager

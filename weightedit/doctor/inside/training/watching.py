@@ -16,7 +16,7 @@ import torch
 
 from weightedit.doctor.inside.training.parts import call_parts, dtype_name, tensors
 from weightedit.doctor.inside.training.values import bad_count, is_all_zero, values_of
-from weightedit.doctor.training_step.facts import Call
+from weightedit.doctor.training_step.facts import TrainedCall
 from weightedit.doctor.training_step.parts import Part, Raised, Values
 
 MOST_CALLS = 100_000
@@ -38,7 +38,7 @@ class Running:
     inputs, values
         What it was given, and what its first tensor is like where these are indices.
     bad_in, zero_in, takes_graph
-        As `Call` says it.
+        As `TrainedCall` says it.
     start
         The number that autograd gives what it records next.
     """
@@ -72,7 +72,7 @@ class Watch:
     """
 
     model: torch.nn.Module
-    calls: list[Call] = field(default_factory=list)
+    calls: list[TrainedCall] = field(default_factory=list)
     running: list[Running] = field(default_factory=list)
     spans: list[tuple[int, int, str, str]] = field(default_factory=list)
     ran: set[str] = field(default_factory=set)
@@ -117,7 +117,7 @@ class Watch:
         made = list(tensors(output))
         is_dead = bool(made) and not was.zero_in and all(map(is_all_zero, made))
         shape = next((one.shape for one in was.inputs if one.is_tensor), ())
-        self.calls.append(Call(
+        self.calls.append(TrainedCall(
             name, type_name(was.module), was.bad_in, sum(map(bad_count, made)), is_dead,
             was.takes_graph or _number() > was.start,
             any(one.requires_grad for one in made), shape,
