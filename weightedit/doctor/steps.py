@@ -22,6 +22,7 @@ from weightedit.doctor.facts import ModelFacts, TensorFacts, extra_states_of, fa
 from weightedit.doctor.finding import CheckPart, Finding, Mend, is_healthy
 from weightedit.doctor.load_report.report import LoadReport, load_report
 from weightedit.doctor.records import Garbled, from_json
+from weightedit.doctor.shape_trace.beside import Beside, beside
 from weightedit.doctor.shape_trace.diagnose import Diagnosis, diagnose
 from weightedit.doctor.shape_trace.disagreement import Disagreement
 from weightedit.doctor.shape_trace.image_sizes import resized_inputs
@@ -240,6 +241,7 @@ class Steps:
             own = weights.names.get(found.finding.tensor, found.finding.tensor)
             mends = self._tried(self._ways(found.disagreement, own, weights, self.trace), weights, self.trace)
             found = replace(found, finding=replace(found.finding, mends=tuple(mends), tensor=own))
+            found = replace(found, beside=self._beside(found.disagreement, weights, self.trace))
         self.diagnosis = found
         return found.finding
 
@@ -256,6 +258,11 @@ class Steps:
             why = f"it takes another run, and this one took {trace.seconds:.0f} s" if trace.seconds > MEASURED_UP_TO \
                 else "another run did not go as the first"  # fmt: skip
             yield f"Time and memory of modules were not measured: {why}."
+
+    def _beside(self, found: Disagreement | None, weights: Weights, trace: Trace) -> Beside | None:
+        if found is None or trace.failure is None or self.model is None:
+            return None
+        return beside(found, trace.failure, trace, self.model, weights, self.document)
 
     def _ways(self, found: Disagreement, own: str, weights: Weights, trace: Trace) -> list[Candidate]:
         """Return what may mend a disagreement with a tensor of the checkpoint, the likeliest first."""

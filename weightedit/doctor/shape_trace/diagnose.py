@@ -9,6 +9,7 @@ from weightedit.doctor.checkup import FAKE
 from weightedit.doctor.explain.explain import explain
 from weightedit.doctor.facts import ModelFacts
 from weightedit.doctor.finding import Finding
+from weightedit.doctor.shape_trace.beside import Beside
 from weightedit.doctor.shape_trace.disagreement import Disagreement, disagreement
 from weightedit.doctor.shape_trace.trace import Call, Failure, Operand, Seen, Trace
 
@@ -27,10 +28,13 @@ class Diagnosis:
         In words, without mends.
     disagreement
         The operands that do not go together; None where it is something else.
+    beside
+        What is told beside these; None before a document was looked at.
     """
 
     finding: Finding
     disagreement: Disagreement | None
+    beside: Beside | None = None
 
 
 def diagnose(trace: Trace, model: ModelFacts) -> Diagnosis | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -30,6 +31,9 @@ class TraceNode:
         What happened inside.
     parent
         The row it is in.
+    expects
+        The shape that a module which was not reached would be given, as far as that is known: as one like it was, or
+        what its own numbers say.
     """
 
     title: str
@@ -40,6 +44,7 @@ class TraceNode:
     state: str
     children: list[TraceNode] = field(default_factory=list)
     parent: TraceNode | None = None
+    expects: str = ""
 
     def walk(self) -> Iterator[TraceNode]:
         """Give this row and those inside, from above."""
@@ -80,6 +85,7 @@ def _inside(name: str, parent: TraceNode | None) -> str:
 def _add_unreached(nodes: list[TraceNode], model: ModelFacts, state: str) -> None:
     """Put the modules that no call reached below the last call of the module they belong to, like ones as one row."""
     called = {node.module: node for node in nodes}
+    expected = _Expected(nodes, model)
     has_called = {name[:end] for name in called for end in _ends(name)} | set(called)
     kept: list[tuple[TraceNode, list[tuple[str, str]]]] = []
     for module in model.modules:
@@ -101,7 +107,38 @@ def _add_unreached(nodes: list[TraceNode], model: ModelFacts, state: str) -> Non
         if len(found) > 1:
             title = f"{title} … {last[0].rpartition('.')[2]}"
         kind = first[1] if len(found) == 1 else f"{len(found):,} × {first[1]}"
-        holder.children.append(TraceNode(title, first[0], kind, None, -1, state, parent=holder))
+        holder.children.append(TraceNode(title, first[0], kind, None, -1, state, parent=holder,
+                                         expects=expected.of(*first)))  # fmt: skip
+
+
+class _Expected:
+    """What modules that no call reached would be given: as one like it was, or by their own numbers."""
+
+    def __init__(self, nodes: list[TraceNode], model: ModelFacts) -> None:
+        self._like: dict[tuple[str, str], str] = {}
+        for node in nodes:
+            if node.call is not None and any(one.shape is not None for one in node.call.inputs):
+                self._like.setdefault((_NUMBER.sub("#", node.module), node.type), shape_of(node.call.inputs))
+        self._says = {one.name: one.says or {} for one in model.modules}
+        self._weights = {one.name: one.shape for one in model.tensors}
+
+    def of(self, name: str, kind: str) -> str:
+        """Return a shape, with `…` for sizes that nobody knows; empty where nothing is known."""
+        like = self._like.get((_NUMBER.sub("#", name), kind))
+        if like is not None:
+            return like
+        says = self._says.get(name, {})
+        for word, shown in _TAKES.items():
+            if word in says:
+                return shown.format(says[word])
+        weight = self._weights.get(f"{name}.weight", ())
+        return f"…, {weight[0]}" if len(weight) == 1 and "Norm" in kind and "Batch" not in kind else ""
+
+
+_TAKES = {"in_features": "…, {}", "in_channels": "…, {}, …", "num_features": "…, {}, …", "normalized_shape.0": "…, {}",
+          "input_size": "…, {}", "embed_dim": "…, {}", "num_channels": "…, {}, …"}  # fmt: skip
+"""Which of a module's numbers is a size of its input, and where that stands."""
+_NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
 
 
 def _ends(name: str) -> Iterator[int]:
