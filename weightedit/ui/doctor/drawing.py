@@ -15,6 +15,10 @@ HEIGHT = 190
 BOX = 108
 """Height of the tallest box."""
 LEAST = 44
+WIDE = 620
+"""Width from which on a product is drawn as large as it gets."""
+SIDE = 46.0
+"""Room for a number beside the first box."""
 CENTER = Qt.AlignmentFlag.AlignCenter
 
 
@@ -48,15 +52,17 @@ class Drawing(QWidget):
         shape = found.weight.seen.shape or (1, 1)
         columns = shape[1 - found.weight_dim]
         across = max(found.got_size, found.weight_size, columns, 1)
-        left = QSize(_length(found.got_size, across, 190), _length(rows, across, BOX))
-        right = QSize(_length(columns, across, 110), _length(found.weight_size, across, BOX))
+        part = min(1.0, max(0.45, (self.width() - 2 * SIDE) / (WIDE - 2 * SIDE)))
+        left = QSize(_length(found.got_size, across, 190 * part), _length(rows, across, BOX))
+        right = QSize(_length(columns, across, 110 * part), _length(found.weight_size, across, BOX))
         right.setHeight(max(right.height(), 74))
-        gap = 76
-        x = max(46.0, (self.width() - left.width() - right.width() - 110 - 3 * gap) / 2)
+        last = _length(columns, across, 110 * part)
+        gap = max(40.0, 76 * part)
+        x = max(SIDE, (self.width() - left.width() - right.width() - last - 2 * gap - 24) / 2)
         middle = 24 + BOX / 2
         one = QRectF(x, middle - left.height() / 2, left.width(), left.height())
         two = QRectF(one.right() + gap + 24, middle - right.height() / 2, right.width(), right.height())
-        made = QRectF(two.right() + gap, middle - left.height() / 2, _length(columns, across, 110), left.height())
+        made = QRectF(two.right() + gap, middle - left.height() / 2, last, left.height())
         self._box(painter, one, _label(found.got, "input"))
         self._box(painter, two, "weightᵀ" if found.weight_dim else "weight")
         self._box(painter, made, "output", dashed=True)
@@ -120,7 +126,10 @@ class Drawing(QWidget):
         painter.setPen(pen)
         painter.setBrush(QColor(0, 0, 0, 0) if dashed else theme.color("accentbg"))
         painter.drawRoundedRect(box, 3, 3)
-        painter.setFont(ui_font(12, QFont.Weight.DemiBold))
+        font = ui_font(12, QFont.Weight.DemiBold)
+        if QFontMetricsF(font).horizontalAdvance(text) > box.width() - 6:
+            font = ui_font(10)
+        painter.setFont(font)
         painter.setPen(theme.color("text3" if dashed else "text"))
         painter.drawText(box, CENTER, text)
 
@@ -189,6 +198,6 @@ def _label(operand: Operand, otherwise: str) -> str:
     return operand.tensor.rpartition(".")[2] or otherwise
 
 
-def _length(size: int, across: int, most: int) -> int:
+def _length(size: int, across: int, most: float) -> int:
     """Return the pixels of a side: the larger the longer, with the small ones still to be seen."""
     return int(max(LEAST, most * (size / across) ** 0.5))

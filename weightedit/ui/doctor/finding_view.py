@@ -8,10 +8,11 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushBut
 
 from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.finding import Finding
+from weightedit.doctor.shape_trace.beside import Beside
 from weightedit.doctor.shape_trace.disagreement import Disagreement
 from weightedit.doctor.shape_trace.trace import Failure, Frame
-from weightedit.ui.doctor.drawing import Drawing
 from weightedit.ui.doctor.mend_card import MendCard
+from weightedit.ui.doctor.picture import Picture
 from weightedit.ui.errors.errors_view import LEVELS, wrapping
 from weightedit.ui.theme import mono_font
 from weightedit.ui.widgets.elided import ElidedLabel
@@ -36,6 +37,8 @@ class FindingView(QWidget):
         Whether its tensor can be shown.
     is_first
         Whether it is the first of the page, whose likeliest mend is the one that Enter would take.
+    beside
+        What the module and what comes to it say, and where the numbers come from.
 
     Signals
     -------
@@ -46,20 +49,22 @@ class FindingView(QWidget):
     tensor_wanted = Signal(object)
 
     def __init__(self, finding: Finding, disagreement: Disagreement | None = None, failure: Failure | None = None, *,
-                 can_show: bool = False, is_first: bool = True) -> None:  # fmt: skip
+                 can_show: bool = False, is_first: bool = True, beside: Beside | None = None) -> None:  # fmt: skip
         super().__init__()
         self.finding = finding
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(18, 14, 18, 14)
         self.column.setSpacing(10)
-        self._add_head(finding, can_show)
+        self._add_head(finding, failure, can_show)
         if disagreement is not None:
-            self.column.addWidget(Drawing(disagreement))
+            self.column.addWidget(Picture(disagreement, beside))
+        if beside is not None and beside.sentences:
+            self.column.addWidget(wrapping(" ".join(beside.sentences), "secondary"))
         self.cards: list[MendCard] = []
         self._add_mends(finding, is_first)
         self._add_words(finding, failure)
 
-    def _add_head(self, finding: Finding, can_show: bool) -> None:
+    def _add_head(self, finding: Finding, failure: Failure | None, can_show: bool) -> None:
         row = QHBoxLayout()
         row.setSpacing(10)
         row.addWidget(IconLabel(*_icon(finding)), 0, Qt.AlignmentFlag.AlignTop)
@@ -67,7 +72,8 @@ class FindingView(QWidget):
         words.setSpacing(3)
         title, _, where = finding.message.partition("; called from ")
         words.addWidget(wrapping(title.rstrip("."), "title"))
-        below = [visible(part) for part in (finding.module, finding.tensor) if part]
+        kind = "" if failure is None else failure.type
+        below = [visible(part) for part in (finding.module, kind, finding.tensor) if part]
         below += [f"called from {where.rstrip('.')}"] if where else []
         words.addWidget(ElidedLabel(" · ".join(below), "secondary"))
         row.addLayout(words, 1)
@@ -83,7 +89,8 @@ class FindingView(QWidget):
         self.column.addWidget(line())
         head = QHBoxLayout()
         head.setSpacing(10)
-        head.addWidget(label("What mends it", "section"))
+        runs = finding.part == "trace" and any(mend.edits or mend.undo_to is not None for mend in finding.mends)
+        head.addWidget(label("Edits that make it run" if runs else "What mends it", "section"))
         head.addWidget(label("each opens as a preview, nothing is changed yet", "caption"))
         head.addStretch(1)
         self.column.addLayout(head)

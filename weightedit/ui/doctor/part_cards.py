@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from weightedit.ui.widgets.card_button import CardButton
 from weightedit.ui.widgets.elided import ElidedLabel
 from weightedit.ui.widgets.pieces import IconLabel, restyle
-from weightedit.ui.widgets.plain import aloud
 
 PARTS = {"load": "Load report", "trace": "Shape trace", "training": "Training step", "activations": "Activations"}
 ONE_ROW = 720
@@ -17,22 +17,14 @@ STATES = {"waiting": ("waiting", "text3"), "passed": ("passed", "ok"), "failed":
           "warning": ("warning", "warn"), "notice": ("info", "info")}  # fmt: skip
 
 
-class PartCard(QFrame):
-    """One part: its state and a few words.
-
-    Signals
-    -------
-    pressed
-    """
-
-    pressed = Signal()
+class PartCard(CardButton):
+    """One part: its state and a few words."""
 
     def __init__(self, title: str) -> None:
         super().__init__()
         self._title = title
         self.setObjectName("part-card")
         self.setProperty("on", False)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 7, 10, 8)
         row.setSpacing(10)
@@ -49,18 +41,12 @@ class PartCard(QFrame):
         """Say how it went."""
         self._icon.show_icon(*STATES[state])
         self.says.setText(says)
-        self.setAccessibleName(aloud(f"{self._title}: {says}"))
+        self.say(f"{self._title}: {says}")
 
-    def mousePressEvent(self, event: object) -> None:
-        """Show this part."""
-        self.pressed.emit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Show this part by Enter or Space."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.pressed.emit()
-        else:
-            super().keyPressEvent(event)
+    def choose(self, on: bool) -> None:
+        """Be the part that is shown, or not."""
+        self.setAccessibleDescription("shown below" if on else "")
+        restyle(self, "on", on)
 
 
 class PartCards(QWidget):
@@ -82,7 +68,7 @@ class PartCards(QWidget):
         self._columns = 0
         self.cards = {name: PartCard(PARTS[name]) for name in names}
         for name, card in self.cards.items():
-            card.pressed.connect(lambda name=name: self.chosen.emit(name))
+            card.clicked.connect(lambda _=False, name=name: self.chosen.emit(name))
         self._lay_out(len(self.cards))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -102,4 +88,4 @@ class PartCards(QWidget):
     def choose(self, name: str) -> None:
         """Mark the part that is shown."""
         for other, card in self.cards.items():
-            restyle(card, "on", other == name)
+            card.choose(other == name)

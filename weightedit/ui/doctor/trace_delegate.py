@@ -7,7 +7,7 @@ from PySide6.QtGui import QFont, QFontMetrics, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView
 
 from weightedit.doctor.shape_trace.outline import TraceNode, shape_of
-from weightedit.ui.doctor.trace_model import Index, TraceModel
+from weightedit.ui.doctor.trace_model import Index, TraceModel, memory_text, time_text
 from weightedit.ui.theme import theme, ui_font
 from weightedit.ui.widgets.icons import paint_icon
 from weightedit.ui.widgets.plain import row_text
@@ -19,6 +19,11 @@ CHEVRON = 12
 ICON = 14
 GAP = 6
 ROOM_FOR_NAME = 110
+ROOM_FOR_NAME_BESIDE = 84
+"""Where columns of a measured run stand beside the shapes."""
+TIME, MEMORY = 60, 60
+"""Widths of the columns of a run that was measured."""
+ROOM_FOR_BOTH = 380
 STATES = {"done": ("passed", "ok"), "stopped": ("failed", "bad"), "fails": ("failed", "bad"),
           "caught": ("warning", "warn"), "not reached": ("waiting", "text3"),
           "not called": ("waiting", "text3")}  # fmt: skip
@@ -55,14 +60,16 @@ class TraceDelegate(QStyledItemDelegate):
             painter.fillRect(QRect(0, whole.y(), 2, ROW), theme.color("accent"))
         x = LEFT + INDENT * min(_depth(node), 12)
         middle = whole.center().y()
-        if node.children:
+        if self._model.inside(node):
             name = "chevron-down" if self._view.isExpanded(index) else "chevron-right"
             paint_icon(painter, QRect(x, middle - CHEVRON // 2 + 1, CHEVRON, CHEVRON), name, "text3")
         x += CHEVRON + 2
         picture, token = STATES[node.state]
         paint_icon(painter, QRect(x, middle - ICON // 2 + 1, ICON, ICON), picture, token)
         x += ICON + GAP
-        room = whole.width() - 10 - self._paint_shapes(painter, whole, node, x) - x
+        taken = self._paint_measured(painter, whole, node)
+        left = whole.adjusted(0, 0, -taken, 0)
+        room = left.width() - 10 - self._paint_shapes(painter, left, node, x) - x
         self._paint_name(painter, QRect(x, whole.y(), max(room, 20), ROW), node)
         painter.restore()
 
@@ -87,10 +94,10 @@ class TraceDelegate(QStyledItemDelegate):
         """Draw what went in and came out; return the width it took."""
         font = ui_font(11)
         metrics = QFontMetrics(font)
-        room = max(60, whole.width() - left - ROOM_FOR_NAME)
+        room = max(60, whole.width() - left - (ROOM_FOR_NAME_BESIDE if self._model.is_measured else ROOM_FOR_NAME))
         right = whole.right() - 10
         came = shape_of(node.call.outputs) if node.call is not None and node.state == "done" else node.state
-        given = "" if node.call is None else shape_of(node.call.inputs)
+        given = node.expects if node.call is None else shape_of(node.call.inputs)
         came = metrics.elidedText(came, Qt.TextElideMode.ElideRight, room)
         given = metrics.elidedText(given, Qt.TextElideMode.ElideRight,
                                    max(0, room - metrics.horizontalAdvance(came) - 18))  # fmt: skip
@@ -101,11 +108,29 @@ class TraceDelegate(QStyledItemDelegate):
         painter.drawText(QRect(right - width, whole.y(), width, ROW), AT_RIGHT, came)
         if given:
             paint_icon(painter, QRect(right - width - 15, whole.center().y() - 5, 11, 11), "arrow-right", "text3")
-            painter.setPen(theme.color("text2"))
+            painter.setPen(theme.color("text3" if node.call is None else "text2"))
             before = metrics.horizontalAdvance(given)
             painter.drawText(QRect(right - width - 19 - before, whole.y(), before, ROW), AT_RIGHT, given)
             width += 19 + before
         return width + 8
+
+    def columns(self, width: int) -> list[tuple[str, int]]:
+        """Return titles and widths of the columns of what was measured, as many as a row of this width has room for."""
+        if not self._model.is_measured:
+            return []
+        return [("Time", TIME), ("Memory", MEMORY)] if width >= ROOM_FOR_BOTH else [("Time", TIME)]
+
+    def _paint_measured(self, painter: QPainter, whole: QRect, node: TraceNode) -> int:
+        """Draw time and memory at the right; return the width they took."""
+        columns = self.columns(whole.width())
+        right = whole.right() - 10
+        painter.setFont(ui_font(11))
+        painter.setPen(theme.color("text2"))
+        texts = {"Time": time_text(node), "Memory": memory_text(node)}
+        for title, width in reversed(columns):
+            painter.drawText(QRect(right - width, whole.y(), width, ROW), AT_RIGHT, texts[title])
+            right -= width
+        return sum(width for _, width in columns)
 
 
 def _depth(node: TraceNode) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
@@ -9,7 +10,6 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistent
 
 from weightedit.core.words.numbers import bytes_text
 from weightedit.doctor.shape_trace.outline import TraceNode, shape_of
-from weightedit.doctor.shape_trace.trace import Call
 from weightedit.ui.widgets.plain import aloud, row_text, tip
 
 Index = QModelIndex | QPersistentModelIndex
@@ -21,6 +21,8 @@ class Column(IntEnum):
 
     MODULE = 0
     SHAPES = 1
+    TIME = 2
+    MEMORY = 3
 
 
 class TraceModel(QAbstractItemModel):
@@ -28,13 +30,42 @@ class TraceModel(QAbstractItemModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._all: list[TraceNode] = []
         self._roots: list[TraceNode] = []
+        self._inside: dict[int, list[TraceNode]] = {}
+        self._places: dict[int, int] = {}
+        self.is_measured = False
 
     def show(self, roots: list[TraceNode]) -> None:
-        """Show other rows."""
+        """Show other rows, all of them."""
+        self._all = roots
+        self.is_measured = any(_is_measured(node) for root in roots for node in root.walk())
+        self.filter("", only_failing=False)
+
+    def filter(self, text: str, *, only_failing: bool) -> int:
+        """Show the rows whose module or class has every word of a text, and what they are in; return how many fit."""
+        words = text.lower().split()
+        fits = {id(node) for root in self._all for node in root.walk()
+                if (not only_failing or node.state in FAILING) and _has(node, words)}  # fmt: skip
         self.beginResetModel()
-        self._roots = roots
+        self._inside, self._places = {}, {}
+        self._roots = self._kept(self._all, fits)
         self.endResetModel()
+        return len(fits)
+
+    def _kept(self, nodes: list[TraceNode], fits: set[int]) -> list[TraceNode]:
+        """Return the rows of a level that fit, or have rows inside that do."""
+        kept: list[TraceNode] = []
+        for node in nodes:
+            self._inside[id(node)] = self._kept(node.children, fits)
+            if self._inside[id(node)] or id(node) in fits:
+                self._places[id(node)] = len(kept)
+                kept.append(node)
+        return kept
+
+    def inside(self, node: TraceNode) -> list[TraceNode]:
+        """Return the rows that are shown inside one."""
+        return self._inside.get(id(node), [])
 
     @property
     def roots(self) -> list[TraceNode]:
@@ -47,9 +78,9 @@ class TraceModel(QAbstractItemModel):
         return found if isinstance(found, TraceNode) else None
 
     def index_of(self, node: TraceNode) -> QModelIndex:
-        """Return where a row is."""
-        beside = self._roots if node.parent is None else node.parent.children
-        return self.createIndex(next(at for at, one in enumerate(beside) if one is node), 0, node)
+        """Return where a row is; an index that is not valid where it is not shown."""
+        place = self._places.get(id(node))
+        return QModelIndex() if place is None else self.createIndex(place, 0, node)
 
     # ---- what Qt asks
 
@@ -58,7 +89,7 @@ class TraceModel(QAbstractItemModel):
         if parent.column() > 0:
             return 0
         node = self.node(parent)
-        return len(self._roots if node is None else node.children)
+        return len(self._roots if node is None else self.inside(node))
 
     def columnCount(self, parent: Index = _NOWHERE) -> int:
         """Return how many columns there are."""
@@ -69,7 +100,7 @@ class TraceModel(QAbstractItemModel):
         if not self.hasIndex(row, column, parent):
             return QModelIndex()
         node = self.node(parent)
-        return self.createIndex(row, column, (self._roots if node is None else node.children)[row])
+        return self.createIndex(row, column, (self._roots if node is None else self.inside(node))[row])
 
     def parent(self, index: Index = _NOWHERE) -> Any:
         """Return the index of the row that one is in."""
@@ -82,39 +113,68 @@ class TraceModel(QAbstractItemModel):
         if node is None:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return row_text(f"{node.title}  {node.type}" if index.column() == Column.MODULE else shapes(node))
+            return row_text(_TEXTS[Column(index.column())](node))
         if role == Qt.ItemDataRole.ToolTipRole:
             return tip(told(node))
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return aloud(f"{node.title}, {node.type}, {shapes(node)}")
+            told_too = [part for part in (time_text(node), memory_text(node)) if part]
+            return aloud(", ".join([node.title, node.type, shapes(node), *told_too]))
         return None
 
 
 def shapes(node: TraceNode) -> str:
     """Return what went in and came out: `1, 16 → 1, 16, 4096`, or what became of it."""
     if node.call is None:
-        return node.state
+        return f"{node.expects} → {node.state}" if node.expects else node.state
     given = shape_of(node.call.inputs)
     return f"{given} → {shape_of(node.call.outputs) if node.state == 'done' else node.state}"
+
+
+def time_text(node: TraceNode) -> str:
+    """Return how long a call took, with what it calls; empty where that was not measured."""
+    seconds = None if node.call is None else node.call.seconds
+    if seconds is None:
+        return ""
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1e3:.2f} ms" if seconds < 0.1 else f"{seconds * 1e3:.0f} ms"
+
+
+def memory_text(node: TraceNode) -> str:
+    """Return what a call allocated and kept; empty where that was not measured."""
+    nbytes = None if node.call is None or node.call.seconds is None else node.call.nbytes
+    return "" if nbytes is None else bytes_text(max(0, nbytes))
+
+
+def _is_measured(node: TraceNode) -> bool:
+    return node.call is not None and node.call.seconds is not None
+
+
+def _has(node: TraceNode, words: list[str]) -> bool:
+    text = f"{node.module} {node.title} {node.type}".lower()
+    return all(word in text for word in words)
+
+
+FAILING = ("fails", "stopped", "caught", "not reached")
+"""States of what did not run to its end."""
+_TEXTS: dict[Column, Callable[[TraceNode], str]] = {
+    Column.MODULE: lambda node: f"{node.title}  {node.type}", Column.SHAPES: shapes, Column.TIME: time_text,
+    Column.MEMORY: memory_text,
+}  # fmt: skip
 
 
 def told(node: TraceNode) -> str:
     """Return everything of a row, for a tooltip and to be copied."""
     lines = [f"{node.module or node.type}: {node.type}"]
     if node.call is None:
-        return "\n".join([*lines, node.state])
+        return "\n".join([*lines, *([f"takes {node.expects}"] if node.expects else []), node.state])
     lines += [f"in {one.place}: {one}{_on(one.device)}" for one in node.call.inputs[:12]]
     lines += [f"out{' ' + one.place if one.place else ''}: {one}{_on(one.device)}" for one in node.call.outputs[:12]]
     lines += [] if node.state == "done" else [node.state]
-    return "\n".join([*lines, *_measured(node.call)])
+    measured = [time_text(node)] + ([f"{memory_text(node)} kept"] if memory_text(node) else [])
+    return "\n".join([*lines, *([", ".join(measured)] if measured[0] else [])])
 
 
 def _on(device: str) -> str:
     return f" on {device}" if device else ""
 
-
-def _measured(call: Call) -> list[str]:
-    if call.seconds is None:
-        return []
-    kept = "" if call.nbytes is None else f", {bytes_text(max(0, call.nbytes))} kept"
-    return [f"{call.seconds * 1e3:.2f} ms{kept}"]

@@ -4,35 +4,28 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QTreeView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QTreeView, QVBoxLayout, QWidget
 
 from weightedit.core.words.numbers import count_text
 from weightedit.doctor.checkup import Checkup
 from weightedit.doctor.shape_trace.outline import TraceNode, outline
 from weightedit.ui.doctor.copying import takes_copy
 from weightedit.ui.doctor.trace_delegate import INDENT, LEFT, TraceDelegate
-from weightedit.ui.doctor.trace_model import Index, TraceModel, told
+from weightedit.ui.doctor.trace_filter import TraceColumns, TraceFilter
+from weightedit.ui.doctor.trace_model import Column, Index, TraceModel, told
+from weightedit.ui.widgets.card_button import CardButton
 from weightedit.ui.widgets.elided import ElidedLabel
 from weightedit.ui.widgets.pieces import IconLabel, empty_state, icon_button, label, line
-from weightedit.ui.widgets.plain import aloud
 
 NARROWEST, WIDEST = 280, 560
 
 
-class FirstToFail(QFrame):
-    """The card that names the module that failed first; pressed, it leads there.
-
-    Signals
-    -------
-    pressed
-    """
-
-    pressed = Signal()
+class FirstToFail(CardButton):
+    """The card that names the module that failed first; pressed, it leads there."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("first-to-fail")
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         column = QVBoxLayout(self)
         column.setContentsMargins(10, 7, 10, 8)
         column.setSpacing(2)
@@ -56,18 +49,7 @@ class FirstToFail(QFrame):
         self.where.setText(f"call {count_text(node.place + 1)} of {count_text(of)}")
         self.name.setText(node.module or node.type)
         self.says.setText(f"{node.type} · {says}")
-        self.setAccessibleName(aloud(f"First to fail: {node.module or node.type}. {says}"))
-
-    def mousePressEvent(self, event: object) -> None:
-        """Lead to the module."""
-        self.pressed.emit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Lead to the module by Enter or Space."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.pressed.emit()
-        else:
-            super().keyPressEvent(event)
+        self.say(f"First to fail: {node.module or node.type}. {says}")
 
 
 class TraceView(QTreeView):
@@ -93,8 +75,10 @@ class TraceView(QTreeView):
         self.setUniformRowHeights(True)
         self.setExpandsOnDoubleClick(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setItemDelegate(TraceDelegate(self, self.rows))
-        self.setColumnHidden(1, True)
+        self.drawn = TraceDelegate(self, self.rows)
+        self.setItemDelegate(self.drawn)
+        for column in (Column.SHAPES, Column.TIME, Column.MEMORY):  # drawn with the first
+            self.setColumnHidden(column, True)
 
     def currentChanged(self, current: Index, previous: Index) -> None:
         """Say which row is current."""
@@ -112,7 +96,7 @@ class TraceView(QTreeView):
         while above is not None and above.parent is not None:
             above, depth = above.parent, depth + 1
         left = LEFT + INDENT * min(depth, 12)
-        if node is not None and node.children and left - 3 <= place.x() < left + 15:
+        if node is not None and self.rows.inside(node) and left - 3 <= place.x() < left + 15:
             self.setExpanded(index, not self.isExpanded(index))
             return
         super().mousePressEvent(event)  # type: ignore[arg-type]
@@ -158,12 +142,21 @@ class TracePanel(QWidget):
         self.count = label("", "secondary")
         head.addWidget(self.count)
         head.addStretch(1)
+        self.filtered = icon_button("filter", "Filter the modules", 26)
+        self.filtered.setCheckable(True)
+        self.filtered.toggled.connect(self._show_filter)
         self.collapse = icon_button("collapse", "Show only the way to the break", 26)
         self.collapse.clicked.connect(self.show_break)
+        head.addWidget(self.filtered)
         head.addWidget(self.collapse)
         column.addLayout(head)
+        self.filter = TraceFilter()
+        self.filter.changed.connect(self._filter)
+        self.filter.left.connect(lambda: self.filtered.setChecked(False))
+        self.filter.hide()
+        column.addWidget(self.filter)
         self.card = FirstToFail()
-        self.card.pressed.connect(self.show_break)
+        self.card.clicked.connect(self.show_break)
         around = QVBoxLayout()
         around.setContentsMargins(10, 2, 10, 8)
         around.addWidget(self.card)
@@ -171,6 +164,8 @@ class TracePanel(QWidget):
         column.addWidget(line())
         self.view = TraceView()
         self.view.chosen.connect(self.chosen)
+        self.columns = TraceColumns(self.view)
+        column.addWidget(self.columns)
         self.nothing = empty_state("doctor", "No trace yet", "Name the model's code and its input, and run the doctor.")
         column.addWidget(self.view, 1)
         column.addWidget(self.nothing, 1)
@@ -185,11 +180,13 @@ class TracePanel(QWidget):
         trace = None if found is None else found.trace
         roots = [] if trace is None or found is None or found.model is None else outline(trace, found.model)
         self.view.rows.show(roots)
+        self.filtered.setChecked(False)
         self.failed = next((node for root in roots for node in root.walk() if node.state == "fails"), None)
         calls = 0 if trace is None else len(trace.calls)
         self.count.setText(f"{count_text(calls)} call{'' if calls == 1 else 's'}" if calls else "")
         for widget, shown in ((self.view, bool(roots)), (self.nothing, not roots), (self.card, self.failed is not None),
-                              (self.collapse, bool(roots))):  # fmt: skip
+                              (self.collapse, bool(roots)), (self.filtered, bool(roots)),
+                              (self.columns, self.view.rows.is_measured)):  # fmt: skip
             widget.setVisible(shown)
         if self.failed is not None and found is not None:
             diagnosis = found.diagnosis
@@ -198,6 +195,25 @@ class TracePanel(QWidget):
         self.foot.setVisible(trace is not None)
         self.show_break()
 
+    def _show_filter(self, shown: bool) -> None:
+        self.filter.setVisible(shown)
+        if shown:
+            self.filter.text.setFocus()
+        else:
+            had_focus = self.filter.text.hasFocus() or self.filter.failing.hasFocus()
+            self.filter.clear()
+            self.show_break()
+            if had_focus:
+                self.view.setFocus()
+
+    def _filter(self, text: str, only_failing: bool) -> None:
+        """Show the rows that fit, unfolded."""
+        count = self.view.rows.filter(text, only_failing=only_failing)
+        asked = bool(text.strip()) or only_failing
+        self.filter.say("" if not asked else f"{count_text(count)} fit" if count else "nothing fits")
+        if asked:
+            self.view.expandAll()
+
     def show_break(self) -> None:
         """Unfold the way to what failed and fold the rest; without a failure unfold what few rows there are."""
         self.view.collapseAll()
@@ -205,6 +221,9 @@ class TracePanel(QWidget):
             self.view.expandToDepth(1)
             return
         index = self.view.rows.index_of(self.failed)
+        if not index.isValid():  # it is filtered out, and comes back
+            self.filtered.setChecked(False)
+            index = self.view.rows.index_of(self.failed)
         above = index.parent()
         while above.isValid():
             self.view.setExpanded(above, True)
