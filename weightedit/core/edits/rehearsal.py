@@ -21,6 +21,7 @@ from weightedit.core.edits.compute import ComputedTensor
 from weightedit.core.edits.drafted import NewTensor
 from weightedit.core.edits.drafting import draft_of
 from weightedit.core.edits.editing import carry_out, completed, plan_of, step_of
+from weightedit.core.edits.outlook import Rehearsal
 from weightedit.core.edits.plan import Plan, Target
 from weightedit.core.edits.preflight import sorted_hazards
 from weightedit.core.edits.twin import Twin
@@ -47,33 +48,6 @@ if TYPE_CHECKING:
 
 MOST_LINES = 200
 """Lines of what changes that are kept of one rehearsal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """What edits would come to, one after the other.
-
-    Attributes
-    ----------
-    hazards
-        What they would do silently, refusals first, each once.
-    lost
-        How many values are there no more: of what is made smaller, or goes.
-    changed
-        How many slots come, go, are renamed, or get another shape or dtype.
-    lines
-        These one by one, the first of them.
-    """
-
-    hazards: tuple[Hazard, ...] = ()
-    lost: int = 0
-    changed: int = 0
-    lines: tuple[str, ...] = ()
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether one of them cannot be done."""
-        return any(hazard.level == "refusal" for hazard in self.hazards)
 
 
 def rehearsed(document: Document, edits: Sequence[Edit], *, progress: Report | None = None,

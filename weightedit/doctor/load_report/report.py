@@ -11,7 +11,7 @@ from weightedit.core.edit import Edit
 from weightedit.core.words.labels import called, listed
 from weightedit.core.words.paths import counted
 from weightedit.doctor.facts import ModelFacts, TensorFacts
-from weightedit.doctor.finding import Finding
+from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.load_report.absent import absent
 from weightedit.doctor.load_report.adapter import adapter
 from weightedit.doctor.load_report.casts import casts
@@ -37,6 +37,8 @@ _VERDICTS: dict[str, Verdict] = {
     "slashes": "renamed", "wrapper": "renamed", "prefix": "renamed", "legacy": "renamed", "renamed": "renamed",
 }  # fmt: skip
 """What kinds of findings make of a row, the gravest first."""
+MOST_TOLD = 12
+"""Mends that the mend of everything tells one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,23 @@ class LoadReport:
                             (verdicts.count("undecided"), "undecided")):  # fmt: skip
             said += [f"{count:,} {word}"] if count else []
         return ", ".join(said)
+
+    @property
+    def everything(self) -> Mend | None:
+        """The first mend of every finding in order, as one; None where there is none."""
+        mends = [finding.mends[0] for finding in self.findings if finding.mends and finding.mends[0].edits]
+        if not mends:
+            return None
+        lines = [f"{place}. {mend.title}{f': {mend.detail}' if mend.detail else ''}"
+                 for place, mend in enumerate(mends[:MOST_TOLD], 1)]  # fmt: skip
+        lines += [f"and {len(mends) - MOST_TOLD:,} more"] if len(mends) > MOST_TOLD else []
+        left = sum(finding.level == "refusal" and not finding.mends for finding in self.findings)
+        lines += [f"{counted(left, 'finding')} {'has' if left == 1 else 'have'} no mend"] if left else []
+        return Mend("Mend everything", tuple(edit for mend in mends for edit in mend.edits), "\n".join(lines))
+
+    def mends_of(self, row: Row) -> tuple[Mend, ...]:
+        """Return the ways to mend one tensor, those of the first cause first."""
+        return tuple(mend for place in row.findings for mend in self.findings[place].mends)
 
 
 def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: str | None = None,

@@ -1,4 +1,4 @@
-"""Every tensor of model and checkpoint side by side, the ones that differ first asked for."""
+"""Every tensor of model and checkpoint side by side, and below it what mends the one that is selected, or all."""
 
 from __future__ import annotations
 
@@ -7,26 +7,41 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractItemView, QCheckBox, QHBoxLayout, QHeaderView, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from weightedit.core.dtypes import DTYPES
+from weightedit.core.words.labels import called
 from weightedit.core.words.numbers import count_text, shape_text
 from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.load_report.report import LoadReport, Row
 from weightedit.ui.doctor.copying import takes_copy
+from weightedit.ui.doctor.row_mends import RowMends
 from weightedit.ui.theme import theme
-from weightedit.ui.widgets.pieces import label
+from weightedit.ui.widgets.elided import ElidedLabel
+from weightedit.ui.widgets.pieces import icon_button, label, line
 from weightedit.ui.widgets.plain import row_text, tip
 
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
-TITLES = ("In the model", "In the checkpoint", "Shape there", "Shape here", "dtype there", "dtype here", "Verdict")
+TITLES = ("In the model", "In the checkpoint", "Model shape", "Checkpoint shape", "Model dtype", "Checkpoint dtype",
+          "Verdict")  # fmt: skip
 BAD = ("missing", "unexpected", "shape", "vocabulary", "transposed", "permuted", "reshaped", "undecided")
 ROW = 25
+FEWEST = 3
+"""Rows that there is always room for."""
 
 
 class Column(IntEnum):
-    """The columns; *there* is the model, *here* the checkpoint."""
+    """The columns."""
 
     MODEL = 0
     CHECKPOINT = 1
@@ -98,15 +113,18 @@ def text(row: Row, column: Column) -> str:
 
 
 class LoadTable(QWidget):
-    """The table with its heading.
+    """The table with its heading, and the mends of the row that is selected.
 
     Signals
     -------
     opened
         (name): this tensor of the checkpoint is to be shown.
+    card_made
+        (MendCard): a card that somebody has to do what it asks for.
     """
 
     opened = Signal(object)
+    card_made = Signal(object)
 
     def __init__(self, report: LoadReport) -> None:
         super().__init__()
@@ -114,31 +132,54 @@ class LoadTable(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        self.table = _View()
+        self.rows = LoadModel(self.table)
+        column.addLayout(self._head())
+        self._fill_table()
+        column.addWidget(self.table, 1)
+        self._line = line()
+        self.mends = RowMends()
+        self.mends.card_made.connect(self.card_made)
+        for part in (self._line, self.mends):
+            part.hide()
+            column.addWidget(part)
+        self._show()
+
+    def _head(self) -> QHBoxLayout:
         head = QHBoxLayout()
-        head.setContentsMargins(18, 8, 18, 6)
+        head.setContentsMargins(18, 8, 14, 6)
         head.setSpacing(10)
+        report = self._report
         differing = sum(row.verdict != "same" for row in report.rows)
         head.addWidget(label("Model and checkpoint side by side", "section"))
-        head.addWidget(label(f"{count_text(len(report.rows))} tensors, {count_text(differing)} differ", "caption"))
-        head.addStretch(1)
+        said = f"{count_text(len(report.rows))} tensors, {count_text(differing)} differ"
+        head.addWidget(ElidedLabel(said + ("; select a row to see what mends it" if differing else ""), "caption"), 1)
         self.only = QCheckBox("Only what differs")
         self.only.setChecked(bool(differing))
         self.only.setEnabled(bool(differing))
         self.only.toggled.connect(self._show)
         head.addWidget(self.only)
-        column.addLayout(head)
-        self.table = _View()
-        self.rows = LoadModel(self.table)
+        self.copy = icon_button("copy", "Copy the rows that are selected, or all that are shown", 26, 14)
+        self.copy.clicked.connect(self.table.copy)
+        head.addWidget(self.copy)
+        self.everything = QPushButton("Mend everything…")
+        self.everything.setToolTip("Show what all first mends in order would do; they are one undo step")
+        if report.everything is None:
+            self.everything.hide()
+        self.everything.clicked.connect(self._show_everything)
+        head.addWidget(self.everything)
+        return head
+
+    def _fill_table(self) -> None:
         self.table.setModel(self.rows)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for place, width in enumerate((220, 220, 110, 110, 74, 74)):
+        for place, width in enumerate((210, 210, 110, 126, 92, 122)):
             self.table.setColumnWidth(place, width)
         header.setStretchLastSection(True)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.table.activated.connect(self._open)
-        column.addWidget(self.table, 1)
-        self._show()
+        self.table.chosen.connect(self._show_mends)
 
     def _show(self) -> None:
         self.rows.show(self._report.rows, self.only.isChecked())
@@ -148,9 +189,36 @@ class LoadTable(QWidget):
         if name:
             self.opened.emit(name)
 
+    def _show_mends(self, place: int) -> None:
+        """Show what mends one row; nothing where none is current."""
+        row = self.rows.rows[place] if 0 <= place < len(self.rows.rows) else None
+        shown = row is not None and row.verdict != "same"
+        for part in (self._line, self.mends):
+            part.setVisible(shown)
+        if shown and row is not None:
+            self.mends.show_mends(called(row.name or row.checkpoint_name), self._report.mends_of(row))
+
+    def _show_everything(self) -> None:
+        found = self._report.everything
+        if found is None:
+            return
+        for part in (self._line, self.mends):
+            part.show()
+        [card] = self.mends.show_mends("the whole report", (found,))
+        card.button.setFocus()
+        card.button.click()
+
 
 class _View(QTableView):
-    """The table; Ctrl+C copies the rows that are selected, with tabs between columns."""
+    """The table; Ctrl+C copies the rows that are selected, with tabs between columns.
+
+    Signals
+    -------
+    chosen
+        (row): it is current; -1 where none is.
+    """
+
+    chosen = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
@@ -163,6 +231,7 @@ class _View(QTableView):
         self.setTextElideMode(Qt.TextElideMode.ElideLeft)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(ROW)
+        self.setMinimumHeight((FEWEST + 1) * ROW + 10)  # with the titles, and the bar that scrolls sideways
 
     def event(self, event: QEvent) -> bool:
         """Have Ctrl+C before the window does."""
@@ -171,13 +240,23 @@ class _View(QTableView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy, and open by Enter."""
         if event.matches(QKeySequence.StandardKey.Copy):
-            model = self.model()
-            assert isinstance(model, LoadModel)
-            chosen = sorted({index.row() for index in self.selectedIndexes()})
-            lines = ["\t".join(text(model.rows[row], column) for column in Column) for row in chosen]
-            QGuiApplication.clipboard().setText("\n".join(lines))
+            self.copy()
             return
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
             self.activated.emit(self.currentIndex())
             return
         super().keyPressEvent(event)
+
+    def currentChanged(self, current: Index, previous: Index) -> None:
+        """Say which row is current."""
+        super().currentChanged(current, previous)
+        if current.row() != previous.row() or not current.isValid():
+            self.chosen.emit(current.row())
+
+    def copy(self) -> None:
+        """Copy the rows that are selected, or all where none is, below what the columns are called."""
+        model = self.model()
+        assert isinstance(model, LoadModel)
+        chosen = sorted({index.row() for index in self.selectedIndexes()}) or range(len(model.rows))
+        lines = ["\t".join(text(model.rows[row], column) for column in Column) for row in chosen]
+        QGuiApplication.clipboard().setText("\n".join(["\t".join(TITLES), *lines]))

@@ -1,18 +1,35 @@
-"""Previews and applies a mend as a task: every edit of it in one undo step, or a way back in history."""
+"""Looks at what mends would do, previews and applies them as tasks: every edit of one undo step, or a way back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from weightedit.core.hazards import Hazard
+from PySide6.QtCore import QTimer
+from shiboken6 import isValid
+
+from weightedit.core.edits.outlook import Rehearsal
+from weightedit.core.errors import ConfirmationNeeded
 from weightedit.doctor.finding import Mend
 from weightedit.ui.doctor.mend_card import MendCard
-from weightedit.ui.tasks import TaskProgress
+from weightedit.ui.tasks import Task, TaskProgress
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
     from weightedit.ui.window import MainWindow
+
+MOST_READ = 256 << 20
+"""Bytes that are read unasked to say what a mend loses; for more, its card says that once it is previewed."""
+MOST_CARDS = 24
+"""Cards of one page that are looked at unasked."""
+
+
+class _Waiting(NamedTuple):
+    """A card that is to be looked at, and the version of the document that it was made for."""
+
+    card: MendCard
+    document: Document
+    version: int
 
 
 class Mending:
@@ -28,25 +45,66 @@ class Mending:
 
     def __init__(self, window: MainWindow, done: Callable[[str], None]) -> None:
         self._window, self._done = window, done
+        self._waiting: list[_Waiting] = []
+        self._looking: tuple[MendCard, Task[Rehearsal | None]] | None = None
+        self._soon = QTimer()  # cards are joined one after the other, while a page is being made
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self._look_at_next)
 
     def join(self, card: MendCard, document: Document) -> None:
-        """Do what a card asks for, to a document."""
+        """Do what a card asks for, to a document, and say on it beforehand what that would come to."""
         card.preview_wanted.connect(lambda: self._preview(card, document))
         card.apply_wanted.connect(lambda kinds: self._apply(card, document, kinds))
+        if card.changes_document and len(self._waiting) < MOST_CARDS:
+            self._waiting.append(_Waiting(card, document, document.version))
+            if self._looking is None:
+                self._soon.start()
+            elif not isValid(self._looking[0]):  # its page is gone, and nobody waits for it
+                self._looking[1].cancel()
+
+    # ---- before anything is pressed
+
+    def _look_at_next(self) -> None:
+        """Look what the next card would do, which is there still and was made for what the document is."""
+        self._looking = None
+        while self._waiting:
+            one = self._waiting.pop(0)
+            if isValid(one.card) and one.card.rehearsal is None and one.document.version == one.version:
+                self._look_at(one)
+                return
+
+    def _look_at(self, one: _Waiting) -> None:
+        card, document, mend = one.card, one.document, one.card.mend
+
+        def work(progress: TaskProgress) -> Rehearsal | None:
+            from weightedit.core.edits.rehearsal import reads
+
+            return None if reads(document, mend.edits) > MOST_READ else _rehearsed(document, mend, progress)
+
+        def told(found: Rehearsal | None) -> None:
+            if isValid(card) and document.version == one.version:
+                card.show_outlook(found)
+            self._look_at_next()
+
+        task = self._window.tasks.start(f"Looking at: {mend.title}", work, on_result=told, quiet=True,
+                                        on_error=lambda _: self._look_at_next(),
+                                        on_cancelled=self._look_at_next)  # fmt: skip
+        self._looking = card, task
+
+    # ---- what is pressed
 
     def _preview(self, card: MendCard, document: Document) -> None:
         mend = card.mend
 
-        def work(progress: TaskProgress) -> list[Hazard]:
-            found: dict[Hazard, None] = {}
-            for edit in mend.edits:
-                found |= dict.fromkeys(document.preflight(edit, progress=progress.report, cancel=progress.cancel))
-            order = ("refusal", "warning", "notice")
-            return sorted(found, key=lambda hazard: order.index(hazard.level))
+        def told(found: Rehearsal) -> None:
+            if isValid(card):
+                card.show_rehearsal(found)
 
-        self._window.tasks.start(f"Previewing: {mend.title}", work, on_result=card.show_hazards,
+        self._window.tasks.start(f"Previewing: {mend.title}", lambda progress: _rehearsed(document, mend, progress),
+                                 on_result=told,
                                  on_error=lambda error: self._failed(card, error, mend.title),
-                                 on_cancelled=lambda: card.button.setEnabled(True), group="doctor-preview")  # fmt: skip
+                                 on_cancelled=lambda: self._again(card), group="doctor-preview")  # fmt: skip
 
     def _apply(self, card: MendCard, document: Document, kinds: Collection[str]) -> None:
         mend = card.mend
@@ -54,7 +112,7 @@ class Mending:
 
         def work(progress: TaskProgress) -> None:
             if mend.undo_to is not None:
-                document.go_to(mend.undo_to, progress=progress.report, cancel=progress.cancel)
+                document.go_to(mend.undo_to, kinds, progress=progress.report, cancel=progress.cancel)
                 return
             with document.all_or_nothing(), document.grouped(mend.title):
                 for edit in mend.edits:
@@ -62,13 +120,32 @@ class Mending:
 
         self._window.tasks.start(mend.title, work, on_result=lambda _: self._done(_done(mend)),
                                  on_error=lambda error: self._failed(card, error, mend.title),
-                                 on_cancelled=lambda: card.button.setEnabled(True), group="doctor-apply")  # fmt: skip
+                                 on_cancelled=lambda: self._again(card), group="doctor-apply")  # fmt: skip
 
     def _failed(self, card: MendCard, error: Exception, doing: str) -> None:
-        card.button.setEnabled(True)
+        """Show why it was not done; what only a yes is missing for is asked on the card."""
+        if isinstance(error, ConfirmationNeeded) and isValid(card):
+            card.ask_too(error.hazards)
+            return
+        self._again(card)
         self._window.show_error(error, doing)
+
+    def _again(self, card: MendCard) -> None:
+        if isValid(card):
+            card.wait_for_press()
+
+
+def _rehearsed(document: Document, mend: Mend, progress: TaskProgress) -> Rehearsal:
+    from weightedit.core.edits.rehearsal import rehearsed
+
+    if mend.undo_to is None:
+        return rehearsed(document, mend.edits, progress=progress.report, cancel=progress.cancel)
+    history = document.history
+    steps = history.steps[mend.undo_to : history.position][::-1]
+    return Rehearsal(changed=len(steps), lines=tuple(f"{step.label} {step.where}".strip() for step in steps))
 
 
 def _done(mend: Mend) -> str:
     said = mend.title[:1].lower() + mend.title[1:]
-    return f"Done: {said}. One undo takes it back; run again to see what it changed."
+    back = "Redo brings it back" if mend.undo_to is not None else "One undo takes it back"
+    return f"Done: {said}. {back}; run again to see what it changed."

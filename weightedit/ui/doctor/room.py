@@ -222,6 +222,7 @@ class DoctorRoom(QWidget):
         opened = self.opened
         if opened is not None:
             table.opened.connect(lambda name: self._window.show_tensor(opened, name))
+            table.card_made.connect(lambda card: self.mending.join(card, opened.document))
         if not any(finding.part == name for finding in load.findings):
             return table
         made = QSplitter(Qt.Orientation.Vertical)
@@ -266,7 +267,8 @@ class DoctorRoom(QWidget):
         disagreement = diagnosis.disagreement if own and diagnosis is not None else None
         failure = found.trace.failure if own and found is not None and found.trace is not None else None
         shown = opened is not None and bool(finding.tensor) and opened.document.find(finding.tensor) is not None
-        view = FindingView(finding, disagreement, failure, can_show=shown, is_first=is_first)
+        beside = diagnosis.beside if own and diagnosis is not None else None
+        view = FindingView(finding, disagreement, failure, can_show=shown, is_first=is_first, beside=beside)
         if opened is not None:
             view.tensor_wanted.connect(lambda name: self._window.show_tensor(opened, name))
             for card in view.cards:
