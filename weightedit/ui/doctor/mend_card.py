@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFont, QFontMetrics
+from PySide6.QtGui import QFont, QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from weightedit.core.edits.outlook import Rehearsal
@@ -22,6 +22,10 @@ MOST_HAZARDS = 6
 MOST_FORESEEN = 2
 """Hazards that a card names before it is previewed."""
 MOST_LINES = 8
+MOST_NAMES = 3
+"""Operations that a card names beside its button."""
+WIDE = 600
+"""Width from which on there is room for these."""
 ORDER = ("refusal", "warning", "notice", "ok")
 NO_HAZARD = "No hazard"
 LATER = "More values than are read unasked: the preview says what it would lose"
@@ -100,6 +104,11 @@ class MendCard(QFrame):
         self._outlook.setSpacing(2)
         words.addLayout(self._outlook)
         return words
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the names of operations out where the words have no room beside them."""
+        super().resizeEvent(event)
+        self.how.setVisible(self.width() >= WIDE)
 
     @property
     def changes_document(self) -> bool:
@@ -228,8 +237,9 @@ def _how(mend: Mend) -> str:
         return "history"
     names = list(dict.fromkeys(edit.operation for edit in mend.edits))
     count = len(mend.edits)
-    return f"{names[0]} × {count:,}" if len(names) == 1 and count > 1 else ", ".join(names[:3]) + \
-        (f" and {len(names) - 3:,} more" if len(names) > 3 else "")  # fmt: skip
+    if len(names) > MOST_NAMES:
+        return f"{count:,} edits"
+    return f"{names[0]} × {count:,}" if len(names) == 1 and count > 1 else ", ".join(names)
 
 
 def _first_press(mend: Mend) -> str:

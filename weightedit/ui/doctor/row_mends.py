@@ -16,7 +16,7 @@ from weightedit.ui.widgets.plain import aloud
 
 MOST = 8
 TALLEST = 260
-LOWEST, TWO = 92, 190
+LOWEST, TWO = 128, 190
 TALL = 760
 """Height of a window from which on there is room for two cards."""
 
