@@ -173,7 +173,8 @@ def _code(frame: Frame) -> QFrame:
 
 def _code_label(text: str) -> QLabel:
     indent = len(text) - len(text.lstrip(" "))
-    made = ElidedLabel("\u00a0" * indent + visible(text[indent:], 300))
+    made = ElidedLabel(text[:indent] + visible(text[indent:], 300))
     made.setFont(mono_font(11))
-    made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    if text.strip():  # an empty line would take the focus and have no name
+        made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return made
