@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QPushButton
 
 from weightedit.ui.errors.errors_view import Notice, wrapping
 from weightedit.ui.widgets.pieces import button_row
+from weightedit.ui.widgets.plain import aloud
 
 
 class ConsentCard(Notice):
@@ -27,6 +28,7 @@ class ConsentCard(Notice):
         for sentence in sentences:
             self.column.addWidget(wrapping(sentence, "secondary"))
         self.yes, no = QPushButton("Run this code"), QPushButton("Do not run it")
+        self.yes.setAccessibleDescription(aloud(" ".join(sentences)))  # said where the focus comes to the button
         self.yes.clicked.connect(self.agreed)
         no.clicked.connect(self.declined)
         self.column.addLayout(button_row(self.yes, no))

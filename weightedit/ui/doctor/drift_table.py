@@ -17,7 +17,9 @@ from weightedit.ui.widgets.plain import row_text, tip
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 TITLES = ("Module", "Class", "Call", "Largest difference", "Of the largest before", "Cosine", "What it is given")
+NUMBERS = range(2, 6)
 ROW = 25
+WIDTHS = (170, 110, 44, 124, 144, 76)
 
 
 class DriftModel(QAbstractTableModel):
@@ -37,8 +39,11 @@ class DriftModel(QAbstractTableModel):
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a column is called."""
-        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return TITLES[section]
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignVCenter | (
+                Qt.AlignmentFlag.AlignRight if section in NUMBERS else Qt.AlignmentFlag.AlignLeft)  # fmt: skip
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -52,7 +57,7 @@ class DriftModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ForegroundRole:
             token = "bad" if one.exceeds() else "text" if one.differs else "text3"
             return QColor(theme.color(token))
-        if role == Qt.ItemDataRole.TextAlignmentRole and 2 <= index.column() <= 5:
+        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in NUMBERS:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
 
@@ -85,7 +90,7 @@ class DriftTable(QTableView):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
-        for place, width in enumerate((230, 120, 50, 130, 140, 90)):
+        for place, width in enumerate(WIDTHS):
             self.setColumnWidth(place, width)
 
     def event(self, event: QEvent) -> bool:

@@ -16,8 +16,13 @@ from weightedit.ui.widgets.elided_combo import ElidedCombo
 from weightedit.ui.widgets.pieces import label, line, restyle
 from weightedit.ui.widgets.plain import aloud, tip
 
-DEVICES = ((AUTO, "no values, or CPU"), (FAKE, "no values"), ("cpu", "CPU"))
+DEVICES = ((AUTO, "without values, else cpu"), (FAKE, "without values"), ("cpu", ""))
+"""By the names that the command line takes, each with what it means."""
+DEVICE_HELP = "fake: tensors without values, which take no memory. cpu and cuda:0: a real run, with times"
 LIVE = "this live module"
+NO_DOCUMENT = "Open a checkpoint first"
+RUN_WIDTH = 84
+"""Pixels for the longest word of the button, so that nothing moves as it changes."""
 ONE_LINE = 820
 """Pixels from which on everything stands in one line."""
 MODEL_HELP = "package.module:factory, file.py:Class(3, width=64), or a folder with a config.json"
@@ -40,7 +45,8 @@ class DoctorHead(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_running = False
+        self.is_running = self._is_stopping = self._again = False
+        self.is_offered = True
         self._moving: list[tuple[QWidget, int]] = []
         whole = QVBoxLayout(self)
         whole.setContentsMargins(18, 10, 14, 8)
@@ -62,11 +68,13 @@ class DoctorHead(QWidget):
         self.input.setPlaceholderText("float32[1,3,224,224]")
         self._name(row, "Input", self.input, INPUT_HELP, 3)
         self.device = QComboBox()
-        for name, title in DEVICES:
-            self.device.addItem(title, name)
-        self._name(row, "Device", self.device, "Tensors without values take no memory; a real run has times too", 0)
+        for name, means in DEVICES:
+            self.device.addItem(f"{name} · {means}" if means else name, name)
+        self.device.currentIndexChanged.connect(self.edited)
+        self._name(row, "Device", self.device, DEVICE_HELP, 0)
         self.run = QPushButton("Run")
         self.run.setProperty("kind", "primary")
+        self.run.setMinimumWidth(RUN_WIDTH)
         self.run.clicked.connect(self._pressed)
         row.addWidget(self.run)
         self.problem = wrapping("", "bad")
@@ -76,6 +84,7 @@ class DoctorHead(QWidget):
         assert edit is not None
         edit.setFont(mono_font(12))
         edit.setPlaceholderText("file.py:Class")
+        edit.setAccessibleName("Model")
         for field in (edit, self.input):
             field.textChanged.connect(self._edited)
             field.returnPressed.connect(self._pressed)
@@ -117,17 +126,29 @@ class DoctorHead(QWidget):
         """The device that was chosen."""
         return str(self.device.currentData())
 
-    def offer(self, models: Sequence[str], inputs: str, *, is_live: bool) -> None:
-        """Offer models that were used before, and the live module of the document first."""
+    def offer(self, models: Sequence[str], inputs: str, *, is_live: bool, is_new: bool) -> None:
+        """Offer models that were used before; of a live module itself, which is what a new one begins with."""
         text = self.model_text
+        keeps = bool(text) and (is_live if text == LIVE else not (is_live and is_new))
         self.model.blockSignals(True)
         self.model.clear()
         self.model.addItems([*([LIVE] if is_live else []), *models])
-        self.model.setCurrentText(text if text and (text != LIVE or is_live) else self.model.itemText(0))
+        self.model.setCurrentText(text if keeps else self.model.itemText(0))
         self.model.blockSignals(False)
         if not self.input_text:
             self.input.setText(inputs)
         self._edited()
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What the fields say, to be put back."""
+        return {"model": self.model_text, "input": self.input_text, "device": self.device_name}
+
+    def put_back(self, texts: dict[str, str]) -> None:
+        """Say again what the fields said."""
+        self.model.setCurrentText(texts.get("model", ""))
+        self.input.setText(texts.get("input", ""))
+        self.device.setCurrentIndex(max(0, self.device.findData(texts.get("device", AUTO))))
 
     def offer_devices(self, names: Sequence[str]) -> None:
         """Offer the devices that torch has beside the CPU."""
@@ -152,19 +173,43 @@ class DoctorHead(QWidget):
         restyle(self.input, "wrong", bool(wrong))
         self.problem.setText(wrong)
         self.problem.setVisible(bool(wrong))
-        self.run.setEnabled(self.is_running or not self.wrong())
-        self.run.setToolTip(tip(self.wrong() or "Run the doctor (F5)"))
+        self._turn()
         self.edited.emit()
+
+    def _turn(self) -> None:
+        """Have the button say what it does now, or what it needs."""
+        said = "Stopping" if self._is_stopping else "Stop" if self.is_running else "Run again" if self._again else "Run"
+        self.run.setText(said)
+        restyle(self.run, "kind", "" if self.is_running or self._again else "primary")
+        needs = "" if self.is_offered else NO_DOCUMENT
+        needs = needs or ("" if self.is_running else self.wrong())
+        needs = needs or ("It stops at the next module, or once the process is ended" if self._is_stopping else "")
+        self.run.setEnabled(not needs)
+        does = "Stop what runs; nothing is changed" if self.is_running else "Run the doctor (F5)"
+        self.run.setToolTip(tip(needs or does))
+        self.run.setAccessibleName(aloud(said if self.is_running else f"{said} the doctor"))
+
+    def show_offered(self, offered: bool) -> None:
+        """Turn the fields on, or off where no document is open."""
+        self.is_offered = offered
+        for field in (self.model, self.input, self.device):
+            field.setEnabled(offered)
+        self._turn()
 
     def show_running(self, running: bool, again: bool) -> None:
         """Turn the button into what stops the run, and back."""
-        self.is_running = running
-        self.run.setText("Stop" if running else "Run again" if again else "Run")
-        restyle(self.run, "kind", "" if running or again else "primary")
-        self._edited()
+        self.is_running, self._again, self._is_stopping = running, again, False
+        self._turn()
+
+    def show_stopping(self) -> None:
+        """Say that the stop is on its way."""
+        self._is_stopping = self.is_running
+        self._turn()
 
     def _pressed(self) -> None:
+        if not self.run.isEnabled():
+            return
         if self.is_running:
             self.stop_pressed.emit()
-        elif self.run.isEnabled():
+        else:
             self.run_pressed.emit()

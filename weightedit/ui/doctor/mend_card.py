@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QResizeEvent
@@ -42,6 +42,8 @@ class MendCard(QFrame):
         What the mend would come to; None before somebody looked.
     hazards
         Those that the press to come accepts; None before a preview.
+    holds
+        Whether the document is what the mend was found for.
 
     Signals
     -------
@@ -62,6 +64,7 @@ class MendCard(QFrame):
         self.mend = mend
         self.rehearsal: Rehearsal | None = None
         self.hazards: Sequence[Hazard] | None = None
+        self.holds: Callable[[], bool] = lambda: True
         self.setProperty("surface", "card")
         self.setProperty("likely", likely and is_first)
         self.setAccessibleName(aloud(mend.title))
@@ -182,7 +185,7 @@ class MendCard(QFrame):
         elif found.lost:
             self._shown.insert(0, Notice("warning", _lost(found), "One undo brings them back."))
         elif not found.hazards:
-            back = "redo does it again" if self.mend.undo_to is not None else "one undo takes it back"
+            back = "redo brings back what it undoes" if self.mend.undo_to is not None else "one undo takes it back"
             self._shown.append(Notice("ok", f"No hazard: it does what it says, and {back}"))
         if found.lines and not found.is_refused:
             self._shown.append(_listed(found, self.mend))

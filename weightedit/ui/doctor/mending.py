@@ -9,7 +9,7 @@ from PySide6.QtCore import QTimer
 from shiboken6 import isValid
 
 from weightedit.core.edits.outlook import Rehearsal
-from weightedit.core.errors import ConfirmationNeeded
+from weightedit.core.errors import ConfirmationNeeded, WeightEditError
 from weightedit.doctor.finding import Mend
 from weightedit.ui.doctor.mend_card import MendCard
 from weightedit.ui.tasks import Task, TaskProgress
@@ -104,23 +104,26 @@ class Mending:
         self._window.tasks.start(f"Previewing: {mend.title}", lambda progress: _rehearsed(document, mend, progress),
                                  on_result=told,
                                  on_error=lambda error: self._failed(card, error, mend.title),
-                                 on_cancelled=lambda: self._again(card), group="doctor-preview")  # fmt: skip
+                                 on_cancelled=lambda: self._again(card))  # fmt: skip
 
     def _apply(self, card: MendCard, document: Document, kinds: Collection[str]) -> None:
         mend = card.mend
         card.button.setEnabled(False)
 
         def work(progress: TaskProgress) -> None:
-            if mend.undo_to is not None:
-                document.go_to(mend.undo_to, kinds, progress=progress.report, cancel=progress.cancel)
-                return
-            with document.all_or_nothing(), document.grouped(mend.title):
-                for edit in mend.edits:
-                    document.apply(edit, accept=kinds, progress=progress.report, cancel=progress.cancel)
+            with document.grouped(mend.title):  # whose lock keeps everybody else from editing meanwhile
+                if not card.holds():
+                    raise WeightEditError("The document has changed since this check. Nothing was done.")
+                if mend.undo_to is not None:
+                    document.go_to(mend.undo_to, kinds, progress=progress.report, cancel=progress.cancel)
+                    return
+                with document.all_or_nothing():
+                    for edit in mend.edits:
+                        document.apply(edit, accept=kinds, progress=progress.report, cancel=progress.cancel)
 
         self._window.tasks.start(mend.title, work, on_result=lambda _: self._done(_done(mend)),
                                  on_error=lambda error: self._failed(card, error, mend.title),
-                                 on_cancelled=lambda: self._again(card), group="doctor-apply")  # fmt: skip
+                                 on_cancelled=lambda: self._again(card))  # fmt: skip
 
     def _failed(self, card: MendCard, error: Exception, doing: str) -> None:
         """Show why it was not done; what only a yes is missing for is asked on the card."""

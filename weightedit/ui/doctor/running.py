@@ -1,53 +1,58 @@
-"""Runs the doctor as a task of the window, and keeps what was typed for each file."""
+"""Runs the doctor as tasks of the window, one at a time for each document, each after its own yes."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from weightedit.checking import check_model
-from weightedit.doctor.bringing.model_reference import ModelReference, parse_reference
-from weightedit.doctor.checkup import Asked, Checkup
+from weightedit.checking import check_model, read_wanted
+from weightedit.doctor.bringing.consent import consent_for
+from weightedit.doctor.checkup import Asked, Checkup, Wanted
+from weightedit.ui.doctor.ground import Ground
 from weightedit.ui.doctor.head import LIVE
-from weightedit.ui.tasks import Task, TaskProgress
+from weightedit.ui.doctor.order import Order
+from weightedit.ui.doctor.visit import Visit
+from weightedit.ui.errors.errors_view import title_and_body
+from weightedit.ui.tasks import TaskProgress
 
 if TYPE_CHECKING:
     from weightedit.ui.doctor.room import DoctorRoom
-    from weightedit.ui.documents import OpenDocument
     from weightedit.ui.window import MainWindow
 
+T = TypeVar("T")
+Then = Callable[[Visit, Order], None]
 KEPT = "doctor/models"
 INPUT = "doctor/input"
+LOOKING = "doctor-look"
+"""The group of tasks that look what a model's name means: the last one counts."""
 MOST = 8
 """Models that are offered again."""
+BUSY = "The doctor runs already: stop it, or wait"
 
 
 class Running:
-    """The runs of a room.
-
-    Attributes
-    ----------
-    task
-        The run on its way.
-    """
+    """The runs of a room."""
 
     def __init__(self, window: MainWindow, room: DoctorRoom) -> None:
         self._window, self._room = window, room
-        self.task: Task[Checkup] | None = None
 
     @property
     def is_running(self) -> bool:
-        """Whether a run is on its way."""
-        return self.task is not None
+        """Whether something runs for the document that is shown."""
+        return self._room.visit.task is not None
 
-    def offer(self) -> None:
+    # ---- what is offered
+
+    def offer(self, visit: Visit) -> None:
         """Offer what was run before, and the devices there are."""
-        opened = self._room.opened
-        live = opened is not None and opened.document.format_name == "live module"
-        self._room.head.offer(self._kept(), self._window.settings.text(INPUT, ""), is_live=live)
-        self._room.head.offer_devices(_devices())
+        live = visit.opened is not None and visit.opened.document.format_name == "live module"
+        self._room.head.offer(self._kept(), self._window.settings.text(INPUT, ""), is_live=live,
+                              is_new=not visit.texts)  # fmt: skip
+        found = self._window.status.devices  # asked for in a worker at the start: a driver may take seconds to answer
+        self._room.head.offer_devices([name for name in found if name not in ("cpu", "cuda")])
 
     def _kept(self) -> list[str]:
         try:
@@ -56,84 +61,96 @@ class Running:
             return []
         return [str(one) for one in found][:MOST] if isinstance(found, list) else []
 
-    def _keep(self) -> None:
-        head = self._room.head
-        if head.model_text != LIVE:
-            kept = [head.model_text, *(one for one in self._kept() if one != head.model_text)]
+    def _keep(self, order: Order) -> None:
+        if not order.is_live:
+            kept = [order.typed, *(one for one in self._kept() if one != order.typed)]
             self._window.settings.set(KEPT, json.dumps(kept[:MOST]))
-        self._window.settings.set(INPUT, head.input_text)
+        self._window.settings.set(INPUT, order.inputs or "")
+
+    # ---- the question before a run
+
+    def order(self, visit: Visit, wanted: Wanted) -> Order:
+        """Return what the fields ask for now."""
+        head = self._room.head
+        assert visit.opened is not None
+        live = head.model_text == LIVE
+        asked = Asked(head.device_name)
+        return Order(head.model_text, visit.opened.document.origin.root if live else head.model_text,
+                     head.input_text or None, asked, wanted, Path.cwd())  # fmt: skip
+
+    def ask(self, visit: Visit, order: Order, then: Then) -> None:
+        """Say what would run, and go on with exactly that once the person agreed."""
+
+        def look(_: TaskProgress) -> tuple[Order, tuple[str, ...]]:
+            read_wanted(order.model, order.inputs, order.wanted)
+            consent = consent_for(order.model, order.wanted, order.folder)
+            model = order.model if consent.model is None else str(consent.model)
+            asked = replace(order.asked, agreed=consent.agreed)
+            return replace(order, model=model, asked=asked), consent.sentences
+
+        def ask(found: tuple[Order, tuple[str, ...]]) -> None:
+            self._room.ask(found[1], lambda: then(visit, found[0]))
+
+        self._window.tasks.start("Looking for the model", look, on_result=ask, quiet=True, group=LOOKING,
+                                 on_error=lambda error: self._failed(visit, error))  # fmt: skip
+
+    def void(self) -> None:
+        """Let no question come of what was asked before."""
+        self._window.tasks.cancel_group(LOOKING)
 
     # ---- one run
 
-    def begin(self, opened: OpenDocument) -> None:
-        """Look what the fields mean, ask about code, and run."""
-        self.ask(opened, self._start)
-
-    def ask(self, opened: OpenDocument, then: Callable[[OpenDocument, Any, Path], None]) -> None:
-        """Say what would run, and go on with the model once the person agreed."""
-        head = self._room.head
-        folder = Path.cwd()
-        if head.model_text == LIVE:
-            root = opened.document.origin.root
-            self._room.ask((f"The forward of {type(root).__name__} runs here, in this process, on a copy of it.",
-                            "A stop takes effect where the next module is entered."),
-                           lambda: then(opened, root, folder))  # fmt: skip
-            return
-
-        def ask(found: tuple[ModelReference, tuple[str, ...]]) -> None:
-            self._room.ask(found[1], lambda: then(opened, str(found[0]), folder))
-
-        text = head.model_text
-
-        def look(_: TaskProgress) -> tuple[ModelReference, tuple[str, ...]]:
-            reference = parse_reference(text, folder)
-            return reference, reference.what_runs(folder)
-
-        self._window.tasks.start("Looking for the model", look, on_result=ask, quiet=True, group="doctor",
-                                 on_error=lambda error: self._room.say("refusal", str(error)))  # fmt: skip
-
-    def _start(self, opened: OpenDocument, model: Any, folder: Path) -> None:
-        head = self._room.head
-        self._keep()
-        inputs = head.input_text or None
-        training = self._room.training.wanted
-        asked = Asked(head.device_name)
+    def check(self, visit: Visit, order: Order) -> None:
+        """Check a document; whoever calls this has the person's yes."""
+        assert visit.opened is not None
+        self._keep(order)
+        document, title = visit.opened.document, visit.opened.title
+        ground = Ground.of(document)
 
         def work(progress: TaskProgress) -> Checkup:
-            return check_model(opened.document, model, inputs, asked, training=training, folder=folder,
-                               progress=progress)  # fmt: skip
+            return check_model(document, order.model, order.inputs, order.asked, training=order.wanted,
+                               folder=order.folder, progress=progress)  # fmt: skip
 
-        self._room.show_running(True)
-        self.task = self._window.tasks.start(
-            f"Checking {opened.title}", work, on_result=self._ended(self._room.show_checkup), group="doctor",
-            on_error=self._ended(self._failed), on_cancelled=lambda: self._ended(self._stopped)(None))  # fmt: skip
+        def done(found: Checkup) -> None:
+            visit.found, visit.ground, visit.mended = found, ground, []
+            self._room.show_checkup(visit)
 
-    def _ended(self, then: Callable[..., None]) -> Callable[..., None]:
-        def end(*found: object) -> None:
-            self.task = None
+        visit.found, visit.ground, visit.trains = None, None, order.wanted.trains
+        self.start(visit, "check", f"Checking {title}", work, done,
+                   lambda error: self._failed(visit, error),
+                   lambda: self._room.say(visit, "notice", "It was stopped",
+                                          "Nothing was changed, and what ran was ended."))  # fmt: skip
+
+    def start(self, visit: Visit, doing: str, name: str, work: Callable[[TaskProgress], T], done: Callable[[T], None],
+              failed: Callable[[Exception], None], stopped: Callable[[], None],
+              dropped: Callable[[T], None] | None = None) -> None:  # fmt: skip
+        """Start a run of a document that has none; however it ends, the document has none again then.
+
+        `dropped` is given what came of it where the document was closed meanwhile; nothing else is called then.
+        """
+        assert visit.task is None
+
+        def ended(then: Callable[..., None], *found: Any) -> None:
+            visit.task, visit.doing = None, ""
+            if visit.is_gone:
+                if then is done and dropped is not None:
+                    dropped(*found)
+                return
+            self._room.show_running()
             then(*found)
 
-        return end
+        visit.said, visit.doing = None, doing
+        visit.task = self._window.tasks.start(name, work, on_result=lambda found: ended(done, found),
+                                              on_error=lambda error: ended(failed, error),
+                                              on_cancelled=lambda: ended(stopped))  # fmt: skip
+        self._room.show_running()
 
-    def _failed(self, error: Exception) -> None:
-        self._room.show_checkup(None)
-        self._room.say("refusal", str(error))
-
-    def _stopped(self, _: object) -> None:
-        self._room.show_checkup(None)
-        self._room.say("notice", "It was stopped", "Nothing was changed, and the model's process was ended.")
+    def _failed(self, visit: Visit, error: Exception) -> None:
+        self._room.say(visit, "refusal", *title_and_body(error))
 
     def stop(self) -> None:
-        """Stop the run on its way."""
-        if self.task is not None:
-            self.task.cancel()
-
-
-def _devices() -> list[str]:
-    """Return the devices of torch beside the CPU; torch is there by then."""
-    import sys
-
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return []
-    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+        """Stop what runs for the document that is shown."""
+        task = self._room.visit.task
+        if task is not None:
+            task.cancel()
+            self._room.head.show_stopping()

@@ -22,12 +22,16 @@ class TrainingFields(QWidget):
     Signals
     -------
     run_pressed
+    edited
+        A field says something else.
     """
 
     run_pressed = Signal()
+    edited = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._busy = ""
         whole = QVBoxLayout(self)
         whole.setContentsMargins(18, 12, 18, 10)
         whole.setSpacing(6)
@@ -58,6 +62,7 @@ class TrainingFields(QWidget):
         whole.addWidget(wrapping(said, "caption"))
         edit = self.loss.lineEdit()
         assert edit is not None
+        edit.setAccessibleName("Loss")
         for field in (edit, self.target, self.optimizer, self.batches):
             field.textChanged.connect(self._edited)
             field.returnPressed.connect(self._entered)
@@ -93,14 +98,36 @@ class TrainingFields(QWidget):
             return str(error).replace("The input", "The target", 1)
         return ""
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """What the fields say, to be put back."""
+        return {"loss": self.loss.currentText(), "target": self.target.text(), "optimizer": self.optimizer.text(),
+                "data": self.batches.text()}  # fmt: skip
+
+    def put_back(self, texts: dict[str, str]) -> None:
+        """Say again what the fields said."""
+        self.loss.setCurrentText(texts.get("loss", ""))
+        for field, name in ((self.target, "target"), (self.optimizer, "optimizer"), (self.batches, "data")):
+            field.setText(texts.get(name, ""))
+
+    def show_busy(self, reason: str) -> None:
+        """Turn the button off for a reason, or on where there is none."""
+        self._busy = reason
+        self._turn()
+
     def _edited(self) -> None:
         wrong = self.wrong()
         restyle(self.target, "wrong", bool(wrong))
         self.problem.setText(wrong)
         self.problem.setVisible(bool(wrong))
+        self._turn()
+        self.edited.emit()
+
+    def _turn(self) -> None:
         ready = bool(self.loss.currentText().strip() or self.batches.text().strip())
-        self.run.setEnabled(ready and not wrong)
-        self.run.setToolTip(tip(wrong or ("" if ready else "Needs a loss, or data")))
+        needs = self.wrong() or ("" if ready else "Needs a loss, or data") or self._busy
+        self.run.setEnabled(not needs)
+        self.run.setToolTip(tip(needs or "One forward, loss, backward and step on a copy"))
 
     def _entered(self) -> None:
         if self.run.isEnabled():
