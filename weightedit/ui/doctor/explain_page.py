@@ -12,8 +12,10 @@ from weightedit.doctor.explain.explain import explain
 from weightedit.doctor.explain.explained import Explained
 from weightedit.doctor.facts import facts_of
 from weightedit.ui.asides.aside import AsidePage
+from weightedit.ui.doctor.ground import Ground
 from weightedit.ui.doctor.mend_card import MendCard
 from weightedit.ui.doctor.mending import Mending
+from weightedit.ui.doctor.standing import Standing
 from weightedit.ui.edit_panel.hazard_card import Link
 from weightedit.ui.errors.errors_view import Notice, wrapping
 from weightedit.ui.tasks import TaskProgress
@@ -22,6 +24,7 @@ from weightedit.ui.widgets.flow import FlowLayout
 from weightedit.ui.widgets.pieces import label
 
 if TYPE_CHECKING:
+    from weightedit.ui.documents import OpenDocument
     from weightedit.ui.window import MainWindow
 
 PAUSE = 250
@@ -36,6 +39,8 @@ class ExplainPage(AsidePage):
         super().__init__("Explain an error", "Paste a message or traceback of PyTorch; nothing of it is run")
         self._window = window
         self.found: Explained | None = None
+        self._opened: OpenDocument | None = None
+        self._ground: Ground | None = None
         self._mending = Mending(window, self._mended)
         self.text = QPlainTextEdit()
         self.text.setAccessibleName("Error to explain")
@@ -67,21 +72,34 @@ class ExplainPage(AsidePage):
         self._pause.setInterval(PAUSE)
         self._pause.timeout.connect(self._explain)
         self.text.textChanged.connect(self._pause.start)
+        window.documents.removed.connect(self._removed)
 
     def begin(self) -> None:
-        """Take the focus where text goes."""
+        """Take the focus where text goes, and explain it for the document that is there now."""
         self.text.setFocus()
+        if self._window.current is not self._opened:
+            self._pause.start()
+
+    def _removed(self, opened: OpenDocument) -> None:
+        if opened is self._opened:
+            self._explain()
 
     def _explain(self) -> None:
         text, opened = self.text.toPlainText(), self._window.current
+        ground = None if opened is None else Ground.of(opened.document)
         if not text.strip():
+            self._window.tasks.cancel_group("explain")
             self._clear()
             return
 
         def work(_: TaskProgress) -> Explained:
             return explain(text, () if opened is None else facts_of(opened.document))
 
-        self._window.tasks.start("Explaining", work, on_result=self.show_explained, quiet=True, group="explain")
+        def show(found: Explained) -> None:
+            self._opened, self._ground = opened if opened in self._window.documents.all else None, ground
+            self.show_explained(found)
+
+        self._window.tasks.start("Explaining", work, on_result=show, quiet=True, group="explain")
 
     def show_explained(self, found: Explained) -> None:
         """Show what a text means."""
@@ -92,7 +110,7 @@ class ExplainPage(AsidePage):
         if found.why:
             self._add(wrapping(found.why, "secondary"))
         if found.caret is not None:
-            shown = label(found.caret.shown.replace(" ", "\u00a0"))
+            shown = label(found.caret.shown)
             shown.setFont(mono_font(12))
             self._add(_well(shown))
         for cause in found.causes:
@@ -105,7 +123,7 @@ class ExplainPage(AsidePage):
         self._add_mends(found)
 
     def _add_tensors(self, found: Explained) -> None:
-        opened = self._window.current
+        opened = self._opened
         if not found.tensors or opened is None:
             return
         row = QWidget()
@@ -122,13 +140,15 @@ class ExplainPage(AsidePage):
         self._add(row)
 
     def _add_mends(self, found: Explained) -> None:
-        opened = self._window.current
-        if not found.mends or opened is None:
+        opened, ground = self._opened, self._ground
+        if not found.mends or opened is None or ground is None:
             return
         self._add(label("What mends it", "section"))
         for place, mend in enumerate(found.mends):
             card = MendCard(mend, likely=place == 0)
             self._mending.join(card, opened.document)
+            standing = Standing(card, opened.document, ground)
+            self._window.documents.changed.connect(standing.look)
             self._add(card)
 
     def _add(self, widget: QWidget) -> None:
