@@ -20,7 +20,8 @@ STAGE = "core/stage.py"
 BINDING = {"core/stage.py", "core/live/objects.py", "core/slots.py", "core/writing/turning.py", "doctor/inside/put.py"}
 # Functions that copy out of a tensor into memory of their caller's, or make an empty tensor a view to be read, and so
 # change no tensor of a document.
-READING = {("core/live/objects.py", "read_into"), ("core/looking/on_device.py", "_values")}
+READING = {("core/live/objects.py", "read_into"), ("core/looking/on_device.py", "_values"),
+           ("doctor/inside/put.py", "_of_file")}  # fmt: skip
 NOT_TORCH = {"bool_", "str_", "bytes_", "ix_", "raise_"}  # of numpy and Qt
 PARAMETER_NAMES = {"weight", "bias", "param"}
 TENSOR_NAMES = PARAMETER_NAMES | {"parameter", "tensor"}

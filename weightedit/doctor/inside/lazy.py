@@ -46,8 +46,8 @@ def _outside(make: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def materialized_without_values(model: nn.Module) -> Iterator[None]:
     """Let a run under a fake mode give lazy tensors their shapes, by new ones that take their places in the model."""
-    places = {id(tensor): (module, name) for module in model.modules() for held in (module._parameters, module._buffers)
-              for name, tensor in held.items() if tensor is not None and is_lazy(tensor)}  # fmt: skip
+    tables: list[dict[str, Any]] = [table for one in model.modules() for table in (one._parameters, one._buffers)]
+    places = {id(tensor): (table, name) for table in tables for name, tensor in table.items() if is_lazy(tensor)}
     if not places:
         yield
         return
@@ -55,12 +55,12 @@ def materialized_without_values(model: nn.Module) -> Iterator[None]:
     before = mixin.materialize
 
     def materialize(self: Any, shape: Any, device: Any = None, dtype: Any = None) -> None:
-        module, name = places.get(id(self), (None, ""))
-        if module is None:
+        if id(self) not in places:
             before(self, shape, device, dtype)
             return
+        table, name = places[id(self)]
         made = torch.empty(shape, device=device or self.device, dtype=dtype or self.dtype)
-        setattr(module, name, nn.Parameter(made, self.requires_grad) if isinstance(self, nn.Parameter) else made)
+        table[name] = nn.Parameter(made, self.requires_grad) if isinstance(self, nn.Parameter) else made
 
     mixin.materialize = materialize
     try:

@@ -93,15 +93,22 @@ class Fitting:
                 with self._fake:
                     tensor = torch.empty(found.shape, dtype=dtype, device=made.device)
         else:
-            stored = torch_dtype(found.dtype)
-            with torch.no_grad():  # no view: views count writes together, and one to a buffer would be to all weights
-                tensor = torch.empty(0, dtype=stored).set_(data.untyped_storage(), found.offset // stored.itemsize,
-                                                           found.shape, contiguous_stride(found.shape))  # fmt: skip
-            tensor = tensor.to(device=made.device, dtype=dtype)
+            tensor = _of_file(data, found).to(device=made.device, dtype=dtype)
         if not isinstance(made, nn.Parameter):
             return tensor
         trains = made.requires_grad and (tensor.is_floating_point() or tensor.is_complex())
         return nn.Parameter(tensor, requires_grad=trains)
+
+
+def _of_file(data: torch.Tensor, found: Put) -> torch.Tensor:
+    """Return a tensor over a part of a file: no view of it, as views count writes together.
+
+    A write into a statistic would be one into every weight, and torch would refuse the backward pass.
+    """
+    dtype = torch_dtype(found.dtype)
+    with torch.no_grad():
+        return torch.empty(0, dtype=dtype).set_(data.untyped_storage(), found.offset // dtype.itemsize, found.shape,
+                                                contiguous_stride(found.shape))  # fmt: skip
 
 
 def _mapped(values: Path | None) -> torch.Tensor | None:
