@@ -94,8 +94,9 @@ def reads(document: Document, edits: Sequence[Edit]) -> int:
     total = 0
     for edit in edits:
         declared = document.operations.get(edit.operation)
-        if declared is None or declared.effect not in ("write", "rebind") or declared.moves is True:
-            continue
+        if declared is None or declared.effect not in ("write", "rebind") or \
+                (declared.moves is True and declared.parameter("dtype") is None):  # fmt: skip
+            continue  # places alone change, which is known without a look
         for target in edit.targets:
             with suppress(EditRefused):
                 total += sum(slot.spec.nbytes for slot in find_slots(document, [target]))

@@ -28,7 +28,7 @@ WIDE = 600
 """Width from which on there is room for these."""
 ORDER = ("refusal", "warning", "notice", "ok")
 NO_HAZARD = "No hazard"
-LATER = "More values than are read unasked: the preview says what it would lose"
+LATER = "Too large to be looked at unasked: the preview says what it would lose"
 
 
 class MendCard(QFrame):
@@ -75,13 +75,14 @@ class MendCard(QFrame):
         row.setSpacing(10)
         row.addLayout(self._words(likely and is_first), 1)
         self.how = label(_how(mend), "caption")
-        row.addWidget(self.how)
+        side = Qt.AlignmentFlag.AlignTop if "\n" in mend.detail else Qt.AlignmentFlag.AlignVCenter
+        row.addWidget(self.how, 0, side)
         self.button = QPushButton()
         self._call(_first_press(mend))
         if likely and is_first:
             self.button.setProperty("kind", "primary")
         self.button.clicked.connect(self._pressed)
-        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.button, 0, side)
         self._column.addLayout(row)
         self._shown: list[QWidget] = []
         self._is_waiting = False

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_READ = 256 << 20
 """Bytes that are read unasked to say what a mend loses; for more, its card says that once it is previewed."""
+MOST_SLOTS = 20_000
+"""Slots of a document that are looked through unasked for each card."""
 MOST_CARDS = 24
 """Cards of one page that are looked at unasked."""
 
@@ -80,7 +82,8 @@ class Mending:
         def work(progress: TaskProgress) -> Rehearsal | None:
             from weightedit.core.edits.rehearsal import reads
 
-            return None if reads(document, mend.edits) > MOST_READ else _rehearsed(document, mend, progress)
+            large = len(document.slots) > MOST_SLOTS or reads(document, mend.edits) > MOST_READ
+            return None if large and mend.undo_to is None else _rehearsed(document, mend, progress)
 
         def told(found: Rehearsal | None) -> None:
             if isValid(card) and document.version == one.version:
