@@ -64,6 +64,18 @@ VISION = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "i
           "image_size": 8, "patch_size": 4, "num_labels": 3}  # fmt: skip
 
 
+SMALL = {"num_hidden_layers": 2, "hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 12,
+         "vocab_size": 30, "max_position_embeddings": 16}  # fmt: skip
+
+
+def roberta(kind):
+    return getattr(transformers, kind)(transformers.RobertaConfig(**SMALL))
+
+
+def electra(kind):
+    return getattr(transformers, kind)(transformers.ElectraConfig(embedding_size=8, **SMALL))
+
+
 def vit():
     return transformers.ViTForImageClassification(transformers.ViTConfig(**VISION))
 
@@ -124,8 +136,10 @@ def taken(report):
     (lambda: bert("BertForPreTraining"), bert),
     (lambda: bert("BertForTokenClassification"), lambda: bert("BertForQuestionAnswering")),
     (gpt2, WithValue), (WithValue, gpt2),
+    (lambda: roberta("RobertaForMaskedLM"), lambda: roberta("RobertaForSequenceClassification")),
+    (lambda: electra("ElectraForMaskedLM"), lambda: electra("ElectraForPreTraining")),
 ], ids=["heads", "two-layers", "pooler", "two-heads", "masked-to-classes", "masked-to-base", "pretraining",
-        "tokens-to-answers", "value-head", "without-value-head"])  # fmt: skip
+        "tokens-to-answers", "value-head", "without-value-head", "roberta", "electra"])  # fmt: skip
 def test_a_head_is_not_taken_for_another(tmp_path, suffix, given, wanted):
     report = report_on(wanted(), saved(state_of(given()), tmp_path / f"model{suffix}"))
     last = {(old.rpartition(".")[0].rpartition(".")[2], new.rpartition(".")[0].rpartition(".")[2])

@@ -23,8 +23,8 @@ _GENERIC = """
 act attention attn base batches bias block blocks bn body conv convolution decoder dense emb embed embedding
 embeddings encoder fc feature features feed ffn final fn forward func head heads hidden in inner input inputs
 kernel layer layernorm layers lin linear lm ln main mean mlp model models module modules net network norm
-normalization num out output outputs param params proj projection running scale self seq stage stages sub
-submodule summary tensor tracked transform transformer var weight weights wrapped
+normalization num out output outputs param params prediction predictions proj projection running scale self seq
+stage stages sub submodule summary tensor tracked transform transformer var weight weights wrapped
 """
 """Words that names of quite different modules have in common."""
 _COMMON = frozenset(_GENERIC.split())
