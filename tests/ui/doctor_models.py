@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 from torch import nn
 
@@ -128,4 +128,5 @@ def run(qtbot: QtBot, window: MainWindow, room: DoctorRoom) -> None:
 
 def said(widget: QWidget) -> str:
     """Everything that labels of a widget say where they can be seen."""
+    QApplication.processEvents()  # what was put into a layout is shown after that
     return "\n".join(one.text() for one in widget.findChildren(QLabel) if one.isVisible())

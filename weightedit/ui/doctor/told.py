@@ -96,14 +96,11 @@ def notes_of(found: Checkup | None) -> Notes | None:
     if found is None:
         return None
     notes, folded = list(found.notes), {}
-    if found.trace is not None and found.trace.left_out:
-        notes.append(f"The trace lists {len(found.trace.calls):,} calls of modules and leaves out "
-                     f"{found.trace.left_out:,} more.")  # fmt: skip
     if output := found.output.strip("\n"):
         folded[counted(len(output.splitlines()), "line") + " printed"] = output
     warned = list(() if found.trace is None else found.trace.warnings)
     warned += [] if found.training is None else [one.message for one in found.training.warnings]
-    if warned := list(dict.fromkeys(warned)):
+    if warned := [one for one in dict.fromkeys(warned) if not any(one in note for note in notes)]:
         folded[counted(len(warned), "warning")] = "\n".join(warned)
     return Notes(notes, folded) if notes or folded else None
 
