@@ -308,8 +308,8 @@ def _check_plain(value: Any, depth: int = 0) -> None:
     if value is None or isinstance(value, bool | int | float | complex | str | bytes) or type(value) is Tensor:
         return
     if type(value) not in (list, tuple, dict) or depth > DEEPEST:
-        raise WeightEditError(f"A {type(value).__name__} cannot go to the model's process; give tensors, plain values, "
-                              "and lists, tuples and dicts of them.")  # fmt: skip
+        raise WeightEditError(f"What is given holds {type(value).__name__}, which cannot go to the model's process; "
+                              "give tensors, plain values, and lists, tuples and dicts of them.")  # fmt: skip
     for one in value.values() if isinstance(value, dict) else value:
         _check_plain(one, depth + 1)
 
