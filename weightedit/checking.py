@@ -12,7 +12,7 @@ from weightedit.assembly import open_document
 from weightedit.core.document import Document
 from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
-from weightedit.core.words.visible import visible
+from weightedit.core.words.paths import shown
 from weightedit.doctor.bringing.consent import refuse_references
 from weightedit.doctor.bringing.input_spec import InputSpec, parse_inputs, parse_item
 from weightedit.doctor.bringing.model_reference import parse_reference
@@ -33,7 +33,7 @@ def check_model(source: Any, model: Any, inputs: Any, asked: Asked, *, training:
         If it was stopped.
     """
     working, progress = Path(folder or ".").absolute(), progress or Progress()
-    wanted = read_wanted(model, inputs, training or Wanted())
+    wanted = read_wanted(model, inputs, training or Wanted(), working)
     with _opened(source, progress) as document:
         if isinstance(model, str | Path):
             return check_code(document, parse_reference(str(model), working), wanted, asked, working, progress)
@@ -50,7 +50,7 @@ def capturing(document: Document, model: Any, inputs: Any, asked: Asked, *, fold
         If model or inputs do not read.
     """
     working, progress = Path(folder or ".").absolute(), progress or Progress()
-    wanted = read_wanted(model, inputs, Wanted())
+    wanted = read_wanted(model, inputs, Wanted(), working)
     if isinstance(model, str | Path):
         bring = code_bringer(document, parse_reference(str(model), working), working, progress)
     else:
@@ -68,8 +68,8 @@ def _opened(source: Any, progress: Progress) -> Iterator[Document]:
         yield document
 
 
-def read_wanted(model: Any, inputs: Any, training: Wanted) -> Wanted:
-    """Return what a model is to be called with, and how it is to be trained.
+def read_wanted(model: Any, inputs: Any, training: Wanted, working: Path) -> Wanted:
+    """Return what a model is to be called with, and how it is to be trained; relative paths are in `working`.
 
     Raises
     ------
@@ -85,14 +85,22 @@ def read_wanted(model: Any, inputs: Any, training: Wanted) -> Wanted:
         refuse_references(training)
     if training.target_text:
         parse_item(training.target_text)
-    wanted = replace(training, spec=spec, given=given)
-    if wanted.step_to and not wanted.trains:
-        raise WeightEditError("step_to names a file for the weights after a training step, and none is asked for; "
-                              "give a loss too, or train.")  # fmt: skip
-    if wanted.step_to and Path(wanted.step_to).exists():
-        raise WeightEditError(f"{visible(wanted.step_to)} is there already; name a new file for the weights after the "
-                              "step.")  # fmt: skip
-    return wanted
+    return replace(training, spec=spec, given=given, step_to=_new_file(training, working))
+
+
+def _new_file(training: Wanted, working: Path) -> str:
+    """Return the whole path of the file for the weights after a step; empty where none is asked for."""
+    if not training.step_to:
+        return ""
+    path = working / training.step_to
+    if not training.trains:
+        raise WeightEditError(f"{shown(path)} is to hold the weights after a training step, and none is asked for; "
+                              "give a loss or data too, or train.")  # fmt: skip
+    if path.exists():
+        raise WeightEditError(f"{shown(path)} is there already; name a new file for the weights after the step.")
+    if not path.parent.is_dir():
+        raise WeightEditError(f"{shown(path)} cannot be written: its folder is not there; name one that is.")
+    return str(path)
 
 
 def _given(inputs: Any) -> Given:

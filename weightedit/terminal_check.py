@@ -37,7 +37,7 @@ def check(options: argparse.Namespace) -> int:
     asked = Asked(options.device, options.assign, seconds=options.seconds)
     training = Wanted(target=options.target, loss=options.loss, optimizer=options.optimizer, data=options.data,
                       train=options.train, step_to=options.step_to)  # fmt: skip
-    inputs = read_wanted(str(reference), options.input, training).spec
+    inputs = read_wanted(str(reference), options.input, training, working).spec
     _refuse_idle(options, training)
     with open_document(options.file) as document:
         consent = consent_for(reference, training, working)

@@ -82,7 +82,7 @@ class Running:
         """Say what would run, and go on with exactly that once the person agreed."""
 
         def look(_: TaskProgress) -> tuple[Order, tuple[str, ...]]:
-            read_wanted(order.model, order.inputs, order.wanted)
+            read_wanted(order.model, order.inputs, order.wanted, order.folder)
             consent = consent_for(order.model, order.wanted, order.folder)
             model = order.model if consent.model is None else str(consent.model)
             asked = replace(order.asked, agreed=consent.agreed)

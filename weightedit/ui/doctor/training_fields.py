@@ -42,14 +42,17 @@ class TrainingFields(QWidget):
         self.loss.setEditable(True)
         self.loss.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.loss.addItems(LOSSES)
-        self.target, self.optimizer, self.batches = QLineEdit(), QLineEdit(), QLineEdit()
+        self.target, self.optimizer, self.batches, self.step_to = QLineEdit(), QLineEdit(), QLineEdit(), QLineEdit()
         self.target.setPlaceholderText("int64[1]<10")
         self.optimizer.setPlaceholderText("SGD; or train.py:make_optimizer")
         self.batches.setPlaceholderText("none; or data.py:make_loader")
+        self.step_to.setPlaceholderText("nothing; or a new file, step.pt")
         self._add(grid, 0, "Loss", self.loss, "A loss of torch.nn or torch.nn.functional, output.loss, or file.py:NAME")
         self._add(grid, 1, "Target", self.target, "What the loss compares the output with, as a spec or a file")
         self._add(grid, 2, "Optimizer", self.optimizer, "Code that makes an optimizer of the model; SGD without")
         self._add(grid, 3, "Data", self.batches, "Code that makes a Dataset or DataLoader, which is looked through")
+        self._add(grid, 4, "Write to", self.step_to,
+                  "A new file for the weights after the step, from which they can be taken into the document")
         self.run = QPushButton("Take one step")
         self.run.clicked.connect(self.run_pressed)
         grid.addWidget(self.run, 1, 4)
@@ -63,7 +66,7 @@ class TrainingFields(QWidget):
         edit = self.loss.lineEdit()
         assert edit is not None
         edit.setAccessibleName("Loss")
-        for field in (edit, self.target, self.optimizer, self.batches):
+        for field in (edit, self.target, self.optimizer, self.batches, self.step_to):
             field.textChanged.connect(self._edited)
             field.returnPressed.connect(self._entered)
         self._edited()
@@ -86,7 +89,7 @@ class TrainingFields(QWidget):
         """The training step that is asked for."""
         loss, target = self.loss.currentText().strip(), self.target.text().strip()
         return Wanted(target=target or None, loss=loss or None, optimizer=self.optimizer.text().strip() or None,
-                      data=self.batches.text().strip() or None)  # fmt: skip
+                      data=self.batches.text().strip() or None, step_to=self.step_to.text().strip())  # fmt: skip
 
     def wrong(self) -> str:
         """Return what is wrong with the fields; empty where nothing is."""
@@ -102,12 +105,13 @@ class TrainingFields(QWidget):
     def texts(self) -> dict[str, str]:
         """What the fields say, to be put back."""
         return {"loss": self.loss.currentText(), "target": self.target.text(), "optimizer": self.optimizer.text(),
-                "data": self.batches.text()}  # fmt: skip
+                "data": self.batches.text(), "step_to": self.step_to.text()}  # fmt: skip
 
     def put_back(self, texts: dict[str, str]) -> None:
         """Say again what the fields said."""
         self.loss.setCurrentText(texts.get("loss", ""))
-        for field, name in ((self.target, "target"), (self.optimizer, "optimizer"), (self.batches, "data")):
+        for field, name in ((self.target, "target"), (self.optimizer, "optimizer"), (self.batches, "data"),
+                            (self.step_to, "step_to")):  # fmt: skip
             field.setText(texts.get(name, ""))
 
     def show_busy(self, reason: str) -> None:
