@@ -69,3 +69,24 @@ def test_one_that_cannot_be_done_says_why_and_is_off(qtbot, joined):
     assert one.button.toolTip() == "It is refused, for the reason above"
     assert not window.current.document.is_modified
     settled(qtbot, window)
+
+
+def test_what_changes_what_another_mend_leads_to_comes_after_it(qtbot, joined):
+    """It is no refusal that its name is not there yet; once the first is done, the second is looked at anew."""
+    first = Mend("Rename a", (Edit("rename", ("a",), arguments={"to": "b"}),))
+    window, one, told = joined(first, {"a": torch.ones(2, 3)})
+    later = MendCard(Mend("Transpose b", (Edit("transpose", ("b",), arguments={"dim0": 0, "dim1": 1}),)), likely=True,
+                     is_first=False)  # fmt: skip
+    later.setParent(window)
+    later.show()
+    one.mending.join(later, window.current.document)
+    qtbot.waitUntil(lambda: "they come first" in later.accessibleDescription(), timeout=PATIENCE)
+    assert later.button.isEnabled()
+    previewed(qtbot, one)
+    QTest.mouseClick(one.button, LEFT)
+    qtbot.waitUntil(lambda: bool(told), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: later.accessibleDescription() == "No hazard", timeout=PATIENCE)
+    previewed(qtbot, later)
+    QTest.mouseClick(later.button, LEFT)
+    qtbot.waitUntil(lambda: len(told) == 2, timeout=PATIENCE)
+    assert window.current.document.tensors["b"].shape == (3, 2)

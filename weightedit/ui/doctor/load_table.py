@@ -174,7 +174,7 @@ class LoadTable(QWidget):
         self.table.setModel(self.rows)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for place, width in enumerate((210, 210, 110, 126, 92, 122)):
+        for place, width in enumerate((180, 180, 92, 116, 86, 112)):
             self.table.setColumnWidth(place, width)
         header.setStretchLastSection(True)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)

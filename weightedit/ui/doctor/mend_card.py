@@ -28,6 +28,7 @@ WIDE = 600
 """Width from which on there is room for these."""
 ORDER = ("refusal", "warning", "notice", "ok")
 NO_HAZARD = "No hazard"
+AFTER = "It changes what the mends above it lead to: they come first"
 LATER = "Too large to be looked at unasked: the preview says what it would lose"
 
 
@@ -64,6 +65,7 @@ class MendCard(QFrame):
         self.mend = mend
         self.rehearsal: Rehearsal | None = None
         self.hazards: Sequence[Hazard] | None = None
+        self._comes_after = not is_first
         self.holds: Callable[[], bool] = lambda: True
         self.setProperty("surface", "card")
         self.setProperty("likely", likely and is_first)
@@ -147,7 +149,9 @@ class MendCard(QFrame):
         if self.hazards is not None:  # it was previewed meanwhile
             return
         self.rehearsal = found
-        lines = _outlook(found)
+        self._clear_outlook()
+        waits = self._comes_after and found is not None and {one.kind for one in found.hazards} == {"not-found"}
+        lines = [("notice", AFTER)] if waits else _outlook(found)
         for level, text in lines:
             self._outlook.addWidget(_line(level, text))
         for widget in (self, self.button):
@@ -156,10 +160,7 @@ class MendCard(QFrame):
     def show_rehearsal(self, found: Rehearsal) -> None:
         """Say all of what it would do, and let the next press do it."""
         self.rehearsal, self.hazards = found, found.hazards
-        while (item := self._outlook.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.hide()
-                widget.deleteLater()
+        self._clear_outlook()
         self._show_hazards(found)
         self._is_waiting = False
         cost = cost_text(list(found.hazards)) + (f" and lose {_values(found)}" if found.lost else "")
@@ -169,15 +170,35 @@ class MendCard(QFrame):
         self.button.setEnabled(not found.is_refused)
         self.button.setToolTip(tip("It is refused, for the reason above") if found.is_refused else "")
 
+    def forget(self) -> None:
+        """Be as it was before anybody looked: the document is another one now."""
+        self.rehearsal = self.hazards = None
+        self._clear_outlook()
+        self._clear_shown()
+        self._call(_first_press(self.mend))
+        restyle(self.button, "kind", "")
+        self.button.setToolTip("")
+        self.wait_for_press()
+
+    def _clear_outlook(self) -> None:
+        while (item := self._outlook.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+
+    def _clear_shown(self) -> None:
+        for old in self._shown:
+            old.hide()
+            old.deleteLater()
+        self._shown = []
+
     def ask_too(self, hazards: Sequence[Hazard]) -> None:
         """Ask about what was only met when it was applied; nothing was changed."""
         known = [one for one in self.hazards or () if one not in hazards]
         self.show_rehearsal(Rehearsal(tuple(sorted([*hazards, *known], key=lambda one: ORDER.index(one.level)))))
 
     def _show_hazards(self, found: Rehearsal) -> None:
-        for old in self._shown:
-            old.hide()
-            old.deleteLater()
+        self._clear_shown()
         self._shown = [Notice(hazard.level, hazard.title, hazard.detail) for hazard in found.hazards[:MOST_HAZARDS]]
         if len(found.hazards) > MOST_HAZARDS:
             self._shown.append(label(f"and {len(found.hazards) - MOST_HAZARDS:,} more", "caption"))

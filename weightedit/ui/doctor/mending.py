@@ -48,6 +48,7 @@ class Mending:
     def __init__(self, window: MainWindow, done: Callable[[str], None]) -> None:
         self._window, self._done = window, done
         self._waiting: list[_Waiting] = []
+        self._joined: list[tuple[MendCard, Document]] = []
         self._looking: tuple[MendCard, Task[Rehearsal | None]] | None = None
         self._soon = QTimer()  # cards are joined one after the other, while a page is being made
         self._soon.setSingleShot(True)
@@ -58,6 +59,11 @@ class Mending:
         """Do what a card asks for, to a document, and say on it beforehand what that would come to."""
         card.preview_wanted.connect(lambda: self._preview(card, document))
         card.apply_wanted.connect(lambda kinds: self._apply(card, document, kinds))
+        self._joined = [one for one in self._joined if isValid(one[0])] + [(card, document)]
+        self._wait(card, document)
+
+    def _wait(self, card: MendCard, document: Document) -> None:
+        """Look at a card once those before it are done."""
         if card.changes_document and len(self._waiting) < MOST_CARDS:
             self._waiting.append(_Waiting(card, document, document.version))
             if self._looking is None:
@@ -95,6 +101,13 @@ class Mending:
                                         on_cancelled=self._look_at_next)  # fmt: skip
         self._looking = card, task
 
+    def _look_again(self, done: MendCard, document: Document) -> None:
+        """Look at the other cards anew, for what the document is after one of them."""
+        for card, its in self._joined:
+            if isValid(card) and card is not done and its is document:
+                card.forget()
+                self._wait(card, document)
+
     # ---- what is pressed
 
     def _preview(self, card: MendCard, document: Document) -> None:
@@ -124,7 +137,11 @@ class Mending:
                     for edit in mend.edits:
                         document.apply(edit, accept=kinds, progress=progress.report, cancel=progress.cancel)
 
-        self._window.tasks.start(mend.title, work, on_result=lambda _: self._done(_done(mend)),
+        def done(_: None) -> None:
+            self._look_again(card, document)
+            self._done(_done(mend))
+
+        self._window.tasks.start(mend.title, work, on_result=done,
                                  on_error=lambda error: self._failed(card, error, mend.title),
                                  on_cancelled=lambda: self._again(card))  # fmt: skip
 

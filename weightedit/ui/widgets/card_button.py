@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from weightedit.ui.widgets.plain import aloud
@@ -21,6 +21,11 @@ class CardButton(QPushButton):
     def say(self, text: str) -> None:
         """Say what the card shows to who does not see it."""
         self.setAccessibleName(aloud(text))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the height of what it shows: styles of buttons allow less, and cut the words."""
+        super().resizeEvent(event)
+        self.setMinimumHeight(self.minimumSizeHint().height())
 
     def sizeHint(self) -> QSize:
         """Want what its layout wants, not what a word on a button would."""
