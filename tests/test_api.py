@@ -785,3 +785,17 @@ def test_nothing_of_a_hostile_pickle_runs(make, tmp_path):
     if make is checkpoints.evil:
         torch.load(tmp_path / "out.pt", weights_only=False)
         assert marker.exists(), "the export holds what the file held, and torch would run it"
+
+
+def test_a_step_of_a_recipe_as_plain_data_is_applied_as_the_edit_it_is() -> None:
+    """The doctor's mends are such data; what is none is refused in a sentence."""
+    with weightedit.open({"w": torch.ones(2, 3)}) as document:
+        edit = document.apply("scale", "w", factor=3.0)
+        document.undo()
+        assert document.apply(json.loads(json.dumps(edit.to_json()))) == edit
+        assert document.read("w").tolist() == [[3.0] * 3] * 2
+        for wrong in ({}, {"operation": "scale"}, {"title": "Scale w", "edits": [edit.to_json()]}):
+            with pytest.raises(EditRefused, match="What is given is no step of a recipe"):
+                document.apply(wrong)
+        with pytest.raises(EditRefused):
+            document.apply(edit.to_json() | {"operation": "nothing of the kind"})

@@ -150,9 +150,9 @@ class Document(Snapshotting, Announcing):
         return batch_of(self, declared, edit, Progress(progress, cancel))
 
     @guarded("the edit")
-    def apply(self, operation: str | Edit, targets: Any = (), *, region: Any = None, device: str = "cpu",
-              tied: str = "all", moments: str = "follow", leave: Any = (), seed: int | None = None,
-              accept: Collection[str] | str = (), progress: Report | None = None,
+    def apply(self, operation: str | Edit | Mapping[str, Any], targets: Any = (), *, region: Any = None,
+              device: str = "cpu", tied: str = "all", moments: str = "follow", leave: Any = (),
+              seed: int | None = None, accept: Collection[str] | str = (), progress: Report | None = None,
               cancel: CancelFlag | None = None, **arguments: Any) -> Edit:  # fmt: skip
         """Apply an operation as one undo step, all or nothing.
 
@@ -160,7 +160,7 @@ class Document(Snapshotting, Announcing):
         ----------
         operation
             Its name, such as `scale`; or a whole `Edit` and nothing else, such as an alternative of a hazard:
-            `doc.apply(hazard.alternatives[0])`.
+            `doc.apply(hazard.alternatives[0])`; or one as plain data, such as an edit of a mend that `check` offers.
         targets
             A name, a path, a pattern (`layers.*`, `re:…`) or a list of them.
         region

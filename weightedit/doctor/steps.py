@@ -27,6 +27,7 @@ from weightedit.doctor.shape_trace.diagnose import Diagnosis, diagnose
 from weightedit.doctor.shape_trace.disagreement import Disagreement
 from weightedit.doctor.shape_trace.image_sizes import resized_inputs
 from weightedit.doctor.shape_trace.mending import Candidate, Weights, candidates, ranked, undoing
+from weightedit.doctor.shape_trace.not_finite import not_finite
 from weightedit.doctor.shape_trace.trace import Failure, Trace
 
 T = TypeVar("T")
@@ -236,7 +237,7 @@ class Steps:
         self.notes += self._on(self.trace)
         found = diagnose(self.trace, self.model)
         if found is None:
-            return None
+            return not_finite(self.trace, weights)
         if found.disagreement is not None:
             own = weights.names.get(found.finding.tensor, found.finding.tensor)
             mends = self._tried(self._ways(found.disagreement, own, weights, self.trace), weights, self.trace)

@@ -222,6 +222,24 @@ def test_files_that_the_folders_own_code_imports_are_named_and_kept_to(tmp_path)
         file.write_text(text, encoding="utf-8")
 
 
+def test_what_code_in_a_folder_below_imports_lies_beside_it(tmp_path):
+    """transformers looks beside the file that imports, and so must who says what runs."""
+    (tmp_path / "sub").mkdir()
+    config = {"architectures": ["Net"], "auto_map": {"AutoConfig": "sub/conf.Cfg", "AutoModel": "sub/modeling.Net"}}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (tmp_path / "hidden.py").write_text("", encoding="utf-8")
+    (tmp_path / "sub" / "conf.py").write_text("from .hidden import touched\n", encoding="utf-8")
+    (tmp_path / "sub" / "modeling.py").write_text("from .layers import Layer\n", encoding="utf-8")
+    for name in ("hidden", "layers"):
+        (tmp_path / "sub" / f"{name}.py").write_text("", encoding="utf-8")
+    consent = consent_for(str(tmp_path), Wanted(), tmp_path)
+    named = ("sub/conf.py", "sub/hidden.py", "sub/layers.py", "sub/modeling.py")
+    for name in named:
+        assert any(sentence.endswith(f"which runs: {name}.") for sentence in consent.sentences), name
+        assert any(key.endswith(name) for key, _ in consent.agreed), name
+    assert not any(key.endswith("/hidden.py") and "sub" not in key for key, _ in consent.agreed)
+
+
 def test_a_config_that_turns_to_code_of_the_hub_after_the_question_is_refused(folder):
     """Nothing is asked of the hub: the config is not read by transformers at all."""
     config = folder / "config.json"

@@ -104,3 +104,20 @@ def test_nothing_is_written_over_and_nothing_without_a_step(tmp_path):
     assert [one for one in found["findings"] if one["kind"] == "step"] == []
     assert there.read_bytes() == b"x"
     assert sorted(tmp_path.iterdir()) == [there]
+
+
+def test_files_beside_it_and_one_of_its_name_that_came_meanwhile_are_left_alone(tmp_path):
+    beside, path = tmp_path / "step.pt.part", tmp_path / "step.pt"
+    beside.write_bytes(b"mine")
+
+    class Late(nn.Linear):
+        def forward(self, x):
+            path.write_bytes(b"somebody else's")
+            return super().forward(x)
+
+    model = Late(3, 2)
+    with pytest.raises(WeightEditError, match=r"step\.pt was not written with the weights after the step: "):
+        weightedit.check(model, model, "float32[4,3]", target="float32[4,2]", loss="mse_loss", step_to=path)
+    assert path.read_bytes() == b"somebody else's"
+    assert beside.read_bytes() == b"mine"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["step.pt", "step.pt.part"]

@@ -45,9 +45,19 @@ MEASURED = 4 << 20
 """Bytes of what preflights found, kept so that applying the same edit to the same values need not look again."""
 
 
-def make_edit(document: Document, operation: str | Edit, targets: Any, arguments: Mapping[str, Any], *,
-              region: Any = None, device: str = "cpu", tied: str = "all", moments: str = "follow", leave: Any = (),
-              seed: int | None = None) -> tuple[Operation, Edit]:  # fmt: skip
+def _read(record: Mapping[str, Any]) -> Edit:
+    """Return an edit that was given as a step of a recipe, such as the doctor's findings have in their mends."""
+    try:
+        return Edit.from_json(record, {})
+    except (KeyError, TypeError, ValueError) as error:
+        raise EditRefused([refusal("argument", "What is given is no step of a recipe",
+                                   f"{type(error).__name__}: {error}. A step is a dict as Edit.to_json gives it; of a "
+                                   "mend, apply each of its edits.")]) from error  # fmt: skip
+
+
+def make_edit(document: Document, operation: str | Edit | Mapping[str, Any], targets: Any,
+              arguments: Mapping[str, Any], *, region: Any = None, device: str = "cpu", tied: str = "all",
+              moments: str = "follow", leave: Any = (), seed: int | None = None) -> tuple[Operation, Edit]:  # fmt: skip
     """Return the declared operation and the record of its use.
 
     Raises
@@ -55,6 +65,8 @@ def make_edit(document: Document, operation: str | Edit, targets: Any, arguments
     EditRefused
         If something in it is unknown or of the wrong kind.
     """
+    if isinstance(operation, Mapping):
+        operation = _read(operation)
     if isinstance(operation, Edit):
         if targets or arguments or region is not None or leave:
             raise EditRefused([refusal("argument", "A whole edit takes no targets, region or arguments",

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -203,13 +203,14 @@ def _with_imports(own: set[str], folder: Path) -> tuple[str, ...]:
     """Return files of a folder with those of it that they import, `from .layers import Layer`, and so on."""
     found, new = set(own), list(own)
     while new:
+        importing = new.pop()
         try:
-            with (folder / new.pop()).open("rb") as file:
+            with (folder / importing).open("rb") as file:
                 text = file.read(LARGEST).decode("utf-8", "replace")
         except OSError:
             continue
         for name in _RELATIVE.findall(text):
-            file_name = f"{name}.py"
+            file_name = (PurePosixPath(importing).parent / f"{name}.py").as_posix()  # beside the one that imports it
             if file_name not in found and (folder / file_name).is_file():
                 found.add(file_name)
                 new.append(file_name)

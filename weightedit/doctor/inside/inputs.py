@@ -23,6 +23,8 @@ from weightedit.doctor.bringing.input_spec import (
 
 FEW = 10
 """What integers are below where neither the spec nor an embedding says."""
+CLASSES = 2
+"""What integers of a target are below where the spec does not say: any classifier has as many classes."""
 
 
 class InputMissing(Exception):
@@ -102,13 +104,21 @@ def _tensor(item: TensorItem, how: Making) -> torch.Tensor:
         with how.fake:
             return torch.empty(item.shape, dtype=dtype, device=how.device)
     if facts.family == "bool":
-        return how.placed(torch.ones(item.shape, dtype=dtype))
+        return how.placed(_every_other(item.shape))
     if facts.is_integer:
         most = {"int8": 127, "uint8": 255, "int16": 32_767, "uint16": 65_535}.get(item.dtype, 1 << 31)
         high = max(1, min(item.below or how.below, most))
         return how.placed(torch.randint(high, item.shape, generator=how.generator).to(dtype))
     drawn = torch.complex64 if facts.family == "complex" else torch.float32
     return how.placed(torch.randn(item.shape, dtype=drawn, generator=how.generator).to(dtype))
+
+
+def _every_other(shape: tuple[int, ...]) -> torch.Tensor:
+    """Return truth values, true at every other place: as a mask that keeps or one that hides, some are left."""
+    made = torch.zeros(shape, dtype=torch.bool)
+    if shape:
+        made[..., ::2] = True
+    return made if shape else ~made
 
 
 def placed(value: Any, how: Making) -> Any:

@@ -9,7 +9,7 @@ import copy
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from weightedit.doctor.bringing.model_reference import ModelReference, Reference
 from weightedit.doctor.checkup import FAKE, HERE, MEASURED_UP_TO, Wanted
 from weightedit.doctor.inside.bring import NotThere, bring, converts, forget, resolve, without_memory
 from weightedit.doctor.inside.frames import frames_of, told
-from weightedit.doctor.inside.inputs import InputMissing, Making, independent, make, make_inputs, placed
+from weightedit.doctor.inside.inputs import CLASSES, InputMissing, Making, independent, make, make_inputs, placed
 from weightedit.doctor.inside.lazy import blanks, materialized_without_values
 from weightedit.doctor.inside.measure import measured
 from weightedit.doctor.inside.model_facts import model_facts
@@ -262,7 +262,7 @@ class Session:
 
             assert self.model is not None
             args, kwargs, told = as_call(self._own(first_batch(self._data(order))), self.model)
-        meant = make(parse_item(target), how) if target else placed(told, how)
+        meant = make(parse_item(target), replace(how, below=CLASSES)) if target else placed(told, how)
         return tuple(placed(one, how) for one in args), {name: placed(one, how) for name, one in kwargs.items()}, meant
 
     def _given(self, order: RunOrder) -> tuple[Any, Any]:

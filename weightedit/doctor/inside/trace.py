@@ -6,7 +6,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from weightedit.doctor.inside.calls import Watching
 from weightedit.doctor.inside.frames import frames_of, told
 from weightedit.doctor.inside.model_facts import type_name
 from weightedit.doctor.inside.seeing import seen_arguments, seen_of, tensors_in
-from weightedit.doctor.shape_trace.trace import Call, Failure, Trace
+from weightedit.doctor.shape_trace.trace import Call, Failure, NotFinite, Trace
 
 MOST_CALLS = 100_000
 MOST_WARNINGS = 20
@@ -33,10 +33,13 @@ class _Run:
 
     entered: Callable[[str, int], None]
     watching: Watching
+    is_fake: bool = False
     calls: list[Call] = field(default_factory=list)
     open: list[int] = field(default_factory=list)
     numbers: Counter[str] = field(default_factory=Counter)
     left_out: int = 0
+    first_bad: NotFinite | None = None
+    bad: NotFinite | None = None
 
     def enter(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         number = self.numbers[name]
@@ -49,6 +52,16 @@ class _Run:
         inside = next((place for place in reversed(self.open) if place >= 0), -1)
         self.calls.append(Call(name, type_name(module), number, inside, seen_arguments(args, kwargs)))
         self.open.append(len(self.calls) - 1)
+
+    def look_at_values(self, name: str, module: nn.Module, given: Any, output: Any) -> None:
+        """Note the first module that makes values that are not finite of such that are."""
+        count = _bad_count(output)
+        if count and self.first_bad is None and not _bad_count(given):
+            whole = f"{name}." if name else ""
+            own = [f"{whole}{one}" for one, tensor in _own_tensors(module) if _bad_count(tensor)]
+            self.first_bad = NotFinite(0, name, type_name(module), tuple(own))
+        if not name:  # the model itself, which returns last
+            self.bad = replace(self.first_bad or NotFinite(0), count=count) if count else None
 
     def leave(self, name: str, module: nn.Module, output: Any) -> None:
         while self.open:
@@ -89,7 +102,7 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, de
     """
     names = {id(tensor): name for named in (model.named_parameters(), model.named_buffers()) for name, tensor in named}
     watching, failure = Watching(names, is_fake=fake is not None), None
-    run = _Run(entered, watching)
+    run = _Run(entered, watching, fake is not None)
     begun = time.perf_counter()
     with warnings.catch_warnings(record=True) as warned, _hooks(model, run):
         warnings.simplefilter("always")
@@ -104,7 +117,22 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, de
             watching.unmark()
     said = dict.fromkeys(f"{one.category.__name__}: {str(one.message)[:500]}" for one in warned)
     return Trace(tuple(run.calls), failure, device, time.perf_counter() - begun, tuple(said)[:MOST_WARNINGS],
-                 run.left_out)  # fmt: skip
+                 run.left_out, run.bad)  # fmt: skip
+
+
+def _own_tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    yield from module.named_parameters(recurse=False)
+    yield from module.named_buffers(recurse=False)
+
+
+def _bad_count(value: Any) -> int:
+    """Return how many NaN and infinities there are in plain tensors of a value; masks are made of minus infinity."""
+    count = 0
+    for one in tensors_in(value):
+        if one.layout == torch.strided and one.is_floating_point() and not one.is_meta and not one.is_quantized:
+            with suppress(RuntimeError, NotImplementedError, TypeError):  # of dtypes and classes that cannot be asked
+                count += int((torch.isnan(one) | torch.isposinf(one)).sum())
+    return count
 
 
 @contextmanager
@@ -128,6 +156,8 @@ def _hooks(model: nn.Module, run: _Run) -> Iterator[None]:
 
             def leave(module: nn.Module, args: Any, kwargs: Any, output: Any, name: str = name) -> None:
                 with torch._C.DisableTorchFunction():
+                    if not run.is_fake:
+                        run.look_at_values(name, module, (args, kwargs), output)
                     run.leave(name, module, output)
 
             # A script's own way to take hooks is refused; as one call, from Python, it takes them.

@@ -149,6 +149,26 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class NotFinite:
+    """Where values begin that are not finite.
+
+    Attributes
+    ----------
+    count
+        How many the output of the model has.
+    module, type
+        The first that gave some though it was given none; both empty where they came with the input.
+    tensors
+        Its own parameters and buffers that have some, by their whole names.
+    """
+
+    count: int
+    module: str = ""
+    type: str = ""
+    tensors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """One run of a model.
 
@@ -166,6 +186,8 @@ class Trace:
         What Python and torch warned of meanwhile.
     left_out
         How many calls are more than a trace keeps.
+    bad
+        Where its output has NaN or infinite values; None where it has none, or no values at all.
     """
 
     calls: tuple[Call, ...]
@@ -174,3 +196,4 @@ class Trace:
     seconds: float
     warnings: tuple[str, ...] = ()
     left_out: int = 0
+    bad: NotFinite | None = None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+
+from weightedit.core.errors import WeightEditError
+from weightedit.core.words.paths import reason, shown
 
 
 @dataclass(slots=True)
@@ -34,14 +39,19 @@ class KeptStep:
 
         Raises
         ------
-        OSError
-            If there is no room for them.
+        WeightEditError
+            If there is no room for them, or a file of that name by now, which is left as it is.
         """
         changed = {name: one for name, one in self._now().items() if not _same(one, self._before.get(name))}
-        part = path.with_name(f"{path.name}.part")
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        part = Path(name)
         try:
-            torch.save(changed, part)
-            part.replace(path)
+            with os.fdopen(handle, "wb") as file:
+                torch.save(changed, file)
+            _name_new(part, path)
+        except OSError as error:
+            raise WeightEditError(f"{shown(path)} was not written with the weights after the step: {reason(error)}; "
+                                  "name another new file.") from error  # fmt: skip
         finally:
             part.unlink(missing_ok=True)
         return list(changed)
@@ -52,6 +62,17 @@ class KeptStep:
                 for name, one in self.model.state_dict().items()
                 if name in self.names and isinstance(one, torch.Tensor) and not torch.nn.parameter.is_lazy(one)
                 and one.layout == torch.strided and not one.is_quantized and not one.is_meta}  # fmt: skip
+
+
+def _name_new(part: Path, path: Path) -> None:
+    """Give a file the name that was asked for, unless something has it."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        path.open("xb").close()
+        part.replace(path)
 
 
 def _same(one: torch.Tensor, other: torch.Tensor | None) -> bool:
