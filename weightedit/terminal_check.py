@@ -12,6 +12,7 @@ from weightedit.assembly import open_document
 from weightedit.checking import check_model, read_wanted
 from weightedit.core.errors import WeightEditError
 from weightedit.core.words.numbers import bytes_text
+from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.bringing.consent import consent_for
 from weightedit.doctor.bringing.model_reference import parse_reference
@@ -87,8 +88,7 @@ def _show(found: Checkup) -> None:
         print(note)
     if found.output.strip():
         print(f"Its code printed:\n{visible_lines(found.output.strip(), MOST_PRINTED)}")
-    if found.is_healthy:
-        print(f"Healthy: {_healthy(found)}.")
+    print(f"Healthy: {_healthy(found)}." if found.is_healthy else f"Not healthy: {_not_healthy(found)}.")
 
 
 def _healthy(found: Checkup) -> str:
@@ -98,8 +98,25 @@ def _healthy(found: Checkup) -> str:
         return f"{loads}; it was not run"
     calls = f"{len(found.trace.calls) + found.trace.left_out:,} calls of modules"
     values = ", by shapes and dtypes alone" if found.trace.device == FAKE else f" on {found.trace.device}"
-    trained = "" if found.training is None else ", and a training step went well"
+    trained = "" if found.training is None else ", and a training step with values went well"
     return f"{loads}, and runs through {calls}{values}{trained}"
+
+
+def _not_healthy(found: Checkup) -> str:
+    """Say how far it came."""
+    refused = {finding.part for finding in found.findings if finding.level == "refusal"}
+    if found.model is None:
+        return "the model was not made"
+    loads = "load" not in refused
+    says = ["it takes these weights" if loads else "it does not take these weights as they are"]
+    if found.trace is not None and found.trace.failure is None:
+        says.append("it runs through" if loads else "with the shapes of this checkpoint it runs through")
+    elif found.trace is not None and found.trace.failure is not None:
+        says.append(f"it stops in {visible(found.trace.failure.module) or 'the model itself'}")
+    if "training" in refused:
+        says.append("it does not train")
+    several = sum(finding.level != "notice" for finding in found.findings)
+    return f"{counted(several, 'finding')}; {', and '.join(says)}"
 
 
 def _show_finding(finding: Finding) -> None:

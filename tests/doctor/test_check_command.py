@@ -185,7 +185,7 @@ def test_a_finding_is_printed_with_its_mends_and_what_torch_says(net, capsys, he
     assert out[0] == "✕ fc1 expects 6 features, got 8; called from Net.forward, net.py line 25."
     assert out[1] == "    Give it float32[2,6] (instead of float32[2,8]; no weight changes)"
     assert out[3].startswith("    PyTorch says: RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x8 and 6x4)")
-    assert out[-1] == "  fc1  float32[2,8] → stopped"
+    assert out[-2] == "  fc1  float32[2,8] → stopped"
 
 
 def test_code_that_ends_its_process_is_a_finding(net, capsys):
@@ -212,6 +212,19 @@ def test_without_inputs_the_model_is_made_and_compared(net, capsys, here):
     assert main(["check", "net.pt", "--model", "net.py:Net", "--yes", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["ok"], found["ran"], found["trace"], found["device"]) == (True, False, [], None)
+
+
+@pytest.mark.parametrize(("asked", "says"), [
+    (["turned.pt", "--model", "net.py:Net", "--input", "float32[2,6]"],
+     "2 findings; it does not take these weights as they are, and it stops in fc1."),
+    (["net.pt", "--model", "net.py:Net", "--input", "float32[2,5]"],
+     "1 finding; it takes these weights, and it stops in fc1."),
+    (["net.pt", "--model", "net.py:Net", "--input", "float32[2,6]", "--target", "int64[3]", "--loss", "NLLLoss"],
+     "1 finding; it takes these weights, and it runs through, and it does not train."),
+])  # fmt: skip
+def test_the_last_line_says_how_far_it_came(net, turned, capsys, here, asked, says):
+    assert main(["check", *asked, "--yes"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == f"Not healthy: {says}"
 
 
 # ---- what ended without a run, and what a run tells besides
@@ -278,7 +291,7 @@ def test_a_training_step_with_a_target(net, capsys, here):
     out = capsys.readouterr().out
     assert "\nTraining step: MSELoss is " in out
     assert "over 4 of 4 parameters.\nA step of SGD with lr 0.001 changed 4 of 4 parameters, most of all " in out
-    assert out.endswith("by shapes and dtypes alone, and a training step went well.\n")
+    assert out.endswith("by shapes and dtypes alone, and a training step with values went well.\n")
     assert main([*CHECK, "--train", "--yes", "--json"]) == 1
     (found,) = json.loads(capsys.readouterr().out)["findings"]
     assert "returns no loss of its own" in found["message"]
