@@ -1,20 +1,12 @@
-"""Models that the doctor's room is tried on, and what a person does in it."""
+"""Models that the doctor's room is tried on."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
-from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
-from pytestqt.qtbot import QtBot
 from torch import nn
 
-from weightedit.ui.doctor.room import DoctorRoom
-from weightedit.ui.window import MainWindow
-
-PATIENCE = 60_000
 CODE = """
 import os, sys, warnings
 from pathlib import Path
@@ -69,64 +61,3 @@ def write_model(folder: Path, name: str = "net") -> Path:
     made = nn.ModuleDict({"conv1": nn.Conv2d(3, 4, 3), "fc": nn.Linear(4, 2)})
     torch.save(made.state_dict(), folder / f"{name}.pt")
     return path
-
-
-def enter(window: MainWindow) -> DoctorRoom:
-    """Go to the doctor by the rail."""
-    QTest.mouseClick(window.rail.doctor, Qt.MouseButton.LeftButton)
-    room = window.aside.current
-    assert isinstance(room, DoctorRoom)
-    return room
-
-
-def type_into(field: QWidget, text: str) -> None:
-    """Type over what a field says."""
-    field.setFocus()
-    QTest.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
-    QTest.keyClicks(field, text)
-
-
-def fill(room: DoctorRoom, model: object, inputs: str = "float32[1,3,8,8]") -> None:
-    """Type model and input."""
-    type_into(room.head.model.lineEdit(), str(model))
-    type_into(room.head.input, inputs)
-
-
-def has(room: QWidget, text: str) -> bool:
-    """Whether a button begins with a text."""
-    return any(one.isVisible() and one.text().startswith(text) for one in room.findChildren(QPushButton))
-
-
-def press(room: QWidget, text: str) -> None:
-    """Click the button that begins with a text."""
-    found = next(one for one in room.findChildren(QPushButton) if one.isVisible() and one.text().startswith(text))
-    QTest.mouseClick(found, Qt.MouseButton.LeftButton)
-
-
-def show(room: DoctorRoom, part: str) -> None:
-    """Click the card of a part."""
-    QTest.mouseClick(room.parts.cards[part], Qt.MouseButton.LeftButton)
-
-
-def agree(qtbot: QtBot, room: DoctorRoom) -> None:
-    """Wait for the question and say yes."""
-    qtbot.waitUntil(lambda: has(room, "Run this code"), timeout=PATIENCE)
-    press(room, "Run this code")
-
-
-def ended(qtbot: QtBot, window: MainWindow, room: DoctorRoom) -> None:
-    """Wait until nothing runs any more."""
-    qtbot.waitUntil(lambda: room.visit.task is None and not window.tasks.active, timeout=PATIENCE)
-
-
-def run(qtbot: QtBot, window: MainWindow, room: DoctorRoom) -> None:
-    """Press F5, agree, and wait for the end."""
-    QTest.keyClick(window, Qt.Key.Key_F5)
-    agree(qtbot, room)
-    ended(qtbot, window, room)
-
-
-def said(widget: QWidget) -> str:
-    """Everything that labels of a widget say where they can be seen."""
-    QApplication.processEvents()  # what was put into a layout is shown after that
-    return "\n".join(one.text() for one in widget.findChildren(QLabel) if one.isVisible())

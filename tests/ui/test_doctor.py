@@ -2,101 +2,33 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPushButton, QWidget
-from torch import nn
+from PySide6.QtWidgets import QApplication
 
+from tests.ui.doctor_models import write_model
+from tests.ui.doctoring import PATIENCE, fill, has, opened, press, run, type_into
 from weightedit.ui.doctor.explain_page import ExplainPage
 from weightedit.ui.doctor.finding_view import FindingView
 from weightedit.ui.doctor.mend_card import MendCard
 from weightedit.ui.doctor.room import DoctorRoom
 from weightedit.ui.window import MainWindow
 
-CODE = """
-from pathlib import Path
-import torch
-from torch import nn
-
-Path(__file__).with_suffix(".ran").touch()
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1, self.relu, self.fc = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Linear(4, 2)
-
-    def forward(self, x):
-        return self.fc(self.relu(self.conv1(x)).mean((2, 3)))
-
-class Loop(Net):
-    def forward(self, x):
-        self.relu(x)
-        while True:
-            pass
-"""
-PATIENCE = 60_000
-
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    path = tmp_path / "net.py"
-    path.write_text(textwrap.dedent(CODE), encoding="utf-8")
-    torch.manual_seed(0)
-    made = nn.ModuleDict({"conv1": nn.Conv2d(3, 4, 3), "fc": nn.Linear(4, 2)})
-    torch.save(made.state_dict(), tmp_path / "net.pt")
-    return path
+    return write_model(tmp_path)
 
 
 @pytest.fixture
 def doctor(qtbot, open_window: Callable[..., MainWindow], code: Path) -> tuple[MainWindow, DoctorRoom]:
     """A window on the checkpoint, with the doctor opened from the rail and the model typed in."""
-    window = open_window(code.with_suffix(".pt"), real=True)
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    QTest.mouseClick(window.rail.doctor, Qt.MouseButton.LeftButton)
-    room = window.aside.current
-    assert isinstance(room, DoctorRoom)
-    return window, room
-
-
-def type_into(field: QWidget, text: str) -> None:
-    field.setFocus()
-    QTest.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
-    QTest.keyClicks(field, text)
-
-
-def fill(room: DoctorRoom, model: str, inputs: str) -> None:
-    type_into(room.head.model.lineEdit(), model)
-    type_into(room.head.input, inputs)
-
-
-def button(room: QWidget, text: str) -> QPushButton:
-    return next(one for one in room.findChildren(QPushButton) if one.isVisible() and one.text().startswith(text))
-
-
-def press(room: QWidget, text: str) -> None:
-    QTest.mouseClick(button(room, text), Qt.MouseButton.LeftButton)
-
-
-def has(room: QWidget, text: str) -> bool:
-    return any(one.isVisible() and one.text().startswith(text) for one in room.findChildren(QPushButton))
-
-
-def run(qtbot, window: MainWindow, room: DoctorRoom) -> None:
-    """Press F5, and Enter on the question, which has the focus."""
-    QTest.keyClick(window, Qt.Key.Key_F5)
-    qtbot.waitUntil(lambda: has(room, "Run this code"), timeout=PATIENCE)
-    yes = button(room, "Run this code")
-    qtbot.waitUntil(yes.hasFocus)
-    QTest.keyClick(yes, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: room.found is not None and not room.running.is_running, timeout=PATIENCE)
+    return opened(qtbot, open_window, code.with_suffix(".pt"))
 
 
 def test_nothing_runs_before_the_yes_and_each_run_asks_again(qtbot, doctor, code):

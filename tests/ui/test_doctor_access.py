@@ -7,7 +7,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication
 
-from tests.ui.doctor_models import enter, fill, run, write_model
+from tests.ui.doctor_models import write_model
+from tests.ui.doctoring import enter, fill, run
 from tests.ui.test_accessibility import INNER, focusable, is_passed, name_of
 from weightedit.ui.doctor.part_cards import PartCard
 

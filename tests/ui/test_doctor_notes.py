@@ -7,15 +7,16 @@ person reads and presses.
 from __future__ import annotations
 
 import copy
+from inspect import getsource
 
 import pytest
 import torch
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
 from torch import nn
 
 from tests.doctor.test_implicit_tensors_note import CODE as COPIES
+from tests.doctor.test_implicit_tensors_note import Both, Nested
 from tests.doctor.test_training_errors_note import CODE as TRAINING
 from tests.ui.doctoring import (
     LEFT,
@@ -26,29 +27,23 @@ from tests.ui.doctoring import (
     fill,
     opened,
     run,
+    said,
     settled,
     shown_button,
     type_into,
 )  # fmt: skip
 from weightedit.ui.doctor.explain_page import ExplainPage
 
-NESTED = """
+NESTED = f"""
 import copy
 from collections import namedtuple
 from dataclasses import dataclass
 
 Pair = namedtuple("Pair", ["hidden", "final"])
 
-@dataclass
-class Both:
-    hidden: torch.Tensor
-    final: torch.Tensor
+{getsource(Both)}
 
-class Nested(ComplexModel):
-    def forward(self, x):
-        hidden = self.linear1(x)
-        final = self.linear2(torch.relu(hidden))
-        return {"pair": Pair(hidden, [final]), "both": Both(hidden, final), "n": 3}
+{getsource(Nested)}
 
 class Copying(ComplexModel):
     copied = staticmethod(copy.deepcopy)
@@ -80,11 +75,6 @@ def room_on(qtbot, open_window, tmp_path):
         return window, room, model
 
     return make
-
-
-def said(room) -> str:
-    """Everything that can be read in the room."""
-    return "\n".join(one.text() for one in room.findChildren(QLabel) if one.isVisible())
 
 
 def train(qtbot, window, room, target: str) -> None:

@@ -12,20 +12,8 @@ from PySide6.QtTest import QTest
 from torch import nn
 
 from tests.ui.conftest import wait_ready
-from tests.ui.doctor_models import (
-    PATIENCE,
-    agree,
-    ended,
-    enter,
-    fill,
-    has,
-    press,
-    run,
-    said,
-    show,
-    type_into,
-    write_model,
-)
+from tests.ui.doctor_models import write_model
+from tests.ui.doctoring import PATIENCE, agree, ended, enter, fill, has, press, run, said, show, type_into
 from weightedit.ui.doctor.drift_table import DriftTable
 from weightedit.ui.doctor.head import LIVE
 from weightedit.ui.doctor.mend_card import MendCard

@@ -6,7 +6,8 @@ import torch
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from tests.ui.doctor_models import PATIENCE, agree, ended, enter, fill, has, press, said, show, type_into, write_model
+from tests.ui.doctor_models import write_model
+from tests.ui.doctoring import PATIENCE, agree, ended, enter, fill, has, press, said, show, type_into
 from weightedit.ui.doctor.mend_card import MendCard
 
 

@@ -108,7 +108,7 @@ class HelpPage(AsidePage):
             self.list.addItem(item)
         self.list.blockSignals(False)
         self.list.setCurrentRow(1 if self.list.count() else -1)
-        self.nothing.setVisible(not self.list.count())
+        self.nothing.setVisible(bool(words) and not self.list.count())
         self.nothing.setText(f"Nothing matches {self.search.text().strip()}.")
         self._show_chapter()
 
