@@ -14,7 +14,7 @@ from weightedit.core.undo.history_compare import State
 from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.brought import Brought, ModelStopped
-from weightedit.doctor.bringing.input_spec import spec_of
+from weightedit.doctor.bringing.input_spec import InputSpec, spec_of
 from weightedit.doctor.bringing.values_file import write_values
 from weightedit.doctor.checkup import FAKE, MEASURED_UP_TO, Asked, Checkup, Wanted
 from weightedit.doctor.encoded import NoValues, as_loaded, encoded_finding, is_refused
@@ -28,6 +28,7 @@ from weightedit.doctor.shape_trace.disagreement import Disagreement
 from weightedit.doctor.shape_trace.image_sizes import resized_inputs
 from weightedit.doctor.shape_trace.mending import Candidate, Weights, candidates, ranked, undoing
 from weightedit.doctor.shape_trace.not_finite import not_finite
+from weightedit.doctor.shape_trace.other_inputs import other_inputs
 from weightedit.doctor.shape_trace.trace import Failure, Trace
 
 T = TypeVar("T")
@@ -238,7 +239,7 @@ class Steps:
         found = diagnose(self.trace, self.model)
         if found is None:
             return not_finite(self.trace, weights)
-        if found.disagreement is not None:
+        if found.finding.kind != "needs-values":
             own = weights.names.get(found.finding.tensor, found.finding.tensor)
             mends = self._tried(self._ways(found.disagreement, own, weights, self.trace), weights, self.trace)
             found = replace(found, finding=replace(found.finding, mends=tuple(mends), tensor=own))
@@ -265,15 +266,21 @@ class Steps:
             return None
         return beside(found, trace.failure, trace, self.model, weights, self.document)
 
-    def _ways(self, found: Disagreement, own: str, weights: Weights, trace: Trace) -> list[Candidate]:
-        """Return what may mend a disagreement with a tensor of the checkpoint, the likeliest first."""
+    def _ways(self, found: Disagreement | None, own: str, weights: Weights, trace: Trace) -> list[Candidate]:
+        """Return what may mend what stopped a run, the likeliest first."""
         spec, failure = self.wanted.spec, trace.failure
         if spec is None and self.wanted.given is not None:
             spec = spec_of(*self.wanted.given)
-        ways = candidates(found, weights, spec)
-        if spec is not None and failure is not None:
+        ways: list[Candidate] = []
+        if spec is not None:
+            ways += other_inputs(found, spec, lambda other: _ends(self._again(weights, _with_inputs(other))))
+        if found is None:
+            return ways
+        meant = bool(ways)
+        ways += candidates(found, weights, spec)
+        if spec is not None and failure is not None and not meant:
             ways += resized_inputs(found, failure.module, len(trace.calls), spec,
-                                   lambda other: self._again(weights, Candidate(Mend(""), spec=other)))  # fmt: skip
+                                   lambda other: self._again(weights, _with_inputs(other)))  # fmt: skip
         return [*undoing(self.document, own, weights), *ranked(ways, weights)]
 
     def _again(self, weights: Weights, candidate: Candidate) -> Trace | None:
@@ -299,6 +306,14 @@ class Steps:
                 said = f"{candidate.mend.detail}; then it stops in {stops}".lstrip("; ")
                 further.append((-len(again.calls), replace(candidate.mend, detail=said)))
         return [*ran, *(mend for _, mend in sorted(further, key=lambda pair: pair[0]))]
+
+
+def _with_inputs(spec: InputSpec) -> Candidate:
+    return Candidate(Mend(""), spec=spec)
+
+
+def _ends(trace: Trace | None) -> bool:
+    return trace is not None and trace.failure is None
 
 
 def _as_transformers_loads(found: LoadReport) -> LoadReport:

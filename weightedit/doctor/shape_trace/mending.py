@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from weightedit.core.edit import Edit
 from weightedit.core.region import shape_text
 from weightedit.core.words.visible import visible
-from weightedit.doctor.bringing.input_spec import InputSpec, Item, TensorItem
+from weightedit.doctor.bringing.input_spec import DictItem, InputSpec, Item, SeveralItem, TensorItem
 from weightedit.doctor.cast_loss import cast_loss
 from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.finding import Mend
 from weightedit.doctor.shape_trace.disagreement import Disagreement
+from weightedit.doctor.shape_trace.input_forms import forms
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -144,6 +145,8 @@ def undoing(document: Document, name: str, weights: Weights) -> Iterator[Candida
 def _sizes(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Iterator[Candidate]:
     """Let the weight fit what comes, what comes fit the weight, or the input fit both."""
     if found.weight_dim < 0:
+        if found.kind == "dims" and not found.got.made_by and spec is not None:
+            yield from _inputs(found, spec)
         return
     weight = weights.of(found.weight.tensor)
     if weight is not None:
@@ -205,30 +208,40 @@ def _along(dims: int, dim: int, count: int) -> str:
 
 
 def _inputs(found: Disagreement, spec: InputSpec) -> Iterator[Candidate]:
-    back = found.got_dim - len(found.got.seen.shape or ())
+    """Ask for the input in another form, or, where none could fit, in another size."""
+    shape = found.got.seen.shape or ()
 
-    def fit(item: TensorItem) -> TensorItem:
-        if item.shape != found.got.seen.shape:
-            return item
-        shape = list(item.shape)
-        shape[back] = found.weight_size
-        return replace(item, shape=tuple(shape))
+    def asked(wanted: tuple[int, ...], method: str = "") -> Iterator[Candidate]:
+        return _respecified(spec, lambda item: replace(item, shape=wanted) if item.shape == shape else item, method)
 
-    yield from _respecified(spec, fit)
+    formed = [one for wanted, method in forms(found) for one in asked(wanted, method)]
+    yield from formed
+    if not formed and found.got_dim >= 0:
+        yield from asked((*shape[: found.got_dim], found.weight_size, *shape[found.got_dim + 1 :]))
 
 
-def _respecified(spec: InputSpec, fit: Callable[[TensorItem], TensorItem]) -> Iterator[Candidate]:
+def with_tensors(spec: InputSpec, fit: Callable[[TensorItem], TensorItem]) -> InputSpec:
+    """Return inputs with each tensor that is made up as `fit` makes it, wherever it is in them."""
+
     def one(item: Item) -> Item:
+        if isinstance(item, SeveralItem):
+            return replace(item, items=tuple(map(one, item.items)))
+        if isinstance(item, DictItem):
+            return replace(item, items=tuple((key, one(value)) for key, value in item.items))
         return fit(item) if isinstance(item, TensorItem) else item
 
-    yield from respecified(spec, InputSpec(tuple(map(one, spec.args)),
-                                           tuple((name, one(item)) for name, item in spec.kwargs)))  # fmt: skip
+    return InputSpec(tuple(map(one, spec.args)), tuple((name, one(item)) for name, item in spec.kwargs))
 
 
-def respecified(spec: InputSpec, made: InputSpec) -> Iterator[Candidate]:
-    """Give the candidate that other inputs are, if they are others."""
+def _respecified(spec: InputSpec, fit: Callable[[TensorItem], TensorItem], method: str = "") -> Iterator[Candidate]:
+    yield from respecified(spec, with_tensors(spec, fit), method)
+
+
+def respecified(spec: InputSpec, made: InputSpec, method: str = "") -> Iterator[Candidate]:
+    """Give the candidate that other inputs are, if they are others; `method` of a tensor makes one the other."""
     if made != spec:
-        yield Candidate(Mend(f"Give it {made}", detail=f"instead of {spec}; no weight changes", inputs=str(made)),
+        how = f", as `.{method}` makes it" if method else ""
+        yield Candidate(Mend(f"Give it {made}", detail=f"instead of {spec}{how}; no weight changes", inputs=str(made)),
                         spec=made)  # fmt: skip
 
 
