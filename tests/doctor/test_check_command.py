@@ -302,7 +302,7 @@ def test_data_and_an_optimizer_by_code(net, capsys, here):
                  "--optimizer", "net.py:optimizer", "--yes", "--json"]) == 1  # fmt: skip
     found = [one for one in json.loads(capsys.readouterr().out)["findings"] if one["level"] != "notice"]
     assert [one["message"] for one in found] == [
-        "Sample 7 has float32[5] at 0; 11 of 12 samples have float32[6] at 0.",
+        "Sample 7 has float32[5] in input 0; 11 of 12 samples have float32[6] in input 0.",
         "SGD does not hold 3 of 4 parameters that require grad, and never changes them: fc1.weight, fc1.bias and "
         "fc2.bias."]  # fmt: skip
 

@@ -98,7 +98,7 @@ def _step(steps: Steps) -> tuple[TrainingFacts | None, BatchFacts | None, list[F
         return None, None, [failed]
     training = None if answer.get("training") is None else steps.record(TrainingFacts, answer["training"])
     batches = None if answer.get("batches") is None else steps.record(BatchFacts, answer["batches"])
-    findings = [] if batches is None else batch_findings(batches, training)
+    findings = [] if batches is None else batch_findings(batches, training, weights.names)
     if training is not None:
         findings += training_findings(training, weights.names)
         findings += step_findings(answer.get("changed"), weights, wanted.step_to)

@@ -66,7 +66,8 @@ def trained(batch=2):
 def test_the_sample_that_differs_from_the_rest_is_named():
     (found,) = said(Samples(image))
     assert (found.kind, found.level) == ("differs", "warning")
-    assert found.message == ("Sample 7 has float32[3, 30, 32] at 0; 19 of 20 samples have float32[3, 32, 32] at 0.")
+    assert found.message == ("Sample 7 has float32[3, 30, 32] in input 0; 19 of 20 samples have float32[3, 32, 32] "
+                             "in input 0.")  # fmt: skip
 
 
 def test_a_first_sample_that_differs_from_all_others_is_the_one():
@@ -80,8 +81,8 @@ def test_the_loader_of_that_raises_and_the_sample_is_pinned():
         list(loader)
     (found,) = said(loader)
     assert (found.kind, found.level) == ("collate", "refusal")
-    assert found.message == ("Batch 1 cannot be made: sample 7 has float32[3, 30, 32] at 0, the other 3 "
-                             "float32[3, 32, 32] at 0.")  # fmt: skip
+    assert found.message == ("Batch 1 cannot be made: sample 7 has float32[3, 30, 32] in input 0, the other 3 "
+                             "float32[3, 32, 32] in input 0.")  # fmt: skip
     assert found.torch_says.startswith("stack expects each tensor to be equal size")
 
 
@@ -183,14 +184,14 @@ def test_batches_of_texts_are_as_long_as_their_longest():
 
 def test_a_batch_whose_parts_are_of_two_sizes():
     (found,) = said([(torch.zeros(5, 10), torch.zeros(10, 1))])
-    assert (found.kind, found.message) == ("batch-size", "Batch 0 has 5 in float32[5, 10] at 0 and 10 in "
-                                           "float32[10, 1] at 1.")  # fmt: skip
+    assert (found.kind, found.message) == ("batch-size", "Batch 0 has 5 in float32[5, 10] in input 0 and 10 in "
+                                           "float32[10, 1] in target.")  # fmt: skip
 
 
 def test_nan_in_the_data_is_told_by_its_first_sample():
     bad = {3, 9}
     (found,) = said(Samples(lambda number: (torch.full((2,), float("nan") if number in bad else 0.0), 0)))
-    assert found.message == "Sample 3 has 2 NaN or infinite values in 0, and so has 1 more."
+    assert found.message == "Sample 3 has 2 NaN among the 2 values of its input 0; so has 1 more sample."
 
 
 def test_a_last_batch_of_one_under_a_batch_norm():
@@ -207,12 +208,12 @@ def test_a_last_batch_of_one_under_a_batch_norm():
 
 
 @pytest.mark.parametrize(("make", "says", "level"), [
-    (lambda number: (torch.zeros(3, 32, 32, dtype=torch.uint8), 0), "have uint8[3, 32, 32] at 0", "warning"),
-    (lambda number: (torch.zeros(1, 32, 32), 0), "have float32[1, 32, 32] at 0", "warning"),
-    (lambda number: (torch.zeros(32, 32, 3), 0), "have float32[32, 32, 3] at 0", "warning"),
-    (lambda number: (np.zeros((3, 32, 32)), 0), "have float64[3, 32, 32] at 0", "warning"),
-    (lambda number: ("a.png", 0), "values of type str at 0", "warning"),
-    (lambda number: (torch.zeros(3, 64, 64), 0), "have float32[3, 64, 64] at 0", "notice"),
+    (lambda number: (torch.zeros(3, 32, 32, dtype=torch.uint8), 0), "have uint8[3, 32, 32] in input 0", "warning"),
+    (lambda number: (torch.zeros(1, 32, 32), 0), "have float32[1, 32, 32] in input 0", "warning"),
+    (lambda number: (torch.zeros(32, 32, 3), 0), "have float32[32, 32, 3] in input 0", "warning"),
+    (lambda number: (np.zeros((3, 32, 32)), 0), "have float64[3, 32, 32] in input 0", "warning"),
+    (lambda number: ("a.png", 0), "values of type str in input 0", "warning"),
+    (lambda number: (torch.zeros(3, 64, 64), 0), "have float32[3, 64, 64] in input 0", "notice"),
 ])  # fmt: skip
 def test_data_that_the_model_does_not_take(make, says, level):
     (found,) = said(Samples(make), trained())

@@ -174,22 +174,24 @@ class Session:
         """Put tensors in, look at the data if there is some, and take one training step."""
         from weightedit.doctor.inside.training.dataset import scan_batches
         from weightedit.doctor.inside.training.kept_step import KeptStep
+        from weightedit.doctor.inside.training.losses import found_loss
         from weightedit.doctor.inside.training.step import train_step
 
         model = self._fitted(order)
+        loss = found_loss(order.loss or (self.wanted.loss if self._loss is None else self._loss), self._resolve)
         source = self._data(order)
-        batches = None if source is None else scan_batches(source, ask=lambda: self.entered("", 0))
+        batches = None if source is None else scan_batches(source, ask=lambda: self.entered("", 0),
+                                                           ignored=loss.ignore_index)  # fmt: skip
         try:
             args, kwargs, target = self._call(order)
         except Exception:
             if batches is None or not batches.raised:
                 raise
             return {"batches": to_json(batches)}  # what keeps the first batch from coming is told of there
-        loss = order.loss or (self.wanted.loss if self._loss is None else self._loss)
         optimizer = self._resolve(order.optimizer) if order.optimizer else self._optimizer
         kept = KeptStep(model, frozenset(order.names)) if order.step_to else None
         with asked_at_each(model, self.entered):
-            facts = train_step(model, args, kwargs, target, loss, optimizer, resolve=self._resolve)
+            facts = train_step(model, args, kwargs, target, loss, optimizer)
         changed = kept.write(Path(order.step_to)) if kept is not None and "step" in facts.done else None
         return {"training": to_json(facts), "batches": None if batches is None else to_json(batches),
                 "changed": changed}  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from weightedit.core.words.numbers import count_text
+from weightedit.core.words.visible import visible
 from weightedit.doctor.training_step.parts import Part, Raised
 
 
@@ -78,23 +80,80 @@ class Collated:
 
 
 @dataclass(frozen=True, slots=True)
+class At:
+    """Where in the data something is.
+
+    Attributes
+    ----------
+    number
+        Of the sample or batch.
+    item
+        Which item of the batch; -1 in a sample, and where the part has no dimension for the batch.
+    sample
+        The number that the data set has for it; -1 where that is not known.
+    """
+
+    number: int
+    item: int = -1
+    sample: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class BadValues:
     """A sample or batch with NaN or infinities.
 
     Attributes
     ----------
-    number
-        Of the first one.
-    path, count
-        The part, and how many it has there.
+    at
+        The first one.
+    path
+        The part.
+    nan, inf, of
+        How many it has there, of how many values.
     others
         How many more samples or batches have some.
     """
 
-    number: int
+    at: At
     path: str
-    count: int
-    others: int
+    nan: int
+    inf: int
+    of: int
+    others: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """A whole number beyond all that came before it.
+
+    Attributes
+    ----------
+    at
+        Where it is.
+    value
+        The number.
+    """
+
+    at: At
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What the whole numbers of one part come to, such as classes or token ids.
+
+    Attributes
+    ----------
+    path
+        The part.
+    highs, lows
+        Each is beyond the one before, so that the first past any limit is among them; the last is that of all. A class
+        that the loss leaves out counts for nothing.
+    """
+
+    path: str
+    highs: tuple[Extreme, ...] = ()
+    lows: tuple[Extreme, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +179,10 @@ class BatchFacts:
         which is `seen`.
     collated, uneven, bad
         The first of each; None where there is none.
+    target
+        The part that is the target; empty where none is.
+    whole
+        The parts of whole numbers.
     """
 
     what: str
@@ -134,8 +197,26 @@ class BatchFacts:
     collated: Collated | None = None
     uneven: Uneven | None = None
     bad: BadValues | None = None
+    target: str = ""
+    whole: tuple[Whole, ...] = ()
 
     @property
     def noun(self) -> str:
         """What one of them is called."""
         return self.what.removesuffix("es") if self.what == "batches" else self.what.removesuffix("s")
+
+    def called(self, path: str) -> str:
+        """Return what a part is called: `target`, `input 0`, `input_ids`; empty where it is all there is."""
+        if not path or (path == self.target and path.isdigit()):
+            return "target" if path else ""
+        return f"input {visible(path)}" if path[:1].isdigit() else visible(path)
+
+    def place(self, at: At) -> str:
+        """Return the number of a sample or batch as sentences begin: `Batch 3`."""
+        return f"{self.noun.capitalize()} {count_text(at.number)}"
+
+    @staticmethod
+    def item(at: At) -> str:
+        """Return the item of a batch as a clause: `in item 2, which is sample 14 of the data`."""
+        sample = f", which is sample {count_text(at.sample)} of the data" if at.sample >= 0 else ""
+        return f"in item {count_text(at.item)}{sample}" if at.item >= 0 else ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from weightedit.core.words.numbers import count_text
 from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.training_step.batch_facts import BatchFacts, Collated, Form
+from weightedit.doctor.training_step.batch_values import value_findings
 from weightedit.doctor.training_step.case import module_text, spec
 from weightedit.doctor.training_step.facts import TrainingFacts
 from weightedit.doctor.training_step.fitting import fits
@@ -17,7 +18,8 @@ from weightedit.doctor.training_step.forward import at, raised_finding
 from weightedit.doctor.training_step.parts import Part
 
 
-def batch_findings(facts: BatchFacts, training: TrainingFacts | None = None) -> list[Finding]:
+def batch_findings(facts: BatchFacts, training: TrainingFacts | None = None,
+                   holds: Mapping[str, str] | None = None) -> list[Finding]:  # fmt: skip
     """Return what a pass over a data set or loader says.
 
     Parameters
@@ -26,14 +28,17 @@ def batch_findings(facts: BatchFacts, training: TrainingFacts | None = None) -> 
         What was seen of it.
     training
         A training step of the model on a batch that it took; then batches are compared with that, and with what its
-        normalizations need.
+        normalizations need, and values with the classes of its output and the rows of its embeddings.
+    holds
+        As for `training_findings`.
 
     Returns
     -------
     list of Finding
         What stops a loop over the data first, then in the order in which a loop would meet it; notices last.
     """
-    found = [*_raised(facts), *_collated(facts), *_differing(facts), *_uneven(facts), *_bad(facts)]
+    found = [*_raised(facts), *_collated(facts), *_differing(facts), *_uneven(facts),
+             *value_findings(facts, training, holds)]  # fmt: skip
     if training is not None:
         found += [*fits(facts, training.inputs), *_alone(facts, training)]
     return sorted(found, key=lambda one: one.level == "notice")
@@ -59,9 +64,9 @@ def _collated(facts: BatchFacts) -> Iterator[Finding]:
         yield raised_finding(found.raised, "collate", f"{start}{of}: it raises {visible(found.raised.type)}"
                              f"{at(found.raised)}")  # fmt: skip
         return
-    yield Finding("collate", "", "", f"{start}: {_sample(found, odd)} has {_difference(odd, usual)}, "
+    yield Finding("collate", "", "", f"{start}: {_sample(found, odd)} has {_difference(facts, odd, usual)}, "
                   f"{'the other' if usual.count > 1 else 'the other one'}"
-                  f"{f' {usual.count:,}' if usual.count > 1 else ''} {_difference(usual, odd)}.",
+                  f"{f' {usual.count:,}' if usual.count > 1 else ''} {_difference(facts, usual, odd)}.",
                   torch_says=visible_lines(found.raised.message))  # fmt: skip
 
 
@@ -76,12 +81,12 @@ def _differing(facts: BatchFacts) -> Iterator[Finding]:
         return
     name = facts.noun.capitalize()
     if _only_sizes(facts.forms) and (usual.count * 2 <= facts.seen or _is_padded(facts, odd, usual)):
-        yield Finding("sizes", "", "", f"{name} {count_text(odd.first)} has {_difference(odd, usual)} and {facts.noun} "
-                      f"{count_text(usual.first)} {_difference(usual, odd)}: {facts.what} come in "
-                      f"{counted(len(facts.forms), 'size')}.", level="notice")  # fmt: skip
+        yield Finding("sizes", "", "", f"{name} {count_text(odd.first)} has {_difference(facts, odd, usual)} "
+                      f"and {facts.noun} {count_text(usual.first)} {_difference(facts, usual, odd)}: {facts.what} "
+                      f"come in {counted(len(facts.forms), 'size')}.", level="notice")  # fmt: skip
         return
-    yield Finding("differs", "", "", f"{name} {count_text(odd.first)} has {_difference(odd, usual)}; "
-                  f"{usual.count:,} of {facts.seen:,} {facts.what} have {_difference(usual, odd)}.",
+    yield Finding("differs", "", "", f"{name} {count_text(odd.first)} has {_difference(facts, odd, usual)}; "
+                  f"{usual.count:,} of {facts.seen:,} {facts.what} have {_difference(facts, usual, odd)}.",
                   level="warning")  # fmt: skip
 
 
@@ -90,19 +95,9 @@ def _uneven(facts: BatchFacts) -> Iterator[Finding]:
         return
     one, other = facts.uneven.parts
     is_pair = all(len(form.parts) == 2 for form in facts.forms)
-    yield Finding("batch-size", "", "", f"Batch {count_text(facts.uneven.batch)} has {one.shape[0]} in {_text(one)} "
-                  f"and {other.shape[0]} in {_text(other)}.", level="warning" if is_pair else "notice")  # fmt: skip
-
-
-def _bad(facts: BatchFacts) -> Iterator[Finding]:
-    bad = facts.bad
-    if bad is None:
-        return
-    where = f" in {visible(bad.path)}" if bad.path else ""
-    more = f", and so {'has' if bad.others == 1 else 'have'} {count_text(bad.others)} more" if bad.others else ""
-    yield Finding("non-finite", "", "", f"{facts.noun.capitalize()} {count_text(bad.number)} has "
-                  f"{count_text(bad.count)} NaN or infinite {'value' if bad.count == 1 else 'values'}{where}{more}.",
-                  level="warning")  # fmt: skip
+    yield Finding("batch-size", "", "", f"Batch {count_text(facts.uneven.batch)} has {one.shape[0]} in "
+                  f"{_text(facts, one)} and {other.shape[0]} in {_text(facts, other)}.",
+                  level="warning" if is_pair else "notice")  # fmt: skip
 
 
 def _alone(facts: BatchFacts, training: TrainingFacts) -> Iterator[Finding]:
@@ -139,20 +134,21 @@ def _is_padded(facts: BatchFacts, odd: Form, usual: Form) -> bool:
                                            zip(odd.parts, usual.parts, strict=True) if one != other)  # fmt: skip
 
 
-def _difference(one: Form, other: Form) -> str:
+def _difference(facts: BatchFacts, one: Form, other: Form) -> str:
     """Return the first part of one form that is not in the other."""
     there = set(other.parts)
     paths = {part.path for part in other.parts}
     found = next((part for part in one.parts if part not in there), None)
     if found is not None:
-        return _text(found)
+        return _text(facts, found)
     missing = next(part for part in other.parts if part.path not in {own.path for own in one.parts})
-    return f"no {visible(missing.path)}" if missing.path and paths else "less"
+    return f"no {facts.called(missing.path)}" if missing.path and paths else "less"
 
 
-def _text(part: Part) -> str:
+def _text(facts: BatchFacts, part: Part) -> str:
     what = spec(part.shape, part.dtype) if part.dtype else _a(visible(part.type))
-    return f"{what} at {visible(part.path)}" if part.path else what
+    name = facts.called(part.path)
+    return f"{what} in {name}" if name else what
 
 
 def _a(noun: str) -> str:

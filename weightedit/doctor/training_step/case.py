@@ -55,6 +55,13 @@ class Case:
         edits = self.edit(operation, names, **arguments)
         return (Mend(title, edits, detail),) if edits else ()
 
+    def more_rows(self, name: str, rows: int, highest: int) -> tuple[Mend, ...]:
+        """Return the mend that gives an embedding a row for each index up to the highest."""
+        count = highest + 1 - rows
+        return self.mend(f"Insert {counted(count, 'row')} into {visible(self.tensor(name))}", "insert_rows", [name],
+                         f"{rows} → {highest + 1} rows, the new ones the mean of the old", count=count,
+                         method="mean") if count > 0 else ()  # fmt: skip
+
     def own(self, module: str) -> list[ParameterFacts]:
         """Return the parameters that a module has itself."""
         return [one for one in self.facts.parameters

@@ -87,10 +87,10 @@ def _range(case: Case, loss: LossFacts, taken: Taken, says: str) -> Finding | No
                    f"{head} gives {counted_classes(classes)}, so targets go from 0 to {count_text(classes - 1)}; the "
                    f"highest target is {count_text(wrong)}.".replace(
                        "highest", "highest" if wrong == high else "lowest") + also,
-                   _more_classes(case, taken, classes, high) if high >= classes else (), torch_says=says)  # fmt: skip
+                   more_classes(case, taken, classes, high) if high >= classes else (), torch_says=says)  # fmt: skip
 
 
-def _more_classes(case: Case, taken: Taken, classes: int, highest: int) -> tuple[Mend, ...]:
+def more_classes(case: Case, taken: Taken, classes: int, highest: int) -> tuple[Mend, ...]:
     """Return the mend that gives the last layer a row for each class, where its rows are the classes."""
     rows = [one for one in case.own(taken.head) if one.shape[:1] == (classes,)] if taken.head else []
     more = highest + 1 - classes

@@ -57,6 +57,23 @@ class TrainedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Indexed:
+    """An input of the model that chooses rows of an embedding.
+
+    Attributes
+    ----------
+    path
+        The input.
+    module, rows
+        The embedding, and how many rows it has.
+    """
+
+    path: str
+    module: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """The tensor of the output that the loss was made of.
 
@@ -294,6 +311,8 @@ class TrainingFacts:
         What they are made of. Positional inputs have their number as path, others their name.
     bad_inputs
         By path, how many NaN and infinities an input has.
+    indexed
+        Inputs that go as they are into an embedding.
     taken, target_values, loss, optimizer
         None where it did not come so far.
     raised
@@ -306,6 +325,7 @@ class TrainingFacts:
     output: tuple[Part, ...] = ()
     target: tuple[Part, ...] = ()
     bad_inputs: dict[str, int] = field(default_factory=dict)
+    indexed: tuple[Indexed, ...] = ()
     taken: Taken | None = None
     target_values: Values | None = None
     loss: LossFacts | None = None

@@ -43,7 +43,7 @@ def fits(facts: BatchFacts, ran: Sequence[Part]) -> Iterator[Finding]:
 
 def _compared(facts: BatchFacts, part: Part, taken: Part) -> Iterator[Finding]:
     dtype, shape = part.dtype or _COLLATED.get(part.type, ""), taken.shape[1:]
-    name = f" at {visible(part.path)}" if part.path else ""
+    name = f" in {facts.called(part.path)}" if part.path else ""
     wanted = spec(shape, taken.dtype)
     if not dtype:
         yield Finding("fits", "", "", f"{facts.what.capitalize()} have values of type {visible(part.type)}{name}, and "

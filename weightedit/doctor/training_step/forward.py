@@ -106,11 +106,8 @@ def _indices(case: Case, raised: Raised) -> Finding | None:
     if values is None or values.highest is None or values.lowest is None or 0 <= values.lowest <= values.highest < rows:
         return None
     low, high = int(values.lowest), int(values.highest)
-    more = high + 1 - rows
-    mends = case.mend(f"Insert {counted(more, 'row')} into {visible(case.tensor(name))}", "insert_rows", [name],
-                      f"{rows} → {high + 1} rows, the new ones the mean of the old", count=more,
-                      method="mean") if more > 0 else ()  # fmt: skip
-    wrong = high if more > 0 else low
+    mends = case.more_rows(name, rows, high)
+    wrong = high if high >= rows else low
     return Finding("out-of-range", raised.module, case.tensor(name),
                    f"{module_text(raised.module)} has {counted(rows, 'row')}, so indices go from 0 to "
                    f"{count_text(rows - 1)}; the input has {count_text(wrong)}.", mends,

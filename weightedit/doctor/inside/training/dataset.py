@@ -6,6 +6,7 @@ import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 import torch
@@ -13,19 +14,11 @@ from torch.utils.data import Dataset, IterableDataset
 
 from weightedit.core.progress import Ask, unasked
 from weightedit.doctor.bringing.first_batch import FirstBatch
-from weightedit.doctor.inside.seeing import leaves
+from weightedit.doctor.inside.training.data_values import DataValues
 from weightedit.doctor.inside.training.loader import Uncollated, Unread, batches_of, is_loader
 from weightedit.doctor.inside.training.parts import parts_of
-from weightedit.doctor.inside.training.values import bad_count
 from weightedit.doctor.inside.training.watching import Watch
-from weightedit.doctor.training_step.batch_facts import (
-    BadValues,
-    BatchFacts,
-    BatchSize,
-    Collated,
-    Form,
-    Uneven,
-)
+from weightedit.doctor.training_step.batch_facts import BatchFacts, BatchSize, Collated, Form, Uneven
 from weightedit.doctor.training_step.parts import Part, Raised
 
 MOST = 1_000
@@ -36,9 +29,12 @@ MOST_FORMS = 100
 """Different forms that are told of; what comes after has one of them or is counted to none."""
 TARGETS = ("labels", "label", "targets", "target", "y")
 """What the target is called in a batch that is a dict."""
+Numbered = tuple[Any, tuple[int, ...]]
+"""A sample or batch, with the numbers that the data set has for what it is made of."""
 
 
-def scan_batches(source: Any, most: int = MOST, seconds: float = SECONDS, ask: Ask = unasked) -> BatchFacts:
+def scan_batches(source: Any, most: int = MOST, seconds: float = SECONDS, ask: Ask = unasked,
+                 ignored: int | None = None) -> BatchFacts:  # fmt: skip
     """Look at what a data set or loader gives, up to a number or a time.
 
     A loader's batches are made here, one by one, from its own sampler and its own function that collates them, and not
@@ -53,6 +49,8 @@ def scan_batches(source: Any, most: int = MOST, seconds: float = SECONDS, ask: A
         How many, and how long.
     ask
         Called before each; raises to stop.
+    ignored
+        The class that the loss leaves out, if any.
 
     Returns
     -------
@@ -61,7 +59,7 @@ def scan_batches(source: Any, most: int = MOST, seconds: float = SECONDS, ask: A
     """
     holds_samples = is_dataset(source)
     name = source.source_name if isinstance(source, FirstBatch) else type(source).__name__
-    scan = _Scan("samples" if holds_samples else "batches", name, _length(source))
+    scan = _Scan("samples" if holds_samples else "batches", name, _length(source), DataValues(ignored))
     found = _samples(source) if holds_samples else batches_of(source) if is_loader(source) else _batches(source)
     with torch.random.fork_rng([]):  # a sampler that shuffles draws from torch's own generator
         seen = scan.all_of(found, most, seconds, ask)
@@ -77,8 +75,8 @@ def first_batch(source: Any) -> Any:
         If there is none. Whatever the data set raises comes through as it is.
     """
     if not is_dataset(source):
-        return next(batches_of(source) if is_loader(source) else iter(source))
-    return torch.utils.data.default_collate([next(_samples(source))])
+        return next(batches_of(source))[0] if is_loader(source) else next(iter(source))
+    return torch.utils.data.default_collate([next(_samples(source))[0]])
 
 
 def as_call(batch: Any, model: torch.nn.Module, takes_target: bool = True) -> \
@@ -95,16 +93,25 @@ def as_call(batch: Any, model: torch.nn.Module, takes_target: bool = True) -> \
         The target is None where there is none.
     """
     if isinstance(batch, Mapping):
-        name = next((name for name in TARGETS if name in batch), "")
+        name = target_of(batch)
         kwargs = {str(key): value for key, value in batch.items()}
         if name and not _takes(model, name):
             del kwargs[name]
         return (), kwargs, batch.get(name) if name else None
     if isinstance(batch, list | tuple) and not hasattr(batch, "_fields"):
-        if len(batch) > 1 and takes_target:
+        if takes_target and target_of(batch):
             return tuple(batch[:-1]), {}, batch[-1]
         return tuple(batch), {}, None
     return (batch,), {}, None
+
+
+def target_of(batch: Any) -> str:
+    """Return the key or the number of the target in a sample or batch; empty where it has none."""
+    if isinstance(batch, Mapping):
+        return next((name for name in TARGETS if name in batch), "")
+    if isinstance(batch, list | tuple) and not hasattr(batch, "_fields") and len(batch) > 1:
+        return str(len(batch) - 1)
+    return ""
 
 
 def is_dataset(source: Any) -> bool:
@@ -127,16 +134,17 @@ class _Scan:
     what: str
     source: str
     total: int | None
+    values: DataValues
     seen: int = 0
     raised: Raised | None = None
     raised_at: int = -1
     collated: Collated | None = None
     uneven: Uneven | None = None
-    bad: BadValues | None = None
+    target: str = ""
     forms: dict[tuple[Part, ...], Form] = field(default_factory=dict)
     sizes: dict[int, BatchSize] = field(default_factory=dict)
 
-    def all_of(self, found: Iterator[Any], most: int, seconds: float, ask: Ask) -> BatchFacts:
+    def all_of(self, found: Iterator[Numbered], most: int, seconds: float, ask: Ask) -> BatchFacts:
         """Look at what there is, up to a number or a time."""
         until = time.monotonic() + seconds
         while True:
@@ -145,7 +153,7 @@ class _Scan:
                 stopped = "" if self.seen == self.total else "most" if self.seen >= most else "time"
                 break
             try:
-                one = next(found)
+                one, numbers = next(found)
             except StopIteration:
                 stopped = ""
                 break
@@ -159,11 +167,11 @@ class _Scan:
                 self.raised, stopped = told(error), "raised"
                 self.raised_at = self.seen if self.what == "samples" else -1
                 break
-            self.look(one)
+            self.look(one, numbers)
         return self.facts(stopped)
 
-    def look(self, one: Any) -> None:
-        """Take note of one sample or batch."""
+    def look(self, one: Any, numbers: tuple[int, ...]) -> None:
+        """Take note of one sample or batch, which was made of the samples of these numbers."""
         parts = parts_of(one)
         if self.what == "batches":
             self._measure(parts)
@@ -174,14 +182,16 @@ class _Scan:
             self.forms[parts] = replace(was, count=was.count + 1)
         elif len(self.forms) < MOST_FORMS:
             self.forms[parts] = Form(parts, self.seen, 1)
-        self._check(one)
+        if not self.seen:
+            self.target = target_of(one)
+        self.values.look(one, self.seen, self.target, numbers if self.what == "batches" else None)
         self.seen += 1
 
     def facts(self, stopped: str) -> BatchFacts:
         """Return all that was found."""
         return BatchFacts(self.what, self.source, self.seen, self.total, stopped, tuple(self.forms.values()),
                           tuple(self.sizes.values()), self.raised, self.raised_at, self.collated,
-                          self.uneven, self.bad)  # fmt: skip
+                          self.uneven, self.values.bad, self.target, self.values.whole)  # fmt: skip
 
     def _measure(self, parts: tuple[Part, ...]) -> None:
         """Note the size of a batch: the first dimension of its first tensor, and the first part that has another."""
@@ -195,37 +205,27 @@ class _Scan:
         if other is not None and self.uneven is None:
             self.uneven = Uneven(self.seen, (sized[0], other))
 
-    def _check(self, one: Any) -> None:
-        for path, leaf in leaves(one):
-            if isinstance(leaf, torch.Tensor) and (count := bad_count(leaf)):
-                self.bad = BadValues(self.seen, path, count, 0) if self.bad is None else \
-                    replace(self.bad, others=self.bad.others + 1)  # fmt: skip
-                return
 
-
-def _batches(source: Any) -> Iterator[Any]:
+def _batches(source: Any) -> Iterator[Numbered]:
     """Yield what any iterable gives; what its `iter()` raises comes with the first."""
-    yield from source
+    for batch in source:
+        yield batch, ()
 
 
-def _samples(source: Any) -> Iterator[Any]:
+def _samples(source: Any) -> Iterator[Numbered]:
     if isinstance(source, IterableDataset) or not hasattr(source, "__getitem__"):
-        yield from source
-    elif _length(source) is None:
-        yield from _until_the_end(source)
-    else:
-        yield from (source[number] for number in range(len(source)))
-
-
-def _until_the_end(source: Any) -> Iterator[Any]:
-    number = 0
-    while True:
+        for sample in source:
+            yield sample, ()
+        return
+    length = _length(source)
+    for number in count() if length is None else range(length):
         try:
-            one = source[number]
+            sample = source[number]
         except IndexError:
-            return
-        yield one
-        number += 1
+            if length is None:
+                return
+            raise
+        yield sample, (number,)
 
 
 def _length(source: Any) -> int | None:

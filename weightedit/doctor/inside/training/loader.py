@@ -46,8 +46,8 @@ def is_loader(source: Any) -> bool:
     return isinstance(source, DataLoader) and type(source).__iter__ is DataLoader.__iter__
 
 
-def batches_of(loader: Any) -> Iterator[Any]:
-    """Yield the batches of a loader, in the order of its own sampler.
+def batches_of(loader: Any) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """Yield the batches of a loader, in the order of its own sampler, with the numbers of their samples.
 
     Raises
     ------
@@ -58,10 +58,11 @@ def batches_of(loader: Any) -> Iterator[Any]:
     """
     for samples in _groups(loader):
         try:
-            yield loader.collate_fn([sample for _, sample in samples] if loader.batch_sampler is not None
-                                    else samples[0][1])  # fmt: skip
+            batch = loader.collate_fn([sample for _, sample in samples] if loader.batch_sampler is not None
+                                      else samples[0][1])  # fmt: skip
         except Exception as error:
             raise Uncollated(samples, error) from error
+        yield batch, tuple(number for number, _ in samples)
 
 
 def _groups(loader: Any) -> Iterator[list[tuple[int, Any]]]:

@@ -51,7 +51,7 @@ def copied(model: M, optimizer: Any = None) -> tuple[M, Any]:
 
 
 def train_step(model: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], target: Any,
-               loss: str | Callable[..., Any], optimizer: Any = None, *, seed: int = 0,
+               loss: str | Loss | Callable[..., Any], optimizer: Any = None, *, seed: int = 0,
                resolve: Resolve | None = None) -> TrainingFacts:  # fmt: skip
     """Run a model forward in training mode, its loss, a backward pass and one step, and tell what was seen.
 
@@ -67,7 +67,7 @@ def train_step(model: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str,
     target
         Given to the loss after the output; None where there is none.
     loss
-        As `found_loss` takes it.
+        As `found_loss` takes it, or what it found.
     optimizer
         An optimizer, or a function that makes one of the model; SGD over what requires grad where left out.
     seed
@@ -80,7 +80,7 @@ def train_step(model: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str,
     UnknownLoss
         If there is no such loss.
     """
-    step = _Step(model, found_loss(loss, resolve), optimizer, target)
+    step = _Step(model, loss if isinstance(loss, Loss) else found_loss(loss, resolve), optimizer, target)
     devices = sorted({one.device.index or 0 for one in model.parameters() if one.device.type == "cuda"})
     with torch.random.fork_rng(devices), torch.inference_mode(False), torch.enable_grad(), uncompiled():
         torch.manual_seed(seed)
@@ -106,10 +106,13 @@ class _Step:
 
     def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Take the stages in turn, up to the first that raises."""
+        given = {path: one for path, one in leaves({**dict(enumerate(args)), **kwargs})
+                 if isinstance(one, torch.Tensor)}  # fmt: skip
         self.told = TrainingFacts(type_name(self.model), inputs=call_parts(args, kwargs),
                                   target=parts_of(self.target) if self.target is not None else (),
-                                  bad_inputs=_bad({**dict(enumerate(args)), **kwargs}))  # fmt: skip
-        self.watch, self.stage, self.notes = Watch(self.model), LossStage(self.loss, self.target), Notes(self.model)
+                                  bad_inputs={path: bad for path, one in given.items() if (bad := bad_count(one))})
+        self.watch, self.stage = Watch(self.model, given), LossStage(self.loss, self.target)
+        self.notes = Notes(self.model)
         self.model.train()
         self.model.zero_grad(set_to_none=True)
         self.notes.before()
@@ -120,8 +123,8 @@ class _Step:
 
     def facts(self) -> TrainingFacts:
         """Return all that is known."""
-        return replace(self.told, calls=tuple(self.watch.calls), warnings=tuple(self.warned),
-                       parameters=tuple(self.notes.parameters.values()),
+        return replace(self.told, calls=tuple(self.watch.calls), indexed=tuple(self.watch.indexed),
+                       warnings=tuple(self.warned), parameters=tuple(self.notes.parameters.values()),
                        buffers=tuple(self.notes.buffers.values()))  # fmt: skip
 
     def _went(self, stage: str, work: Callable[[], None]) -> bool:
@@ -197,9 +200,3 @@ class _Step:
 def _is_data(value: Any) -> bool:
     """Whether a value is made of tensors, numbers and texts alone."""
     return all(one is None or isinstance(one, torch.Tensor | int | float | str) for _, one in leaves(value))
-
-
-def _bad(inputs: Mapping[Any, Any]) -> dict[str, int]:
-    """Return by path how many NaN and infinities inputs have, where there are some."""
-    counts = {path: bad_count(one) for path, one in leaves(inputs) if isinstance(one, torch.Tensor)}
-    return {path: count for path, count in counts.items() if count}

@@ -10,7 +10,7 @@ from weightedit.doctor.training_step.parts import Values
 
 PIECE = 1 << 21
 """Elements that are looked at together: what a piece needs besides, in float64, stays at some 100 MB."""
-_UNREADABLE = (RuntimeError, NotImplementedError, TypeError)
+UNREADABLE = (RuntimeError, NotImplementedError, TypeError)
 """What torch raises for a tensor without numbers to look at: under `vmap`, fake, or of a dtype it cannot compare."""
 
 
@@ -31,7 +31,7 @@ def values_of(tensor: torch.Tensor) -> Values | None:
     try:
         found = plain(tensor)
         return None if found is None else _values(found)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 
@@ -72,9 +72,14 @@ def bad_count(tensor: torch.Tensor) -> int:
         found = plain(tensor)
         if found is None or not (found.is_floating_point() or found.is_complex()):
             return 0
-        return int((~_comparable(found).isfinite()).sum())
-    except _UNREADABLE:
+        return int(not_finite(found).sum())
+    except UNREADABLE:
         return 0
+
+
+def not_finite(found: torch.Tensor) -> torch.Tensor:
+    """Return where a strided tensor is NaN or infinite."""
+    return ~_comparable(found).isfinite()
 
 
 def is_all_zero(tensor: torch.Tensor) -> bool:
@@ -82,7 +87,7 @@ def is_all_zero(tensor: torch.Tensor) -> bool:
     try:
         found = plain(tensor)
         return found is not None and found.numel() > 0 and not bool(_comparable(found).any())
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
 
 

@@ -6,7 +6,7 @@ import contextlib
 import sys
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from types import TracebackType
@@ -16,7 +16,7 @@ import torch
 
 from weightedit.doctor.inside.training.parts import call_parts, dtype_name, tensors
 from weightedit.doctor.inside.training.values import bad_count, is_all_zero, values_of
-from weightedit.doctor.training_step.facts import TrainedCall
+from weightedit.doctor.training_step.facts import Indexed, TrainedCall
 from weightedit.doctor.training_step.parts import Part, Raised, Values
 
 MOST_CALLS = 100_000
@@ -69,13 +69,19 @@ class Watch:
         For each run that ended the numbers of what autograd recorded in it: first, past the last, and the module.
     ran
         Names of the modules that were called.
+    inputs
+        The tensors that the model is called with, by path.
+    indexed
+        Which of these go into an embedding.
     """
 
     model: torch.nn.Module
+    inputs: Mapping[str, torch.Tensor] = field(default_factory=dict)
     calls: list[TrainedCall] = field(default_factory=list)
     running: list[Running] = field(default_factory=list)
     spans: list[tuple[int, int, str, str]] = field(default_factory=list)
     ran: set[str] = field(default_factory=set)
+    indexed: dict[Indexed, None] = field(default_factory=dict)
     _made: dict[int, tuple[weakref.ref[torch.Tensor], str]] = field(default_factory=dict)
 
     @contextlib.contextmanager
@@ -105,6 +111,8 @@ class Watch:
             sum(map(bad_count, given)), bool(given) and all(map(is_all_zero, given)),
             bool(own) or any(one.requires_grad for one in given), _number()))  # fmt: skip
         if is_indexed:
+            self.indexed |= {Indexed(path, name, _rows(module)): None for path, one in self.inputs.items()
+                             if _is_same(one, given[0])}  # fmt: skip
             _within(module, given[0], self.running[-1].values)
 
     def end(self, name: str, output: Any) -> None:
@@ -180,11 +188,25 @@ def _after(watch: Watch, name: str) -> Any:
 
 def _within(module: torch.nn.Module, indices: torch.Tensor, values: Values | None) -> None:
     """Raise what the CPU raises for an index past the end: on CUDA it would end the device for the whole process."""
-    rows = int(getattr(module, "num_embeddings", 0))
+    rows = _rows(module)
     if indices.device.type == "cpu" or values is None or values.highest is None or values.lowest is None:
         return
     if not indices.is_floating_point() and not 0 <= values.lowest <= values.highest < rows:
         raise IndexError("index out of range in self")
+
+
+def _rows(module: torch.nn.Module) -> int:
+    return int(getattr(module, "num_embeddings", 0))
+
+
+def _is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors are the same values in the same place, maybe in another shape."""
+    if one.layout != torch.strided or other.layout != torch.strided or one.numel() != other.numel():
+        return False
+    try:
+        return one.data_ptr() == other.data_ptr() != 0
+    except RuntimeError:  # a subclass without memory of its own
+        return False
 
 
 def _number() -> int:

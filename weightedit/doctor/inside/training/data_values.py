@@ -1,0 +1,125 @@
+"""What the values of samples and batches come to: the extremes of whole numbers, and the first that are not finite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+
+from weightedit.doctor.inside.seeing import leaves
+from weightedit.doctor.inside.training.parts import MOST
+from weightedit.doctor.inside.training.values import UNREADABLE, not_finite, plain
+from weightedit.doctor.training_step.batch_facts import At, BadValues, Extreme, Whole
+
+MOST_PARTS = 100
+"""Parts whose whole numbers are followed."""
+
+
+@dataclass(slots=True)
+class DataValues:
+    """The values of all that was looked at so far.
+
+    Attributes
+    ----------
+    ignored
+        The class that the loss leaves out, if any.
+    bad
+        The first that are not finite.
+    """
+
+    ignored: int | None = None
+    bad: BadValues | None = None
+    _highs: dict[str, list[Extreme]] = field(default_factory=dict)
+    _lows: dict[str, list[Extreme]] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> tuple[Whole, ...]:
+        """What the whole numbers of each part come to."""
+        return tuple(Whole(path, tuple(found), tuple(self._lows[path])) for path, found in self._highs.items())
+
+    def look(self, one: Any, number: int, target: str, samples: Sequence[int] | None) -> None:
+        """Look at the values of one sample or batch, each once.
+
+        Parameters
+        ----------
+        one, number
+            The sample or batch, and its number.
+        target
+            The part that is the target.
+        samples
+            The numbers that the data set has for the samples of a batch, none where they are not known; None where this
+            is a sample itself.
+        """
+        is_bad = False
+        for path, leaf in islice(leaves(one), MOST):
+            ignored = self.ignored if path == target else None
+            if type(leaf) is int:
+                if leaf != ignored:
+                    self._beyond(path, leaf, leaf, lambda _: At(number))
+                continue
+            with suppress(*UNREADABLE):
+                found = _numbers(leaf)
+                if found is None or not found.numel():
+                    continue
+                if found.is_floating_point() or found.is_complex():
+                    is_bad = self._finite(found, number, path, samples, is_bad) or is_bad
+                elif found.dtype != torch.bool:
+                    self._extremes(found, number, path, samples, ignored)
+
+    def _finite(self, found: torch.Tensor, number: int, path: str, samples: Sequence[int] | None,
+                is_known: bool) -> bool:  # fmt: skip
+        """Count what is not finite; True where there is some. One sample or batch counts once."""
+        odd = not_finite(found)
+        if not (count := int(odd.sum())):
+            return False
+        if self.bad is None:
+            nan = int(found.isnan().sum())
+            self.bad = BadValues(_at(odd, number, samples), path, nan, count - nan, found.numel())
+        elif not is_known:
+            self.bad = replace(self.bad, others=self.bad.others + 1)
+        return True
+
+    def _extremes(self, found: torch.Tensor, number: int, path: str, samples: Sequence[int] | None,
+                  ignored: int | None) -> None:  # fmt: skip
+        """Note the highest and the lowest number of a tensor, but for what the loss leaves out."""
+        wide = found.to(torch.int64) if found.dtype in (torch.uint16, torch.uint32, torch.uint64) else found
+        counting = wide if ignored is None else wide[wide != ignored]
+        if counting.numel():
+            low, high = (int(one) for one in counting.aminmax())
+            self._beyond(path, low, high, lambda value: _at(wide == value, number, samples))
+
+    def _beyond(self, path: str, low: int, high: int, at: Callable[[int], At]) -> None:
+        """Note two numbers of a part where they are beyond all before."""
+        if path not in self._highs:
+            if len(self._highs) >= MOST_PARTS:
+                return
+            self._highs[path], self._lows[path] = [], []
+        highs, lows = self._highs[path], self._lows[path]
+        if not highs or high > highs[-1].value:
+            highs.append(Extreme(at(high), high))
+        if not lows or low < lows[-1].value:
+            lows.append(Extreme(at(low), low))
+
+
+def _at(where: torch.Tensor, number: int, samples: Sequence[int] | None) -> At:
+    """Return the place of the first that is True."""
+    if samples is None or not where.dim():
+        return At(number)
+    item = int(where.reshape(where.shape[0], -1).any(1).nonzero()[0])
+    return At(number, item, samples[item] if len(samples) == where.shape[0] else -1)
+
+
+def _numbers(leaf: Any) -> torch.Tensor | None:
+    """Return the numbers of a leaf, which may be Python's or numpy's; None where it holds none."""
+    if isinstance(leaf, torch.Tensor):
+        return plain(leaf)
+    if type(leaf) is float:
+        return torch.tensor(leaf)
+    if isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind in "iufc":
+        return torch.from_numpy(np.array(leaf, dtype=leaf.dtype.newbyteorder("=")))
+    return None
