@@ -88,18 +88,21 @@ def _show(found: Checkup) -> None:
         print(note)
     if found.output.strip():
         print(f"Its code printed:\n{visible_lines(found.output.strip(), MOST_PRINTED)}")
-    print(f"Healthy: {_healthy(found)}." if found.is_healthy else f"Not healthy: {_not_healthy(found)}.")
+    print(_healthy(found) if found.is_healthy else f"Not healthy: {_not_healthy(found)}.")
 
 
 def _healthy(found: Checkup) -> str:
-    """Say what was found well, and no more than was looked at."""
+    """Say what was found well, and no more than was looked at: without values nothing is called healthy."""
     loads = "the model is made" if found.load is None else "the model is made and takes these weights"
     if found.trace is None:
-        return f"{loads}; it was not run"
+        return f"Names, shapes and dtypes fit: {loads}. It was not run, and no values were looked at."
     calls = f"{len(found.trace.calls) + found.trace.left_out:,} calls of modules"
-    values = ", by shapes and dtypes alone" if found.trace.device == FAKE else f" on {found.trace.device}"
-    trained = "" if found.training is None else ", and a training step with values went well"
-    return f"{loads}, and runs through {calls}{values}{trained}"
+    if found.training is not None:
+        return f"Healthy: {loads}, runs through {calls}, and took a training step with values."
+    if found.trace.device != FAKE:
+        return f"Healthy: {loads}, and runs through {calls} on {found.trace.device}."
+    return f"Names, shapes and dtypes fit: {loads}, and runs through {calls}. No values were looked at, so NaN among " \
+           "them would not show; --device cpu runs with them."  # fmt: skip
 
 
 def _not_healthy(found: Checkup) -> str:
@@ -116,7 +119,7 @@ def _not_healthy(found: Checkup) -> str:
     if "training" in refused:
         says.append("it does not train")
     several = sum(finding.level != "notice" for finding in found.findings)
-    return f"{counted(several, 'finding')}; {', and '.join(says)}"
+    return f"{counted(several, 'finding')}; {', '.join(says[:-1])}{', and ' if says[1:] else ''}{says[-1]}"
 
 
 def _show_finding(finding: Finding) -> None:

@@ -58,6 +58,9 @@ def settings():
     return {}
 """
 WHOLE = "weightedit: "
+UNREAD = ("Names, shapes and dtypes fit: the model is made and takes these weights, and runs through 3 calls of "
+          "modules. No values were looked at, so NaN among them would not show; --device cpu runs with "
+          "them.")  # fmt: skip
 
 
 @pytest.fixture
@@ -175,8 +178,7 @@ def test_the_mend_of_the_json_is_a_step_of_a_recipe_that_mends(turned, capsys):
     assert main(["check", "fixed.pt", *asked[2:-1]]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "Net    float32[2,6] → float32[2,1]", "  fc1  float32[2,6] → float32[2,4]",
-        "  fc2  float32[2,4] → float32[2,1]", "Healthy: the model is made and takes these weights, and runs through "
-        "3 calls of modules, by shapes and dtypes alone."]  # fmt: skip
+        "  fc2  float32[2,4] → float32[2,1]", UNREAD]  # fmt: skip
 
 
 def test_a_finding_is_printed_with_its_mends_and_what_torch_says(net, capsys, here):
@@ -208,7 +210,8 @@ def test_without_inputs_the_model_is_made_and_compared(net, capsys, here):
     assert main(["check", "net.pt", "--model", "net.py:Net", "--yes"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "No input was given, so the model was made and not run.",
-        "Healthy: the model is made and takes these weights; it was not run."]  # fmt: skip
+        "Names, shapes and dtypes fit: the model is made and takes these weights. It was not run, and no values were "
+        "looked at."]  # fmt: skip
     assert main(["check", "net.pt", "--model", "net.py:Net", "--yes", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["ok"], found["ran"], found["trace"], found["device"]) == (True, False, [], None)
@@ -220,7 +223,7 @@ def test_without_inputs_the_model_is_made_and_compared(net, capsys, here):
     (["net.pt", "--model", "net.py:Net", "--input", "float32[2,5]"],
      "1 finding; it takes these weights, and it stops in fc1."),
     (["net.pt", "--model", "net.py:Net", "--input", "float32[2,6]", "--target", "int64[3]", "--loss", "NLLLoss"],
-     "1 finding; it takes these weights, and it runs through, and it does not train."),
+     "1 finding; it takes these weights, it runs through, and it does not train."),
 ])  # fmt: skip
 def test_the_last_line_says_how_far_it_came(net, turned, capsys, here, asked, says):
     assert main(["check", *asked, "--yes"]) == 1
@@ -282,6 +285,20 @@ def test_what_the_code_warned_of_and_printed_is_told(net, capsys):
     assert found["output"].startswith("warning\x1b[31m\n")
 
 
+def test_nothing_is_called_healthy_whose_values_nobody_looked_at(net, capsys, here):
+    state = torch.load(net)
+    state["fc1.weight"][1, 2] = torch.nan
+    torch.save(state, net)
+    assert main([*CHECK, "--yes"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == UNREAD
+    assert "ealthy" not in out
+    assert main([*CHECK, "--yes", "--device", "cpu"]) == 1
+    assert capsys.readouterr().out.splitlines()[0] == (
+        "! 2 of the 2 values of the output are NaN or infinite; they begin in fc1 (Linear), where 1 of the 24 values "
+        "of fc1.weight is so.")  # fmt: skip
+
+
 # ---- training
 
 def test_a_training_step_with_a_target(net, capsys, here):
@@ -291,7 +308,8 @@ def test_a_training_step_with_a_target(net, capsys, here):
     out = capsys.readouterr().out
     assert "\nTraining step: MSELoss is " in out
     assert "over 4 of 4 parameters.\nA step of SGD with lr 0.001 changed 4 of 4 parameters, most of all " in out
-    assert out.endswith("by shapes and dtypes alone, and a training step with values went well.\n")
+    assert out.endswith("Healthy: the model is made and takes these weights, runs through 3 calls of modules, and took "
+                        "a training step with values.\n")  # fmt: skip
     assert main([*CHECK, "--train", "--yes", "--json"]) == 1
     (found,) = json.loads(capsys.readouterr().out)["findings"]
     assert "returns no loss of its own" in found["message"]

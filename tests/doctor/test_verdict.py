@@ -60,9 +60,32 @@ def test_a_run_that_stopped_for_want_of_values_is_not_healthy(code):
 def test_indices_that_nobody_looked_at_are_said():
     model = nn.Embedding(10, 4)
     found = weightedit.check(model, model, torch.tensor([[3, 12]]), device="fake")
-    assert found["notes"] == ["Whether each index lies within the rows of its embedding was not looked at: a run on "
-                              "cpu tells."]  # fmt: skip
+    assert found["notes"] == ["It was run without values, though only they tell whether each index has a row in its "
+                              "embedding: a run on cpu tells."]  # fmt: skip
     assert weightedit.check(model, model, "int64[2,3]", device="fake")["notes"] == []
+
+
+def test_a_step_is_not_taken_where_no_values_were_asked_for():
+    """It would take the memory that the device fake is asked for to save; `auto` takes it on the CPU."""
+    model = nn.Linear(4, 1)
+    found = weightedit.check(model, model, "float32[2,4]", loss="mean", device="fake")
+    assert [(one["kind"], one["level"]) for one in found["findings"]] == [("not-trained", "warning")]
+    assert "the device fake has none" in found["findings"][0]["message"]
+    assert (found["ok"], found["training"], found["device"]) == (False, None, "fake")
+    assert weightedit.check(model, model, "float32[2,4]", loss="mean")["ok"]
+
+
+@pytest.mark.parametrize("name", ["0.weight", "1.running_var"])
+def test_a_training_step_finds_the_tensor_that_holds_nan_first(name):
+    """That of a statistic leaves the loss finite, as a normalization does not use it while it trains."""
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+    with torch.no_grad():
+        model.state_dict()[name].view(-1)[1] = torch.nan
+    assert weightedit.check(model, model, torch.randn(5, 4))["ok"], "shapes alone do not tell"
+    found = weightedit.check(model, model, torch.randn(5, 4), loss="sum")["findings"][0]
+    assert (found["kind"], found["tensor"], found["level"]) == ("non-finite", name, "warning")
+    assert found["message"].startswith(f"{name} holds 1 NaN among its {model.state_dict()[name].numel()} values")
+    assert found["mend"]["operation"] == "replace_nonfinite"
 
 
 def test_a_check_without_inputs_says_that_nothing_ran():

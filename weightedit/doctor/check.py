@@ -11,6 +11,7 @@ from typing import Any
 from weightedit.core.document import Document
 from weightedit.core.progress import Progress
 from weightedit.core.words.numbers import bytes_text
+from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.brought import Brought, BroughtCode, LiveModel, ModelStopped
 from weightedit.doctor.bringing.first_batch import ONCE, FirstBatch, restartable
 from weightedit.doctor.bringing.model_reference import ModelReference
@@ -122,18 +123,16 @@ def _checked(document: Document, bring: Bring, wanted: Wanted, asked: Asked, pro
 
     found = once(FAKE if asked.device == AUTO else asked.device)
     is_large = document.total_nbytes > LARGEST
-    if asked.device == AUTO and not is_large and _needs_values(found, wanted):
+    why = _why_values(found, wanted)
+    if why and asked.device == AUTO and not is_large:
         found = once("cpu")
-        found = replace(found, notes=(*found.notes, "It was run on the CPU: tensors without values did not tell."))
-    elif asked.device == AUTO and _needs_values(found, wanted):
-        note = f"Tensors without values did not tell all, and {_large(document)}."
-        found = replace(found, notes=(*found.notes, note))
-    elif asked.device == FAKE and found.ran and _needs_values(found, wanted):
-        note = "Whether each index lies within the rows of its embedding was not looked at: a run on cpu tells."
-        found = replace(found, notes=(*found.notes, note))
-    if wanted.trains and found.runs and asked.device == AUTO and is_large:
-        said = f"No training step was taken: it needs values, and {_large(document)}."
-        found = replace(found, findings=(*found.findings, Finding("not-trained", "", "", said, level="warning",
+        found = replace(found, notes=(*found.notes, f"It was run on the CPU, with values: {why}."))
+    elif why and asked.device == AUTO:
+        found = replace(found, notes=(*found.notes, f"It was run without values, though {why}; {_large(document)}."))
+    elif why and asked.device == FAKE and found.ran:
+        found = replace(found, notes=(*found.notes, f"It was run without values, though {why}: a run on cpu tells."))
+    if wanted.trains and found.runs and (refused := _not_trained(document, asked)):
+        found = replace(found, findings=(*found.findings, Finding("not-trained", "", "", refused, level="warning",
                                                                   part="training")))  # fmt: skip
     elif wanted.trains and found.runs:
         found = trained(document, bring, found, wanted, _for_training(asked), progress, is_own=is_own)
@@ -141,8 +140,18 @@ def _checked(document: Document, bring: Bring, wanted: Wanted, asked: Asked, pro
     return replace(found, notes=notes, findings=tuple(sorted(found.findings, key=lambda one: one.level == "notice")))
 
 
+def _not_trained(document: Document, asked: Asked) -> str:
+    """Return why no training step is taken; empty where one is."""
+    if asked.device == FAKE:
+        return "No training step was taken: it needs values, and the device fake has none; cpu has them, and auto " \
+               "takes the step there."  # fmt: skip
+    if asked.device == AUTO and document.total_nbytes > LARGEST:
+        return f"No training step was taken: it needs values, and {_large(document)}."
+    return ""
+
+
 def _for_training(asked: Asked) -> Asked:
-    return replace(asked, device="cpu" if asked.device in (AUTO, FAKE) else asked.device)
+    return replace(asked, device="cpu" if asked.device == AUTO else asked.device)
 
 
 def _large(document: Document) -> str:
@@ -162,14 +171,19 @@ def _not_done(found: Checkup, wanted: Wanted) -> list[str]:
     return said
 
 
-def _needs_values(found: Checkup, wanted: Wanted) -> bool:
-    """Whether the model looks at values, or something raised that no shape or dtype explains.
+def _why_values(found: Checkup, wanted: Wanted) -> str:
+    """Return what only a run with values tells, as a clause; empty where shapes and dtypes tell all.
 
     Some code raises for tensors without values alone, and indices that are too high raise only with them.
     """
     if found.trace is None or found.model is None:
-        return False
+        return ""
     failure = found.trace.failure
     if failure is None:
-        return may_be_past(found.trace, found.model, wanted.spec)
-    return failure.needs_values or (found.diagnosis is not None and found.diagnosis.disagreement is None)
+        return "only they tell whether each index has a row in its embedding" \
+            if may_be_past(found.trace, found.model, wanted.spec) else ""  # fmt: skip
+    name = visible(failure.module) or visible(failure.type) or "the model"
+    if failure.needs_values:
+        return f"{name} looks at them"
+    is_unexplained = found.diagnosis is not None and found.diagnosis.disagreement is None
+    return f"{name} stops without them" if is_unexplained else ""

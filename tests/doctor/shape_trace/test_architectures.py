@@ -122,7 +122,8 @@ def test_what_only_fake_tensors_refuse_is_run_on_the_cpu(monkeypatch):
     real = trace(mixtral(), (), IDS, device="cpu")
     ran = weightedit.check(model, model, dict(IDS))
     assert (ran["ok"], ran["findings"]) == (True, [])
-    assert ran["notes"] == ["It was run on the CPU: tensors without values did not tell."]
+    assert ran["notes"] == ["It was run on the CPU, with values: model.layers.0.mlp.experts stops "
+                            "without them."]
     assert [{key: value for key, value in call.items() if key not in ("seconds", "bytes")} for call in ran["trace"]] \
         == [call.to_json() for call in real.calls]  # fmt: skip
     assert all(call["seconds"] >= 0 for call in ran["trace"])

@@ -26,7 +26,8 @@ def test_a_weight_that_holds_nan_is_named_and_mended():
     assert model(torch.randn(2, 3, 8, 8)).isnan().all(), "so it is in torch"
     (one,) = found_in(model)["findings"]
     assert (one["kind"], one["level"], one["module"], one["tensor"]) == ("non-finite", "warning", "0", "0.weight")
-    assert one["message"] == "The output has 10 NaN or infinite values; they begin in 0: 0.weight holds some."
+    assert one["message"] == ("10 of the 10 values of the output are NaN or infinite; they begin in 0 (Conv2d), where "
+                              "1 of the 108 values of 0.weight is so.")  # fmt: skip
     with weightedit.open(model) as document:
         document.apply(one["mend"])
         assert weightedit.check(document, model, torch.randn(2, 3, 8, 8), device="cpu")["ok"]
@@ -43,7 +44,7 @@ def test_a_variance_below_zero_has_finite_tensors_and_is_hinted_at():
 
 def test_what_is_given_is_told_apart_from_what_is_made():
     (one,) = found_in(network(), torch.full((2, 3, 8, 8), torch.nan))["findings"]
-    assert one["message"].endswith("and what the model is given has some already.")
+    assert one["message"].endswith("and the model is given such: 384 of the 384 values of its input 0.")
 
 
 class Divides(nn.Module):

@@ -39,7 +39,8 @@ def test_a_weight_that_holds_nan_is_the_one_cause_that_is_told(tmp_path):
         model[2].bias[0] = float("inf")
     (found,) = above_notice(findings(model, X, Y))
     assert (found.kind, found.module, found.tensor, found.level) == ("non-finite", "2", "2.weight", "warning")
-    assert found.message == "2.weight and 2.bias hold 1 NaN and 1 infinite value, and the loss is NaN."
+    assert found.message == ("2.weight and 2.bias hold 1 NaN and 1 infinite value among their 72 values, and the loss "
+                             "is NaN.")  # fmt: skip
     fresh = deep()
     with torch.no_grad():
         fresh[2].weight[1, 2] = float("nan")
@@ -53,7 +54,7 @@ def test_nan_in_the_input_is_told_as_the_inputs():
     bad = X.clone()
     bad[0, 0] = float("nan")
     (found,) = above_notice(findings(deep(), bad, Y))
-    assert found.message == "Input 0 has 1 NaN or infinite value, and the loss is NaN."
+    assert found.message == "Input 0 has 1 NaN among its 20 values, and the loss is NaN."
 
 
 def test_a_module_that_makes_nan_of_finite_values_is_named():

@@ -17,8 +17,8 @@ from weightedit.core.errors import Cancelled
 from weightedit.doctor.inside.calls import Watching
 from weightedit.doctor.inside.frames import frames_of, told
 from weightedit.doctor.inside.model_facts import type_name
-from weightedit.doctor.inside.seeing import seen_arguments, seen_of, tensors_in
-from weightedit.doctor.shape_trace.trace import Call, Failure, NotFinite, Trace
+from weightedit.doctor.inside.seeing import leaves, seen_arguments, seen_of, tensors_in
+from weightedit.doctor.shape_trace.trace import BadTensor, Call, Failure, NotFinite, Trace
 
 MOST_CALLS = 100_000
 MOST_WARNINGS = 20
@@ -53,15 +53,17 @@ class _Run:
         self.calls.append(Call(name, type_name(module), number, inside, seen_arguments(args, kwargs)))
         self.open.append(len(self.calls) - 1)
 
-    def look_at_values(self, name: str, module: nn.Module, given: Any, output: Any) -> None:
+    def look_at_values(self, name: str, module: nn.Module, given: tuple[Any, Any], output: Any) -> None:
         """Note the first module that makes values that are not finite of such that are."""
-        count = _bad_count(output)
-        if count and self.first_bad is None and not _bad_count(given):
+        made = _bad_in(output)
+        if made and self.first_bad is None and not any(_bad_in(one) for one in given):
             whole = f"{name}." if name else ""
-            own = [f"{whole}{one}" for one, tensor in _own_tensors(module) if _bad_count(tensor)]
-            self.first_bad = NotFinite(0, name, type_name(module), tuple(own))
+            own = [bad for one, tensor in _own_tensors(module) for bad in _bad_in(tensor, f"{whole}{one}")]
+            self.first_bad = NotFinite((), (), name, type_name(module), tuple(own))
         if not name:  # the model itself, which returns last
-            self.bad = replace(self.first_bad or NotFinite(0), count=count) if count else None
+            args, kwargs = given
+            inputs = _bad_in({**dict(enumerate(args)), **kwargs}) if made else ()
+            self.bad = replace(self.first_bad or NotFinite(()), outputs=made, inputs=inputs) if made else None
 
     def leave(self, name: str, module: nn.Module, output: Any) -> None:
         while self.open:
@@ -125,14 +127,16 @@ def _own_tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     yield from module.named_buffers(recurse=False)
 
 
-def _bad_count(value: Any) -> int:
-    """Return how many NaN and infinities there are in plain tensors of a value; masks are made of minus infinity."""
-    count = 0
-    for one in tensors_in(value):
-        if one.layout == torch.strided and one.is_floating_point() and not one.is_meta and not one.is_quantized:
+def _bad_in(value: Any, place: str = "") -> tuple[BadTensor, ...]:
+    """Return the plain tensors of a value that have NaN or infinities; masks are made of minus infinity."""
+    found = []
+    for where, one in leaves(value, place):
+        if isinstance(one, torch.Tensor) and one.layout == torch.strided and one.is_floating_point() and \
+                not one.is_meta and not one.is_quantized:  # fmt: skip
             with suppress(RuntimeError, NotImplementedError, TypeError):  # of dtypes and classes that cannot be asked
-                count += int((torch.isnan(one) | torch.isposinf(one)).sum())
-    return count
+                if count := int((torch.isnan(one) | torch.isposinf(one)).sum()):
+                    found.append(BadTensor(where, count, one.numel()))
+    return tuple(found)
 
 
 @contextmanager

@@ -149,23 +149,43 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class BadTensor:
+    """A tensor with values that are not finite.
+
+    Attributes
+    ----------
+    name
+        Of a parameter or buffer, or its place in inputs or output.
+    count, of
+        How many, of how many values.
+    """
+
+    name: str
+    count: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class NotFinite:
     """Where values begin that are not finite.
 
     Attributes
     ----------
-    count
-        How many the output of the model has.
+    outputs
+        What the model gives that has some.
+    inputs
+        What the model is given that has some.
     module, type
         The first that gave some though it was given none; both empty where they came with the input.
     tensors
         Its own parameters and buffers that have some, by their whole names.
     """
 
-    count: int
+    outputs: tuple[BadTensor, ...]
+    inputs: tuple[BadTensor, ...] = ()
     module: str = ""
     type: str = ""
-    tensors: tuple[str, ...] = ()
+    tensors: tuple[BadTensor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from weightedit.doctor.training_step.batch_facts import BatchFacts, Extreme, Who
 from weightedit.doctor.training_step.case import Case, module_text
 from weightedit.doctor.training_step.classes import BY_CLASS, classes_of, counted_classes, more_classes
 from weightedit.doctor.training_step.facts import Indexed, TrainingFacts
+from weightedit.doctor.training_step.parts import counts_text
 
 
 def value_findings(facts: BatchFacts, training: TrainingFacts | None,
@@ -40,14 +41,13 @@ def _bad(facts: BatchFacts) -> Iterator[Finding]:
     bad = facts.bad
     if bad is None:
         return
-    name, item = facts.called(bad.path), facts.item(bad.at)
-    counts = " and ".join(part for part in (f"{count_text(bad.nan)} NaN" if bad.nan else "",
-                                            counted(bad.inf, "infinite value") if bad.inf else "") if part)  # fmt: skip
+    item, name = facts.item(bad.at), facts.called(bad.path)
+    of = f"{counted(bad.of, 'value')}{f' of its {name}' if name else ''}"
     first = f", the first {item}" if item and bad.nan + bad.inf > 1 else f", {item}" if item else ""
     more = f"; so {'has' if bad.others == 1 else 'have'} " \
            f"{count_text(bad.others)} more {facts.noun if bad.others == 1 else facts.what}" if bad.others else ""
-    yield Finding("non-finite", "", "", f"{facts.place(bad.at)} has {counts} among the {counted(bad.of, 'value')}"
-                  f"{f' of its {name}' if name else ''}{first}{more}.", level="warning")  # fmt: skip
+    yield Finding("non-finite", "", "", f"{facts.place(bad.at)} has {counts_text(bad.nan, bad.inf)} among the "
+                  f"{of}{first}{more}.", level="warning")  # fmt: skip
 
 
 def _classes(case: Case, facts: BatchFacts, whole: Whole | None) -> Iterator[Finding]:

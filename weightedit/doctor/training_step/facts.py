@@ -210,8 +210,8 @@ class BufferFacts:
         Whether the optimizer has it.
     changed
         Whether the forward pass changed it, as that of a normalization does.
-    values
-        What is in it afterwards.
+    values, before
+        What is in it after the forward pass, and before it.
     """
 
     name: str
@@ -223,6 +223,7 @@ class BufferFacts:
     is_held: bool = False
     changed: bool = False
     values: Values | None = None
+    before: Values | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +311,7 @@ class TrainingFacts:
     inputs, output, target
         What they are made of. Positional inputs have their number as path, others their name.
     bad_inputs
-        By path, how many NaN and infinities an input has.
+        By path, what is in an input that has NaN or infinities.
     indexed
         Inputs that go as they are into an embedding.
     taken, target_values, loss, optimizer
@@ -324,7 +325,7 @@ class TrainingFacts:
     inputs: tuple[Part, ...] = ()
     output: tuple[Part, ...] = ()
     target: tuple[Part, ...] = ()
-    bad_inputs: dict[str, int] = field(default_factory=dict)
+    bad_inputs: dict[str, Values] = field(default_factory=dict)
     indexed: tuple[Indexed, ...] = ()
     taken: Taken | None = None
     target_values: Values | None = None

@@ -11,7 +11,7 @@ from weightedit.core.words.visible import visible
 from weightedit.doctor.finding import Finding, Level, Mend
 from weightedit.doctor.training_step.case import Case, module_text, names_text
 from weightedit.doctor.training_step.facts import Origin, ParameterFacts
-from weightedit.doctor.training_step.parts import Values
+from weightedit.doctor.training_step.parts import Values, counts_text
 
 EXPLODES = 1_000.0
 """How many times the norm of a module's parameters that of their gradients may be. Past it one step of SGD at the
@@ -27,14 +27,20 @@ FEWEST = 16
 
 
 def value_findings(case: Case) -> Iterator[Finding]:
-    """Yield where NaN and infinities are or begin, up to the loss: in parameters, a module, the input, a buffer."""
+    """Yield where NaN and infinities are or begin, up to the loss: in parameters, buffers, a module, the input.
+
+    Of buffers only NaN counts: infinities are what masks are made of.
+    """
     facts = case.facts
-    bad = [one for one in facts.parameters if one.values is not None and not one.values.is_finite]
+    bad = _bad_parameters(case)
+    buffers = [(one.name, one.shape, one.before) for one in facts.buffers if one.before is not None and one.before.nan]
     if bad:
-        yield _bad_parameters(case, bad)
-    elif _loss_is_bad(case):
-        yield next(_bad_buffers(case), None) or _where_it_began(case)
-    elif facts.bad_inputs:
+        yield _held(case, bad)
+    if buffers:
+        yield _held(case, buffers)
+    if not bad and not buffers and _loss_is_bad(case):
+        yield _where_it_began(case)
+    elif not _loss_is_bad(case) and facts.bad_inputs:
         yield _bad_input(case, "notice")
 
 
@@ -43,33 +49,33 @@ def gradient_findings(case: Case) -> Iterator[Finding]:
     facts = case.facts
     if "backward" not in facts.done:
         return
-    if not _loss_is_bad(case) and not any(one.values is not None and not one.values.is_finite
-                                          for one in facts.parameters):  # fmt: skip
+    if not _loss_is_bad(case) and not _bad_parameters(case):
         yield from _bad_gradients(case)
     if not _loss_is_bad(case):
         yield from _zero_gradients(case)
     yield from _exploding(case)
 
 
-def _bad_parameters(case: Case, bad: Sequence[ParameterFacts]) -> Finding:
-    total = Values(nan=sum(one.values.nan for one in bad if one.values), inf=sum(one.values.inf for one in bad
-                                                                                if one.values))  # fmt: skip
-    names = [one.name for one in bad]
-    what = case.what(names, "tensor")
-    return Finding("non-finite", bad[0].module, case.tensor(names[0]), f"{names_text(names)} "
-                   f"{'holds' if len(names) == 1 else 'hold'} {_counts(total)}{_and_loss(case)}.",
-                   case.mend(f"Replace what is not finite in {what}", "replace_nonfinite", names,
+Held = Sequence[tuple[str, tuple[int, ...], Values]]
+"""Names, shapes and values of tensors of the model."""
+
+
+def _bad_parameters(case: Case) -> Held:
+    return [(one.name, one.shape, one.values) for one in case.facts.parameters
+            if one.values is not None and not one.values.is_finite]  # fmt: skip
+
+
+def _held(case: Case, bad: Held) -> Finding:
+    """Return the finding of tensors of the model that hold what is not finite."""
+    total = Values(nan=sum(values.nan for _, _, values in bad), inf=sum(values.inf for _, _, values in bad))
+    names = [name for name, _, _ in bad]
+    one = len(names) == 1
+    of = counted(sum(math.prod(shape) for _, shape, _ in bad), "value")
+    return Finding("non-finite", names[0].rpartition(".")[0], case.tensor(names[0]), f"{names_text(names)} "
+                   f"{'holds' if one else 'hold'} {counts_text(total.nan, total.inf)} among "
+                   f"{'its' if one else 'their'} {of}{_and_loss(case)}.",
+                   case.mend(f"Replace what is not finite in {case.what(names, 'tensor')}", "replace_nonfinite", names,
                              "NaN → 0, infinities → the largest finite number of the dtype"), "warning")  # fmt: skip
-
-
-def _bad_buffers(case: Case) -> Iterator[Finding]:
-    """Yield a buffer that holds NaN; infinities are what masks are made of."""
-    for one in case.facts.buffers:
-        if one.values is not None and one.values.nan and not one.changed:
-            yield Finding("non-finite", one.name.rpartition(".")[0], case.tensor(one.name),
-                          f"{visible(one.name)} holds {_counts(one.values)}{_and_loss(case)}.",
-                          case.mend(f"Replace what is not finite in {visible(case.tensor(one.name))}",
-                                    "replace_nonfinite", [one.name]), "warning")  # fmt: skip
 
 
 def _loss_is_bad(case: Case) -> bool:
@@ -82,12 +88,6 @@ def _and_loss(case: Case) -> str:
     if loss is None or loss.value is None or math.isfinite(loss.value):
         return ""
     return f", and the loss is {statistic_text(loss.value)}"
-
-
-def _counts(values: Values) -> str:
-    said = [f"{count_text(values.nan)} NaN" if values.nan else "",
-            f"{counted(values.inf, 'infinite value')}" if values.inf else ""]  # fmt: skip
-    return " and ".join(one for one in said if one)
 
 
 def _where_it_began(case: Case) -> Finding:
@@ -108,9 +108,10 @@ def _where_it_began(case: Case) -> Finding:
 
 
 def _bad_input(case: Case, level: Level) -> Finding:
-    path, count = next(iter(case.facts.bad_inputs.items()))
-    return Finding("non-finite", "", "", f"Input {visible(path)} has {count_text(count)} NaN or infinite "
-                   f"{'value' if count == 1 else 'values'}{_and_loss(case)}.", level=level)  # fmt: skip
+    path, values = next(iter(case.facts.bad_inputs.items()))
+    of = next((math.prod(one.shape) for one in case.facts.inputs if one.path == path), 0)
+    return Finding("non-finite", "", "", f"Input {visible(path)} has {counts_text(values.nan, values.inf)} among its "
+                   f"{counted(of, 'value')}{_and_loss(case)}.", level=level)  # fmt: skip
 
 
 def _bad_gradients(case: Case) -> Iterator[Finding]:
@@ -121,7 +122,8 @@ def _bad_gradients(case: Case) -> Iterator[Finding]:
     total = Values(nan=sum(one.grad.nan for one in bad if one.grad), inf=sum(one.grad.inf for one in bad if one.grad))
     where = f" It begins in {_origin_text(origin)}." if origin is not None else ""
     yield Finding("non-finite-gradient", origin.module if origin is not None else bad[0].module, "",
-                  f"The loss is finite, and the gradients of {counted(len(bad), 'parameter')} have {_counts(total)}: "
+                  f"The loss is finite, and the gradients of {counted(len(bad), 'parameter')} have "
+                  f"{counts_text(total.nan, total.inf)}: "
                   f"{names_text([one.name for one in bad])}.{where}", level="warning")  # fmt: skip
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from weightedit.core.words.numbers import count_text
+from weightedit.core.words.paths import counted
+
 STAGES = ("forward", "loss", "backward", "optimizer", "step")
 """In the order in which they come; `optimizer` is its making."""
 
@@ -103,3 +106,9 @@ class Raised:
     values: Values | None = None
     place: str = ""
     function: str = ""
+
+
+def counts_text(nan: int, inf: int) -> str:
+    """Return how many values are not finite: `2 NaN and 1 infinite value`."""
+    said = (f"{count_text(nan)} NaN" if nan else "", counted(inf, "infinite value") if inf else "")
+    return " and ".join(one for one in said if one)

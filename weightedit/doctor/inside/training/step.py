@@ -19,7 +19,7 @@ from weightedit.doctor.inside.training.loss_stage import LossStage
 from weightedit.doctor.inside.training.losses import Loss, Resolve, found_loss
 from weightedit.doctor.inside.training.notes import Notes
 from weightedit.doctor.inside.training.parts import call_parts, parts_of
-from weightedit.doctor.inside.training.values import bad_count
+from weightedit.doctor.inside.training.values import bad_count, values_of
 from weightedit.doctor.inside.training.watching import LONGEST, Watch, type_name
 from weightedit.doctor.training_step.facts import TrainingFacts, Warned
 from weightedit.doctor.training_step.parts import STAGES, Raised
@@ -110,7 +110,8 @@ class _Step:
                  if isinstance(one, torch.Tensor)}  # fmt: skip
         self.told = TrainingFacts(type_name(self.model), inputs=call_parts(args, kwargs),
                                   target=parts_of(self.target) if self.target is not None else (),
-                                  bad_inputs={path: bad for path, one in given.items() if (bad := bad_count(one))})
+                                  bad_inputs={path: values for path, one in given.items() if bad_count(one)
+                                              and (values := values_of(one)) is not None})  # fmt: skip
         self.watch, self.stage = Watch(self.model, given), LossStage(self.loss, self.target)
         self.notes = Notes(self.model)
         self.model.train()
