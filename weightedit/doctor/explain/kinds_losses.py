@@ -73,6 +73,13 @@ LOSSES = (
              "target by `interpolate`, or the target to that of the output."),
         "size mismatch (got input: [5, 3, 2, 2] , target: [5, 2, 3]"),
     ErrorKind(
+        "target-positions", "Classes that are not the second dimension", ("Expected target size [",),
+        rf"Expected target size (?P<shape1>\[{SIZES}\]), got (?P<shape2>\[{SIZES}\])",
+        says("The output of the model wants a target {shape1}, and the target is {shape2}.",
+             "CrossEntropyLoss takes classes as dimension 1 of the output; models of sequences have them last.",
+             "Write `loss(output.flatten(0, 1), target.flatten())`, or `loss(output.transpose(1, 2), target)`."),
+        "Expected target size [1, 512], got [1, 16]"),
+    ErrorKind(
         "class-weights", "Weights for another number of classes", ("weight tensor should be defined either for all",),
         rf"weight tensor should be defined either for all (?P<a>{N}) classes or no classes but got weight tensor of "
         rf"shape: (?P<shape1>\[{SIZES}\])",

@@ -10,6 +10,7 @@ from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import visible
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.training_step.case import Case, module_text, spec
+from weightedit.doctor.training_step.code_lines import by_class_code, dtype_code, write
 from weightedit.doctor.training_step.facts import LossFacts, Taken
 from weightedit.doctor.training_step.parts import Part
 
@@ -44,19 +45,20 @@ def _shape(loss: LossFacts, taken: Taken, target: Part, says: str) -> Finding | 
         return None
     text = spec(wanted, "int64")
     mends: tuple[Mend, ...] = (Mend(f"Give the target {text}", target=text),)
+    code = by_class_code(loss.function, taken.shape, target.shape)
     start = f"{visible(loss.name)} takes one class for each row of the output {index_text(taken.shape)}"
     if target.shape == taken.shape:
-        which = "take argmax(1) of it, or give it as float32 probabilities"
+        floats = ""
         if loss.function == "cross_entropy":
             mends += (Mend(f"Give the target {spec(taken.shape, taken.dtype)}", target=spec(taken.shape, taken.dtype)),)
-        else:
-            which = "take argmax(1) of it"
+            floats = f", or {dtype_code(target, taken.dtype)} where they are probabilities"
         return Finding("target-shape", "", "", f"{start}; the target {index_text(target.shape)} has one value for each "
-                       f"score: {which}.", mends, torch_says=says)  # fmt: skip
+                       f"score{write(code)}{floats}.", mends, torch_says=says)  # fmt: skip
     last = len(taken.shape) > 2 and target.shape == taken.shape[:-1]
     why = f"; it takes classes as the second dimension, which is {taken.shape[1]}, not the last" if last else ""
     return Finding("target-shape", "", "", f"{start}, so a target of {index_text(wanted)}, got "
-                   f"{index_text(target.shape)}{why}.", () if last else mends, torch_says=says)  # fmt: skip
+                   f"{index_text(target.shape)}{why}{write(code)}.", () if last else mends,
+                   torch_says=says)  # fmt: skip
 
 
 def _dtype(loss: LossFacts, target: Part, says: str) -> Finding | None:
@@ -64,8 +66,8 @@ def _dtype(loss: LossFacts, target: Part, says: str) -> Finding | None:
         return None
     text = spec(target.shape, "int64")
     return Finding("target-dtype", "", "", f"{visible(loss.name)} takes classes as int64, got {visible(target.dtype)} "
-                   f"of {index_text(target.shape)}.", (Mend(f"Give the target {text}", target=text),),
-                   torch_says=says)  # fmt: skip
+                   f"of {index_text(target.shape)}{write(dtype_code(target, 'int64'))}.",
+                   (Mend(f"Give the target {text}", target=text),), torch_says=says)  # fmt: skip
 
 
 def _range(case: Case, loss: LossFacts, taken: Taken, says: str) -> Finding | None:

@@ -11,6 +11,7 @@ from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.training_step.case import Case, spec
 from weightedit.doctor.training_step.classes import BY_CLASS, class_findings
+from weightedit.doctor.training_step.code_lines import by_class_code, elementwise_code, write
 from weightedit.doctor.training_step.facts import LossFacts, Taken
 from weightedit.doctor.training_step.forward import at, out_of_memory, raised_finding
 from weightedit.doctor.training_step.parts import Part
@@ -74,10 +75,11 @@ def _warned_inside(case: Case) -> Iterator[Finding]:
     for one in case.facts.warnings:
         found = _WARNED.search(one.message) if one.stage == "forward" else None
         if found is not None:
-            target, output = (index_text([int(size) for size in re.findall(r"\d+", text)]) for text in found.groups())
+            shapes = [tuple(int(size) for size in re.findall(r"\d+", text)) for text in reversed(found.groups())]
+            output, target = map(index_text, shapes)
             yield Finding("broadcast", "", "", f"A loss that the model computes itself stretches {output} and "
-                          f"{target} over each other, with only a warning.", level="warning",
-                          torch_says=visible_lines(one.message))  # fmt: skip
+                          f"{target} over each other, with only a warning{write(elementwise_code(*shapes))}.",
+                          level="warning", torch_says=visible_lines(one.message))  # fmt: skip
             return
 
 
@@ -92,8 +94,8 @@ def _no_target(loss: LossFacts, taken: Taken, given: Sequence[Part], says: str) 
 def _devices(taken: Taken, target: Part, says: str) -> Finding | None:
     if "device" not in says:
         return None
-    return Finding("device-mix", "", "", f"The target is on {visible(target.device)}, the output is not.",
-                   torch_says=says)  # fmt: skip
+    return Finding("device-mix", "", "", f"The target is on {visible(target.device)}, the output is not; write "
+                   "loss(output, target.to(output.device)).", torch_says=says)  # fmt: skip
 
 
 def _batches(case: Case, loss: LossFacts, taken: Taken, target: Part, says: str) -> Finding | None:
@@ -111,8 +113,9 @@ def _batches(case: Case, loss: LossFacts, taken: Taken, target: Part, says: str)
     folded = given is not None and given.shape[:1] == wanted
     mends = (Mend(f"Give a target of batch {made[0]}", target=text), *_more_inputs(case, taken, target))
     why = f" The input has batch {wanted[0]} too: the model makes {made[0]} of it." if folded else ""
+    code = write(by_class_code(loss.function, taken.shape, target.shape)) if by_class else ""
     return Finding("batch-size", "", "", f"The output has batch {made[0]}, the target {wanted[0]}: "
-                   f"{index_text(taken.shape)} against {index_text(target.shape)}.{why}", mends,
+                   f"{index_text(taken.shape)} against {index_text(target.shape)}{code}.{why}", mends,
                    torch_says=says)  # fmt: skip
 
 
@@ -134,7 +137,8 @@ def _elementwise(case: Case, loss: LossFacts, taken: Taken, target: Part, says: 
         same = math.prod(taken.shape) == math.prod(target.shape)
         how = ", as many values in another shape" if same else ""
         yield Finding("target-shape", "", "", f"The output is {index_text(taken.shape)}, the target "
-                      f"{index_text(target.shape)}{how}; {visible(loss.name)} compares each value with one.", mends,
+                      f"{index_text(target.shape)}{how}; {visible(loss.name)} compares each value with one"
+                      f"{write(elementwise_code(taken.shape, target.shape))}.", mends,
                       torch_says=says)  # fmt: skip
     else:
         found = dtype_finding(case, loss, taken, target, says) or range_finding(case, loss, taken, says)
@@ -152,7 +156,8 @@ def _broadcast(case: Case, loss: LossFacts, taken: Taken, mends: tuple[Mend, ...
              if 0 < math.prod(shape) < whole]  # fmt: skip
     return Finding("broadcast", taken.head, "", f"The loss stretches the output {index_text(seen.output)} and the "
                    f"target {index_text(seen.target)} to {index_text(seen.result)}, {' and '.join(times)}, "
-                   f"{'with only a warning' if warned else 'without a word'}.", mends, "warning",
+                   f"{'with only a warning' if warned else 'without a word'}"
+                   f"{write(elementwise_code(seen.output, seen.target))}.", mends, "warning",
                    torch_says=visible_lines(warned))  # fmt: skip
 
 

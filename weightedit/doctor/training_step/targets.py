@@ -6,6 +6,7 @@ from weightedit.core.words.numbers import statistic_text
 from weightedit.core.words.visible import visible
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.training_step.case import Case, spec
+from weightedit.doctor.training_step.code_lines import dtype_code, write
 from weightedit.doctor.training_step.facts import LossFacts, Taken
 from weightedit.doctor.training_step.parts import Part
 
@@ -23,7 +24,8 @@ def dtype_finding(case: Case, loss: LossFacts, taken: Taken, target: Part, says:
     raised = case.facts.raised
     late = raised is not None and raised.stage == "backward" and "dtype" in raised.message
     if says or late:
-        return Finding("target-dtype", "", "", f"{both}; {visible(loss.name)} takes both in one dtype.", mends,
+        return Finding("target-dtype", "", "", f"{both}; {visible(loss.name)} takes both in one dtype"
+                       f"{write(dtype_code(target, taken.dtype))}.", mends,
                        torch_says=says or (raised.message if raised else ""))  # fmt: skip
     if loss.dtype and loss.dtype != taken.dtype:
         return Finding("target-dtype", "", "", f"{both}, so the loss is computed in {visible(loss.dtype)}.", mends,
