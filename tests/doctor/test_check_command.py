@@ -51,6 +51,11 @@ class Odd(torch.utils.data.Dataset):
             raise IndexError
         return torch.zeros(5 if place == 7 else 6), torch.zeros(1)
 
+class Own(Net):
+    def forward(self, x, labels):
+        output = super().forward(x)
+        return {"loss": nn.functional.mse_loss(output, labels), "logits": output}
+
 def optimizer(model):
     return torch.optim.SGD([model.fc2.weight], 0.1)
 
@@ -300,6 +305,18 @@ def test_nothing_is_called_healthy_whose_values_nobody_looked_at(net, capsys, he
 
 
 # ---- training
+
+@pytest.mark.parametrize("how", [["--loss", "output.loss"], ["--device", "cpu"], ["--device", "fake"]])
+def test_what_torch_warns_of_a_stretched_loss_is_said_once(net, capsys, how):
+    """As a finding: not beside it as a note, nor as what the code printed while it ran again to be measured."""
+    asked = ["check", "net.pt", "--model", "net.py:Own", "--input", "x: float32[5,6]; labels: float32[5]", "--yes"]
+    assert main([*asked, *how]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("! A loss that the model computes itself stretches [5, 1] and [5] over each other, with only "
+                          "a warning; write loss(output, target.unsqueeze(1)) or ")  # fmt: skip
+    assert (out + err).count("Using a target size") == 1
+    assert "PyTorch says: Using a target size" in out
+
 
 def test_a_training_step_with_a_target(net, capsys, here):
     assert main([*CHECK, "--target", "float32[2]", "--loss", "MSELoss", "--train", "--yes"]) == 1

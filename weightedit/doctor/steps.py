@@ -30,6 +30,7 @@ from weightedit.doctor.shape_trace.mending import Candidate, Weights, candidates
 from weightedit.doctor.shape_trace.not_finite import not_finite
 from weightedit.doctor.shape_trace.other_inputs import other_inputs
 from weightedit.doctor.shape_trace.trace import Failure, Trace
+from weightedit.doctor.stretched import stretched, warns_of_stretching
 
 T = TypeVar("T")
 MOST_TRIED = 6
@@ -238,6 +239,8 @@ class Steps:
         self.notes += self._on(self.trace)
         found = diagnose(self.trace, self.model)
         if found is None:
+            inside = (stretched(one, "trace") for one in self.trace.warnings)
+            self.findings += [one for one in inside if one is not None][:1]
             return not_finite(self.trace, weights)
         if found.finding.kind != "needs-values":
             own = weights.names.get(found.finding.tensor, found.finding.tensor)
@@ -249,9 +252,10 @@ class Steps:
 
     def _on(self, trace: Trace) -> Iterator[str]:
         """Say what else is to be known of a run: its warnings, and what it leaves out."""
-        for one in trace.warnings[:MOST_WARNINGS]:
+        told = [one for one in trace.warnings if not warns_of_stretching(one)]  # of these there are findings
+        for one in told[:MOST_WARNINGS]:
             yield f"The run warned: {visible(one, 300)}"
-        if (more := len(trace.warnings) - MOST_WARNINGS) > 0:
+        if (more := len(told) - MOST_WARNINGS) > 0:
             yield f"The run warned of {more:,} more."
         if trace.left_out:
             yield f"{counted(trace.left_out, 'call')} of modules came after the {len(trace.calls):,} that are listed."

@@ -54,7 +54,9 @@ def trained(document: Document, bring: Callable[[Asked], AbstractContextManager[
         except ModelStopped as stopped:
             training, batches = None, None
             findings = [Finding("stopped", stopped.module, "", str(stopped))]
-        told = tuple(replace(finding, part="training") for finding in findings)
+        known = {(finding.kind, finding.message) for finding in found.findings}
+        told = tuple(replace(finding, part="training") for finding in findings
+                     if (finding.kind, finding.message) not in known)  # fmt: skip
         output = found.output + brought.output
     notes = (*found.notes, *_on_data(batches, wanted), *_warnings(training, findings))
     return replace(found, findings=(*found.findings, *told), training=training, batches=batches, output=output,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -64,11 +65,13 @@ def measured(found: Trace, model: nn.Module, args: tuple[Any, ...], kwargs: dict
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep torch's profiler from printing, whose first start reads this; what is printed is the person's own."""
+    """Keep torch's profiler from printing, whose first start reads this, and what the first run warned of from view."""
     before = os.environ.get(LOG_LEVEL)
     os.environ[LOG_LEVEL] = before or "99"
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         if before is None:
             del os.environ[LOG_LEVEL]

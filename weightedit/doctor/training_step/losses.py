@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 
 from weightedit.core.words.numbers import count_text, index_text
 from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.finding import Finding, Mend
+from weightedit.doctor.stretched import stretched
 from weightedit.doctor.training_step.case import Case, spec
 from weightedit.doctor.training_step.classes import BY_CLASS, class_findings
 from weightedit.doctor.training_step.code_lines import by_class_code, elementwise_code, write
@@ -19,8 +19,6 @@ from weightedit.doctor.training_step.targets import dtype_finding, range_finding
 
 _ALONE = {"output", "sum", "mean"}
 """Losses that take no target."""
-_WARNED = re.compile(r"Using a target size \(torch\.Size\(\[([\d, ]*)\]\)\) that is different to the input size "
-                     r"\(torch\.Size\(\[([\d, ]*)\]\)\)")  # fmt: skip
 
 
 def loss_findings(case: Case) -> Iterator[Finding]:
@@ -39,7 +37,8 @@ def loss_findings(case: Case) -> Iterator[Finding]:
 def _disagreements(case: Case) -> Iterator[Finding]:
     facts = case.facts
     loss, taken, raised = facts.loss, facts.taken, facts.raised
-    yield from _warned_inside(case)
+    inside = (stretched(one.message, "training") for one in facts.warnings if one.stage == "forward")
+    yield from [one for one in inside if one is not None][:1]
     if loss is None or not facts.done:
         return
     says = visible_lines(raised.message) if raised is not None and raised.stage == "loss" else ""
@@ -68,19 +67,6 @@ def _with_target(case: Case, loss: LossFacts, taken: Taken, target: Part, says: 
         yield from class_findings(case, loss, taken, target, says)
     else:
         yield from _elementwise(case, loss, taken, target, says)
-
-
-def _warned_inside(case: Case) -> Iterator[Finding]:
-    """Yield the broadcast of a loss that the model computes itself, of which only torch's warning is known."""
-    for one in case.facts.warnings:
-        found = _WARNED.search(one.message) if one.stage == "forward" else None
-        if found is not None:
-            shapes = [tuple(int(size) for size in re.findall(r"\d+", text)) for text in reversed(found.groups())]
-            output, target = map(index_text, shapes)
-            yield Finding("broadcast", "", "", f"A loss that the model computes itself stretches {output} and "
-                          f"{target} over each other, with only a warning{write(elementwise_code(*shapes))}.",
-                          level="warning", torch_says=visible_lines(one.message))  # fmt: skip
-            return
 
 
 def _no_target(loss: LossFacts, taken: Taken, given: Sequence[Part], says: str) -> Finding:
