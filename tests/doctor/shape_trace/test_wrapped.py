@@ -89,7 +89,7 @@ def made(make: Callable[[], Any]) -> Any:
         return make()
 
 
-@pytest.mark.parametrize("device", ["fake", "cpu"])
+@pytest.mark.parametrize("device", ["auto", "cpu"])
 @pytest.mark.parametrize("name", [*EAGER, *SCRIPTS])
 def test_one_that_is_well_runs_and_trains(name, device):
     net = made((EAGER | SCRIPTS)[name][0])

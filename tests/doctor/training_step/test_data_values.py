@@ -140,7 +140,7 @@ def test_an_id_past_the_rows_of_its_embedding():
     ids[7, 2] = 11
     data = [{"input_ids": ids[start : start + 4], "labels": torch.zeros(4, dtype=torch.int64)} for start in (0, 4, 8)]
     (found,) = said(data, Words())
-    assert (found.kind, found.module, found.tensor) == ("out-of-range", "words", "words.weight")
+    assert (found.kind, found.module, found.tensor) == ("index", "words", "words.weight")
     assert found.message == "Batch 1 has the index 11 in its input_ids, in item 3; words has 10 rows, 0 to 9."
     assert found.mends[0].title == "Insert 2 rows into words.weight"
     with pytest.raises(IndexError):

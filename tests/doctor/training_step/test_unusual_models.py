@@ -37,7 +37,7 @@ def test_masks_of_infinities():
     extra = torch.zeros(5, 4)
     extra[0, 0] = -float("inf")
     (found,) = findings(Masked(), (X, extra), Y)
-    assert (found.level, found.message) == ("notice", "Input 1 has 1 NaN or infinite value.")
+    assert (found.level, found.message) == ("notice", "Input 1 has 1 infinite value among its 20 values.")
 
 
 def test_a_mask_is_not_blamed_for_nan_that_begins_elsewhere():

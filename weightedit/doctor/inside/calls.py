@@ -75,14 +75,17 @@ class Watching(TorchFunctionMode):
             made = func(*args, **kwargs)
         except BaseException as error:
             if error is not self.error and (error.__context__ is None or error.__context__ is not self.error):
-                self.error = error
-                self.operation = resolve_name(func) or getattr(func, "__name__", "")
-                self.operands = self._operands(self.operation.rpartition(".")[2], args, kwargs)
+                self.blame(error, resolve_name(func) or getattr(func, "__name__", ""), args, kwargs)
                 if self._is_fake and func in _PRODUCTS:
                     _raise_real(func, args, kwargs, error)
             raise
         self._follow(made, args)
         return made
+
+    def blame(self, error: BaseException, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Remember which operation raised something, and on what."""
+        self.error, self.operation = error, operation
+        self.operands = self._operands(operation.rpartition(".")[2], args, kwargs)
 
     def _operands(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Operand, ...]:
         called = dict(enumerate(_PARAMETERS.get(name, ())))

@@ -174,14 +174,29 @@ def _hooks(model: nn.Module, run: _Run) -> Iterator[None]:
 
 
 def _failure(error: BaseException, run: _Run, watching: Watching) -> Failure:
-    exception, message = told(error)
     place = next((place for place in reversed(run.open) if place >= 0), -1)
     call = run.calls[place] if place >= 0 else None
+    return failure_of(error, call.module if call else "", call.type if call else "", watching)
+
+
+def failure_of(error: BaseException, module: str, kind: str, watching: Watching) -> Failure:
+    """Describe what a run stopped at.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    module, kind
+        The innermost module that was at work, and its class.
+    watching
+        Saw which torch function raised.
+    """
+    exception, message = told(error)
     chain: list[BaseException] = [error]
     while (before := chain[-1].__cause__ or chain[-1].__context__) is not None and len(chain) < 20:
         chain.append(before)
     is_operation = watching.error is not None and any(one is watching.error for one in chain)
     return Failure(
-        call.module if call else "", call.type if call else "", exception, message,
+        module, kind, exception, message,
         watching.operation if is_operation else "", watching.operands if is_operation else (), frames_of(error),
         any(type(one).__name__ in _WITHOUT_VALUES for one in chain))  # fmt: skip

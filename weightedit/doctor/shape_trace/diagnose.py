@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from weightedit.core.words.visible import visible
+from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.checkup import FAKE
 from weightedit.doctor.explain.explain import explain
-from weightedit.doctor.facts import ModelFacts
-from weightedit.doctor.finding import Finding
+from weightedit.doctor.facts import ModelFacts, TensorFacts
+from weightedit.doctor.finding import CheckPart, Finding
 from weightedit.doctor.shape_trace.beside import Beside
 from weightedit.doctor.shape_trace.disagreement import Disagreement, disagreement
-from weightedit.doctor.shape_trace.trace import Call, Failure, Operand, Seen, Trace
+from weightedit.doctor.shape_trace.trace import Failure, Operand, Seen, Trace
 
 _DOUBT = " Tensors have no values here, which alone may be why; run it on cpu to tell."
 """What is said where code raised that might not have with values."""
@@ -50,35 +51,51 @@ def diagnose(trace: Trace, model: ModelFacts) -> Diagnosis | None:
     failure = trace.failure
     if failure is None:
         return None
+    call = next((call for call in reversed(trace.calls) if call.module == failure.module), None)
+    return diagnosed(failure, () if call is None else call.inputs, model.tensors, "trace", is_fake=trace.device == FAKE)
+
+
+def diagnosed(failure: Failure, given: Sequence[Seen], tensors: Sequence[TensorFacts], part: CheckPart, *,
+              is_fake: bool = False) -> Diagnosis:  # fmt: skip
+    """Return what a failure comes from.
+
+    Parameters
+    ----------
+    failure
+        What a run or a step stopped at.
+    given
+        What the module that stopped was given.
+    tensors
+        The model's, by its own names.
+    part
+        What ran.
+    is_fake
+        Whether tensors had no values.
+    """
     if failure.needs_values:
         said = f"{_name(failure)} looks at values{_where(failure)}. Tensors have none here, so nothing after it was " \
                "run: run it on a device that has values, such as cpu."  # fmt: skip
         return Diagnosis(Finding("needs-values", failure.module, "", said, level="warning",
-                                 torch_says=failure.message, part="trace"), None)  # fmt: skip
-    found = disagreement(failure.operation, failure.operands) or _recurrent(failure, trace, model)
+                                 torch_says=visible_lines(failure.message), part=part), None)  # fmt: skip
+    found = disagreement(failure.operation, failure.operands) or _recurrent(failure, given, tensors)
     if found is None:
-        return Diagnosis(_explained(failure, is_fake=trace.device == FAKE), None)
+        return Diagnosis(_explained(failure, part, is_fake=is_fake), None)
     message, tensor = _WORDS[found.kind](failure, found), found.weight.tensor or found.got.tensor
     return Diagnosis(Finding(found.kind, failure.module, tensor, f"{message}{_where(failure)}.",
-                             torch_says=_said(failure), part="trace"), found)  # fmt: skip
+                             torch_says=visible_lines(_said(failure)), part=part), found)  # fmt: skip
 
 
-def _recurrent(failure: Failure, trace: Trace, model: ModelFacts) -> Disagreement | None:
+def _recurrent(failure: Failure, given: Sequence[Seen], tensors: Sequence[TensorFacts]) -> Disagreement | None:
     """Look at an LSTM and its kin, which compare the input by themselves, before any operation."""
-    call = next((call for call in reversed(trace.calls) if call.module == failure.module), None)
-    weight = next((one for one in model.tensors if one.name.rpartition(".")[0] == failure.module
+    weight = next((one for one in tensors if one.name.rpartition(".")[0] == failure.module
                    and one.name.rpartition(".")[2] in ("weight_ih_l0", "weight_ih")), None)  # fmt: skip
-    if failure.type not in _RECURRENT or call is None or weight is None:
+    if failure.type not in _RECURRENT or weight is None:
         return None
-    got = _first(call)
+    got = next((one for one in given if one.shape is not None), None)
     if got is None or not got.shape or got.shape[-1] == weight.shape[-1]:
         return None
     meets = Operand(Seen("weight", "Tensor", weight.shape, weight.dtype, weight.device), weight.name)
     return Disagreement("features", Operand(got), meets, len(got.shape) - 1, 1, got.shape[-1], weight.shape[-1])
-
-
-def _first(call: Call) -> Seen | None:
-    return next((one for one in call.inputs if one.shape is not None), None)
 
 
 def _features(failure: Failure, found: Disagreement) -> str:
@@ -152,14 +169,15 @@ def _said(failure: Failure) -> str:
     return f"{failure.exception}: {failure.message}" if failure.message else failure.exception
 
 
-def _explained(failure: Failure, *, is_fake: bool) -> Finding:
+def _explained(failure: Failure, part: CheckPart, *, is_fake: bool) -> Finding:
     """Explain what was raised by its text, where no size or dtype does; what is unknown is told as it is."""
     found = explain(_said(failure))
     doubt = _DOUBT if is_fake and not (found.is_known and failure.operation) else ""
     if not found.is_known:
-        return Finding("error", failure.module, "", _unknown(failure) + doubt, torch_says=_said(failure), part="trace")
+        return Finding("error", failure.module, "", _unknown(failure) + doubt,
+                       torch_says=visible_lines(_said(failure)), part=part)  # fmt: skip
     said = f"{_name(failure)} stops: {found.message.rstrip('.')}{_where(failure)}.{doubt}"
-    return Finding(found.kind, failure.module, "", said, torch_says=_said(failure), part="trace")
+    return Finding(found.kind, failure.module, "", said, torch_says=visible_lines(_said(failure)), part=part)
 
 
 def _unknown(failure: Failure) -> str:

@@ -78,7 +78,7 @@ def _rows(case: Case, facts: BatchFacts, whole: Whole | None, indexed: Indexed) 
             (found.at.number == 0 and raised is not None and raised.module == indexed.module):  # fmt: skip
         return
     name, item, part = case.own_name(indexed.module, "weight"), facts.item(found.at), facts.called(whole.path)
-    yield Finding("out-of-range", indexed.module, case.tensor(name),
+    yield Finding("index", indexed.module, case.tensor(name),
                   f"{facts.place(found.at)} has the index {count_text(found.value)}"
                   f"{f' in its {part}' if part else ''}{f', {item}' if item else ''}; {visible(indexed.module)} has "
                   f"{counted(indexed.rows, 'row')}, 0 to {count_text(indexed.rows - 1)}.",

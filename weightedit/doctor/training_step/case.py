@@ -78,12 +78,12 @@ class Case:
         found = [one for one in self.facts.inputs if one.is_tensor]
         return found[0] if len(found) == 1 and len(self.facts.inputs) == 1 else None
 
-    def inputs_mend(self, given: Part | None, shape: Sequence[int] | None = None, dtype: str = "") -> tuple[Mend, ...]:
+    def inputs_mend(self, given: Part | None, shape: Sequence[int]) -> tuple[Mend, ...]:
         """Return the mend of another input, where what a module was given is the model's only one as it came."""
         only = self.input
         if only is None or given is None or (only.shape, only.dtype) != (given.shape, given.dtype):
             return ()
-        text = spec(only.shape if shape is None else shape, dtype or only.dtype)
+        text = spec(shape, only.dtype)
         return (Mend(f"Give the model {text}", inputs=text),)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from weightedit.core.words.numbers import count_text
 from weightedit.core.words.paths import counted
+from weightedit.doctor.shape_trace.trace import Failure
 
 STAGES = ("forward", "loss", "backward", "optimizer", "step")
 """In the order in which they come; `optimizer` is its making."""
@@ -84,12 +85,10 @@ class Raised:
         Of the exception.
     module, module_type
         The innermost module of the model that was at work; the type is empty where none was.
-    says
-        That module's whole numbers by attribute, such as `in_features`.
     inputs
         What that module was given.
-    values
-        Of the first tensor among these, where they are indices.
+    failure
+        As the trace of a run has it, of the forward pass; None of anything else.
     place
         File and line of the last code that is not torch's own, `net.py:12`.
     function
@@ -101,9 +100,8 @@ class Raised:
     message: str
     module: str = ""
     module_type: str = ""
-    says: dict[str, int] = field(default_factory=dict)
     inputs: tuple[Part, ...] = ()
-    values: Values | None = None
+    failure: Failure | None = None
     place: str = ""
     function: str = ""
 

@@ -14,10 +14,12 @@ from typing import Any
 
 import torch
 
+from weightedit.doctor.inside.calls import Watching
+from weightedit.doctor.inside.trace import failure_of
 from weightedit.doctor.inside.training.parts import call_parts, dtype_name, tensors
 from weightedit.doctor.inside.training.values import bad_count, is_all_zero, values_of
 from weightedit.doctor.training_step.facts import Indexed, TrainedCall
-from weightedit.doctor.training_step.parts import Part, Raised, Values
+from weightedit.doctor.training_step.parts import Part, Raised
 
 MOST_CALLS = 100_000
 """Runs of modules that are told of."""
@@ -35,8 +37,8 @@ class Running:
     ----------
     name, module
         Its dotted name, and itself.
-    inputs, values
-        What it was given, and what its first tensor is like where these are indices.
+    inputs
+        What it was given.
     bad_in, zero_in, takes_graph
         As `TrainedCall` says it.
     start
@@ -46,7 +48,6 @@ class Running:
     name: str
     module: torch.nn.Module
     inputs: tuple[Part, ...]
-    values: Values | None
     bad_in: int
     zero_in: bool
     takes_graph: bool
@@ -73,6 +74,8 @@ class Watch:
         The tensors that the model is called with, by path.
     indexed
         Which of these go into an embedding.
+    functions
+        Sees which torch function raises.
     """
 
     model: torch.nn.Module
@@ -82,11 +85,14 @@ class Watch:
     spans: list[tuple[int, int, str, str]] = field(default_factory=list)
     ran: set[str] = field(default_factory=set)
     indexed: dict[Indexed, None] = field(default_factory=dict)
+    functions: Watching = field(default_factory=lambda: Watching({}, is_fake=False))
     _made: dict[int, tuple[weakref.ref[torch.Tensor], str]] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Watch while the block runs; the model has no hooks of ours after it."""
+        named = (*self.model.named_parameters(), *self.model.named_buffers())
+        self.functions = Watching({id(tensor): name for name, tensor in named}, is_fake=False)
         handles: list[Any] = []
         try:
             for name, module in self.model.named_modules():
@@ -95,8 +101,10 @@ class Watch:
                     continue
                 handles.append(module.register_forward_pre_hook(_before(self, name), with_kwargs=True))
                 handles.append(module.register_forward_hook(_after(self, name)))
-            yield
+            with self.functions:
+                yield
         finally:
+            self.functions.unmark()
             for handle in handles:
                 handle.remove()
 
@@ -107,13 +115,13 @@ class Watch:
         own = [one for one in module.parameters(recurse=False) if one.requires_grad]
         is_indexed = isinstance(module, torch.nn.Embedding | torch.nn.EmbeddingBag) and bool(given)
         self.running.append(Running(
-            name, module, call_parts(args, kwargs), values_of(given[0]) if is_indexed else None,
-            sum(map(bad_count, given)), bool(given) and all(map(is_all_zero, given)),
+            name, module, call_parts(args, kwargs), sum(map(bad_count, given)),
+            bool(given) and all(map(is_all_zero, given)),
             bool(own) or any(one.requires_grad for one in given), _number()))  # fmt: skip
         if is_indexed:
             self.indexed |= {Indexed(path, name, _rows(module)): None for path, one in self.inputs.items()
                              if _is_same(one, given[0])}  # fmt: skip
-            _within(module, given[0], self.running[-1].values)
+            self._within(module, given[0])
 
     def end(self, name: str, output: Any) -> None:
         """Note that a module is done, and so whatever it called that was left by an exception."""
@@ -133,6 +141,8 @@ class Watch:
         self.spans.append((was.start, _number(), name, type_name(was.module)))
         for one in made:
             self._made.setdefault(id(one), (weakref.ref(one), name))
+            if _has_own(was.module):
+                self.functions.mark(one, (name,))
 
     def module_at(self, number: int) -> tuple[str, str] | None:
         """Return name and type of the innermost module in whose run autograd recorded something; None after all."""
@@ -166,33 +176,36 @@ class Watch:
         name = names[id(at.f_locals["self"])] if at is not None else self.running[-1].name if self.running else None
         was = next((one for one in reversed(self.running) if one.name == name), None)
         module = dict(self.model.named_modules())[name] if name is not None else None
-        said = {key: value for key, value in vars(module).items() if type(value) is int} if module is not None else {}
-        return Raised(stage, type(error).__name__, message_of(error), name or "",
-                      type_name(module) if module is not None else "", said, was.inputs if was else (),
-                      was.values if was else None, _place(error))  # fmt: skip
+        kind = type_name(module) if module is not None else ""
+        return Raised(stage, type(error).__name__, message_of(error), name or "", kind, was.inputs if was else (),
+                      failure_of(error, name or "", kind, self.functions) if stage == "forward" else None,
+                      _place(error))  # fmt: skip
+
+    def _within(self, module: torch.nn.Module, indices: torch.Tensor) -> None:
+        """Raise what the CPU raises for an index past the end: on CUDA it would end the device for the process."""
+        values = values_of(indices) if indices.device.type != "cpu" and not indices.is_floating_point() else None
+        if values is None or values.highest is None or values.lowest is None or \
+                0 <= values.lowest <= values.highest < _rows(module):  # fmt: skip
+            return
+        error = IndexError("index out of range in self")
+        self.functions.blame(error, "torch.nn.functional.embedding", (indices, module.weight), {})
+        raise error
 
 
 def _before(watch: Watch, name: str) -> Any:
     def hook(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        watch.begin(name, module, args, kwargs)
+        with torch._C.DisableTorchFunction():  # what is looked at here is none of the model's own calls
+            watch.begin(name, module, args, kwargs)
 
     return hook
 
 
 def _after(watch: Watch, name: str) -> Any:
     def hook(_module: torch.nn.Module, _args: tuple[Any, ...], output: Any) -> None:
-        watch.end(name, output)
+        with torch._C.DisableTorchFunction():
+            watch.end(name, output)
 
     return hook
-
-
-def _within(module: torch.nn.Module, indices: torch.Tensor, values: Values | None) -> None:
-    """Raise what the CPU raises for an index past the end: on CUDA it would end the device for the whole process."""
-    rows = _rows(module)
-    if indices.device.type == "cpu" or values is None or values.highest is None or values.lowest is None:
-        return
-    if not indices.is_floating_point() and not 0 <= values.lowest <= values.highest < rows:
-        raise IndexError("index out of range in self")
 
 
 def _rows(module: torch.nn.Module) -> int:
