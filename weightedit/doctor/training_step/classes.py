@@ -13,6 +13,12 @@ from weightedit.doctor.training_step.case import Case, module_text, spec
 from weightedit.doctor.training_step.code_lines import by_class_code, dtype_code, write
 from weightedit.doctor.training_step.facts import LossFacts, Taken
 from weightedit.doctor.training_step.parts import Part
+from weightedit.doctor.training_step.targets import (
+    classes_dtype_finding,
+    last_call,
+    not_log_finding,
+    probability_finding,
+)
 
 BY_CLASS = {"cross_entropy", "nll_loss", "multi_margin_loss"}
 """Losses of torch whose target is the number of a class."""
@@ -22,8 +28,11 @@ _FLOAT = ("float", "bfloat")
 def class_findings(case: Case, loss: LossFacts, taken: Taken, target: Part, says: str) -> Iterator[Finding]:
     """Yield what is wrong between an output of scores and a target of classes, or of a probability for each."""
     probabilities = loss.function == "cross_entropy" and target.shape == taken.shape and target.dtype.startswith(_FLOAT)
-    found = None if probabilities else (_shape(loss, taken, target, says) or _dtype(loss, target, says)
-                                        or _range(case, loss, taken, says))  # fmt: skip
+    if probabilities:
+        found = probability_finding(case, loss, says)
+    else:
+        found = _shape(loss, taken, target, says) or classes_dtype_finding(loss, target, says, ("int64", "uint8")) or \
+            _range(case, loss, taken, says)  # fmt: skip
     if found is not None:
         yield found
     elif not says:
@@ -59,15 +68,6 @@ def _shape(loss: LossFacts, taken: Taken, target: Part, says: str) -> Finding | 
     return Finding("target-shape", "", "", f"{start}, so a target of {index_text(wanted)}, got "
                    f"{index_text(target.shape)}{why}{write(code)}.", () if last else mends,
                    torch_says=says)  # fmt: skip
-
-
-def _dtype(loss: LossFacts, target: Part, says: str) -> Finding | None:
-    if target.dtype == "int64" or not says or target.dtype == "uint8":
-        return None
-    text = spec(target.shape, "int64")
-    return Finding("target-dtype", "", "", f"{visible(loss.name)} takes classes as int64, got {visible(target.dtype)} "
-                   f"of {index_text(target.shape)}{write(dtype_code(target, 'int64'))}.",
-                   (Mend(f"Give the target {text}", target=text),), torch_says=says)  # fmt: skip
 
 
 def _range(case: Case, loss: LossFacts, taken: Taken, says: str) -> Finding | None:
@@ -111,20 +111,15 @@ def counted_classes(count: int) -> str:
 
 def _silent(case: Case, loss: LossFacts, taken: Taken) -> Iterator[Finding]:
     """Yield what torch takes without a word and what teaches a model nothing, or the wrong thing."""
+    call = last_call(case)
     if loss.function == "cross_entropy" and classes_of(taken) == 1:
         yield Finding("one-class", taken.head, case.tensor(case.own_name(taken.head, "weight")),
                       f"The output {index_text(taken.shape)} has 1 class, over which cross entropy is always 0; "
                       "BCEWithLogitsLoss takes one score for yes or no.", level="warning")  # fmt: skip
     elif loss.function == "cross_entropy" and taken.sums_to_one:
-        yield Finding("softmax-twice", _last_call(case), "", f"The output {index_text(taken.shape)} sums to 1 over the "
-                      "classes, as softmax makes it, and cross entropy does softmax again; leave the model's out.",
-                      level="warning")  # fmt: skip
-    elif loss.function == "nll_loss" and taken.values.highest is not None and taken.values.highest > 0:
-        yield Finding("not-log", _last_call(case), "", f"{visible(loss.name)} takes logarithms of probabilities, at "
-                      f"most 0, and the output goes up to {statistic_text(taken.values.highest)}; CrossEntropyLoss "
-                      "takes scores.", level="warning")  # fmt: skip
-
-
-def _last_call(case: Case) -> str:
-    """Return the last module inside the model that ran."""
-    return next((call.module for call in reversed(case.facts.calls) if call.module), "")
+        yield Finding("softmax-twice", "" if call is None else call.module, "", f"The output {index_text(taken.shape)} "
+                      "sums to 1 over the classes, as softmax makes it, and cross entropy does softmax again; leave "
+                      "the model's out.", level="warning")  # fmt: skip
+    elif loss.function == "nll_loss" and \
+            (found := not_log_finding(case, loss, taken, "CrossEntropyLoss takes scores")) is not None:  # fmt: skip
+        yield found

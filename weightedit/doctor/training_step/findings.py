@@ -25,7 +25,7 @@ from weightedit.doctor.training_step.parts import Raised
 _CHANGED = re.compile(r"\[torch\.\w+ (\[[\d, ]*\])\], which is output \d+ of (\w+), is at version (\d+); "
                       r"expected version (\d+)")  # fmt: skip
 
-_CAUSES = {"one-class": "zero-gradient", "no-targets": "non-finite"}
+_CAUSES = {"one-class": "zero-gradient", "no-targets": "non-finite", "target-negative": "non-finite"}
 """What needs no finding of its own beside one that is why, unless it is about a tensor."""
 
 

@@ -40,9 +40,9 @@ class Notes:
             users = {_caller(modules, full.rpartition(".")[0]) for full in (name, *also)}
             self.parameters[name] = replace(found, ran=not users.isdisjoint(ran))
         for name, tensor, kind in beside(self.model):
-            was, now = self.buffers.get(name), _buffer(name, tensor, kind)
-            self.buffers[name] = now if was is None else replace(now, changed=was.values != now.values,
-                                                                 before=was.values)  # fmt: skip
+            held, now = self.buffers.get(name), _buffer(name, tensor, kind)
+            self.buffers[name] = now if held is None else replace(now, changed=held.values != now.values,
+                                                                  before=held.values)  # fmt: skip
 
     def after_backward(self) -> None:
         """Note which parameters have a gradient, and what is in it."""
