@@ -153,27 +153,22 @@ def test_names_of_tensorflow_and_kernels_of_keras(tmp_path):
     assert set(differing(mended(ResNet(), path), state)) == lost
 
 
-def test_copies_that_fit_equally_well_are_not_chosen_from(tmp_path):
-    state = state_of(ResNet())
-    path = saved({**prefixed(state, "student."), **prefixed({name: tensor + 1 for name, tensor in state.items()},
-                                                            "teacher.")}, tmp_path / "model.pt")  # fmt: skip
-    report = report_on(ResNet(), path)
-    assert kinds(report) == ["undecided"]
-    assert not report.names
-    assert "could be student (80 tensors) or teacher (80 tensors) of the checkpoint" in report.findings[0].message
-    student, teacher, drop = report.findings[0].mends
-    assert [mend.edits[0].operation for mend in (student, teacher, drop)] == ["rename", "rename", "delete"]
-    assert differing(mended(ResNet(), path), state) == []
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("last", [{"weight": "w", "bias": "b"}, {"weight": "g", "bias": "b"},
+                                  {"weight": "W", "bias": "B"}, {"weight": "kernel"}, {"weight": "scale"}])  # fmt: skip
+def test_short_and_foreign_names_of_weight_and_bias(tmp_path, suffix, last):
+    state = state_of(bert())
+    old = {f"{name.rpartition('.')[0]}.{last.get(name.rpartition('.')[2], name.rpartition('.')[2])}": tensor
+           for name, tensor in state.items()}  # fmt: skip
+    path = saved(old, tmp_path / f"model{suffix}")
+    assert kinds(report_on(bert(), path)) == ["legacy"]
+    assert differing(mended(bert(), path), state) == []
 
 
-def test_a_copy_beside_the_names_that_match_is_unexpected(tmp_path):
-    state = state_of(ResNet())
-    path = saved({**prefixed({name: tensor + 1 for name, tensor in state.items()}, "ema."), **state},
-                 tmp_path / "model.pt")  # fmt: skip
-    report = report_on(ResNet(), path)
-    assert kinds(report) == ["unexpected"]
-    assert report.names == {name: name for name in state}
-    assert differing(mended(ResNet(), path), state) == []
+def test_a_short_name_of_another_size_is_no_weight(tmp_path):
+    path = saved({"fc.w": torch.ones(7), "fc.b": torch.ones(3)}, tmp_path / "model.pt")
+    report = report_on(nn.ModuleDict({"fc": nn.Linear(2, 3)}), path)
+    assert "fc.weight" not in report.names
 
 
 def test_later_mends_fit_before_the_rename_too(tmp_path):

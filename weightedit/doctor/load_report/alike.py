@@ -5,30 +5,38 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
-from itertools import pairwise, permutations
+from itertools import pairwise
 
 from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.load_report import units
+from weightedit.doctor.load_report.possible import MOST_CHOICES, choices_of, orders_of, pairs_of
+from weightedit.doctor.load_report.same_shapes import are_told_apart, by_names
 from weightedit.doctor.load_report.similar import similar
-from weightedit.doctor.load_report.surroundings import agree, surroundings
+from weightedit.doctor.load_report.surroundings import Pairs, agree, surroundings
 from weightedit.doctor.load_report.units import Unit
 
-Pairs = Mapping[str, str]
-"""Names of the checkpoint by those of the model."""
 Fits = Callable[[str, str], bool]
-MOST_CHOICES = 4
-"""Of what a tensor could be; of more nothing is said."""
 _LONG = 3
 """Units in a row whose shapes agree, which is no chance."""
 
 
 @dataclass(slots=True)
 class Alike:
-    """What was found: pairs, and for what could be one of several the pairs of each."""
+    """What was found.
+
+    Attributes
+    ----------
+    pairs
+        What is which.
+    choices
+        For what could be one of several the pairs of each.
+    orders
+        For several of one shape that could be as many others in any order: the pairs of each order that is told.
+    """
 
     pairs: dict[str, str] = field(default_factory=dict)
     choices: list[tuple[Pairs, ...]] = field(default_factory=list)
+    orders: list[tuple[Pairs, ...]] = field(default_factory=list)
 
 
 def alike(model: Mapping[str, TensorFacts], found: Mapping[str, TensorFacts], known: Pairs, names: Sequence[str],
@@ -59,7 +67,8 @@ def alike(model: Mapping[str, TensorFacts], found: Mapping[str, TensorFacts], kn
             (units.stacks, units.stacks, said, "anywhere"), (units.modules, by_module, said or numeric, "anywhere"),
             (units.stacks, units.stacks, said, "nearly"), (units.modules, by_module, said or numeric, "nearly"),
             (units.singles, units.singles, said, "anywhere")):  # fmt: skip
-        taken = {name for choice in made.choices for pairs in choice for name in (*pairs, *pairs.values())}
+        taken = {name for choice in (*made.choices, *made.orders) for pairs in choice
+                 for name in (*pairs, *pairs.values())}  # fmt: skip
         left = {name: facts for name, facts in model.items() if name not in taken and name not in made.pairs}
         gone = taken | set(made.pairs.values())
         rest = {name: facts for name, facts in found.items() if name not in gone}
@@ -85,7 +94,7 @@ def _says_something(order: Mapping[str, TensorFacts]) -> bool:
 
 
 def _match(model: list[Unit], found: list[Unit], is_ordered: bool, between: Fits, made: Alike, within: bool) -> None:
-    """Match units of one signature: one with one, as many with as many where the order of all is the same.
+    """Match units of one signature: one with one, as many with as many by names, or by an order that something backs.
 
     Parameters
     ----------
@@ -94,56 +103,37 @@ def _match(model: list[Unit], found: list[Unit], is_ordered: bool, between: Fits
     """
     ours, theirs = _by_key(model, within), _by_key(found, within)
     even = {one for one, some in ours.items() if len(some) == len(theirs.get(one, ()))}
-    runs = [[key for unit in some if (key := _key(unit, within)) in even] for some in (model, found)]
-    in_order = is_ordered and runs[0] == runs[1]
+    runs = [[unit for unit in some if _key(unit, within) in even] for some in (model, found)]
+    in_order = is_ordered and [_key(unit, within) for unit in runs[0]] == [_key(unit, within) for unit in runs[1]]
     is_whole = len(runs[0]) == len(model) and len(runs[1]) == len(found)
     says_much = (is_whole or (in_order and len(runs[0]) >= _LONG)) and _is_telling(ours, even)
     for key, some in ours.items():
         others = theirs.get(key, [])
-        if key in even and _called_apart(some, others):
-            by_name = {other.own_name: other for other in others}
-            for unit in some:
-                if agree(unit.where, by_name[unit.own_name].where):
-                    made.pairs |= _pairs(unit, by_name[unit.own_name])
-        elif key in even and (in_order or len(some) == 1):
+        is_even, is_distinct = key in even, some[0].is_distinct
+        named = by_names(some, others) if is_even and len(some) > 1 else []
+        if len(named) == len(some):
+            for unit, other in named:
+                made.pairs |= pairs_of(unit, other) if agree(unit.where, other.where) else {}
+        elif is_even and (len(some) == 1 or (in_order and are_told_apart(some, others, named, runs))):
+            is_alone = len(some) == 1
             for unit, other in zip(some, others, strict=True):
                 fits = between(unit.tensors[0], other.tensors[0])
+                by_place = within and (fits or is_alone) and (unit.is_distinct or len(unit.tensors) > 1)
+                by_itself = is_alone and unit.is_distinct and len(unit.tensors) > _LONG
                 if not agree(unit.where, other.where):
                     continue
-                by_place = within and (fits or len(some) == 1) and (unit.is_distinct or len(unit.tensors) > 1)
-                by_itself = len(some) == 1 and unit.is_distinct and len(unit.tensors) > _LONG
                 if unit.words & other.words or (says_much and fits) or by_place or by_itself:
-                    made.pairs |= _pairs(unit, other)
+                    made.pairs |= pairs_of(unit, other)
                 elif unit.is_distinct and not within:
-                    made.choices.append((_pairs(unit, other),))
-        elif others and some[0].is_distinct and len(some) <= MOST_CHOICES and len(others) <= MOST_CHOICES and \
-                (not within or key in even):  # fmt: skip
-            made.choices += _choices(some, others)
-
-
-def _called_apart(some: list[Unit], others: list[Unit]) -> bool:
-    """Whether modules are called the same within theirs on both sides, and each something else."""
-    ours, theirs = ({unit.own_name for unit in units} for units in (some, others))
-    return ours == theirs and len(ours) == len(some) > 1
+                    made.choices.append((pairs_of(unit, other),))
+        elif is_even and is_distinct and (orders := orders_of(some, others, in_order)):
+            made.orders.append(orders)
+        elif others and is_distinct and max(len(some), len(others)) <= MOST_CHOICES and (is_even or not within):
+            made.choices += choices_of(some, others)
 
 
 def _key(unit: Unit, within: bool) -> Hashable:
     return (unit.where, unit.signature) if within else unit.signature
-
-
-def _choices(ours: list[Unit], theirs: list[Unit]) -> list[tuple[Pairs, ...]]:
-    """Return what each unit of the smaller side could be; the first of each are different ones, with names alike."""
-    few, many = (ours, theirs) if len(ours) <= len(theirs) else (theirs, ours)
-    alike = {(id(one), id(other)): SequenceMatcher(None, one.name, other.name).ratio()
-             for one in few for other in many}  # fmt: skip
-    best = max(permutations(many, len(few)),
-               key=lambda order: sum(alike[id(one), id(other)] for one, other in zip(few, order, strict=True)))
-    made: list[tuple[Pairs, ...]] = []
-    for one, first in zip(few, best, strict=True):
-        order = [first, *sorted((other for other in many if other is not first),
-                                key=lambda other: -alike[id(one), id(other)])]  # fmt: skip
-        made.append(tuple(_pairs(one, other) if few is ours else _pairs(other, one) for other in order))
-    return made
 
 
 def _is_telling(ours: Mapping[Hashable, list[Unit]], even: set[Hashable]) -> bool:
@@ -160,10 +150,6 @@ def _by_key(some: Iterable[Unit], within: bool) -> dict[Hashable, list[Unit]]:
     for unit in some:
         found.setdefault(_key(unit, within), []).append(unit)
     return found
-
-
-def _pairs(unit: Unit, other: Unit) -> dict[str, str]:
-    return dict(zip(unit.tensors, other.tensors, strict=True))
 
 
 def _anywhere(name: str, other: str) -> bool:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from weightedit.doctor.facts import ModelFacts, TensorFacts
 from weightedit.doctor.finding import Finding
-from weightedit.doctor.load_report.alike import Pairs
 from weightedit.doctor.load_report.matching import Matched
 from weightedit.doctor.load_report.naming import Naming
 from weightedit.doctor.load_report.part import Part
+from weightedit.doctor.load_report.surroundings import Pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ class Comparison:
 
     @property
     def _possible(self) -> list[Pairs]:
-        return [*(pairs for options in self.matched.choices for pairs in options), *self.matched.doubtful]
+        return [*(pairs for options in (*self.matched.choices, *self.matched.orders) for pairs in options),
+                *self.matched.doubtful]  # fmt: skip
 
     @property
     def missing(self) -> list[str]:
@@ -101,5 +102,6 @@ class Comparison:
     @property
     def unexpected(self) -> list[str]:
         """The tensors of the part that the model does not have."""
-        gone = set(self.matched.pairs.values()) | self.undecided_keys
+        gone = {*self.matched.pairs.values(), *self.undecided_keys,
+                *(key for one in self.matched.copies for key in one.keys)}  # fmt: skip
         return [key for key in self.part.tensors if key not in gone]

@@ -2,52 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from weightedit.core.edit import Edit
+from weightedit.core.words.paths import counted
 from weightedit.doctor.finding import Finding, Mend
-from weightedit.doctor.load_report.report import LoadReport
 
-_SAID = 4
-"""Mends that are named."""
+MOST_TOLD = 12
+"""Mends that are told one by one."""
 
 
-def everything(report: LoadReport) -> Mend | None:
+def everything(findings: Sequence[Finding], left_over: Sequence[Edit]) -> Mend | None:
     """Return the first mends of all findings as one, in the order in which they apply; None where there are none.
 
     Parameters
     ----------
-    report
-        As `load_report` gave it; the mend is for the document as it was then.
+    findings
+        Of a report; the mend is for the document as it was then.
+    left_over
+        Edits for what is left where a person takes the first of each choice.
 
     Returns
     -------
     Mend
         With it applied, `load_state_dict(strict=True)` takes the checkpoint wherever each refusal has a mend. Notices
         are left alone, but for names that the mends after them go by. Where a person has to choose it takes the
-        likeliest, and its detail says so.
+        likeliest, and its detail begins with that.
     """
-    meant = [one for one in report.findings if one.level != "notice"]
-    mended = [one for one in report.findings if one.mends and one.mends[0].edits and
+    mended = [one for one in findings if one.mends and one.mends[0].edits and
               (one.level != "notice" or _renames(one))]  # fmt: skip
     if not any(one.level != "notice" for one in mended):
         return None
-    edits = (*(edit for one in mended for edit in one.mends[0].edits), *report.left_over)
-    count = sum(one.level != "notice" for one in mended)
-    of = f"all {count}" if count == len(meant) else f"{count} of {len(meant)}"
-    is_one = len(mended) == len(meant) == 1 and not report.left_over
-    title = mended[0].mends[0].title if is_one else f"Mend {of} findings"
-    return Mend(title, edits, _detail(mended))
+    edits = (*(edit for one in mended for edit in one.mends[0].edits), *left_over)
+    return Mend("Mend everything", edits, "\n".join([*_lines(mended), *_left(findings)]))
 
 
 def _renames(one: Finding) -> bool:
     return all(edit.operation == "rename" for edit in one.mends[0].edits)
 
 
-def _detail(mended: list[Finding]) -> str:
-    """Return what is done, the choices that a person has not made first."""
-    titles = [one.mends[0].title for one in sorted(mended, key=lambda one: one.kind != "undecided")]
-    chosen = sum(one.kind == "undecided" and _renames(one) for one in mended)
-    more = f"; and {len(titles) - _SAID:,} more" if len(titles) > _SAID else ""
-    said = "; ".join(titles[:_SAID]) + more
-    if not chosen:
-        return said
-    return f"{said}. {chosen:,} of them {'is a choice that nothing' if chosen == 1 else 'are choices that nothing'} " \
-           "but the shapes speaks for"  # fmt: skip
+def _lines(mended: Sequence[Finding]) -> list[str]:
+    """Return what is done, one line for each mend; the choices that a person has not made first."""
+    lines = []
+    guesses = sum(one.kind == "undecided" and _renames(one) for one in mended)
+    if guesses:
+        lines.append(f"{guesses:,} of them {'is a guess' if guesses == 1 else 'are guesses'}: nothing but shapes and "
+                     "their order speaks for the names, and where they are wrong nothing raises.")  # fmt: skip
+    lines += [f"It takes the first of {len(one.mends)} copies of the model." for one in mended if one.kind == "copies"]
+    firsts = [one.mends[0] for one in mended]
+    lines += [f"{place}. {mend.title}{f': {mend.detail}' if mend.detail else ''}"
+              for place, mend in enumerate(firsts[:MOST_TOLD], 1)]  # fmt: skip
+    return [*lines, *([f"and {len(firsts) - MOST_TOLD:,} more"] if len(firsts) > MOST_TOLD else [])]
+
+
+def _left(findings: Sequence[Finding]) -> list[str]:
+    left = sum(one.level == "refusal" and not one.mends for one in findings)
+    return [f"{counted(left, 'finding')} {'has' if left == 1 else 'have'} no mend"] if left else []

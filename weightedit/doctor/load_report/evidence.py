@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
+from weightedit.doctor.load_report.likeness import are_akin, words
 from weightedit.doctor.load_report.rules import change_of
-from weightedit.doctor.load_report.surroundings import surroundings
+from weightedit.doctor.load_report.surroundings import Pairs, surroundings
 from weightedit.doctor.load_report.units import split, without_numbers
 
-Pairs = Mapping[str, str]
-"""Names of the checkpoint by those of the model."""
 MANY = 3
 """Modules that change their names in the same way, which is no chance."""
-_WORD = re.compile(r"[a-z]{2,}")
-_SHORTEST = 3
-"""Letters of a word that can be short for a longer one."""
 _TELLING = 2
 """Last parts of names that not every layer has, such as `weight_ih_l0`; so many tell a module by themselves."""
 _GENERIC = """
@@ -119,15 +114,11 @@ def _telling(pairs: Pairs) -> set[str]:
 def _share_words(name: str, key: str) -> bool:
     """Whether two names have a word in common, or one is short for the other, that few modules are called by."""
     _, out, into, behind = change_of(key, name)
-    if _words(behind):
-        return True
-    return any(one == other or (min(len(one), len(other)) >= _SHORTEST and
-                                (one.startswith(other) or other.startswith(one)))
-               for one in _words(out) for other in _words(into))  # fmt: skip
+    return bool(_words(behind)) or any(are_akin(one, other) for one in _words(out) for other in _words(into))
 
 
 def _words(name: str) -> set[str]:
-    return set(_WORD.findall(name.lower())) - _COMMON
+    return set(words(name)) - _COMMON
 
 
 def _above(name: str) -> Iterable[str]:

@@ -9,14 +9,17 @@ from functools import partial
 from math import prod
 
 from weightedit.doctor.facts import TensorFacts
-from weightedit.doctor.load_report.alike import Alike, Pairs, alike
+from weightedit.doctor.load_report.alike import Alike, alike
+from weightedit.doctor.load_report.copies import Copy, copies_in
 from weightedit.doctor.load_report.dialect_names import of_other_code
 from weightedit.doctor.load_report.differences import difference
 from weightedit.doctor.load_report.evidence import Evidence
+from weightedit.doctor.load_report.part import rank
 from weightedit.doctor.load_report.prefixes import MOST_RULES, Prefix, best_prefixes
 from weightedit.doctor.load_report.renames import Names, renames
 from weightedit.doctor.load_report.rules import changed
 from weightedit.doctor.load_report.spelling import spelled
+from weightedit.doctor.load_report.surroundings import Pairs
 
 FEW = 0.25
 """Of the model's tensors; where fewer are found by name the checkpoint is of another model, unless shapes say more."""
@@ -35,10 +38,14 @@ class Matched:
         Those that agree by shape and order alone.
     choices
         For what could be one of several: the pairs of each.
+    orders
+        For several of one shape that could be as many others in any order: the pairs of each order that is told.
     dialect
         Those whose names another code base of the same architecture gives.
     doubtful
         What agrees in shape where nothing else speaks for it; most likely these are different tensors.
+    copies
+        Where there are several copies of the model: each, that which is matched first.
     is_other
         Whether so little agrees that the checkpoint is of another model.
     pairs
@@ -48,8 +55,10 @@ class Matched:
     spelled: Pairs
     alike: Pairs
     choices: tuple[tuple[Pairs, ...], ...] = ()
+    orders: tuple[tuple[Pairs, ...], ...] = ()
     doubtful: tuple[Pairs, ...] = ()
     dialect: Pairs = field(default_factory=dict)
+    copies: tuple[Copy, ...] = ()
     is_other: bool = False
     pairs: dict[str, str] = field(init=False)
 
@@ -77,6 +86,11 @@ def match(model: Tensors, found: Tensors) -> Matched:
         return replace(rest, dialect=dialect, is_other=False)
     pairs, rivals = by_name(model, found)
     pairs = {name: pairs[name] for name in model if name in pairs}
+    copies = copies_in(model, found, pairs)
+    if copies:
+        gone = {key for one in copies[1:] for key in one.keys}
+        rest = match(model, {key: facts for key, facts in found.items() if key not in gone})
+        return replace(rest, copies=copies)
     known = sum(len(one) for one in rivals[:1]) + len(pairs)
     is_strange = known < FEW * len(model) and len(model) > _SMALL
     if is_strange and _shapes_in_common(model, found) < 0.5 * len(model):
@@ -90,16 +104,17 @@ def match(model: Tensors, found: Tensors) -> Matched:
         other = _by_shape(model, found, kept, rivals)
         if unfit <= other.pairs.keys():
             pairs, by_shape, swapped = kept, other, unfit
-    if is_strange and len(by_shape.pairs) < 0.5 * (len(model) - known):
+    guessed = {name for options in by_shape.orders for name in options[0]}
+    if is_strange and len(by_shape.pairs) + len(guessed) < 0.5 * (len(model) - known):
         return Matched(pairs, {}, is_other=True)
-    if not known and not by_shape.pairs and not by_shape.choices:
+    if not known and not by_shape.pairs and not by_shape.choices and not by_shape.orders:
         return Matched({}, {}, is_other=True)
     by_shape, doubtful = _backed(model, pairs, by_shape, swapped)
     by_rule = _by_rule(model, found, pairs, by_shape)
     doubtful = [some for some in doubtful if not some.keys() & by_rule.keys() and
                 not {*some.values()} & {*by_rule.values()}]  # fmt: skip
     return Matched(pairs, by_shape.pairs | by_rule, (*((rivals,) if rivals else ()), *by_shape.choices),
-                   tuple(doubtful))  # fmt: skip
+                   tuple(by_shape.orders), tuple(doubtful))  # fmt: skip
 
 
 def _backed(model: Tensors, known: Pairs, found: Alike, sure: set[str]) -> tuple[Alike, list[dict[str, str]]]:
@@ -111,20 +126,21 @@ def _backed(model: Tensors, known: Pairs, found: Alike, sure: set[str]) -> tuple
         Names of the model that changed places, as the shapes of all of them say.
     """
     evidence = Evidence(model, known)
-    first = {name: key for options in found.choices for name, key in options[0].items()}
+    first = {name: key for options in (*found.choices, *found.orders) for name, key in options[0].items()}
     if evidence.is_most(found.pairs | first):
         return found, []
     kept = {name: key for name, key in found.pairs.items() if name in sure}
     backed, rest = evidence.backed({name: key for name, key in found.pairs.items() if name not in sure})
-    choices = [options for options in found.choices if not evidence.backed(options[0])[1]]
+    choices, orders = ([options for options in some if not evidence.backed(options[0])[1]]
+                       for some in (found.choices, found.orders))  # fmt: skip
     rest += [dict(options[0]) for options in found.choices if options not in choices and len(options) == 1]
-    return Alike(kept | backed, choices), rest
+    return Alike(kept | backed, choices, orders), rest
 
 
 def _by_rule(model: Tensors, found: Tensors, pairs: Pairs, by_shape: Alike) -> dict[str, str]:
     """Return what the renames of its neighbours would rename to a name of the model, and is as large."""
-    gone = {*pairs.values(), *by_shape.pairs.values(), *(key for choice in by_shape.choices for one in choice
-                                                         for key in one.values())}  # fmt: skip
+    gone = {*pairs.values(), *by_shape.pairs.values(),
+            *(key for choice in (*by_shape.choices, *by_shape.orders) for one in choice for key in one.values())}
     left = {name for name in model if name not in pairs and name not in by_shape.pairs}
     rest = [key for key in found if key not in gone]
     if not left or not rest or not by_shape.pairs:
@@ -170,7 +186,9 @@ def by_name(model: Tensors, found: Tensors) -> tuple[dict[str, str], tuple[Pairs
                              partial(_is_backed, Evidence(model, pairs), len(model)))  # fmt: skip
         if len(best) > 1 and not all("" in (one.found, one.wanted) for one in best):
             break  # modules rather than prefixes, which their surroundings may tell
-        if len(best) > 1:
+        if len(best) > 1 and all(one.pairs.keys() == best[0].pairs.keys() for one in best):
+            best = sorted(best, key=lambda one: rank(one.found))  # copies, of which the usual one is compared
+        elif len(best) > 1:
             return pairs, tuple({ours[short]: theirs[other] for short, other in one.pairs.items()} for one in best)
         if not best:
             break

@@ -44,6 +44,11 @@ class Naming:
             self._now |= moved
             self._then |= {name: new for new, name in moved.items()}
 
+    def drop(self, names: Iterable[str]) -> None:
+        """Forget tensors that are gone then, so that their names are free."""
+        for name in names:
+            self._now.pop(self._then.pop(name))
+
     def targets(self, names: Collection[str]) -> tuple[str, ...]:
         """Return targets that mean tensors both before and after the renames, where that can be said."""
         if len(names) > _FEW:
@@ -76,3 +81,10 @@ def common_module(names: Collection[str]) -> str:
     modules = [name.split(".")[:-1] for name in names]
     first, last = min(modules), max(modules)
     return ".".join(first[: in_common(first, last)])
+
+
+def starred(name: str) -> str:
+    """Return a name, or how names begin, with `*` for numbers between dots."""
+    if not any(map(str.isdigit, name)):
+        return name
+    return ".".join("*" if part.isdigit() else part for part in name.split("."))

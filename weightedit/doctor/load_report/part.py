@@ -76,7 +76,7 @@ def part_of(model: Mapping[str, TensorFacts], checkpoint: Sequence[TensorFacts],
     best = max(how for how, _ in tried)
     good = [part for how, part in tried if how == best]
     good = [part for part in good if not any(_is_above(part.name, other.name) for other in good)]
-    good.sort(key=lambda part: _rank(part.name))
+    good.sort(key=lambda part: rank(part.name))
     return Part(good[0].name, good[0].tensors, tuple(part.name for part in good[1:]))
 
 
@@ -108,7 +108,8 @@ def _is_above(name: str, other: str) -> bool:
     return name != other and name in _above(other)
 
 
-def _rank(name: str) -> int:
+def rank(name: str) -> int:
+    """Return how usual it is to call a state_dict so, or what begins the names in one; the usual comes first."""
     last = name.rpartition(".")[2]
     return _USUAL.index(last) if last in _USUAL else len(_USUAL)
 

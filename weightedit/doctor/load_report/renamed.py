@@ -10,7 +10,7 @@ from weightedit.core.words.paths import counted
 from weightedit.doctor.finding import Finding, Level, Mend
 from weightedit.doctor.load_report.comparison import Comparison, Told
 from weightedit.doctor.load_report.dialect_names import is_rotated
-from weightedit.doctor.load_report.naming import common_module
+from weightedit.doctor.load_report.naming import common_module, starred
 from weightedit.doctor.load_report.part_names import edits_of
 from weightedit.doctor.load_report.rotated import in_rows_of_transformers
 from weightedit.doctor.load_report.rules import heads
@@ -53,7 +53,8 @@ def _dialect(compared: Comparison) -> Iterator[Told]:
 
 
 def _slashed(compared: Comparison) -> Iterator[Told]:
-    pairs = {name: key for name, key in compared.matched.spelled.items() if dotted(key) != key and name != key}
+    pairs = {name: key for name, key in compared.matched.spelled.items()
+             if dotted(key) != key and _key_then(compared, key) != name}  # fmt: skip
     after = {name: dotted(key) for name, key in pairs.items()}
     verb = "has" if len(pairs) == 1 else "have"
     said = f"{counted(len(pairs), 'name')} of the checkpoint {verb} slashes for dots, as TensorFlow writes them"
@@ -62,7 +63,7 @@ def _slashed(compared: Comparison) -> Iterator[Told]:
 
 def _wrapped(compared: Comparison) -> Iterator[Told]:
     pairs = {name: key for name, key in compared.matched.spelled.items()
-             if wrappers_in(dotted(key)) and not wrappers_in(name)}  # fmt: skip
+             if wrappers_in(dotted(key)) and not wrappers_in(name) and _key_then(compared, key) != name}  # fmt: skip
     after = {name: without_wrappers(dotted(key)) for name, key in pairs.items()}
     yield from _finding(compared, "wrapper", pairs, after, _wraps(pairs))
 
@@ -75,20 +76,13 @@ def _prefixed(compared: Comparison) -> Iterator[Told]:
         before = _key_then(compared, key)
         if before != after[name]:
             old, new = heads(before, after[name])
-            kinds.setdefault((_starred(old), _starred(new)), {})[name] = key
+            kinds.setdefault((starred(old), starred(new)), {})[name] = key
     if len(kinds) > _MOST_KINDS:
         kinds = {("", ""): {name: key for pairs in kinds.values() for name, key in pairs.items()}}
     for head, pairs in kinds.items():
         left = {name: key for name, key in pairs.items() if _key_then(compared, key) != after[name]}
         if left:
             yield from _finding(compared, "prefix", left, after, _begins(len(left), *head))
-
-
-def _starred(head: str) -> str:
-    """Return how names begin, with `*` for numbers between dots."""
-    if not any(map(str.isdigit, head)):
-        return head
-    return ".".join("*" if part.isdigit() else part for part in head.split("."))
 
 
 def _legacy(compared: Comparison) -> Iterator[Told]:

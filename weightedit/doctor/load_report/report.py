@@ -17,6 +17,7 @@ from weightedit.doctor.load_report.adapter import adapter
 from weightedit.doctor.load_report.casts import casts
 from weightedit.doctor.load_report.comparison import Comparison, Told
 from weightedit.doctor.load_report.differences import difference
+from weightedit.doctor.load_report.everything import everything
 from weightedit.doctor.load_report.extra_states import extra_states as extra_states_told
 from weightedit.doctor.load_report.loading_code import loading_code
 from weightedit.doctor.load_report.matching import by_name, match
@@ -25,6 +26,7 @@ from weightedit.doctor.load_report.part import Part, part_of
 from weightedit.doctor.load_report.renamed import renamed
 from weightedit.doctor.load_report.sizes import sizes
 from weightedit.doctor.load_report.surplus import surplus
+from weightedit.doctor.load_report.taking import copies
 from weightedit.doctor.load_report.ties import SameBits, untied
 from weightedit.doctor.load_report.turned import turned
 from weightedit.doctor.load_report.undecided import left_over, undecided
@@ -37,8 +39,6 @@ _VERDICTS: dict[str, Verdict] = {
     "slashes": "renamed", "wrapper": "renamed", "prefix": "renamed", "legacy": "renamed", "renamed": "renamed",
 }  # fmt: skip
 """What kinds of findings make of a row, the gravest first."""
-MOST_TOLD = 12
-"""Mends that the mend of everything tells one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +120,8 @@ class LoadReport:
 
     @property
     def everything(self) -> Mend | None:
-        """The first mend of every finding in order, as one; None where there is none."""
-        mends = [finding.mends[0] for finding in self.findings if finding.mends and finding.mends[0].edits]
-        if not mends:
-            return None
-        lines = [f"{place}. {mend.title}{f': {mend.detail}' if mend.detail else ''}"
-                 for place, mend in enumerate(mends[:MOST_TOLD], 1)]  # fmt: skip
-        lines += [f"and {len(mends) - MOST_TOLD:,} more"] if len(mends) > MOST_TOLD else []
-        left = sum(finding.level == "refusal" and not finding.mends for finding in self.findings)
-        lines += [f"{counted(left, 'finding')} {'has' if left == 1 else 'have'} no mend"] if left else []
-        return Mend("Mend everything", tuple(edit for mend in mends for edit in mend.edits), "\n".join(lines))
+        """The first mends of all findings in order, as one; None where there are none."""
+        return everything(self.findings, self.left_over)
 
     def mends_of(self, row: Row) -> tuple[Mend, ...]:
         """Return the ways to mend one tensor, those of the first cause first."""
@@ -196,6 +188,7 @@ def _score(wanted: Mapping[str, TensorFacts], part: Part) -> tuple[int, ...]:
 
 def _findings(compared: Comparison, same_bits: SameBits | None) -> Iterator[Told]:
     """Yield findings, first cause first: names, then shapes, dtypes, what is missing and what is too much."""
+    yield from copies(compared)
     yield from renamed(compared)
     yield from undecided(compared)
     differences = {name: one for name in compared.matched.pairs
@@ -249,7 +242,8 @@ def _rows(compared: Comparison, told: list[Told]) -> Iterator[Row]:
     for name, ours in compared.wanted.items():
         places = tuple(by_name.get(name, ()))
         theirs = tensors[pairs[name]] if name in pairs else None
-        verdict = _verdict([told[place].finding.kind for place in places], "missing" if theirs is None else "same")
+        otherwise: Verdict = "missing" if theirs is None else "same" if pairs[name] == name else "renamed"
+        verdict = _verdict([told[place].finding.kind for place in places], otherwise)
         yield Row(name, "" if theirs is None else theirs.name, verdict, ours, theirs, places)
     matched = set(pairs.values())
     for key, theirs in tensors.items():

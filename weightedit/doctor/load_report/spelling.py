@@ -16,8 +16,9 @@ WRAPPERS = {
 LEGACY = {
     "gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var",
     "moving_var": "running_var", "kernel": "weight", "embeddings": "weight", "embedding": "weight", "scale": "weight",
+    "mean": "running_mean", "var": "running_var", "w": "weight", "b": "bias", "g": "weight", "W": "weight", "B": "bias",
 }  # fmt: skip
-"""Last parts of names in TensorFlow, MXNet and JAX, and in models converted from them."""
+"""Last parts of names in TensorFlow, MXNet and JAX, in code by hand, and in models converted from them."""
 _PARAMETRIZED = {"original0": "{}_g", "original1": "{}_v", "original": "{}_orig", "0._u": "{}_u", "0._v": "{}_v"}
 """What torch.nn.utils.parametrizations calls what weight_norm and spectral_norm called otherwise."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
+Pairs = Mapping[str, str]
+"""Names of the checkpoint by those of the model."""
 Where = Callable[[str], str]
 """Returns the innermost module of the model that a name is known to lie in; empty where nothing is known."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weightedit.doctor.facts import TensorFacts
+from weightedit.doctor.load_report.likeness import words
 from weightedit.doctor.load_report.spelling import LEGACY
 from weightedit.doctor.load_report.surroundings import Where
 
@@ -64,6 +65,11 @@ class Unit:
         """The last part of its name that is no number."""
         parts = [part for part in self.name.split(".") if not _NUMBER.fullmatch(part) and part != "#"]
         return parts[-1] if parts else ""
+
+    @property
+    def last_words(self) -> set[str]:
+        """What the last part of its name that is no number says."""
+        return set(words(self.own_name))
 
     @property
     def words(self) -> set[str]:
