@@ -16,7 +16,7 @@ from weightedit.doctor.bringing.brought import Brought, BroughtCode, LiveModel, 
 from weightedit.doctor.bringing.first_batch import ONCE, FirstBatch, restartable
 from weightedit.doctor.bringing.model_reference import ModelReference
 from weightedit.doctor.checkup import AUTO, FAKE, Asked, Checkup, Wanted
-from weightedit.doctor.finding import Finding
+from weightedit.doctor.finding import Finding, gravest_first
 from weightedit.doctor.shape_trace.indices import may_be_past
 from weightedit.doctor.steps import Steps
 from weightedit.doctor.training_check import trained
@@ -137,7 +137,7 @@ def _checked(document: Document, bring: Bring, wanted: Wanted, asked: Asked, pro
     elif wanted.trains and found.runs:
         found = trained(document, bring, found, wanted, _for_training(asked), progress, is_own=is_own)
     notes = (*found.notes, *_not_done(found, wanted), *wanted.unused)
-    return replace(found, notes=notes, findings=tuple(sorted(found.findings, key=lambda one: one.level == "notice")))
+    return replace(found, notes=notes, findings=gravest_first(found.findings))
 
 
 def _not_trained(document: Document, asked: Asked) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from weightedit.core.dtypes import DTYPES
@@ -101,6 +101,8 @@ class ModelFacts:
         Keys such as `fc._extra_state` that `load_state_dict` asks for, since their modules have `set_extra_state`.
     loading_code
         Modules with code of their own that changes a state_dict as it is loaded: hooks, `_load_from_state_dict`.
+    given
+        Whole numbers that it was made with, by argument or by key of its `config`.
     """
 
     type: str
@@ -108,6 +110,7 @@ class ModelFacts:
     tensors: tuple[TensorFacts, ...]
     extra_states: tuple[str, ...] = ()
     loading_code: tuple[str, ...] = ()
+    given: dict[str, int] = field(default_factory=dict)
 
 
 def facts_of(document: Document, state: State | None = None) -> tuple[TensorFacts, ...]:
@@ -174,6 +177,12 @@ def extra_states_of(document: Document) -> tuple[str, ...] | None:
     if any(entry.kind == "module" for entry in entries):
         return None
     return tuple(entry.name for entry in entries if isinstance(entry.key, str) and is_extra_state(entry.key))
+
+
+def holds(document: Document) -> tuple[str, ...]:
+    """Return the names of what a document holds at its first level, tensors or not, each with what it is."""
+    return tuple(f"{entry.name} ({entry.text})" if entry.text else entry.name for entry in document.entries
+                 if len(entry.path) == 1)  # fmt: skip
 
 
 def _containers(document: Document) -> dict[tuple[Any, ...], str]:

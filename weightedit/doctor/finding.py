@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from weightedit.core.edit import Edit
 
 Level = Literal["refusal", "warning", "notice"]
+_LEVELS: tuple[Level, ...] = ("refusal", "warning", "notice")
 CheckPart = Literal["load", "trace", "training", "activations"]
 
 
@@ -87,6 +89,11 @@ class Finding:
         return {"module": self.module, "tensor": self.tensor, "kind": self.kind, "message": self.message,
                 "mend": None if edit is None else edit.to_json(), "level": self.level, "torch_says": self.torch_says,
                 "mends": [mend.to_json() for mend in self.mends]}  # fmt: skip
+
+
+def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings with what raises first, then what goes wrong in silence; causes stay before what they cause."""
+    return tuple(sorted(findings, key=lambda one: _LEVELS.index(one.level)))
 
 
 def is_healthy(findings: list[Finding]) -> bool:

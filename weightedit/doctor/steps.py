@@ -18,7 +18,7 @@ from weightedit.doctor.bringing.input_spec import InputSpec, spec_of
 from weightedit.doctor.bringing.values_file import write_values
 from weightedit.doctor.checkup import FAKE, MEASURED_UP_TO, Asked, Checkup, Wanted
 from weightedit.doctor.encoded import NoValues, as_loaded, encoded_finding, is_refused
-from weightedit.doctor.facts import ModelFacts, TensorFacts, extra_states_of, facts_of, same_bits
+from weightedit.doctor.facts import ModelFacts, TensorFacts, extra_states_of, facts_of, holds, same_bits
 from weightedit.doctor.finding import CheckPart, Finding, Mend, is_healthy
 from weightedit.doctor.load_report.report import LoadReport, load_report
 from weightedit.doctor.records import Garbled, from_json
@@ -156,7 +156,8 @@ class Steps:
             return Weights({name: name for name in ours if name in by_name}, by_name, ours, is_own=True)
         self.progress.begin("Comparing names and shapes", 0)
         self.load = load_report(model, as_loaded(self.facts, model.tensors), same_bits=partial(self._same, by_name),
-                                extra_states=extra_states_of(self.document))  # fmt: skip
+                                extra_states=extra_states_of(self.document),
+                                beside=() if self.facts else holds(self.document))  # fmt: skip
         self.encoded = encoded_finding(self.load.names, by_name)
         self.findings += self._loaded(self.load)
         return Weights(self.load.names, by_name, ours)

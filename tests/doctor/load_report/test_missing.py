@@ -40,10 +40,13 @@ def test_a_tied_head_that_the_file_lacks_is_copied_or_tied(tmp_path, suffix, num
     with weightedit.open(path) as document:
         (finding,) = load_report(facts, facts_of(document)).findings
         assert (finding.kind, finding.level) == ("tied", "refusal")
+        assert f"the values of {finding.tensor} then" in finding.mends[number].detail
         for edit in finding.mends[number].edits:
             document.apply(edit, accept="all")
         after = load_report(facts, facts_of(document))
         assert kinds(after) == ["untied"] * (finding.mends[number].title.startswith("Copy"))
+        told = load_report(facts, facts_of(document), same_bits=partial(same_bits, document)).findings
+        assert all(one.level == "notice" for one in told)  # one choice, and no other comes of it
         out = tmp_path / "out.pt"
         document.export(out)
     fresh = model()
@@ -73,7 +76,11 @@ def test_two_tensors_for_one_are_told_unless_they_are_the_same(tmp_path):
         facts = model_facts(gpt2()), facts_of(document)
         told = load_report(*facts, same_bits=partial(same_bits, document)).findings
         assert [(finding.kind, finding.level) for finding in told] == [("untied", "warning")]
-        assert told[0].message.endswith("wins")
+        assert "unless" not in told[0].message
+        assert told[0].message.endswith("the values of one of them are kept, and never those of both")
+        assert [mend.detail.split(". ")[0] for mend in told[0].mends] == [
+            "The values of lm_head.weight stay, those of transformer.wte.weight are lost",
+            "The values of transformer.wte.weight stay, those of lm_head.weight are lost"]
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -84,6 +91,7 @@ def test_copies_of_one_tensor_are_no_harm(tmp_path, suffix):
         (finding,) = load_report(model_facts(t5()), facts_of(document), same_bits=partial(same_bits, document)).findings
     assert (finding.kind, finding.level) == ("untied", "notice")
     assert finding.message.endswith("one tensor in the model and 4 in the checkpoint, with the same values")
+    assert len(finding.mends) == 1  # whichever stays, nothing is lost
 
 
 @pytest.mark.parametrize("keeps_versions", [False, True])

@@ -26,7 +26,7 @@ from tests.doctor.load_report.models import (
     state_of,
 )  # fmt: skip
 from weightedit.core.edit import Edit
-from weightedit.doctor.facts import ModelFacts, ModuleFacts, TensorFacts, facts_of
+from weightedit.doctor.facts import ModelFacts, ModuleFacts, TensorFacts, facts_of, holds
 from weightedit.doctor.inside.model_facts import model_facts
 from weightedit.doctor.load_report.report import load_report
 from weightedit.doctor.records import from_json, to_json
@@ -113,6 +113,34 @@ def test_names_out_of_a_file_are_shown_on_one_line(tmp_path):
     assert kinds(report) == ["prefix", "unexpected"]
     assert not any(char in text for text in said for char in "\n\x1b\u202e")
     assert differing(mended(ResNet(), path), {name.partition(".")[2]: tensor for name, tensor in state.items()}) == []
+
+
+def test_a_checkpoint_without_tensors_says_so(tmp_path):
+    """It is no checkpoint of another model; what it does hold is told."""
+    for given, said in (({"epoch": 3, "note": "hi"}, "; it holds epoch (3) and note ('hi')"), ({}, "")):
+        torch.save(given, tmp_path / "model.pt")
+        with weightedit.open(tmp_path / "model.pt") as document:
+            report = load_report(model_facts(ResNet()), facts_of(document), beside=holds(document))
+        (finding,) = report.findings
+        assert finding.message == f"The checkpoint holds no tensors, so there is nothing to load{said}"
+        assert (report.headline, report.everything) == ("no tensors", None)
+        assert {row.verdict for row in report.rows} == {"missing"}
+
+
+def test_what_raises_stands_before_what_is_worth_knowing(tmp_path):
+    state = {name: tensor for name, tensor in state_of(ResNet()).items() if not name.endswith("tracked")}
+    path = saved({**state, "x": torch.ones(3), "fc.bias": state["fc.bias"].half()}, tmp_path / "model.pt")
+    assert [one.level for one in report_on(ResNet(), path).findings] == ["notice", "warning", "refusal"]
+    found = weightedit.check(path, ResNet())["findings"]
+    assert [one["kind"] for one in found] == ["unexpected", "missing", "dtype"]
+
+
+def test_a_rename_of_many_says_how_many_and_their_pattern(tmp_path):
+    state = {name.replace("self_attn", "mixer"): tensor for name, tensor in state_of(MODELS["llama"]()).items()}
+    (finding,) = report_on(MODELS["llama"](), saved(state, tmp_path / "model.pt")).findings
+    assert finding.message.startswith("model.layers.*.mixer.*.weight is named model.layers.*.self_attn.*.weight in the "
+                                      "model (8 tensors)")  # fmt: skip
+    assert finding.mends[0].detail == "model.layers.*.mixer.*.weight → model.layers.*.self_attn.*.weight"
 
 
 def test_odd_checkpoints_end_in_a_report(tmp_path):

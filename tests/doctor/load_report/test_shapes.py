@@ -121,8 +121,8 @@ def test_another_number_of_classes_is_one_finding_for_weight_and_bias(tmp_path, 
     report = report_on(ResNet(wanted), path)
     assert kinds(report) == ["shape"]
     assert report.headline == "80 names match, 2 shapes differ"
-    assert report.findings[0].message == \
-        f"fc (2 tensors): 10 along dimension 0 in the checkpoint and {wanted} in the model"  # fmt: skip
+    assert report.findings[0].message == f"fc (2 tensors): 10 along dimension 0 in the checkpoint and {wanted} in " \
+                                         "the model; build the model with 10 to keep them"  # fmt: skip
     got = mended(ResNet(wanted), path)
     kept = min(10, wanted)
     assert torch.equal(got["fc.weight"][:kept], state["fc.weight"][:kept])
@@ -170,7 +170,9 @@ def test_a_size_that_differs_throughout_is_one_finding(tmp_path):
     path = saved(state, tmp_path / "model.pt")
     report = report_on(gpt2(), path)
     assert kinds(report) == ["size", "tied"]
-    assert report.findings[0].message.startswith("28 of 28 shapes differ")
+    assert report.findings[0].message.endswith(": build the model with n_embd 16 and n_positions 24")
+    assert [mend.title for mend in report.findings[0].mends] == ["Fit 28 tensors into the shapes of the model",
+                                                                 "Replace 28 tensors by fresh values"]  # fmt: skip
     mended(gpt2(), path)
 
 

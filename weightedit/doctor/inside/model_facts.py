@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ SAYS = (
 """Attributes that say how large something is; those of several numbers are told as `kernel_size.0`, `kernel_size.1`."""
 LONGEST_TYPE = 200
 """Characters of a class's name."""
+MOST_GIVEN = 1000
+"""Arguments, or keys of a config."""
 MOST_SIZES = 8
 """Numbers of one attribute."""
 _LARGEST = 1 << 62
@@ -40,7 +43,15 @@ def model_facts(module: nn.Module) -> ModelFacts:
     """
     modules = tuple(ModuleFacts(name, type_name(one), _says(one) or None) for name, one in module.named_modules())
     return ModelFacts(type_name(module), modules, tuple(_tensors(module)), tuple(_extra_states(module)),
-                      tuple(name for name, one in module.named_modules() if _has_loading_code(one)))  # fmt: skip
+                      tuple(name for name, one in module.named_modules() if _has_loading_code(one)),
+                      whole_numbers(getattr(vars(module).get("config"), "__dict__", {})))  # fmt: skip
+
+
+def whole_numbers(given: Mapping[str, Any]) -> dict[str, int]:
+    """Return the first whole numbers among arguments of a model, or among keys of its config."""
+    found = ((str(name)[:LONGEST_TYPE], value) for name, value in given.items()
+             if type(value) is int and abs(value) < _LARGEST)  # fmt: skip
+    return dict(islice(found, MOST_GIVEN))
 
 
 def _extra_states(module: nn.Module) -> Iterator[str]:

@@ -29,7 +29,7 @@ from weightedit.doctor.inside.frames import frames_of, told
 from weightedit.doctor.inside.inputs import CLASSES, InputMissing, Making, independent, make, make_inputs, placed
 from weightedit.doctor.inside.lazy import blanks, materialized_without_values
 from weightedit.doctor.inside.measure import measured
-from weightedit.doctor.inside.model_facts import model_facts
+from weightedit.doctor.inside.model_facts import model_facts, whole_numbers
 from weightedit.doctor.inside.orders import BringOrder, CaptureOrder, RunOrder, TrainOrder
 from weightedit.doctor.inside.put import Fitting
 from weightedit.doctor.inside.running import asked_at_each, uncompiled, without_its_log
@@ -128,7 +128,9 @@ class Session:
                 self.model = faked(bring(reference, self._agreed), self.fake)
         else:
             self.model = bring(reference, self._agreed).to(self.device)
-        found: dict[str, Any] = {"model": to_json(model_facts(self.model)), "note": note}
+        facts = model_facts(self.model)
+        facts = replace(facts, given=facts.given | whole_numbers(dict(reference.kwargs)))
+        found: dict[str, Any] = {"model": to_json(facts), "note": note}
         if reference.kind == "folder":
             found |= {"ties": True, "converts": converts(self.model)}
         return found

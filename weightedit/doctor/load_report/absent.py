@@ -8,6 +8,7 @@ from weightedit.core.edit import Edit, TensorName
 from weightedit.core.words.labels import called, listed
 from weightedit.core.words.paths import counted
 from weightedit.doctor.finding import Finding, Level, Mend
+from weightedit.doctor.load_report.built import stacks_text
 from weightedit.doctor.load_report.comparison import Comparison, Told
 from weightedit.doctor.load_report.fresh import fresh_edits
 from weightedit.doctor.load_report.naming import common_module, together
@@ -51,9 +52,10 @@ def _tied(compared: Comparison, names: list[str], other: str) -> Told:
     copies = [Edit("duplicate", compared.naming.targets([source.name]), None, {"to": start + name}) for name in names]
     tie = Edit("tie", tuple(start + name for name in names), None, {"to": TensorName(there)})
     to = listed([start + name for name in names])
-    mends = [Mend(f"Copy {called(there)} to {to}", tuple(copies)),
+    mends = [Mend(f"Copy {called(there)} to {to}", tuple(copies),
+                  f"Both have the values of {called(there)} then, in any format; the model ties them as it loads."),
              Mend(f"Tie {to} to {called(there)}", (*copies, tie),
-                  "They hold one tensor then, which safetensors cannot keep.")]  # fmt: skip
+                  f"They hold one tensor with the values of {called(there)} then, which safetensors cannot keep.")]
     verb, them = ("is", "it") if len(names) == 1 else ("are", "them")
     said = f"{listed(names)} {verb} not in the checkpoint: the model ties {them} to {called(other)}, which is there, " \
            "and a file may keep such a tensor once"  # fmt: skip
@@ -68,7 +70,7 @@ def _missing(compared: Comparison, names: list[str], again: list[str], why: str,
     for name in again:
         edits.append(Edit("duplicate", (compared.part.start + compared.ours(name).same_as,), None,
                           {"to": compared.part.start + name}))  # fmt: skip
-    said = f"{_are(every)} not in the checkpoint" + (f"; {why}" if why else "")
+    said = f"{_are(every)} not in the checkpoint" + (f"; {why}" if why else "") + stacks_text(compared, every)
     kind = "zeros" if names and names[0].rpartition(".")[2] == _COUNTER else "fresh values"
     mend = Mend(f"Add {together(every)} with {kind}", tuple(edits))
     return Told(Finding("missing", common_module(every), "", said, (mend,), level), tuple(every))

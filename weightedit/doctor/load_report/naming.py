@@ -12,6 +12,8 @@ from weightedit.doctor.load_report.rules import changed, in_common
 
 _FEW = 64
 """Targets that are named by both names; of more the new names are taken."""
+_FEW_BLOCKS = 3
+"""Blocks of a stack that are named one by one."""
 
 
 class Naming:
@@ -70,10 +72,20 @@ def together(names: Collection[str]) -> str:
         return called(first)
     parts = [name.split(".") for name in names]
     head = common_module(names)
+    if blocks := _blocks(head, parts):
+        return f"{listed(blocks)} ({counted(len(names), 'tensor')})"
     if len(set(map(len, parts))) == 1 and head.count(".") + 1 < len(parts[0]) - 1:
         head = ".".join(column[0] if len(set(column)) == 1 else "*" for column in zip(*parts, strict=True))
         head = "" if set(head) <= {".", "*"} else head
     return f"{called(head)} ({counted(len(names), 'tensor')})" if head else listed([first, *others])
+
+
+def _blocks(head: str, parts: list[list[str]]) -> list[str]:
+    """Return the few numbered blocks of a stack that names with various endings lie in; none where they do not."""
+    depth = head.count(".") + 1 if head else 0
+    numbers = dict.fromkeys(part[depth] if len(part) > depth + 1 else "" for part in parts)
+    is_few = head and 1 < len(numbers) <= _FEW_BLOCKS and all(map(str.isdecimal, numbers))
+    return [f"{head}.{number}" for number in numbers] if is_few and len({part[-1] for part in parts}) > 1 else []
 
 
 def common_module(names: Collection[str]) -> str:

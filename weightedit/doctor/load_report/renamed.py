@@ -11,6 +11,7 @@ from weightedit.doctor.finding import Finding, Level, Mend
 from weightedit.doctor.load_report.comparison import Comparison, Told
 from weightedit.doctor.load_report.dialect_names import is_rotated
 from weightedit.doctor.load_report.naming import common_module, starred
+from weightedit.doctor.load_report.patterns import moves, patterns_text
 from weightedit.doctor.load_report.part_names import edits_of
 from weightedit.doctor.load_report.rotated import in_rows_of_transformers
 from weightedit.doctor.load_report.rules import heads
@@ -18,6 +19,8 @@ from weightedit.doctor.load_report.spelling import WRAPPERS, dotted, joined, spl
 
 _MOST_KINDS = 4
 """Prefixes that have findings of their own; where names begin in more ways they have one together."""
+_MOST_MOVES = 4
+"""Patterns of names that a mend tells."""
 
 
 def renamed(compared: Comparison) -> Iterator[Told]:
@@ -114,9 +117,10 @@ def _finding(compared: Comparison, kind: str, pairs: Mapping[str, str], after: M
     if not pairs:
         return
     edits = edits_of(compared, {key: after[name] for name, key in pairs.items()}, kind)
-    name, key = next(iter(pairs.items()))
-    tensor, start = compared.part.tensors[key].name, compared.part.start
-    detail = f"{called(compared.naming.then(tensor))} → {called(start + after[name])}"
+    start = compared.part.start
+    tensor = compared.part.tensors[next(iter(pairs.values()))].name
+    then = {start + after[name]: compared.naming.then(compared.part.tensors[key].name) for name, key in pairs.items()}
+    detail = ", ".join(f"{called(old)} → {called(new)}" for old, new, _ in moves(then)[:_MOST_MOVES])
     mends = (Mend(f"Rename {counted(len(pairs), 'tensor')}", tuple(edits), detail),) if edits else ()
     if edits:
         compared.naming.follow(edits)
@@ -153,7 +157,4 @@ def _ends(pairs: Mapping[str, str]) -> str:
 
 
 def _told_by_shape(pairs: Mapping[str, str]) -> str:
-    name, key = next(iter(pairs.items()))
-    verb = "has another name" if len(pairs) == 1 else "have other names"
-    return f"{counted(len(pairs), 'tensor')} of the checkpoint {verb} than in the model, told by shapes and places: " \
-           f"{called(key)} is {called(name)}"  # fmt: skip
+    return f"{patterns_text(pairs)}: told by shapes, places, and what names say alike"

@@ -87,7 +87,7 @@ class LoadReport:
     left_over
         Edits for what is left where a person takes the first of each choice: the others are added or dropped.
     about
-        What the checkpoint is, where it is compared with no tensor of the model; there are no rows then.
+        What the checkpoint is, where none of its tensors is compared with the model.
     """
 
     rows: tuple[Row, ...]
@@ -130,7 +130,7 @@ class LoadReport:
 
 def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: str | None = None,
                 same_bits: SameBits | None = None,
-                extra_states: tuple[str, ...] | None = ()) -> LoadReport:  # fmt: skip
+                extra_states: tuple[str, ...] | None = (), beside: tuple[str, ...] = ()) -> LoadReport:  # fmt: skip
     """Compare a checkpoint with a model, without reading a value.
 
     Parameters
@@ -147,6 +147,8 @@ def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: st
     extra_states
         Names in the document under which modules keep an extra state, as `extra_states_of` tells them; None where
         nobody can tell, and nothing is said of them.
+    beside
+        What the document holds at its first level, as `holds` tells it; said where there are no tensors.
 
     Raises
     ------
@@ -163,6 +165,11 @@ def load_report(model: ModelFacts, checkpoint: tuple[TensorFacts, ...], part: st
     for facts in checkpoint:
         if facts.same_as:
             groups.setdefault(facts.same_as, {facts.same_as}).add(facts.name)
+    if not checkpoint:
+        said = "The checkpoint holds no tensors, so there is nothing to load"
+        said += f"; it holds {listed(list(beside))}" if beside else ""
+        rows = tuple(Row(name, "", "missing", facts, None, (0,)) for name, facts in wanted.items())
+        return LoadReport(rows, (Finding("no-tensors", "", "", said),), {}, "", 0, about="no tensors")
     if of_what := adapter(wanted, found.tensors):
         return LoadReport((), (of_what[1],), {}, found.name, 0, about=of_what[0])
     compared = Comparison(model, wanted, found, match(wanted, found.tensors),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from math import prod
 
 from weightedit.core.edit import Edit
 from weightedit.core.words.labels import called, listed
 from weightedit.core.words.numbers import shape_text
 from weightedit.doctor.finding import Mend
+from weightedit.doctor.load_report.built import Sizes, other_sizes, sizes_text, with_size
 from weightedit.doctor.load_report.comparison import Comparison, Told
 from weightedit.doctor.load_report.differences import Difference
 from weightedit.doctor.load_report.fresh import STD, TORCH_SLOPE, fill_of, fresh_edits, is_float
@@ -34,14 +36,16 @@ def sizes(compared: Comparison, differences: Differences) -> Iterator[Told]:
     rows = {key: some for key, some in groups.items() if any(_is_embedding(compared, name) for name in some)
             and differences[some[0]].dim == 0}  # fmt: skip
     rest = {key: some for key, some in groups.items() if key not in rows}
+    others = [name for some in rest.values() for name in some]
+    built = other_sizes(compared, differences, others)
+    is_other = (len(rest) > 1 and built) or (len(others) >= _MANY and 2 * len(others) > len(compared.matched.pairs))
+    if is_other:
+        yield _other_size(compared, differences, rest.values(), built)
     for some in rows.values():
         yield _vocabulary(compared, differences, some)
-    others = [name for some in rest.values() for name in some]
-    if len(others) >= _MANY and 2 * len(others) > len(compared.matched.pairs):
-        yield _other_size(compared, differences, rest.values())
-        return
-    for some in rest.values():
-        yield finding(compared, "shape", some, _message(differences, some), _mends(compared, differences, some))
+    for some in rest.values() if not is_other else ():
+        yield finding(compared, "shape", some, _message(compared, differences, some),
+                      _mends(compared, differences, some))  # fmt: skip
 
 
 def _is_embedding(compared: Comparison, name: str) -> bool:
@@ -57,6 +61,7 @@ def _vocabulary(compared: Comparison, differences: Differences, names: list[str]
     step = next((step for step in _ROUND if max(old, new) == -(-min(old, new) // step) * step), None)
     if step and not positions:
         said += f"; {max(old, new)} is {min(old, new)} padded to a multiple of {step}"
+    said += _build(compared, differences, names)
     if new < old:
         mends = [Mend(f"Keep the first {new} rows of {together(names)}",
                       (edit(compared, "slice", names, region=f"[0:{new}]"),),
@@ -71,29 +76,42 @@ def _vocabulary(compared: Comparison, differences: Differences, names: list[str]
     return finding(compared, "vocabulary", names, said, mends)
 
 
-def _other_size(compared: Comparison, differences: Differences, groups: Iterable[list[str]]) -> Told:
-    """Return the one finding that the model is of another size throughout."""
+def _other_size(compared: Comparison, differences: Differences, groups: Iterable[list[str]],
+                built: Sizes | None) -> Told:  # fmt: skip
+    """Return the one finding that the model was built with other sizes, or is of another size throughout."""
     some = list(groups)
     names = [name for group in some for name in group]
     first = max(some, key=len)[0]
     one = differences[first]
     edits = [each for group in some for each in _mends(compared, differences, group)[0].edits]
-    said = f"{len(names):,} of {len(compared.matched.pairs):,} shapes differ, as where the checkpoint is of another " \
-           f"size than the model: {called(first)} is {shape_text(one.found)} in the checkpoint and " \
-           f"{shape_text(one.wanted)} in the model"  # fmt: skip
-    return finding(compared, "size", names, said,
-                   [Mend(f"Fit {len(names):,} tensors into the shapes of the model", tuple(edits),
-                         "What the model computes with them has to be trained anew.")])  # fmt: skip
+    said = f"The checkpoint has {sizes_text(compared, built)}" if built else \
+        f"{len(names):,} of {len(compared.matched.pairs):,} shapes differ, as where the checkpoint is of another " \
+        f"size than the model: {called(first)} is {shape_text(one.found)} in the checkpoint and " \
+        f"{shape_text(one.wanted)} in the model"  # fmt: skip
+    fitted = Mend(f"Fit {len(names):,} tensors into the shapes of the model", tuple(edits),
+                  "What the model computes with them has to be trained anew.")  # fmt: skip
+    anew = replace(_anew(compared, differences, names), title=f"Replace {len(names):,} tensors by fresh values",
+                   detail="")  # fmt: skip
+    return finding(compared, "size", names, said, [fitted, anew])
 
 
-def _message(differences: Differences, names: list[str]) -> str:
+def _build(compared: Comparison, differences: Differences, names: list[str]) -> str:
+    """Return how the code can have what the checkpoint has; nothing where only some tensors are of another size."""
+    built = other_sizes(compared, differences, names)
+    if built is None or len(built) > 1:
+        return ""
+    ((wanted, found),) = built.items()
+    return f"; build the model with {with_size(compared, wanted, found)} to keep {'it' if len(names) == 1 else 'them'}"
+
+
+def _message(compared: Comparison, differences: Differences, names: list[str]) -> str:
     one = differences[names[0]]
     if len(names) == 1 or one.dim is None:
         more = f"; so are {listed(names[1:])}" if names[1:] else ""
         return f"{called(names[0])} is {shape_text(one.found)} in the checkpoint and {shape_text(one.wanted)} " \
-               f"in the model{more}"  # fmt: skip
+               f"in the model{more}{_build(compared, differences, names)}"  # fmt: skip
     return f"{together(names)}: {one.found[one.dim]} along dimension {one.dim} in the checkpoint and " \
-           f"{one.wanted[one.dim]} in the model"  # fmt: skip
+           f"{one.wanted[one.dim]} in the model{_build(compared, differences, names)}"  # fmt: skip
 
 
 def _mends(compared: Comparison, differences: Differences, names: list[str]) -> list[Mend]:

@@ -8,6 +8,7 @@ from weightedit.core.edit import Edit
 from weightedit.core.words.labels import listed
 from weightedit.core.words.paths import counted
 from weightedit.doctor.finding import Finding, Mend
+from weightedit.doctor.load_report.built import stacks_text
 from weightedit.doctor.load_report.comparison import Comparison, Told
 from weightedit.doctor.load_report.naming import together
 
@@ -42,7 +43,8 @@ def _is_made_anew(key: str) -> bool:
 def _finding(compared: Comparison, keys: list[str], noun: str, why: str = "") -> Told:
     verb = "is" if len(keys) == 1 else "are"
     names = [compared.part.tensors[key].name for key in keys]
-    said = f"{counted(len(keys), noun)} of the checkpoint {verb} not in the model{why}: {listed(keys)}"
+    said = f"{counted(len(keys), noun)} of the checkpoint {verb} not in the model{why}: {listed(keys)}" + \
+        stacks_text(compared, [_within(compared, key) for key in keys])  # fmt: skip
     whole, single = _targets(compared, keys)
     mend = Mend(f"Drop {listed([*whole, *single]) if whole else together(keys)}",
                 (Edit("delete", (*whole, *compared.naming.targets(single))),))  # fmt: skip

@@ -29,16 +29,20 @@ def untied(compared: Comparison, same_bits: SameBits | None) -> Iterator[Told]:
             said = f"{listed(names)} are one tensor in the model and {len(different)} in the checkpoint"
             said += ", with the same values" if is_harmless else f": {called(names[-1])} is loaded last and wins"
             said += ", unless all have the same values" if same_bits is None else ""
-            yield finding(compared, "untied", names, said, [_tie(compared, names, -1), _tie(compared, names, 0)],
-                          "notice" if is_harmless else "warning")  # fmt: skip
+            said += "" if is_harmless else "; the values of one of them are kept, and never those of both"
+            ties = [_tie(compared, names, -1, is_harmless)]
+            ties += [] if is_harmless else [_tie(compared, names, 0, is_harmless)]
+            yield finding(compared, "untied", names, said, ties, "notice" if is_harmless else "warning")
 
 
-def _tie(compared: Comparison, names: list[str], place: int) -> Mend:
+def _tie(compared: Comparison, names: list[str], place: int, is_harmless: bool) -> Mend:
     kept = names[place]
     first = compared.theirs(kept)
     others = [compared.theirs(name).name for name in names]
     others = [name for name in dict.fromkeys(others) if name != first.name]
     to = compared.naming.then(first.name)
-    return Mend(f"Tie {listed([compared.naming.then(name) for name in others])} to {called(to)}",
+    tied = listed([compared.naming.then(name) for name in others])
+    lost = "" if is_harmless else f"The values of {called(to)} stay, those of {tied} are lost. "
+    return Mend(f"Tie {tied} to {called(to)}",
                 (Edit("tie", compared.naming.targets(others), None, {"to": TensorName(to)}),),
-                "They hold one tensor then, which safetensors cannot keep.")  # fmt: skip
+                f"{lost}They hold one tensor then, which safetensors cannot keep.")  # fmt: skip

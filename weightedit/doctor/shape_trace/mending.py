@@ -13,6 +13,7 @@ from weightedit.doctor.bringing.input_spec import DictItem, InputSpec, Item, Sev
 from weightedit.doctor.cast_loss import cast_loss
 from weightedit.doctor.facts import TensorFacts
 from weightedit.doctor.finding import Mend
+from weightedit.doctor.resizing import padding_of, region_of
 from weightedit.doctor.shape_trace.disagreement import Disagreement
 from weightedit.doctor.shape_trace.input_forms import forms
 
@@ -179,14 +180,10 @@ def _resized(tensors: list[TensorFacts], dim: int, size: int) -> Candidate:
     old = first.shape[dim]
     after = {one.name: ((*one.shape[:dim], size, *one.shape[dim + 1 :]), one.dtype) for one in tensors}
     edits = []
-    for dims in dict.fromkeys(len(one.shape) for one in tensors):
+    for dims, one in {len(one.shape): one for one in tensors}.items():
         names = tuple(one.name for one in tensors if len(one.shape) == dims)
-        if size < old:
-            region = ", ".join([":"] * dim + [f"0:{size}"] + [":"] * (dims - dim - 1))
-            edits.append(Edit("slice", names, f"[{region}]"))
-        else:
-            pad = (0, 0) * (dims - dim - 1) + (0, size - old)
-            edits.append(Edit("pad", names, arguments={"pad": pad}))
+        edits.append(Edit("slice", names, region_of(one.shape, after[one.name][0])) if size < old else
+                     Edit("pad", names, arguments={"pad": padding_of(one.shape, after[one.name][0])}))
     what = _along(len(first.shape), dim, abs(size - old))
     name = " and ".join(visible(one.name) for one in tensors[:2]) + (f" and {len(tensors) - 2} more" if tensors[2:] else
                                                                     "")  # fmt: skip
