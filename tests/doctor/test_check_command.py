@@ -379,7 +379,7 @@ def test_a_file_that_is_no_checkpoint_is_one_line_and_nothing_runs(net, capsys):
 
 
 @pytest.mark.parametrize(("arguments", "says"), [
-    (["--model", "net.py:Nets"], "net.py has no Nets; its modules are Net."),
+    (["--model", "net.py:Nets"], "net.py has no Nets; its modules are Net, Own."),
     (["--model", "net.py:settings"], "made a dict, and no nn.Module."),
     (["--input", "gone.npy"], "gone.npy to take an input from."),
     (["--input", "float32[2,6]", "--loss", "Nope"], "There is no loss 'Nope'."),

@@ -180,8 +180,8 @@ class Session:
         from weightedit.doctor.inside.training.step import train_step
 
         model = self._fitted(order)
-        loss = found_loss(order.loss or (self.wanted.loss if self._loss is None else self._loss), self._resolve)
         source = self._data(order)
+        loss = found_loss(order.loss or (self.wanted.loss if self._loss is None else self._loss), self._resolve)
         batches = None if source is None else scan_batches(source, ask=lambda: self.entered("", 0),
                                                            ignored=loss.ignore_index)  # fmt: skip
         try:
