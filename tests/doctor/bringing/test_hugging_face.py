@@ -62,7 +62,8 @@ def test_what_save_pretrained_wrote_is_healthy(name, tmp_path):
     assert all(one["message"].endswith("from_pretrained ties them again") for one in found["findings"])
     assert found["trace"][0]["outputs"][0]["shape"] == [2, 6, 20]
     said = [note.partition(" whether ")[0] for note in found["notes"]]
-    assert said == ["It was run without values, though only they tell"] * (name == "bert")  # which has two types of tokens, and six tokens
+    asks = "It was run without values, though only they tell"
+    assert said == [asks] * (name == "bert")  # which has two types of tokens, and six tokens
 
 
 def test_a_model_has_the_dtype_that_its_config_says(tmp_path):
