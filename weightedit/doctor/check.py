@@ -96,7 +96,7 @@ def live_bringer(document: Document, model: Any, working: Path, progress: Progre
     """Return what brings a copy of a live module each time."""
 
     def bring(asked: Asked) -> LiveModel:
-        progress.begin("Copying the model", 0)
+        progress.begin("Looking at the model", 0)
         return LiveModel(model, document.spill.folder, working, progress, asked.seconds)
 
     return bring

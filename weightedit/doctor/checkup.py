@@ -188,8 +188,9 @@ class Checkup:
 
     @property
     def runs(self) -> bool:
-        """Whether the model was made and nothing stopped it."""
-        return self.model is not None and (self.trace is None or self.trace.failure is None)
+        """Whether the model was made, and nothing stopped it before it was trained."""
+        ended = any(one.kind in ("model", "stopped") and one.part != "training" for one in self.findings)
+        return self.model is not None and not ended and (self.trace is None or self.trace.failure is None)
 
     @property
     def ran(self) -> bool:

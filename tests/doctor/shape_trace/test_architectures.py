@@ -13,8 +13,8 @@ from torch import nn
 import weightedit
 from weightedit.doctor import check
 from weightedit.doctor.inside.bring import without_memory
-from weightedit.doctor.inside.session import fake_mode, faked
 from weightedit.doctor.inside.trace import trace
+from weightedit.doctor.inside.without_values import fake_mode, faked
 from weightedit.doctor.shape_trace.trace import Trace
 
 SMALL: dict[str, Any] = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}

@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from weightedit.doctor.inside.bring import without_memory
 from weightedit.doctor.inside.calls import MADE_BY
-from weightedit.doctor.inside.session import fake_mode, faked
 from weightedit.doctor.inside.trace import trace
+from weightedit.doctor.inside.without_values import fake_mode, faked
 from weightedit.doctor.shape_trace.trace import Trace
 
 Pair = namedtuple("Pair", "first second")

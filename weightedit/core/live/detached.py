@@ -6,20 +6,22 @@ import copy
 import copyreg
 import types
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
 
+from weightedit.core.progress import Ask, unasked
 from weightedit.core.stage import over_storage, reparametrized
 
 T = TypeVar("T")
 
-_ATOMS = (
+_ATOMS = frozenset((
     type(None), int, float, bool, complex, bytes, str, type, range, type(Ellipsis), type(NotImplemented),
     types.FunctionType, types.BuiltinFunctionType, types.ModuleType, types.CodeType, property, weakref.ref,
     torch.dtype, torch.device, torch.layout, torch.memory_format, torch.Size,
-)  # fmt: skip
+))  # fmt: skip
 """What is never copied: it cannot change, or is code."""
 
 
@@ -53,12 +55,17 @@ def detached_copy(obj: T) -> T:
     --------
     copy.deepcopy, which unties parameters that are views of one storage and raises on non-leaf tensors.
     """
-    found: T = _Copier().copy(obj)
+    found: T = Copier().copy(obj)
     return found
 
 
-class _Copier:
-    """Copies objects, each once.
+class Copier:
+    """Copies objects as `detached_copy` does, each once; what several hold is one in all that one copier copies.
+
+    Parameters
+    ----------
+    ask
+        Called at each tensor and object; what it raises stops the copying.
 
     Attributes
     ----------
@@ -66,7 +73,8 @@ class _Copier:
         Copies by the id of the original; the same mapping that `copy.deepcopy` hands to a `__deepcopy__`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ask: Ask = unasked) -> None:
+        self._ask = ask
         self.made: dict[int, Any] = {}
         self._kept: list[Any] = []  # while an original lives, no other object gets its id
         self._storages: dict[tuple[str, int], torch.UntypedStorage] = {}
@@ -88,13 +96,14 @@ class _Copier:
         self._kept.append(obj)
 
     def _make(self, obj: Any) -> Any:
-        if isinstance(obj, torch.Tensor):
-            return self._tensor(obj)
-        if isinstance(obj, torch.UntypedStorage):
-            return self._storage(obj)
         by_type = _BY_TYPE.get(type(obj))
         if by_type is not None:
             return by_type(self, obj)
+        self._ask()
+        if isinstance(obj, torch.Tensor):
+            return self.tensor(obj)
+        if isinstance(obj, torch.UntypedStorage):
+            return self._storage(obj)
         if isinstance(obj, torch.jit.ScriptModule):
             return self._script(obj)
         if isinstance(obj, torch.nn.Module) and "__deepcopy__" in vars(type(obj)) and torch.nn.utils.parametrize.\
@@ -106,7 +115,8 @@ class _Copier:
 
     # ---- tensors
 
-    def _tensor(self, tensor: torch.Tensor) -> torch.Tensor:
+    def tensor(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return the copy of a tensor, with copies of what hangs on it."""
         grad = tensor.requires_grad and tensor.is_leaf
         with torch.no_grad():
             if torch.nn.parameter.is_lazy(tensor):
@@ -159,6 +169,13 @@ class _Copier:
         for key, value in obj.items():
             made[self.copy(key)] = self.copy(value)
         return made
+
+    def _ordered(self, obj: OrderedDict[Any, Any]) -> OrderedDict[Any, Any]:
+        """Copy an empty one at once: each module has about ten of them, for hooks."""
+        if obj or vars(obj):
+            made: OrderedDict[Any, Any] = self._rebuilt(obj)
+            return made
+        return OrderedDict()
 
     def _set(self, obj: set[Any]) -> set[Any]:
         made: set[Any] = set()
@@ -247,13 +264,14 @@ def _has_plain_storage(tensor: torch.Tensor) -> bool:
     return tensor.layout == torch.strided and not own and not other
 
 
-_BY_TYPE: dict[type, Callable[[_Copier, Any], Any]] = {
-    list: _Copier._list,
-    dict: _Copier._dict,
-    set: _Copier._set,
-    tuple: _Copier._fixed,
-    frozenset: _Copier._fixed,
-    types.MethodType: _Copier._method,
+_BY_TYPE: dict[type, Callable[[Copier, Any], Any]] = {
+    list: Copier._list,
+    dict: Copier._dict,
+    OrderedDict: Copier._ordered,
+    set: Copier._set,
+    tuple: Copier._fixed,
+    frozenset: Copier._fixed,
+    types.MethodType: Copier._method,
 }
 
 

@@ -279,12 +279,13 @@ class LiveModel:
                 raise self._stopped
         except _TimeUp:
             module, calls = self._at
-            raise ModelStopped(f"{visible(self._name)} took more than {self._seconds:g} s{_place(module, calls)}; it "
-                               "was stopped there.", module) from None  # fmt: skip
+            place = _place(module, calls)
+            raise ModelStopped(f"{visible(self._name)} took more than {self._seconds:g} s{place}; it was stopped"
+                               f"{' there' if place else ''}.", module) from None  # fmt: skip
         return found
 
     def bring(self, device: str, wanted: Wanted) -> dict[str, Any]:
-        """Copy the model, together with an optimizer over it.
+        """Look at the model; it is copied, together with an optimizer over it, where something runs.
 
         Raises
         ------

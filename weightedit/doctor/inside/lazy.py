@@ -11,13 +11,6 @@ from torch import nn
 from torch.nn import parameter as parameters
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 
-from weightedit.core.live.detached import blank
-
-
-def blanks(model: nn.Module) -> dict[int, torch.Tensor]:
-    """Return a fresh tensor without shape for each one of a model, by its identity, as a memo of `deepcopy`."""
-    return {id(one): blank(one) for one in (*model.parameters(), *model.buffers()) if is_lazy(one)}
-
 
 @contextmanager
 def really_made() -> Iterator[None]:

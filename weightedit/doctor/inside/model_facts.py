@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from weightedit.core.progress import Ask, unasked
 from weightedit.doctor.facts import EXTRA_STATE, ModelFacts, ModuleFacts, TensorFacts, is_extra_state
 
+T = TypeVar("T")
 SAYS = (
     "in_features", "out_features", "in_channels", "out_channels", "groups", "num_embeddings", "embedding_dim",
     "padding_idx", "num_features", "num_channels", "num_groups", "normalized_shape", "kernel_size", "stride", "padding",
@@ -28,21 +30,24 @@ MOST_SIZES = 8
 _LARGEST = 1 << 62
 
 
-def model_facts(module: nn.Module) -> ModelFacts:
+def model_facts(module: nn.Module, ask: Ask = unasked) -> ModelFacts:
     """Describe a model as it is now; nothing of it is changed and no value is read.
 
     Parameters
     ----------
     module
         On any device, `meta` among them. A parameter that has no shape yet is told as `uninitialized`.
+    ask
+        Called at each module and tensor; what it raises stops the looking.
 
     Returns
     -------
     ModelFacts
         Its tensors in the order of `state_dict()`, tied ones under each name, then the buffers that are not in it.
     """
-    modules = tuple(ModuleFacts(name, type_name(one), _says(one) or None) for name, one in module.named_modules())
-    return ModelFacts(type_name(module), modules, tuple(_tensors(module)), tuple(_extra_states(module)),
+    modules = tuple(ModuleFacts(name, type_name(one), _says(one) or None)
+                    for name, one in _asking(module.named_modules(), ask))
+    return ModelFacts(type_name(module), modules, tuple(_asking(_tensors(module), ask)), tuple(_extra_states(module)),
                       tuple(name for name, one in module.named_modules() if _has_loading_code(one)),
                       whole_numbers(getattr(vars(module).get("config"), "__dict__", {})))  # fmt: skip
 
@@ -52,6 +57,12 @@ def whole_numbers(given: Mapping[str, Any]) -> dict[str, int]:
     found = ((str(name)[:LONGEST_TYPE], value) for name, value in given.items()
              if type(value) is int and abs(value) < _LARGEST)  # fmt: skip
     return dict(islice(found, MOST_GIVEN))
+
+
+def _asking(found: Iterable[T], ask: Ask) -> Iterator[T]:
+    for one in found:
+        ask()
+        yield one
 
 
 def _extra_states(module: nn.Module) -> Iterator[str]:

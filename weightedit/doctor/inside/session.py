@@ -5,7 +5,6 @@ What trains and captures is imported where it is asked for: a process is started
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -27,13 +26,14 @@ from weightedit.doctor.checkup import FAKE, HERE, MEASURED_UP_TO, Wanted
 from weightedit.doctor.inside.bring import NotThere, bring, converts, forget, resolve, without_memory
 from weightedit.doctor.inside.frames import frames_of, told
 from weightedit.doctor.inside.inputs import CLASSES, InputMissing, Making, independent, make, make_inputs, placed
-from weightedit.doctor.inside.lazy import blanks, materialized_without_values
+from weightedit.doctor.inside.lazy import materialized_without_values
 from weightedit.doctor.inside.measure import measured
 from weightedit.doctor.inside.model_facts import model_facts, whole_numbers
 from weightedit.doctor.inside.orders import BringOrder, CaptureOrder, RunOrder, TrainOrder
 from weightedit.doctor.inside.put import Fitting
 from weightedit.doctor.inside.running import asked_at_each, uncompiled, without_its_log
 from weightedit.doctor.inside.trace import trace
+from weightedit.doctor.inside.without_values import fake_mode, faked
 from weightedit.doctor.records import from_json, to_json
 from weightedit.doctor.shape_trace.trace import Failure
 
@@ -136,27 +136,36 @@ class Session:
         return found
 
     def take(self, device: str) -> dict[str, Any]:
-        """Take the live module: a copy of it, without values for `fake`."""
+        """Look at the live module; it is copied where something runs, without values for `fake`."""
         assert self.live is not None
         self.device = _there(device)
-        if device == FAKE:
-            self.fake = fake_mode()
-            self.model = faked(self.live, self.fake)
-        else:
-            from weightedit.doctor.inside.training import step
-
-            copied: Callable[..., Any] = step.copied
-            loss = self.wanted.loss if isinstance(self.wanted.loss, nn.Module) else None
-            (self.model, self._loss), self._optimizer = copied((self.live, loss), self.wanted.optimizer)
-            for made in (self.model, self._loss):
-                if made is not None:
-                    made.to(device)
         from weightedit.doctor.inside.undisturbed import hooks_note
 
         asked = self.wanted
         runs = asked.spec is not None or asked.given is not None or asked.data is not None
         note = hooks_note(self.live, trains=asked.trains) if runs else ""
-        return {"model": to_json(model_facts(self.live)), "note": note}
+        return {"model": to_json(model_facts(self.live, self._ask)), "note": note}
+
+    def _copied(self) -> nn.Module:
+        """Return a copy of the live module, beside its loss and its optimizer where there are values to train with."""
+        assert self.live is not None
+        if self.device == FAKE:
+            self.fake = fake_mode()
+            return faked(self.live, self.fake, self._ask)
+        from weightedit.doctor.inside.training import step
+
+        copied: Callable[..., Any] = step.copied
+        loss = self.wanted.loss if isinstance(self.wanted.loss, nn.Module) else None
+        (model, self._loss), self._optimizer = copied((self.live, loss), self.wanted.optimizer, ask=self._ask)
+        for made in (model, self._loss):
+            if made is not None:
+                made.to(self.device)
+        found: nn.Module = model
+        return found
+
+    def _ask(self) -> None:
+        """Ask whether to go on, while no module runs."""
+        self.entered("", 0)
 
     def run(self, order: RunOrder) -> dict[str, Any]:
         """Put tensors in, and run the model once in evaluation mode."""
@@ -182,8 +191,7 @@ class Session:
         model = self._fitted(order)
         source = self._data(order)
         loss = found_loss(order.loss or (self.wanted.loss if self._loss is None else self._loss), self._resolve)
-        batches = None if source is None else scan_batches(source, ask=lambda: self.entered("", 0),
-                                                           ignored=loss.ignore_index)  # fmt: skip
+        batches = None if source is None else scan_batches(source, ask=self._ask, ignored=loss.ignore_index)
         try:
             args, kwargs, target = self._call(order)
         except Exception:
@@ -210,14 +218,15 @@ class Session:
         model.eval()
         is_made = not any(map(is_lazy, (*model.parameters(), *model.buffers())))  # the first run makes lazy ones
         with capture(model, args, kwargs, modules=order.modules, folder=Path(order.folder), budget=order.budget,
-                     seed=0, leaves_no_trace=is_made, ask=lambda: self.entered("", 0)) as found:  # fmt: skip
+                     seed=0, leaves_no_trace=is_made, ask=self._ask) as found:  # fmt: skip
             found.export(Path(order.to))
         told = found.run.failure
         raised = None if told is None else to_json(Failure(told.module, "", told.type, told.message))
         return {"calls": len(found.run.calls), "raised": raised}
 
     def _fitted(self, order: RunOrder) -> nn.Module:
-        assert self.model is not None
+        if self.model is None:
+            self.model = self._copied()
         if self._fitting is None:
             self._fitting = Fitting(self.model, self.fake)
         values = Path(order.values) if order.values else None
@@ -294,18 +303,3 @@ def _there(device: str) -> str:
     if kind == "cuda" and int(number or 0) >= (count := torch.cuda.device_count()):
         raise NotThere(f"There is no {device} here: torch sees {counted(count, 'CUDA device')}.")
     return device
-
-
-def fake_mode() -> Any:
-    """Return a mode under which tensors have no values."""
-    from torch._subclasses.fake_tensor import FakeTensorMode
-
-    return FakeTensorMode(allow_non_fake_inputs=True)
-
-
-def faked(model: nn.Module, fake: Any) -> nn.Module:
-    """Return a copy of a model whose tensors have no values; the model is as it was."""
-    from torch._subclasses.fake_tensor import FakeCopyMode
-
-    with FakeCopyMode(fake):
-        return copy.deepcopy(model, blanks(model))

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import torch
 
-from weightedit.core.live.detached import detached_copy
+from weightedit.core.live.detached import Copier
+from weightedit.core.progress import Ask, unasked
 from weightedit.doctor.inside.running import uncompiled
 from weightedit.doctor.inside.seeing import leaves
 from weightedit.doctor.inside.training.backward import BackwardWatch
@@ -29,12 +30,12 @@ MOST_WARNINGS = 100
 """Warnings that are told of."""
 
 
-def copied(model: M, optimizer: Any = None) -> tuple[M, Any]:
+def copied(model: M, optimizer: Any = None, ask: Ask = unasked) -> tuple[M, Any]:
     """Return a copy of a model, and of the optimizer over it, on which a step can be taken.
 
     What was one tensor stays one: the copy of the optimizer holds the parameters of the copy of the model, and whatever
     it held besides. A function that makes an optimizer comes back as it is. Hooks of tensors and what a scheduler did
-    to the optimizer's `step` are not copied.
+    to the optimizer's `step` are not copied. `ask` is called at each tensor; what it raises stops the copying.
 
     Raises
     ------
@@ -42,9 +43,9 @@ def copied(model: M, optimizer: Any = None) -> tuple[M, Any]:
         If something inside cannot be copied, such as a lock or a generator.
     """
     if optimizer is None or not hasattr(optimizer, "param_groups"):
-        return detached_copy(model), optimizer
+        return Copier(ask).copy(model), optimizer
     kept = {name: value for name, value in vars(optimizer).items() if _is_data(value)}
-    made, its, besides = detached_copy((model, optimizer, kept))
+    made, its, besides = Copier(ask).copy((model, optimizer, kept))
     for name, value in besides.items():  # torch leaves out what is no state: LBFGS has its parameters in a list too
         vars(its).setdefault(name, value)
     return made, its
