@@ -205,6 +205,9 @@ def _add_check(one: argparse.ArgumentParser) -> None:
     one.add_argument("--data", metavar="M", help="code that makes a Dataset or DataLoader, which is looked through")
     one.add_argument("--step-to", metavar="FILE", default="",
                      help="a new file, .pt, for the weights after the training step")  # fmt: skip
+    one.add_argument("--recipe", metavar="FILE", default="",
+                     help="a new file, .json, for the first mend of each finding that has edits, as a recipe that "
+                          "apply takes; it is tried in memory, and the model runs again for that")  # fmt: skip
     one.add_argument("--device", metavar="D", default="auto",
                      help="fake (no values, no memory), cpu or cuda:0; auto is fake, and cpu where values are "
                           "needed")  # fmt: skip
@@ -212,7 +215,9 @@ def _add_check(one: argparse.ArgumentParser) -> None:
                      help="let the file's dtypes replace the model's, as load_state_dict(assign=True) does")
     one.add_argument("--seconds", metavar="N", type=float, default=600.0, help="how long the model may take")
     one.add_argument("--yes", action="store_true", help="run the model's code without asking")
-    one.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    one.add_argument("--json", action="store_true",
+                     help="print JSON instead of lines; `edits` of each of a finding's `mends` are steps of a recipe, "
+                          "and `mend` is the first mend where that is a single step")  # fmt: skip
 
 
 def _source_and_destination(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

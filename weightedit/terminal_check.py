@@ -20,6 +20,7 @@ from weightedit.doctor.checkup import FAKE, Asked, Checkup, Wanted
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.shape_trace.trace import Call, Trace
 from weightedit.doctor.training_step.result import StepResult
+from weightedit.terminal_mends import new_recipe, write_recipe
 
 MARKS = {"refusal": "✕", "warning": "!", "notice": "i"}
 FEW = 60
@@ -40,16 +41,21 @@ def check(options: argparse.Namespace) -> int:
                       train=options.train, step_to=options.step_to)  # fmt: skip
     inputs = read_wanted(str(reference), options.input, training, working).spec
     _refuse_idle(options, training)
+    recipe = new_recipe(options.recipe) if options.recipe else None
     with open_document(options.file) as document:
         consent = consent_for(reference, training, working)
         if not _agreed(consent.sentences, options):
             raise WeightEditError(f"{visible(str(reference))} was not run: add --yes to run it.")
         asked = replace(asked, agreed=consent.agreed)
         found = check_model(document, str(reference), inputs, asked, training=training, folder=working)
-    if options.json:
-        print(json.dumps(found.to_json(), indent=1))
-    else:
-        _show(found)
+        if options.json:
+            print(json.dumps(found.to_json(), indent=1))
+        else:
+            _show(found)
+        if recipe is not None:
+            once = replace(training, step_to="")  # the weights after a step are written once
+            write_recipe(recipe, document, found, lambda: check_model(document, str(reference), inputs, asked,
+                                                                      training=once, folder=working))  # fmt: skip
     return 0 if found.is_healthy else 1
 
 

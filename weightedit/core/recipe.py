@@ -13,6 +13,7 @@ from weightedit.core.edit import Edit
 from weightedit.core.errors import CheckpointError
 from weightedit.core.progress import CancelFlag, Progress, Report
 from weightedit.core.undo.snapshotting import RESTORE
+from weightedit.core.words.paths import shown
 from weightedit.core.words.visible import visible
 
 if TYPE_CHECKING:
@@ -28,7 +29,16 @@ class Recipe:
     edits: tuple[Edit, ...]
 
     def save(self, path: str | Path) -> None:
-        """Write the recipe, with the bytes of tensor arguments beside it in `NAME.tensors`, named by their hash."""
+        """Write the recipe, atomically, with the bytes of tensor arguments beside it in `NAME.tensors`, by their hash.
+
+        Raises
+        ------
+        CheckpointError
+            If the file cannot be written; what was there before is untouched.
+        """
+        from weightedit.core.transaction import Transaction
+        from weightedit.core.writing.file_layout import FileLayout, Fresh
+
         path = Path(path)
         folder = path.with_name(f"{path.stem}.tensors")
         for edit in self.edits:
@@ -36,7 +46,11 @@ class Recipe:
                 folder.mkdir(exist_ok=True)
                 folder.joinpath(value.digest).write_bytes(value.data)
         data = {"weightedit_recipe": VERSION, "edits": [edit.to_json() for edit in self.edits]}
-        path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        layout = FileLayout()
+        layout.add(Fresh.of(f"{json.dumps(data, indent=1, allow_nan=False)}\n".encode()))
+        with Transaction() as transaction:
+            transaction.create(path, layout).lay(Progress())
+            transaction.commit()
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:
@@ -50,6 +64,10 @@ class Recipe:
         path = Path(path)
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(data, dict) and "findings" in data and "weightedit_recipe" not in data:
+                raise CheckpointError(f"{shown(path)} holds what a check found, which is no recipe; weightedit check "
+                                      "with --recipe FILE writes the edits that mend it as one.",
+                                      file=path)  # fmt: skip
             if data["weightedit_recipe"] != VERSION:
                 raise CheckpointError(
                     f"{path.name} is a recipe of version {data['weightedit_recipe']}; this weightedit reads {VERSION}.",
