@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import IO
 
@@ -21,6 +22,10 @@ MOST_REPORT = 64 << 20
 """Bytes of one line, or of a whole report, that are taken; what says more is not listened to any more."""
 MOST_OUTPUT = 64 << 10
 """Bytes that are kept of what the code prints; the rest is counted."""
+WATCHED = Path(__file__).with_name("watched.py")
+"""Runs a program on Linux, and ends with it all that it started."""
+_WATCHED_ENDS = 10.0
+"""Seconds that it has to do so."""
 _BEAT = 0.05
 _LAST_WORDS = 1.0
 
@@ -42,6 +47,11 @@ class Start:
     arguments: Sequence[str]
     folder: str
     environment: dict[str, str] = field(repr=False)
+
+
+def _watching() -> list[str]:
+    """Return what stands before a command so that nothing it starts is left running; nothing where there is no such."""
+    return [sys.executable, "-I", "-S", str(WATCHED), str(os.getpid())] if sys.platform == "linux" else []
 
 
 class _Drain(threading.Thread):
@@ -78,7 +88,10 @@ class _Drain(threading.Thread):
 
 
 class Process:
-    """Python in a process of its own, told lines and heard line by line; nothing of it is left running at the end.
+    """Python in a process of its own, told lines and heard line by line, and ended with what it started.
+
+    On Linux nothing of it is left running at the end; on macOS what began a session of its own goes on, and on Windows
+    all that it started.
 
     Parameters
     ----------
@@ -104,8 +117,8 @@ class Process:
         self.status: int | None = None
         self._progress, self._until = progress, time.monotonic() + seconds
         self._process = subprocess.Popen(
-            [sys.executable, *start.arguments], cwd=start.folder, env=start.environment, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+            [*_watching(), sys.executable, *start.arguments], cwd=start.folder, env=start.environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
             start_new_session=os.name == "posix")  # fmt: skip
         assert self._process.stdout is not None and self._process.stderr is not None  # noqa: PT018
         self._report = _Drain(self._process.stdout, MOST_REPORT, by_line=True)
@@ -208,10 +221,13 @@ class Process:
             self._progress.ask()
 
     def end(self) -> None:
-        """Kill it and what it started in its session, and read its last words."""
+        """Kill it and what it started, and read its last words."""
         self.hush()
         self.status = self._process.poll()
-        if sys.platform != "win32":
+        if _watching() and self.status is None:
+            self._process.terminate()
+            self.finished(_WATCHED_ENDS)
+        elif sys.platform != "win32":
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(OSError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import shutil
 import time
@@ -18,12 +17,13 @@ from weightedit.core.words.numbers import bytes_text
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.code_found import PACKAGE, searched
 from weightedit.doctor.bringing.consent import refuse_references
+from weightedit.doctor.bringing.last_words import last_words, printed
 from weightedit.doctor.bringing.model_reference import ModelReference, parse_reference
 from weightedit.doctor.checkup import HERE, SECONDS, Asked, Wanted
+from weightedit.doctor.inside.start import CLOSED
 from weightedit.doctor.process import MOST_REPORT, Process, Start
 
 START = Path(__file__).parent.parent / "inside" / "start.py"
-_FRAME = re.compile(r'  File "([^"\n]+)", line (\d+) in (\S+)')
 QUIET = {"KINETO_LOG_LEVEL": "99"}
 """Environment that keeps torch's profiler from printing: what is printed is the person's code's."""
 DEEPEST = 20
@@ -107,7 +107,7 @@ class BroughtCode:
         self._working, self._agreed = working, None if asked.agreed is None else dict(asked.agreed)
         memory = 0 if asked.device.startswith("cuda") else asked.memory or _memory()
         told = {"package": PACKAGE, "folder": str(working), "page": str(self._page), "title": str(reference),
-                "parent": os.getpid(), "memory": memory}  # fmt: skip
+                "memory": memory}  # fmt: skip
         try:
             self._process = Process(Start(["-X", "faulthandler", str(START)], str(working), _environment()),
                                     asked.seconds, progress)  # fmt: skip
@@ -128,7 +128,7 @@ class BroughtCode:
     @property
     def output(self) -> str:
         """The first of what its code printed."""
-        return self._process.output
+        return printed(self._process.output)
 
     def ask(self, order: dict[str, Any]) -> dict[str, Any]:
         """Carry out an order.
@@ -201,8 +201,11 @@ class BroughtCode:
                                 "ended.")  # fmt: skip
         place = _place(module, calls)
         status = None if self._process.is_late else self._process.finished(PATIENCE)
-        said = _last_words(self._process.output)
+        said = last_words(self._process.output)
         name = visible(str(self.reference))
+        if status == CLOSED or (status is None and not self._process.is_late):
+            return ModelStopped(f"{name} gave no answer{place}: its code closed the pipe that its process answers "
+                                f"through.{said}", module)  # fmt: skip
         if status is None:
             return ModelStopped(f"{name} took more than {self._seconds:g} s{place}; its process was ended.", module)
         if status == -9:
@@ -319,16 +322,6 @@ def _place(module: str, calls: int) -> str:
     """Say in which module a run was, and after how many calls; empty where none was entered."""
     many = f"{calls:,} call{'' if calls == 1 else 's'} of modules"
     return f" in {visible(module) or 'the model itself'}, after {many}" if calls or module else ""
-
-
-def _last_words(output: str) -> str:
-    """Return where in the person's code a process crashed, or the last of what it printed."""
-    if "most recent call first" in output:  # written by faulthandler
-        for file, line, function in _FRAME.findall(output):
-            if not any(part in file for part in ("site-packages", f"{os.sep}lib{os.sep}python", str(START.parent))):
-                return f" It was in {visible(function)}, {visible(file)} line {line}."
-    said = output.strip()
-    return f" It said: {visible(said[-400:], 400)}" if said else ""
 
 
 def _environment() -> dict[str, str]:

@@ -5,7 +5,7 @@ goes to standard error; standard input is empty for it.
 """
 
 import contextlib
-import ctypes
+import errno
 import gc
 import json
 import os
@@ -16,20 +16,20 @@ import threading
 from pathlib import Path
 from typing import Any, BinaryIO
 
-PR_SET_PDEATHSIG = 1
-"""Of prctl: the signal that a process gets when the thread that started it ends."""
+CLOSED = 113
+"""The status of a process whose code closed what it answers through."""
 WORD = 8
 """Bytes of each number on the page where the parent looks while code runs: the module it is in, and how many calls."""
 
 
 def main() -> int:
     """Answer orders until there are no more."""
-    out, orders = os.fdopen(os.dup(1), "wb", 0), os.fdopen(os.dup(0), "rb")
+    out, orders = _Own(os.dup(1)), os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)
     nowhere = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nowhere, 0)
     asked = json.loads(orders.readline())
-    lines = _orders(orders, int(asked["parent"]))
+    lines = _orders(orders)
     _limit(int(asked["memory"]))
     sys.path[0] = asked["package"]  # instead of this file's folder
     sys.argv = [asked["title"]]
@@ -42,28 +42,50 @@ def main() -> int:
     session = Session(Path(asked["folder"]), entered=_page(Path(asked["page"])))
     while line := lines.get():
         answer = session.do(json.loads(line))
-        out.write(json.dumps(answer).encode("ascii") + b"\n")
+        try:
+            out.write(json.dumps(answer).encode("ascii") + b"\n")
+        except OSError:
+            os._exit(CLOSED)
     return 0
 
 
-def _orders(pipe: BinaryIO, parent: int) -> queue.SimpleQueue[bytes]:
+class _Own:
+    """A file that is written to as long as its number means it: code may close it, and open another one under that.
+
+    Parameters
+    ----------
+    number
+        Of the open file.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number, self._known = number, os.fstat(number)
+
+    def write(self, data: bytes, place: int | None = None) -> None:
+        """Write all of the data, at a place or at the end; OSError where it was closed."""
+        if not os.path.samestat(os.fstat(self._number), self._known):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        if place is not None:
+            os.lseek(self._number, place, os.SEEK_SET)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self._number, rest) :]
+
+
+def _orders(pipe: BinaryIO) -> queue.SimpleQueue[bytes]:
     """Return the lines of the orders as they come; this process ends with the one that gives them.
 
-    A thread waits for the pipe to close, whatever the person's code does meanwhile; and as that thread has to wait for
-    code that lets no other run, Linux is told to end this process too.
+    A thread waits for the pipe to close, whatever the person's code does meanwhile; for code that lets no other thread
+    run, `watched.py` has Linux end this process.
     """
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def read() -> None:
-        while line := pipe.readline():
-            lines.put(line)
+        with contextlib.suppress(OSError):
+            while line := pipe.readline():
+                lines.put(line)
         _end()
 
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        if os.getppid() != parent:  # it ended before
-            _end()
     threading.Thread(target=read, daemon=True).start()
     return lines
 
@@ -92,13 +114,13 @@ def _limit(memory: int) -> None:
 
 def _page(path: Path) -> Any:
     """Return what writes down where the model is: it stays readable whatever becomes of this process."""
-    page = path.open("r+b", buffering=0)  # as long as the process
+    page = _Own(os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0)))  # as long as the process
     size = path.stat().st_size
 
     def entered(name: str, count: int) -> None:
         said = name.encode("utf-8")[: size - 2 * WORD]
-        page.seek(0)
-        page.write(count.to_bytes(WORD, "little") + (len(said) + 1).to_bytes(WORD, "little") + said)
+        with contextlib.suppress(OSError):  # closed by the model's code; its answer tells of that
+            page.write(count.to_bytes(WORD, "little") + (len(said) + 1).to_bytes(WORD, "little") + said, 0)
 
     return entered
 
