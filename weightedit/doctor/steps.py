@@ -30,6 +30,7 @@ from weightedit.doctor.shape_trace.mending import Candidate, Weights, candidates
 from weightedit.doctor.shape_trace.not_finite import not_finite
 from weightedit.doctor.shape_trace.other_inputs import other_inputs
 from weightedit.doctor.shape_trace.trace import Failure, Trace
+from weightedit.doctor.shape_trace.unseen import unseen
 from weightedit.doctor.stretched import stretched, warns_of_stretching
 
 T = TypeVar("T")
@@ -217,6 +218,8 @@ class Steps:
             self.notes.append("The model was not run: it would have run with values of its own.")
             return
         finding = self.run(weights, values, places)
+        if finding is None and self.trace is not None:
+            finding = unseen(self.trace)
         self.findings += [] if finding is None else [finding]
 
     def run(self, weights: Weights, values: str, places: Mapping[str, int]) -> Finding | None:

@@ -306,3 +306,22 @@ def test_what_runs_of_a_live_module_is_said(folder):
     found = consent_for(nn.Linear(6, 4), Wanted(loss="mse_loss"), folder)
     assert (found.model, found.agreed) == (None, ())
     assert found.sentences[0] == "The forward of Linear runs here, in this process, on a copy of it."
+
+
+@pytest.mark.parametrize("written", ["./net.py", "inner/../net.py", "./inner/.././net.py"])
+def test_what_runs_is_named_as_it_is_found(folder, written):
+    (folder / "inner").mkdir()
+    for text in (written, f"{folder}/{written}"):
+        consent = consent_for(f"{text}:Net", Wanted(), folder)
+        assert consent.sentences[0] == f"The file {folder / 'net.py'} runs, and Net in it makes the model."
+        assert [path for path, _ in consent.agreed] == [str(folder / "net.py")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_way_up_from_behind_a_link_names_the_file_that_python_opens(folder, tmp_path):
+    """The file that is named is beside the folder that the link means, and not beside the link."""
+    (folder / "far" / "inner").mkdir(parents=True)
+    (folder / "far" / "net.py").write_text("other = 1", encoding="utf-8")
+    (folder / "link").symlink_to(folder / "far" / "inner")
+    assert parse_reference("link/../net.py:Net", folder).where == str(folder / "far" / "net.py")
+    assert parse_reference("net.py:Net", folder).where == str(folder / "net.py")

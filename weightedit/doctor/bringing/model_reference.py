@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -133,11 +134,17 @@ def parse_reference(text: str, folder: Path) -> ModelReference:
         if not path.is_file():
             raise ReferenceWrong(f"There is no file {visible(str(path))} to take {visible(name)} from; nothing was "
                                  "run.")  # fmt: skip
-        return ModelReference("file", str(path.absolute()), name, args, kwargs, is_called)
+        return ModelReference("file", _whole(path), name, args, kwargs, is_called)
     if not _NAME.fullmatch(where):
         raise ReferenceWrong(f"{visible(text, 200)!r} names no model: {visible(where, 100)!r} is neither a file of "
                              f"Python nor a package. {HOW}")  # fmt: skip
     return ModelReference("package", where, name, args, kwargs, is_called)
+
+
+def _whole(path: Path) -> str:
+    """Return the absolute path without `.` and `..`, which a person would have to take out to see what runs."""
+    plain = Path(os.path.normpath(path.absolute()))
+    return str(plain if plain.exists() and plain.samefile(path) else path.resolve())  # after a link `..` is another one
 
 
 def _parts(text: str) -> tuple[str, str, tuple[Any, ...], tuple[tuple[str, Any], ...], bool]:
@@ -183,7 +190,7 @@ def _folder(path: Path) -> ModelReference:
         raise ReferenceWrong(f"{visible(str(config))} names neither architectures nor a model_type, so it says of no "
                              "class that makes the model.")  # fmt: skip
     own, hub = _code(found.get("auto_map"))
-    return ModelReference("folder", str(path.absolute()), name, own_code=_with_imports(own, path),
+    return ModelReference("folder", _whole(path), name, own_code=_with_imports(own, path),
                           hub_code=tuple(sorted({*hub, *_kernels(found)})))  # fmt: skip
 
 
