@@ -51,7 +51,7 @@ class ActivationsRun:
         """Ask about the model's code, then go on."""
         room, pane = self._room, self._room.activations
         visit = room.visit
-        if visit.opened is None or visit.task is not None or room.needs_for_activations():
+        if visit.opened is None or visit.task is not None or room.fields.needs_for_activations(visit):
             return
         room.clear_asked()
         order = replace(room.running.order(visit, Wanted()), modules=tuple(pane.patterns), since=pane.place)
@@ -83,8 +83,8 @@ class ActivationsRun:
     def _stopped_in(self, finding: Finding, ground: Ground) -> Outcome:
         """Return what is shown of a model that raised."""
         says = f"stops in {visible(finding.module, 100) or 'the model'}"
-        return Outcome("failed", says, lambda pane: pane.show_result(self._room.finding_view(finding, ground=ground)),
-                       ground)  # fmt: skip
+        view = self._room.pages.finding_view
+        return Outcome("failed", says, lambda pane: pane.show_result(view(finding, ground=ground)), ground)
 
     # ---- one run
 
@@ -112,7 +112,7 @@ class ActivationsRun:
         def done(made: tuple[OpenDocument, Finding | None]) -> Outcome:
             found, finding = made
             found.is_scratch = True
-            self._room.add_captures(found, visit)
+            self._room.visits.add_captures(found, visit)
             self._window.documents.take(found)
             if finding is not None:
                 return self._stopped_in(finding, ground)
@@ -170,7 +170,7 @@ class ActivationsRun:
                 said = "No edit moved an output by more than 1 % of its largest magnitude"
                 return Outcome("passed", "no edit broke it", lambda pane: pane.show_notice("ok", said), ground)
             return Outcome("warning", "an edit broke it",
-                           lambda pane: pane.show_result(self._room.finding_view(finding, ground=ground)),
+                           lambda pane: pane.show_result(self._room.pages.finding_view(finding, ground=ground)),
                            ground)  # fmt: skip
 
         self._start(visit, "Searching the history", work, done, self._find)

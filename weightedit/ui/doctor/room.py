@@ -1,4 +1,4 @@
-"""The doctor's room: the trace at the left, and beside it what to run, how each part went, and what mends it."""
+"""The doctor's room: what it is made of, and what follows when a field, a button, a run or a document changes."""
 
 from __future__ import annotations
 
@@ -6,38 +6,31 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from weightedit.core.words.visible import visible
-from weightedit.doctor.checkup import AUTO, FAKE, Checkup
-from weightedit.doctor.finding import Finding, Mend
+from weightedit.doctor.checkup import Checkup
 from weightedit.ui.doctor.activations_pane import ActivationsPane
 from weightedit.ui.doctor.activations_run import ActivationsRun
 from weightedit.ui.doctor.consent_card import ConsentCard
-from weightedit.ui.doctor.finding_view import FindingView
-from weightedit.ui.doctor.ground import Ground
-from weightedit.ui.doctor.head import NO_DOCUMENT, DoctorHead
-from weightedit.ui.doctor.load_table import LoadTable
-from weightedit.ui.doctor.mend_card import MendCard
-from weightedit.ui.doctor.mending import Mending
-from weightedit.ui.doctor.pages import halves, holding, scrolled
+from weightedit.ui.doctor.fields import Fields
+from weightedit.ui.doctor.head import DoctorHead
 from weightedit.ui.doctor.part_cards import PartCards
-from weightedit.ui.doctor.running import BUSY, Running
-from weightedit.ui.doctor.standing import Standing
-from weightedit.ui.doctor.states import nothing_found, state_in
+from weightedit.ui.doctor.part_pages import PartPages
+from weightedit.ui.doctor.running import Running
+from weightedit.ui.doctor.sides import Sides
+from weightedit.ui.doctor.states import state_in
 from weightedit.ui.doctor.told import Told
 from weightedit.ui.doctor.trace_panel import TracePanel
 from weightedit.ui.doctor.training_fields import TrainingFields
 from weightedit.ui.doctor.visit import Visit
+from weightedit.ui.doctor.visits import Visits
 from weightedit.ui.shell.leaving import leaves
-from weightedit.ui.widgets.pieces import empty_state, line
+from weightedit.ui.widgets.pieces import line
 
 if TYPE_CHECKING:
-    from weightedit.core.document import Document
     from weightedit.ui.documents import OpenDocument
     from weightedit.ui.window import MainWindow
 
-TRACE_WIDTH = 424
 NAMES = ("load", "trace", "training", "activations")
 ORDER = ("trace", "load", "training", "activations")
 """The break first, then what it comes from."""
@@ -48,8 +41,18 @@ class DoctorRoom(QWidget):
 
     Attributes
     ----------
-    visit
-        What it has of the document it is the doctor of; the others' are kept.
+    trace
+        The shape trace, at the left.
+    head, told, parts
+        At the right from above: what runs, what was said or asked, and how each part went; below them is a page.
+    training, activations, fields
+        What is filled in on the pages of these parts; and all fields as one.
+    visits
+        What it has of each document.
+    running, captures
+        What it starts.
+    pages
+        What makes the page of a part.
 
     Signals
     -------
@@ -68,47 +71,21 @@ class DoctorRoom(QWidget):
         self.setAccessibleName("Doctor")
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._window = window
-        self.visit = Visit(None)
-        self._visits: dict[OpenDocument, Visit] = {}
-        self._captures: dict[OpenDocument, OpenDocument] = {}
-        self.mending = Mending(window, self._mended)
-        self.running = Running(window, self)
-        self._build()
-        self.captures = ActivationsRun(window, self)
-        self._connect()
-        self._show_visit()
-
-    def _build(self) -> None:
+        self.visits = Visits()
         self.trace = TracePanel()
-        self.head = DoctorHead()
-        self.parts = PartCards(NAMES)
+        self.head, self.told, self.parts = DoctorHead(), Told(), PartCards(NAMES)
         self.training, self.activations = TrainingFields(self), ActivationsPane(self)
-        for kept in (self.training, self.activations):
-            kept.hide()
-        self.told = Told()
-        self.notices = self.told.notices
-        self.shown = QVBoxLayout()
-        self.pane = QWidget()
-        self.shown.addWidget(self.pane)
-        right = QWidget()
-        right.setProperty("surface", "panel")
-        right.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        column = QVBoxLayout(right)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        for part in (self.head, line(), self.told, self.parts, line()):
-            column.addWidget(part)
-        column.addLayout(self.shown, 1)
-        sides = QSplitter()
-        sides.setHandleWidth(1)
-        sides.setChildrenCollapsible(False)
-        sides.addWidget(self.trace)
-        sides.addWidget(right)
-        sides.setStretchFactor(1, 1)
-        sides.setSizes([TRACE_WIDTH, 900])
+        self.fields = Fields(self.head, self.training, self.activations)
+        self.fields.put_away(self)
+        self._sides = Sides(self.trace, (self.head, line(), self.told, self.parts, line()))
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(sides)
+        whole.addWidget(self._sides)
+        self.running = Running(window, self)
+        self.captures = ActivationsRun(window, self)
+        self.pages = PartPages(window, self)
+        self._connect()
+        self._show_visit()
 
     def _connect(self) -> None:
         self.head.run_pressed.connect(self.run)
@@ -116,8 +93,7 @@ class DoctorRoom(QWidget):
         self.parts.chosen.connect(self.show_part)
         self.training.run_pressed.connect(self.run)
         self.told.again_pressed.connect(self._again)
-        for fields in (self.head, self.training, self.activations):
-            fields.edited.connect(self._edited)
+        self.fields.edited.connect(self._edited)
         self._window.documents.removed.connect(self._removed)
         self._window.documents.changed.connect(lambda opened, _: self._changed(opened))
 
@@ -126,6 +102,11 @@ class DoctorRoom(QWidget):
         return leaves(event, self.left.emit) or super().event(event)
 
     # ---- which document
+
+    @property
+    def visit(self) -> Visit:
+        """What it has of the document it is the doctor of."""
+        return self.visits.now
 
     @property
     def opened(self) -> OpenDocument | None:
@@ -144,11 +125,10 @@ class DoctorRoom(QWidget):
 
     def begin(self) -> None:
         """Be the doctor of the current document; for captures, of the one they were captured for."""
-        current = self._window.current
-        meant = None if current is None else self._captures.get(current, current)
+        meant = self.visits.meant(self._window.current)
         work = self._window.workbench
-        if meant is not None and meant is not current and work is not None:  # undo and the status bar are of it too
-            self._window.current = meant
+        if meant is not None and meant is not self._window.current and work is not None:
+            self._window.current = meant  # undo and the status bar are of it too
             work.set_document(meant.document)
             self._window.refresh()
         if meant is not self.opened:
@@ -159,44 +139,24 @@ class DoctorRoom(QWidget):
     def show_document(self, opened: OpenDocument | None) -> None:
         """Be the doctor of another document; what runs for the one before goes on."""
         self.clear_asked()
-        for fields in (self.head, self.training, self.activations):
-            self.visit.texts |= fields.texts
-        self.visit = Visit(None) if opened is None else self._visits.setdefault(opened, Visit(opened))
-        texts = dict(self.visit.texts)
+        self.visit.texts = self.fields.texts
+        texts = self.visits.go(opened).texts
         self.running.offer(self.visit)
-        self._offer_edits()
-        for fields in (self.head, self.training, self.activations) if texts else ():
-            fields.put_back(texts)
+        self.fields.offer_edits(self.visit)
+        if texts:
+            self.fields.put_back(texts)
         self._show_visit()
 
-    def add_captures(self, captures: OpenDocument, visit: Visit) -> None:
-        """Know which document captures were made for."""
-        if visit.opened is not None:
-            self._captures[captures] = visit.opened
-
     def _removed(self, opened: OpenDocument) -> None:
-        self._captures = {captures: source for captures, source in self._captures.items()
-                          if opened not in (captures, source)}  # fmt: skip
-        gone = self._visits.pop(opened, None)
-        if gone is None:
-            return
-        gone.is_gone = True
-        if gone.task is not None:
-            gone.task.cancel()
-        if gone is self.visit:
+        if self.visits.forget(opened) is self.visit:
             self.show_document(None)
             self.left.emit()
 
     def _changed(self, opened: OpenDocument) -> None:
         if opened is self.opened:
-            self._offer_edits()
+            self.fields.offer_edits(self.visit)
             self._show_told()
             self.ground_changed.emit()
-
-    def _offer_edits(self) -> None:
-        history = None if self.opened is None else self.opened.document.history
-        edits = [] if history is None else history.steps[: history.position]
-        self.activations.offer([f"{step.label} {step.where}".strip() for step in edits])
 
     # ---- a run, and the question before it
 
@@ -247,29 +207,15 @@ class DoctorRoom(QWidget):
         if self.told.question is not None:
             self.told.show_said(None)
         self.running.void()
-        self._show_needs()
+        self.fields.show_needs(self.visit)
 
     # ---- what came of it
-
-    def needs_for_activations(self) -> str:
-        """Return why activations cannot be captured now; empty where they can."""
-        if self.opened is None:
-            return NO_DOCUMENT
-        if self.visit.task is not None:
-            return BUSY
-        return self.head.wrong() or ("" if self.head.input_text else "Needs an input: name it at the top")
-
-    def _show_needs(self) -> None:
-        self.activations.show_needs(self.needs_for_activations())
-        device = self.head.device_name
-        self.activations.show_device("cpu" if device in (AUTO, FAKE) else device)
-        self.training.show_busy(BUSY if self.visit.task is not None else self.head.wrong())
 
     def show_running(self) -> None:
         """Follow that a run began or ended: buttons, cards, and what is shown below."""
         visit = self.visit
         self.head.show_running(visit.task is not None, visit.found is not None)
-        self._show_needs()
+        self.fields.show_needs(self.visit)
         self._show_cards()
         if visit.doing == "check" or visit.task is None:
             self.trace.show_checkup(visit.found)
@@ -314,85 +260,17 @@ class DoctorRoom(QWidget):
         self.told.show_left(visit.task is None and visit.is_left(ground))
         self.told.show_notes(visit.found)
 
+    # ---- the page
+
+    @property
+    def pane(self) -> QWidget:
+        """The page below the cards."""
+        return self._sides.page
+
     def show_part(self, name: str) -> None:
         """Show one part below the cards."""
         self.visit.part = name
         self.parts.choose(name)
-        for kept in (self.training, self.activations):  # what was typed there stays, whatever is shown
-            kept.hide()
-            kept.setParent(self)
-        before, self.pane = self.pane, self._pane(name)
-        self.shown.replaceWidget(before, self.pane)
-        self.pane.show()
-        before.hide()
-        before.deleteLater()
+        self.fields.put_away(self)
+        self._sides.show_page(self.pages.page(name))
         self._show_told()
-
-    def _pane(self, name: str) -> QWidget:
-        if self.opened is None:
-            return empty_state("doctor", "No document is open", "Open a checkpoint, then name the code of its model.")
-        if name == "activations":
-            return holding(self.activations)
-        if name == "training":
-            return holding(self.training, self._findings(name))
-        findings, load = self._findings(name), None if self.found is None else self.found.load
-        if name != "load" or load is None or not load.rows:
-            return findings
-        table, opened = LoadTable(load), self.opened
-        table.opened.connect(lambda name: self._show_tensor(opened, name))
-        table.card_made.connect(lambda card: self._join(card, opened.document, self.visit.ground))
-        return halves(findings, table) if any(one.part == name for one in load.findings) else table
-
-    def _findings(self, name: str) -> QWidget:
-        found = self.found
-        findings = [] if found is None else [one for one in found.findings if one.part == name]
-        if not findings:
-            return empty_state(*nothing_found(name, self.visit))
-        return scrolled([self.finding_view(one, is_first=place == 0) for place, one in enumerate(findings)])
-
-    def finding_view(self, finding: Finding, *, is_first: bool = True, ground: Ground | None = None) -> FindingView:
-        """Make the page of a finding, whose mends can be pressed while the document is where it was found."""
-        found, visit = self.found, self.visit
-        diagnosis = None if found is None else found.diagnosis
-        own = diagnosis is not None and diagnosis.finding is finding
-        disagreement = diagnosis.disagreement if own and diagnosis is not None else None
-        failure = found.trace.failure if own and found is not None and found.trace is not None else None
-        opened = visit.opened
-        shown = opened is not None and bool(finding.tensor) and opened.document.find(finding.tensor) is not None
-        beside = diagnosis.beside if own and diagnosis is not None else None
-        view = FindingView(finding, disagreement, failure, can_show=shown, is_first=is_first, beside=beside)
-        if opened is not None:
-            view.tensor_wanted.connect(lambda name: self._show_tensor(opened, name))
-            for card in view.cards:
-                self._join(card, opened.document, ground or visit.ground)
-        return view
-
-    def _join(self, card: MendCard, document: Document, ground: Ground | None) -> None:
-        """Do what a card asks for, while the document is where it was when that was found."""
-        self.mending.join(card, document)
-        card.input_wanted.connect(lambda: self._use(card.mend))
-        if ground is not None and card.changes_document:
-            standing = Standing(card, document, ground, self.visit.mended)
-            self.ground_changed.connect(standing.look)
-
-    def _show_tensor(self, opened: OpenDocument, name: str) -> None:
-        if opened.document.find(name) is None:
-            self.say(self.visit, "notice", f"There is no {visible(name, 200)} in the document any more")
-        else:
-            self._window.show_tensor(opened, name)
-
-    def _use(self, mend: Mend) -> None:
-        """Put the input or target of a mend into its field."""
-        field, text = (self.head.input, mend.inputs) if mend.inputs else (self.training.target, mend.target)
-        field.setText(text)
-        field.setFocus()
-        what = "input" if mend.inputs else "target"
-        self.say(self.visit, "notice", f"The {what} is changed", "Run again to see what that changed.")
-
-    def _mended(self, said: str) -> None:
-        if self.opened is not None:
-            self.visit.mended.append(Ground.of(self.opened.document))
-            self.ground_changed.emit()
-        self.say(self.visit, "ok", said)
-        self.head.run.setFocus()
-        self._window.status.say(said)
