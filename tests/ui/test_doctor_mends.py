@@ -27,7 +27,8 @@ from tests.ui.doctoring import (
     shown_button,
     type_into,
 )  # fmt: skip
-from weightedit.ui.doctor.load_table import TITLES, LoadTable
+from weightedit.ui.doctor.load_rows import TITLES
+from weightedit.ui.doctor.load_table import LoadTable
 from weightedit.ui.doctor.mend_card import MendCard
 
 CODE = """

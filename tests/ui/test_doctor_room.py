@@ -108,7 +108,7 @@ def test_all_code_that_runs_is_named_and_runs(qtbot, window, room, code):
 def test_a_question_of_another_document_is_not_answered(qtbot, window, room, code, tmp_path):
     fill(room, f"{code}:Net")
     ask(qtbot, window, room)
-    QTest.keyClick(room, Qt.Key.Key_Escape)
+    window.rail.edit.click()
     window.open([str(write_model(tmp_path, "other").with_suffix(".pt"))])
     wait_ready(qtbot, window)
     assert enter(window).opened is window.documents.all[1]
@@ -237,7 +237,7 @@ def test_results_belong_to_the_document_they_were_asked_for(qtbot, window, room,
     assert enter(window).opened is first
     assert room.head.input_text == "float32[1,3,8,8]"
     table = room.activations.findChild(DriftTable)
-    assert {one.module for one in table.model().drifts if one.differs} == {"fc", ""}
+    assert {one.module for one in table.drifts if one.differs} == {"fc", ""}
     assert room.parts.cards["activations"].says.text() == "2 of 4 calls differ"
 
 

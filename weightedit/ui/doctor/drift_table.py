@@ -1,65 +1,50 @@
-"""How far each module's output is from what it was, in the order in which modules end."""
+"""How far each module's output is from what it was, in the order in which modules end, or by how far it is off."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
-
-from weightedit.core.words.numbers import statistic_text
+from weightedit.core.words.numbers import count_text, statistic_text
+from weightedit.core.words.paths import counted
 from weightedit.doctor.activations.drift import ModuleDrift
-from weightedit.ui.doctor.copying import takes_copy
-from weightedit.ui.theme import theme
-from weightedit.ui.widgets.plain import row_text, tip
+from weightedit.ui.doctor.rows_model import RowsModel
+from weightedit.ui.doctor.rows_table import Listing, RowsTable
 
-Index = QModelIndex | QPersistentModelIndex
-_NOWHERE = QModelIndex()
 TITLES = ("Module", "Class", "Call", "Largest difference", "Of the largest before", "Cosine", "What it is given")
-NUMBERS = range(2, 6)
-ROW = 25
-WIDTHS = (170, 110, 44, 124, 144, 76)
+MODULE, CLASS, CALL, LARGEST, RELATIVE, COSINE, GIVEN = range(len(TITLES))
+WIDTHS = (170, 110, 44, 136, 156, 76)
 
 
-class DriftModel(QAbstractTableModel):
+class DriftModel(RowsModel[ModuleDrift]):
     """One row for each call of a module."""
 
-    def __init__(self, drifts: tuple[ModuleDrift, ...], parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.drifts = drifts
+    def __init__(self) -> None:
+        super().__init__(TITLES, (CALL, LARGEST, RELATIVE, COSINE))
 
-    def rowCount(self, parent: Index = _NOWHERE) -> int:
-        """Return how many rows there are."""
-        return 0 if parent.isValid() else len(self.drifts)
+    def text(self, row: ModuleDrift, column: int) -> str:
+        """Return what a row says in a column."""
+        return texts(row)[column]
 
-    def columnCount(self, parent: Index = _NOWHERE) -> int:
-        """Return how many columns there are."""
-        return 0 if parent.isValid() else len(TITLES)
+    def key(self, row: ModuleDrift, column: int) -> Any:
+        """Sort by numbers; what was not there, or is no longer finite, is off by more than any."""
+        if column == CALL:
+            return row.number
+        if column in (LARGEST, RELATIVE):
+            off = row.max_abs if column == LARGEST else row.relative
+            return math.inf if row.what != "both" or row.appeared else off
+        if column == COSINE:
+            alike = 1.0 if row.cosine is None and not row.differs else row.cosine
+            return -math.inf if alike is None or row.appeared else alike
+        return super().key(row, column)
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return what a column is called."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return TITLES[section]
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignVCenter | (
-                Qt.AlignmentFlag.AlignRight if section in NUMBERS else Qt.AlignmentFlag.AlignLeft)  # fmt: skip
-        return None
+    def begins_with_largest(self, column: int) -> bool:
+        """Put what is off the most first: of cosines that is the smallest."""
+        return column in (LARGEST, RELATIVE)
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return what a cell says."""
-        if not index.isValid():
-            return None
-        one = self.drifts[index.row()]
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            said = texts(one)[index.column()]
-            return tip(said) if role == Qt.ItemDataRole.ToolTipRole else row_text(said)
-        if role == Qt.ItemDataRole.ForegroundRole:
-            token = "bad" if one.exceeds() else "text" if one.differs else "text3"
-            return QColor(theme.color(token))
-        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in NUMBERS:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        return None
+    def token(self, row: ModuleDrift, column: int) -> str:
+        """Return the colour of a row: of one that is off by much, by less, or not at all."""
+        return "bad" if row.exceeds() else "text" if row.differs else "text3"
 
 
 def texts(one: ModuleDrift) -> tuple[str, ...]:
@@ -74,35 +59,18 @@ def texts(one: ModuleDrift) -> tuple[str, ...]:
     return name, one.type, number, statistic_text(one.max_abs), statistic_text(one.relative), cosine, given
 
 
-class DriftTable(QTableView):
-    """The table; Ctrl+C copies the rows that are selected."""
+def summary(drifts: tuple[ModuleDrift, ...]) -> str:
+    """Return how many calls differ, and how many are the same."""
+    off = sum(one.differs for one in drifts)
+    same = len(drifts) - off
+    return f"{counted(off, 'call')} {'differs' if off == 1 else 'differ'}, " \
+           f"{count_text(same)} {'is' if same == 1 else 'are'} the same"  # fmt: skip
+
+
+class DriftTable(Listing):
+    """The table, with a line that counts."""
 
     def __init__(self, drifts: tuple[ModuleDrift, ...]) -> None:
-        super().__init__()
-        self.setAccessibleName("Drift by module")
-        self.setModel(DriftModel(drifts, self))
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setShowGrid(False)
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(ROW)
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setStretchLastSection(True)
-        for place, width in enumerate(WIDTHS):
-            self.setColumnWidth(place, width)
-
-    def event(self, event: QEvent) -> bool:
-        """Have Ctrl+C before the window does."""
-        return takes_copy(event) or super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Copy rows, with tabs between columns."""
-        if event.matches(QKeySequence.StandardKey.Copy):
-            model = self.model()
-            assert isinstance(model, DriftModel)
-            rows = sorted({index.row() for index in self.selectedIndexes()})
-            QGuiApplication.clipboard().setText("\n".join("\t".join(texts(model.drifts[row])) for row in rows))
-            return
-        super().keyPressEvent(event)
+        self.drifts = drifts
+        super().__init__("Drift by module", summary(drifts), RowsTable(DriftModel(), "Drift by module", WIDTHS), drifts,
+                         lambda one: one.differs)  # fmt: skip
