@@ -12,6 +12,7 @@ from weightedit.doctor.explain.explain import explain
 from weightedit.doctor.explain.explained import Explained
 from weightedit.doctor.facts import facts_of
 from weightedit.ui.asides.aside import AsidePage
+from weightedit.ui.doctor.coded import CodedLabel, CodeLines, lines_of_code
 from weightedit.ui.doctor.ground import Ground
 from weightedit.ui.doctor.mend_card import MendCard
 from weightedit.ui.doctor.mending import Mending
@@ -106,15 +107,17 @@ class ExplainPage(AsidePage):
         self.found = found
         self._clear()
         self._add(label(found.title, "title"))
-        self._add(wrapping(found.message))
+        self._add(CodedLabel(found.message))
         if found.why:
-            self._add(wrapping(found.why, "secondary"))
+            self._add(CodedLabel(found.why, "secondary"))
         if found.caret is not None:
             shown = label(found.caret.shown)
             shown.setFont(mono_font(12))
             self._add(_well(shown))
         for cause in found.causes:
-            self._add(wrapping(f"• {cause}", "secondary"))
+            self._add(CodedLabel(f"• {cause}", "secondary"))
+        if lines := lines_of_code(found.message, found.why, *found.causes):
+            self._add(CodeLines(lines))
         if found.frame is not None:
             where = f"{found.frame.file}, line {found.frame.line}"
             where += f", in {found.frame.function}" if found.frame.function else ""

@@ -11,12 +11,14 @@ from weightedit.doctor.finding import Finding
 from weightedit.doctor.shape_trace.beside import Beside
 from weightedit.doctor.shape_trace.disagreement import Disagreement
 from weightedit.doctor.shape_trace.trace import Failure, Frame
+from weightedit.ui.doctor.coded import CodedLabel, CodeLines, lines_of_code
 from weightedit.ui.doctor.mend_card import MendCard
 from weightedit.ui.doctor.picture import Picture
+from weightedit.ui.edit_panel.hazard_card import Link
 from weightedit.ui.errors.errors_view import LEVELS, wrapping
 from weightedit.ui.theme import mono_font
 from weightedit.ui.widgets.elided import ElidedLabel
-from weightedit.ui.widgets.pieces import IconLabel, icon_button, label, line
+from weightedit.ui.widgets.pieces import IconLabel, button_row, icon_button, label, line
 
 ICONS = {"refusal": ("failed", "bad"), "warning": LEVELS["warning"], "notice": LEVELS["notice"]}
 MOST_MENDS = 8
@@ -44,9 +46,12 @@ class FindingView(QWidget):
     -------
     tensor_wanted
         (name): show it.
+    explanation_wanted
+        (text): say what this message of PyTorch means.
     """
 
     tensor_wanted = Signal(object)
+    explanation_wanted = Signal(str)
 
     def __init__(self, finding: Finding, disagreement: Disagreement | None = None, failure: Failure | None = None, *,
                  can_show: bool = False, is_first: bool = True, beside: Beside | None = None) -> None:  # fmt: skip
@@ -62,6 +67,8 @@ class FindingView(QWidget):
             self.column.addWidget(wrapping(" ".join(beside.sentences), "secondary"))
         self.cards: list[MendCard] = []
         self._add_mends(finding, is_first)
+        if not any(mend.edits for mend in finding.mends):
+            self._add_code(finding)
         self._add_words(finding, failure)
 
     def _add_head(self, finding: Finding, failure: Failure | None, can_show: bool) -> None:
@@ -71,7 +78,7 @@ class FindingView(QWidget):
         words = QVBoxLayout()
         words.setSpacing(3)
         title, _, where = finding.message.partition("; called from ")
-        words.addWidget(wrapping(title.rstrip("."), "title"))
+        words.addWidget(CodedLabel(title.rstrip("."), "title"))
         kind = "" if failure is None else failure.type
         below = [visible(part) for part in (finding.module, kind, finding.tensor) if part]
         below += [f"called from {where.rstrip('.')}"] if where else []
@@ -98,6 +105,17 @@ class FindingView(QWidget):
             card = MendCard(mend, likely=place == 0, is_first=is_first)
             self.cards.append(card)
             self.column.addWidget(card)
+
+    def _add_code(self, finding: Finding) -> None:
+        """Offer what is left to do where no edit of weights mends it: lines of code, and what the message means."""
+        lines = lines_of_code(finding.message, *(mend.detail for mend in finding.mends))
+        if lines:
+            self.column.addWidget(CodeLines(lines))
+        if finding.torch_says and not finding.mends:
+            explain = Link("Explain this message")
+            explain.setToolTip("Open what PyTorch says under Doctor › Explain an error, with what is to be done")
+            explain.clicked.connect(lambda: self.explanation_wanted.emit(finding.torch_says))
+            self.column.addLayout(button_row(explain))
 
     def _add_words(self, finding: Finding, failure: Failure | None) -> None:
         frame = failure.frames[-1] if failure is not None and failure.frames else None

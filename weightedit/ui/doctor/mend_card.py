@@ -12,6 +12,7 @@ from weightedit.core.edits.outlook import Rehearsal
 from weightedit.core.hazards import Hazard
 from weightedit.core.words.numbers import count_text
 from weightedit.doctor.finding import Mend
+from weightedit.ui.doctor.coded import CodedLabel, uncoded
 from weightedit.ui.edit_panel.hazard_words import cost_text
 from weightedit.ui.errors.errors_view import LEVELS, Notice, wrapping
 from weightedit.ui.theme import ui_font
@@ -81,8 +82,9 @@ class MendCard(QFrame):
         row.addWidget(self.how, 0, side)
         self.button = QPushButton()
         self._call(_first_press(mend))
-        if likely and is_first:
-            self.button.setProperty("kind", "primary")
+        self._steps_back = False
+        self._first_kind = self._kind = "primary" if likely and is_first else ""
+        self.button.setProperty("kind", self._kind)
         self.button.clicked.connect(self._pressed)
         row.addWidget(self.button, 0, side)
         self._column.addLayout(row)
@@ -94,7 +96,7 @@ class MendCard(QFrame):
         words.setSpacing(2)
         head = QHBoxLayout()
         head.setSpacing(8)
-        title = wrapping(self.mend.title, "strong")
+        title = wrapping(uncoded(self.mend.title), "strong")
         wide = QFontMetrics(ui_font(13, QFont.Weight.DemiBold)).horizontalAdvance(title.text())
         title.setMaximumWidth(wide + 12)  # what follows stands beside it
         head.addWidget(title, 1000)
@@ -105,7 +107,7 @@ class MendCard(QFrame):
         head.addStretch(1)
         words.addLayout(head)
         if self.mend.detail:
-            words.addWidget(wrapping(self.mend.detail, "secondary"))
+            words.addWidget(CodedLabel(self.mend.detail, "secondary"))
         self._outlook = QVBoxLayout()
         self._outlook.setSpacing(2)
         words.addLayout(self._outlook)
@@ -131,6 +133,15 @@ class MendCard(QFrame):
             self.preview_wanted.emit()
         else:
             self.apply_wanted.emit({hazard.kind for hazard in self.hazards if hazard.level == "warning"})
+
+    def step_back(self, back: bool) -> None:
+        """Leave being the primary button to a question while one is asked."""
+        self._steps_back = back
+        self._dress(self._kind)
+
+    def _dress(self, kind: str) -> None:
+        self._kind = kind
+        restyle(self.button, "kind", "" if self._steps_back and kind == "primary" else kind)
 
     def wait_for_press(self) -> None:
         """Take a press again after a preview, or an edit, that came to nothing."""
@@ -166,7 +177,7 @@ class MendCard(QFrame):
         cost = cost_text(list(found.hazards)) + (f" and lose {_values(found)}" if found.lost else "")
         self._call(cost)
         costs = cost != "Apply"
-        restyle(self.button, "kind", "warning" if costs and not found.is_refused else "primary")
+        self._dress("warning" if costs and not found.is_refused else "primary")
         self.button.setEnabled(not found.is_refused)
         self.button.setToolTip(tip("It is refused, for the reason above") if found.is_refused else "")
 
@@ -176,7 +187,7 @@ class MendCard(QFrame):
         self._clear_outlook()
         self._clear_shown()
         self._call(_first_press(self.mend))
-        restyle(self.button, "kind", "")
+        self._dress(self._first_kind)
         self.button.setToolTip("")
         self.wait_for_press()
 

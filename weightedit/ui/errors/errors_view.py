@@ -79,14 +79,14 @@ def details(error: BaseException, doing: str = "") -> str:
 
 def wrapping(text: str, role: str = "") -> QLabel:
     """Make a label that breaks its text into lines and can be copied from."""
-    made = label(text if isinstance(text, Breaking) else breaking(text, _broken), role)
+    made = label(text if isinstance(text, Breaking) else breaking(text, broken), role)
     made.setWordWrap(True)
     made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     return made
 
 
-def _broken(text: str) -> str:
+def broken(text: str) -> str:
     """Let words that no card has room for go on in the next line."""
     return re.sub(r"\S{81,}", lambda word: re.sub(".{20}", f"\\g<0>{BREAK}", word[0]), text)
 
