@@ -26,8 +26,18 @@ def _run_doctor(desk: Desk) -> None:
     room.head.model.setCurrentText(f"{code}:Net")
     desk.do()
     desk.wait()
-    assert room.notices.count() == 1
+    assert room.told.question is not None
     assert not marker.exists()
+
+
+@row("model-code")
+def _model_code(desk: Desk) -> None:
+    code = desk.path.with_name("net.py")
+    code.write_text("class Net(Module):\n    pass\n", encoding="utf-8")
+    desk.monkeypatch.setattr("weightedit.ui.doctor.browsing.ask_model_code", lambda *_: str(code))
+    desk.do()
+    desk.wait()
+    assert desk.window.aside.current.head.model_text == f"{code}:Net"
 
 
 @row("explain")

@@ -69,8 +69,8 @@ def test_fields_come_in_the_order_they_are_read(window):
     for _ in range(5):
         QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
         order.append(QApplication.focusWidget())
-    assert order[:3] == [room.head.input, room.head.device, room.head.run]
-    assert order[3] is room.parts.cards["load"]
+    assert order[:4] == [room.head.browse, room.head.input, room.head.device, room.head.run]
+    assert order[4] is room.parts.cards["load"]
 
 
 def test_the_question_is_read_aloud_with_its_button(qtbot, window):

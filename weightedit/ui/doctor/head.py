@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushBu
 
 from weightedit.doctor.bringing.input_spec import SpecError, parse_inputs
 from weightedit.doctor.checkup import AUTO, FAKE
+from weightedit.ui.doctor.model_field import ModelField
 from weightedit.ui.errors.errors_view import wrapping
 from weightedit.ui.theme import mono_font
-from weightedit.ui.widgets.elided_combo import ElidedCombo
-from weightedit.ui.widgets.pieces import label, line, restyle
+from weightedit.ui.widgets.pieces import icon_button, label, line, restyle
 from weightedit.ui.widgets.plain import aloud, tip
 
 DEVICES = ((AUTO, "without values, else cpu"), (FAKE, "without values"), ("cpu", ""))
@@ -23,9 +23,10 @@ LIVE = "this live module"
 NO_DOCUMENT = "Open a checkpoint first"
 RUN_WIDTH = 84
 """Pixels for the longest word of the button, so that nothing moves as it changes."""
-ONE_LINE = 820
+ONE_LINE = 1040
 """Pixels from which on everything stands in one line."""
 MODEL_HELP = "package.module:factory, file.py:Class(3, width=64), or a folder with a config.json"
+BROWSE = "Choose the model's code: a Python file, or a config.json"
 INPUT_HELP = "float32[2,3,224,224], ids: int64[1,16]<32000, {'image': float32[1,3,64,64]} or tokens.npy"
 
 
@@ -34,18 +35,19 @@ class DoctorHead(QWidget):
 
     Signals
     -------
-    run_pressed, stop_pressed
+    run_pressed, stop_pressed, browse_pressed
     edited
         A field says something else.
     """
 
     run_pressed = Signal()
+    browse_pressed = Signal()
     stop_pressed = Signal()
     edited = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_running = self._is_stopping = self._again = False
+        self.is_running = self._is_stopping = self._again = self._is_asked = False
         self.is_offered = True
         self._moving: list[tuple[QWidget, int]] = []
         whole = QVBoxLayout(self)
@@ -57,11 +59,12 @@ class DoctorHead(QWidget):
             whole.addLayout(one)
         row.addWidget(label("Doctor", "title"))
         row.addWidget(line(vertical=True))
-        self.model = ElidedCombo()
-        self.model.setEditable(True)
-        self.model.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.model = ModelField()
         self.model.setMinimumWidth(170)
         self._name(row, "Model", self.model, MODEL_HELP, 3)
+        self.browse = icon_button("folder-open", BROWSE)
+        self.browse.clicked.connect(self.browse_pressed)
+        row.addWidget(self.browse)
         self.input = QLineEdit()
         self.input.setFont(mono_font(12))
         self.input.setMinimumWidth(150)
@@ -80,12 +83,7 @@ class DoctorHead(QWidget):
         self.problem = wrapping("", "bad")
         whole.addWidget(self.problem)
         self.problem.hide()
-        edit = self.model.lineEdit()
-        assert edit is not None
-        edit.setFont(mono_font(12))
-        edit.setPlaceholderText("file.py:Class")
-        edit.setAccessibleName("Model")
-        for field in (edit, self.input):
+        for field in (self.model.edit, self.input):
             field.textChanged.connect(self._edited)
             field.returnPressed.connect(self._pressed)
         self._edited()
@@ -180,7 +178,7 @@ class DoctorHead(QWidget):
         """Have the button say what it does now, or what it needs."""
         said = "Stopping" if self._is_stopping else "Stop" if self.is_running else "Run again" if self._again else "Run"
         self.run.setText(said)
-        restyle(self.run, "kind", "" if self.is_running or self._again else "primary")
+        restyle(self.run, "kind", "" if self.is_running or self._again or self._is_asked else "primary")
         needs = "" if self.is_offered else NO_DOCUMENT
         needs = needs or ("" if self.is_running else self.wrong())
         needs = needs or ("It stops at the next module, or once the process is ended" if self._is_stopping else "")
@@ -192,13 +190,18 @@ class DoctorHead(QWidget):
     def show_offered(self, offered: bool) -> None:
         """Turn the fields on, or off where no document is open."""
         self.is_offered = offered
-        for field in (self.model, self.input, self.device):
+        for field in (self.model, self.browse, self.input, self.device):
             field.setEnabled(offered)
         self._turn()
 
     def show_running(self, running: bool, again: bool) -> None:
         """Turn the button into what stops the run, and back."""
         self.is_running, self._again, self._is_stopping = running, again, False
+        self._turn()
+
+    def show_asked(self, asked: bool) -> None:
+        """Leave being the primary button to a question while one is asked."""
+        self._is_asked = asked
         self._turn()
 
     def show_stopping(self) -> None:

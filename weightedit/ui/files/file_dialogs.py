@@ -8,11 +8,13 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from weightedit.ui.settings import Settings
 
-FOLDER = "files/folder"
+FOLDER, MODEL_FOLDER = "files/folder", "doctor/folder"
 OPEN_FILTER = ("Checkpoints and arrays (*.safetensors *.pt *.pth *.bin *.ckpt *.index.json *.npy *.npz *.csv *.tsv)"
                ";;Every file (*)")  # fmt: skip
 
 RECIPE_FILTER = "Recipes (*.json);;Every file (*)"
+
+MODEL_FILTER = "Python files, and configs of Hugging Face (*.py config.json);;Every file (*)"
 
 
 def ask_files(parent: QWidget, settings: Settings) -> list[str]:
@@ -36,6 +38,15 @@ def ask_tensor_file(parent: QWidget, settings: Settings) -> str:
     chosen, _ = QFileDialog.getOpenFileName(parent, "Take a tensor from", settings.text(FOLDER), OPEN_FILTER)
     if chosen:
         settings.set(FOLDER, str(Path(chosen).parent))
+    return chosen
+
+
+def ask_model_code(parent: QWidget, settings: Settings) -> str:
+    """Ask for the code of a model, or a config.json that names it; empty if the person thought better of it."""
+    start = settings.text(MODEL_FOLDER, settings.text(FOLDER))
+    chosen, _ = QFileDialog.getOpenFileName(parent, "Choose the model's code", start, MODEL_FILTER)
+    if chosen:
+        settings.set(MODEL_FOLDER, str(Path(chosen).parent))
     return chosen
 
 
