@@ -28,6 +28,7 @@ class ConsentCard(Notice):
         for sentence in sentences:
             self.column.addWidget(wrapping(sentence, "secondary"))
         self.yes, no = QPushButton("Run this code"), QPushButton("Do not run it")
+        self.yes.setProperty("kind", "primary")
         self.yes.setAccessibleDescription(aloud(" ".join(sentences)))  # said where the focus comes to the button
         self.yes.clicked.connect(self.agreed)
         no.clicked.connect(self.declined)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from weightedit.core.words.visible import visible
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.load_report.report import LoadReport
 from weightedit.ui.doctor.finding_view import FindingView
+from weightedit.ui.doctor.first_cause import AFTER, HOW, comes_after
 from weightedit.ui.doctor.ground import Ground
 from weightedit.ui.doctor.load_table import LoadTable
 from weightedit.ui.doctor.mend_card import MendCard
@@ -17,7 +18,10 @@ from weightedit.ui.doctor.mending import Mending
 from weightedit.ui.doctor.pages import halves, holding, scrolled
 from weightedit.ui.doctor.standing import Standing
 from weightedit.ui.doctor.states import nothing_found
-from weightedit.ui.widgets.pieces import empty_state
+from weightedit.ui.edit_panel.hazard_card import Link
+from weightedit.ui.errors.errors_view import Notice
+from weightedit.ui.widgets.pieces import button_row, empty_state
+from weightedit.ui.widgets.plain import lines_text
 
 if TYPE_CHECKING:
     from weightedit.core.document import Document
@@ -63,9 +67,22 @@ class PartPages:
     def _findings(self, name: str) -> QWidget:
         found = self._room.found
         findings = [] if found is None else [one for one in found.findings if one.part == name]
+        after = [self._after_load()] if name in ("trace", "training") and comes_after(found) else []
         if not findings:
-            return empty_state(*nothing_found(name, self._room.visit))
-        return scrolled([self.finding_view(one, is_first=place == 0) for place, one in enumerate(findings)])
+            return holding(*after, empty_state(*nothing_found(name, self._room.visit)))
+        return scrolled([*after, *(self.finding_view(one, is_first=place == 0) for place, one in enumerate(findings))])
+
+    def _after_load(self) -> QWidget:
+        """Say that the load report comes first, and lead there."""
+        notice = Notice("notice", AFTER, HOW)
+        leads = Link("Show the load report")
+        leads.clicked.connect(lambda: self._room.show_part("load"))
+        notice.column.addLayout(button_row(leads))
+        made = QWidget()
+        column = QVBoxLayout(made)
+        column.setContentsMargins(18, 12, 18, 12)
+        column.addWidget(notice)
+        return made
 
     def finding_view(self, finding: Finding, *, is_first: bool = True, ground: Ground | None = None) -> FindingView:
         """Make the page of a finding, whose mends can be pressed while the document is where it was found."""
@@ -80,6 +97,8 @@ class PartPages:
         view = FindingView(finding, disagreement, failure, can_show=shown, is_first=is_first, beside=beside)
         if opened is not None:
             view.tensor_wanted.connect(lambda name: self._show_tensor(opened, name))
+        view.explanation_wanted.connect(self._explain)
+        if opened is not None:
             for card in view.cards:
                 self._join(card, opened.document, ground or visit.ground)
         return view
@@ -99,6 +118,14 @@ class PartPages:
             self._room.say(self._room.visit, "notice", f"There is no {visible(name, 200)} in the document any more")
         else:
             self._window.show_tensor(opened, name)
+
+    def _explain(self, text: str) -> None:
+        """Show what PyTorch's own message means, with what is to be done in the code."""
+        from weightedit.ui.doctor.explain_page import ExplainPage
+
+        page = self._window.aside.open("explain")
+        assert isinstance(page, ExplainPage)
+        page.text.setPlainText(lines_text(text))
 
     def _use(self, mend: Mend) -> None:
         """Put the input or target of a mend into its field."""

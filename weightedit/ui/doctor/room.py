@@ -11,9 +11,12 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from weightedit.doctor.checkup import Checkup
 from weightedit.ui.doctor.activations_pane import ActivationsPane
 from weightedit.ui.doctor.activations_run import ActivationsRun
+from weightedit.ui.doctor.browsing import Browsing
 from weightedit.ui.doctor.consent_card import ConsentCard
 from weightedit.ui.doctor.fields import Fields
+from weightedit.ui.doctor.first_cause import first_cause
 from weightedit.ui.doctor.head import DoctorHead
+from weightedit.ui.doctor.mend_card import MendCard
 from weightedit.ui.doctor.part_cards import PartCards
 from weightedit.ui.doctor.part_pages import PartPages
 from weightedit.ui.doctor.running import Running
@@ -32,8 +35,6 @@ if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow
 
 NAMES = ("load", "trace", "training", "activations")
-ORDER = ("trace", "load", "training", "activations")
-"""The break first, then what it comes from."""
 
 
 class DoctorRoom(QWidget):
@@ -49,15 +50,15 @@ class DoctorRoom(QWidget):
         What is filled in on the pages of these parts; and all fields as one.
     visits
         What it has of each document.
-    running, captures
-        What it starts.
+    running, captures, browsing
+        What it starts: checks, what has to do with activations, and looking for the model's code.
     pages
         What makes the page of a part.
 
     Signals
     -------
     left
-        Esc was pressed, or Edit in the rail.
+        Esc was pressed where nothing is asked, or Edit in the rail.
     ground_changed
         The document was edited, or went back in its history.
     """
@@ -83,6 +84,7 @@ class DoctorRoom(QWidget):
         whole.addWidget(self._sides)
         self.running = Running(window, self)
         self.captures = ActivationsRun(window, self)
+        self.browsing = Browsing(window, self)
         self.pages = PartPages(window, self)
         self._connect()
         self._show_visit()
@@ -91,15 +93,18 @@ class DoctorRoom(QWidget):
         self.head.run_pressed.connect(self.run)
         self.head.stop_pressed.connect(self.running.stop)
         self.parts.chosen.connect(self.show_part)
+        self.trace.cause_wanted.connect(self.show_part)
         self.training.run_pressed.connect(self.run)
         self.told.again_pressed.connect(self._again)
+        self.told.asked.connect(self._leave_to_question)
         self.fields.edited.connect(self._edited)
         self._window.documents.removed.connect(self._removed)
         self._window.documents.changed.connect(lambda opened, _: self._changed(opened))
 
     def event(self, event: QEvent) -> bool:
-        """Leave the room on Esc."""
-        return leaves(event, self.left.emit) or super().event(event)
+        """Take a question back on Esc, and leave the room where nothing is asked."""
+        question = self.told.question
+        return leaves(event, self.left.emit if question is None else question.declined.emit) or super().event(event)
 
     # ---- which document
 
@@ -133,8 +138,7 @@ class DoctorRoom(QWidget):
             self._window.refresh()
         if meant is not self.opened:
             self.show_document(meant)
-        edit = self.head.model.lineEdit()
-        (self.head.run if self.head.run.isEnabled() else edit or self.head.run).setFocus()
+        (self.head.run if self.head.run.isEnabled() else self.head.model.edit).setFocus()
 
     def show_document(self, opened: OpenDocument | None) -> None:
         """Be the doctor of another document; what runs for the one before goes on."""
@@ -190,6 +194,12 @@ class DoctorRoom(QWidget):
         self.told.show_question(card)
         card.yes.setFocus()
 
+    def _leave_to_question(self, asked: bool) -> None:
+        """Let the button of a question be the only primary one while it is asked."""
+        self.head.show_asked(asked)
+        for card in self.findChildren(MendCard):
+            card.step_back(asked)
+
     def clear_asked(self) -> None:
         """Take back what was asked: the answer would be to something else."""
         self.running.void()
@@ -224,8 +234,8 @@ class DoctorRoom(QWidget):
 
     def show_checkup(self, visit: Visit) -> None:
         """Show what a check came to."""
-        wrong = next((name for name in ORDER if state_in(name, visit)[0] == "failed"), None)
-        visit.part = wrong or (visit.part if visit.part == "training" else "trace")
+        first = first_cause(visit.found)
+        visit.part = first.part if first is not None else visit.part if visit.part == "training" else "trace"
         if visit is self.visit:
             self._show_visit()
 
@@ -273,4 +283,5 @@ class DoctorRoom(QWidget):
         self.parts.choose(name)
         self.fields.put_away(self)
         self._sides.show_page(self.pages.page(name))
+        self._leave_to_question(self.told.question is not None)
         self._show_told()

@@ -117,9 +117,12 @@ class Told(QWidget):
     -------
     again_pressed
         What is shown is to be found again, as the document is now.
+    asked
+        (whether something is asked): that began, or ended.
     """
 
     again_pressed = Signal()
+    asked = Signal(bool)
 
     def __init__(self) -> None:
         super().__init__()
@@ -144,16 +147,20 @@ class Told(QWidget):
         self.question, self._said = card, None
         self.notices.addWidget(card)
         self._fit()
+        self.asked.emit(True)
 
     def show_said(self, said: tuple[str, str, str] | None) -> None:
         """Say level, title and body, in the place of what was said or asked before."""
         if said == self._said and self.question is None:
             return
         _clear(self.notices)
+        was_asked = self.question is not None
         self.question, self._said = None, said
         if said is not None:
             self.notices.addWidget(Notice(*said))
         self._fit()
+        if was_asked:
+            self.asked.emit(False)
 
     def show_left(self, left: bool) -> None:
         """Say that the document is elsewhere than what is shown, or nothing of it."""

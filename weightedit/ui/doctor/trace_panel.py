@@ -10,46 +10,15 @@ from weightedit.core.words.numbers import count_text
 from weightedit.doctor.checkup import Checkup
 from weightedit.doctor.shape_trace.outline import TraceNode, outline
 from weightedit.ui.doctor.copying import takes_copy
+from weightedit.ui.doctor.first_card import FirstToFail
+from weightedit.ui.doctor.first_cause import comes_after
 from weightedit.ui.doctor.trace_delegate import INDENT, LEFT, TraceDelegate
 from weightedit.ui.doctor.trace_filter import TraceColumns, TraceFilter
 from weightedit.ui.doctor.trace_model import Column, Index, TraceModel, told
-from weightedit.ui.widgets.card_button import CardButton
 from weightedit.ui.widgets.elided import ElidedLabel
-from weightedit.ui.widgets.pieces import IconLabel, empty_state, icon_button, label, line
+from weightedit.ui.widgets.pieces import empty_state, icon_button, label, line
 
 NARROWEST, WIDEST = 280, 560
-
-
-class FirstToFail(CardButton):
-    """The card that names the module that failed first; pressed, it leads there."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("first-to-fail")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(10, 7, 10, 8)
-        column.setSpacing(2)
-        head = QHBoxLayout()
-        head.setSpacing(6)
-        head.addWidget(IconLabel("pin", 14, "bad"))
-        title = label("First to fail", "section")
-        title.setProperty("tone", "bad")
-        head.addWidget(title)
-        head.addStretch(1)
-        self.where = label("", "caption")
-        head.addWidget(self.where)
-        column.addLayout(head)
-        self.name = ElidedLabel("", "strong")
-        column.addWidget(self.name)
-        self.says = ElidedLabel("", "caption")
-        column.addWidget(self.says)
-
-    def show_failure(self, node: TraceNode, says: str, of: int) -> None:
-        """Name a module."""
-        self.where.setText(f"call {count_text(node.place + 1)} of {count_text(of)}")
-        self.name.setText(node.module or node.type)
-        self.says.setText(f"{node.type} · {says}")
-        self.say(f"First to fail: {node.module or node.type}. {says}")
 
 
 class TraceView(QTreeView):
@@ -121,9 +90,12 @@ class TracePanel(QWidget):
     -------
     chosen
         (TraceNode): a module was picked.
+    cause_wanted
+        (part): what failed first is to be shown, in this part of the check.
     """
 
     chosen = Signal(object)
+    cause_wanted = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -156,7 +128,7 @@ class TracePanel(QWidget):
         self.filter.hide()
         column.addWidget(self.filter)
         self.card = FirstToFail()
-        self.card.clicked.connect(self.show_break)
+        self.card.clicked.connect(self._show_cause)
         around = QVBoxLayout()
         around.setContentsMargins(10, 2, 10, 8)
         around.addWidget(self.card)
@@ -184,14 +156,13 @@ class TracePanel(QWidget):
         self.failed = next((node for root in roots for node in root.walk() if node.state == "fails"), None)
         calls = 0 if trace is None else len(trace.calls)
         self.count.setText(f"{count_text(calls)} call{'' if calls == 1 else 's'}" if calls else "")
-        for widget, shown in ((self.view, bool(roots)), (self.nothing, not roots), (self.card, self.failed is not None),
+        for widget, shown in ((self.view, bool(roots)), (self.nothing, not roots),
+                              (self.card, self.card.show_checkup(found, self.failed)),
                               (self.collapse, bool(roots)), (self.filtered, bool(roots)),
                               (self.columns, self.view.rows.is_measured)):  # fmt: skip
             widget.setVisible(shown)
-        if self.failed is not None and found is not None:
-            diagnosis = found.diagnosis
-            self.card.show_failure(self.failed, "" if diagnosis is None else diagnosis.finding.message, calls)
-        self.foot.setText("" if trace is None else _ran(trace.device, trace.seconds))
+        after = ", with names matched as the load report has them" if comes_after(found) else ""
+        self.foot.setText("" if trace is None else _ran(trace.device, trace.seconds) + after)
         self.foot.setVisible(trace is not None)
         self.show_break()
 
@@ -213,6 +184,10 @@ class TracePanel(QWidget):
         self.filter.say("" if not asked else f"{count_text(count)} fit" if count else "nothing fits")
         if asked:
             self.view.expandAll()
+
+    def _show_cause(self) -> None:
+        self.show_break()
+        self.cause_wanted.emit(self.card.part)
 
     def show_break(self) -> None:
         """Unfold the way to what failed and fold the rest; without a failure unfold what few rows there are."""
