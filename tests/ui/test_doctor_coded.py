@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -13,6 +15,7 @@ from weightedit.doctor.finding import Finding, Mend
 from weightedit.ui.doctor.coded import CodedLabel, lines_of_code, uncoded
 from weightedit.ui.doctor.explain_page import ExplainPage
 from weightedit.ui.doctor.finding_view import FindingView
+from weightedit.ui.doctor.pages import Scrolled
 
 ADVICE = "The optimizer was given none. Write `list(model.parameters())`, or <b>`a & b`</b> of `nn.ModuleList`."
 
@@ -47,6 +50,31 @@ def test_a_finding_that_no_edit_mends_offers_its_code_and_an_explanation(qtbot, 
         with qtbot.waitSignal(view.explanation_wanted) as asked:
             QTest.mouseClick(shown_button(view, "Explain this message"), LEFT)
         assert asked.args == [finding.torch_says]
+
+
+def test_an_answer_of_many_findings_does_not_hold_the_window_up(qtbot):
+    """The first are there at once, and the others come one by one."""
+    made = []
+
+    def make(place):
+        made.append(place)
+        return FindingView(Finding("missing", "", "", f"Tensor {place} is missing."))
+
+    page = Scrolled([partial(make, place) for place in range(40)])
+    assert made == [0, 1, 2]
+    qtbot.addWidget(page)
+    page.resize(700, 400)
+    page.show()
+    qtbot.waitUntil(lambda: len(made) == 40, timeout=PATIENCE)
+    assert [line for line in said(page).split("\n") if line] == [f"Tensor {place} is missing" for place in range(40)]
+    page.hide()
+
+
+def test_a_message_that_nobody_knows_leads_nowhere(qtbot):
+    view = FindingView(Finding("error", "", "", "It stops.", torch_says="RuntimeError: nothing of the kind"))
+    qtbot.addWidget(view)
+    view.show()
+    assert not has(view, "Explain this message")
 
 
 def test_explain_has_no_marks_and_copies_what_it_advises(qtbot, open_window):

@@ -43,7 +43,6 @@ class CodedLabel(Label):
         self.setWordWrap(True)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self.setTextFormat(Qt.TextFormat.RichText)  # everything in it is escaped
         self.setText(text)
 
     def setText(self, text: str) -> None:
@@ -52,7 +51,9 @@ class CodedLabel(Label):
         self._shown = uncoded(said)
         self._plain = self._shown.replace(BREAK, "")
         self.setAccessibleName(aloud(self._plain))
-        super().setText(Breaking(_marked(said)))
+        has_code = said != self._shown  # markup, in which everything is escaped, takes far longer to lay out
+        self.setTextFormat(Qt.TextFormat.RichText if has_code else Qt.TextFormat.PlainText)
+        super().setText(Breaking(_marked(said) if has_code else said))
 
     def text(self) -> str:
         """Return the text as it reads."""

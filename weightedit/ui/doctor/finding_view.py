@@ -7,6 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from weightedit.core.words.visible import visible, visible_lines
+from weightedit.doctor.explain.explain import explain
 from weightedit.doctor.finding import Finding
 from weightedit.doctor.shape_trace.beside import Beside
 from weightedit.doctor.shape_trace.disagreement import Disagreement
@@ -82,7 +83,8 @@ class FindingView(QWidget):
         kind = "" if failure is None else failure.type
         below = [visible(part) for part in (finding.module, kind, finding.tensor) if part]
         below += [f"called from {where.rstrip('.')}"] if where else []
-        words.addWidget(ElidedLabel(" · ".join(below), "secondary"))
+        if below:
+            words.addWidget(ElidedLabel(" · ".join(below), "secondary"))
         row.addLayout(words, 1)
         if can_show:
             show = QPushButton("Show tensor")
@@ -111,11 +113,11 @@ class FindingView(QWidget):
         lines = lines_of_code(finding.message, *(mend.detail for mend in finding.mends))
         if lines:
             self.column.addWidget(CodeLines(lines))
-        if finding.torch_says and not finding.mends:
-            explain = Link("Explain this message")
-            explain.setToolTip("Open what PyTorch says under Doctor › Explain an error, with what is to be done")
-            explain.clicked.connect(lambda: self.explanation_wanted.emit(finding.torch_says))
-            self.column.addLayout(button_row(explain))
+        if finding.torch_says and not finding.mends and explain(finding.torch_says).is_known:
+            leads = Link("Explain this message")
+            leads.setToolTip("Open what PyTorch says under Doctor › Explain an error, with what is to be done")
+            leads.clicked.connect(lambda: self.explanation_wanted.emit(finding.torch_says))
+            self.column.addLayout(button_row(leads))
 
     def _add_words(self, finding: Finding, failure: Failure | None) -> None:
         frame = failure.frames[-1] if failure is not None and failure.frames else None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from weightedit.ui.widgets.pieces import line
 
 UPPER, LOWER = 400, 260
+AT_ONCE = 3
+"""Parts that fill a page, and are there with it."""
 
 
 def holding(*parts: QWidget) -> QWidget:
@@ -37,21 +39,39 @@ def halves(upper: QWidget, lower: QWidget) -> QSplitter:
     return made
 
 
-def scrolled(parts: Sequence[QWidget]) -> QScrollArea:
-    """Put parts one below the other, with lines between them, and let them scroll."""
-    made = QWidget()
-    column = QVBoxLayout(made)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(0)
-    for place, part in enumerate(parts):
-        if place:
-            column.addWidget(line())
-        column.addWidget(part)
-    column.addStretch(1)
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setWidget(made)
-    return area
+class Scrolled(QScrollArea):
+    """Parts one below the other, with lines between them; the first ones at once, the others one after the other.
+
+    Parameters
+    ----------
+    parts
+        Each makes its widget: many of them take longer than a window may stand still.
+    """
+
+    def __init__(self, parts: Sequence[Callable[[], QWidget]]) -> None:
+        super().__init__()
+        self._left = list(parts)
+        inside = QWidget()
+        self._column = QVBoxLayout(inside)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._column.addStretch(1)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._soon = QTimer(self)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self._add_next)
+        for _ in range(min(AT_ONCE, len(self._left))):
+            self._add_next()
+        self.setWidget(inside)
+        if self._left:
+            self._soon.start()
+
+    def _add_next(self) -> None:
+        if self._column.count() > 1:
+            self._column.insertWidget(self._column.count() - 1, line())
+        self._column.insertWidget(self._column.count() - 1, self._left.pop(0)())
+        if not self._left:
+            self._soon.stop()

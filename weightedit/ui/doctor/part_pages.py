@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -15,7 +16,7 @@ from weightedit.ui.doctor.ground import Ground
 from weightedit.ui.doctor.load_table import LoadTable
 from weightedit.ui.doctor.mend_card import MendCard
 from weightedit.ui.doctor.mending import Mending
-from weightedit.ui.doctor.pages import halves, holding, scrolled
+from weightedit.ui.doctor.pages import Scrolled, halves, holding
 from weightedit.ui.doctor.standing import Standing
 from weightedit.ui.doctor.states import nothing_found
 from weightedit.ui.edit_panel.hazard_card import Link
@@ -67,10 +68,11 @@ class PartPages:
     def _findings(self, name: str) -> QWidget:
         found = self._room.found
         findings = [] if found is None else [one for one in found.findings if one.part == name]
-        after = [self._after_load()] if name in ("trace", "training") and comes_after(found) else []
+        after = [self._after_load] if name in ("trace", "training") and comes_after(found) else []
         if not findings:
-            return holding(*after, empty_state(*nothing_found(name, self._room.visit)))
-        return scrolled([*after, *(self.finding_view(one, is_first=place == 0) for place, one in enumerate(findings))])
+            return holding(*(make() for make in after), empty_state(*nothing_found(name, self._room.visit)))
+        views = [partial(self.finding_view, one, is_first=place == 0) for place, one in enumerate(findings)]
+        return Scrolled([*after, *views])
 
     def _after_load(self) -> QWidget:
         """Say that the load report comes first, and lead there."""

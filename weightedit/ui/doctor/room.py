@@ -221,13 +221,13 @@ class DoctorRoom(QWidget):
 
     # ---- what came of it
 
-    def show_running(self) -> None:
-        """Follow that a run began or ended: buttons, cards, and what is shown below."""
+    def show_running(self, doing: str) -> None:
+        """Follow that a run began or ended: buttons, cards, and after a check what is shown of it."""
         visit = self.visit
         self.head.show_running(visit.task is not None, visit.found is not None)
         self.fields.show_needs(self.visit)
         self._show_cards()
-        if visit.doing == "check" or visit.task is None:
+        if doing == "check":
             self.trace.show_checkup(visit.found)
             self.show_part(visit.part)
         self._show_told()
@@ -255,7 +255,7 @@ class DoctorRoom(QWidget):
     def _show_visit(self) -> None:
         self.head.show_offered(self.opened is not None)
         self._show_outcome()
-        self.show_running()
+        self.show_running("check")
 
     def _show_cards(self) -> None:
         for name, card in self.parts.cards.items():

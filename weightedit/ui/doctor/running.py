@@ -136,14 +136,15 @@ class Running:
                 if then is done and dropped is not None:
                     dropped(*found)
                 return
-            self._room.show_running()
+            if doing != "check" or then is not done:  # what a check came to is shown with that it ended
+                self._room.show_running(doing)
             then(*found)
 
         visit.said, visit.doing = None, doing
         visit.task = self._window.tasks.start(name, work, on_result=lambda found: ended(done, found),
                                               on_error=lambda error: ended(failed, error),
                                               on_cancelled=lambda: ended(stopped))  # fmt: skip
-        self._room.show_running()
+        self._room.show_running(doing)
 
     def _failed(self, visit: Visit, error: Exception) -> None:
         self._room.say(visit, "refusal", *title_and_body(error))
