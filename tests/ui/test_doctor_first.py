@@ -49,7 +49,7 @@ def test_a_load_that_fails_comes_before_what_the_run_stops_at(qtbot, on, code):
     first = room.trace.card
     assert "fc.bias" in first.name.text()
     assert first.says.text() == "After it the run stops in conv1"
-    assert "names matched as the load report has them" in room.trace.foot.text()
+    assert "names as the load report has them" in room.trace.foot.text()
     show(room, "trace")
     assert "The checkpoint does not load yet" in said(room.pane)
     first.setFocus()

@@ -17,8 +17,6 @@ from weightedit.ui.widgets.pieces import button_row, empty_state, label, line
 from weightedit.ui.widgets.plain import aloud, row_text, tip
 
 MODULES_HELP = "Names or patterns of modules, parted by commas: layers.*.mlp, re:layers\\.\\d+, * for all"
-EDGE = 14
-"""Pixels before the first column, with which its text stands below that of the fields."""
 
 
 class ActivationsPane(QWidget):
@@ -160,11 +158,7 @@ class ActivationsPane(QWidget):
 
     def show_drift(self, drifts: tuple[ModuleDrift, ...]) -> None:
         """List how far each module is off."""
-        made = QWidget()
-        column = QVBoxLayout(made)
-        column.setContentsMargins(EDGE, 2, 0, 0)
-        column.addWidget(DriftTable(drifts))
-        self._show(made)
+        self._show(DriftTable(drifts))
 
     def show_result(self, widget: QWidget) -> None:
         """Show something else, at the top."""

@@ -80,6 +80,7 @@ class DoctorHead(QWidget):
         self.run.setMinimumWidth(RUN_WIDTH)
         self.run.clicked.connect(self._pressed)
         row.addWidget(self.run)
+        self._moving.append((self.run, 0))
         self.problem = wrapping("", "bad")
         whole.addWidget(self.problem)
         self.problem.hide()
@@ -99,13 +100,13 @@ class DoctorHead(QWidget):
             self._moving += [(name, 0), (field, stretch)]
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put input and device below the model where one line has no room for all."""
+        """Put input, device and the button below the model where one line has no room for all."""
         super().resizeEvent(event)
         to = self._second if self.width() < ONE_LINE else self._first
         if to.indexOf(self._moving[0][0]) >= 0:
             return
-        for place, (widget, stretch) in enumerate(self._moving):
-            to.insertWidget(place if to is self._second else to.count() - 1, widget, stretch)
+        for widget, stretch in self._moving:
+            to.addWidget(widget, stretch)
 
     # ---- what it says
 

@@ -50,7 +50,6 @@ class LoadTable(Listing):
         self.everything.setToolTip("Show what all first mends in order would do; they are one undo step")
         self.everything.clicked.connect(self._show_everything)
         self.head.addWidget(self.everything)
-        self.setTabOrder(self.copy, self.everything)
         if report.everything is None:
             self.everything.hide()
         self._line = line()

@@ -13,10 +13,12 @@ from weightedit.ui.doctor.copying import takes_copy
 from weightedit.ui.doctor.rows_model import Index, RowsModel
 from weightedit.ui.doctor.sort_header import SortHeader
 from weightedit.ui.widgets.elided import ElidedLabel
-from weightedit.ui.widgets.pieces import icon_button, label
+from weightedit.ui.widgets.pieces import icon_button
 from weightedit.ui.widgets.plain import aloud
 
 ROW = 25
+EDGE = 14
+"""Pixels before the first column, with which its text stands below the heading."""
 FEWEST = 3
 """Rows that there is always room for."""
 
@@ -117,7 +119,7 @@ class Listing(QWidget):
         self.head = QHBoxLayout()
         self.head.setContentsMargins(18, 8, 14, 6)
         self.head.setSpacing(10)
-        self.head.addWidget(label(title, "section"))
+        self.head.addWidget(ElidedLabel(title, "section"))
         self.head.addWidget(ElidedLabel(said, "caption"), 1)
         some, same = bool(self._differing), len(self._differing) < len(rows)
         self.only = QCheckBox("Only what differs")
@@ -132,8 +134,10 @@ class Listing(QWidget):
         self.column.setContentsMargins(0, 0, 0, 0)
         self.column.setSpacing(0)
         self.column.addLayout(self.head)
-        self.column.addWidget(table, 1)
-        self.setTabOrder(table.horizontalHeader(), table)
+        below = QHBoxLayout()
+        below.setContentsMargins(EDGE, 0, 0, 0)
+        below.addWidget(table)
+        self.column.addLayout(below, 1)
         self._show()
 
     def _show(self) -> None:

@@ -64,9 +64,10 @@ class Notes(Notice):
         self.links = {title: self._link(f"▸ {title}") for title in folded}
         for title, link in self.links.items():
             link.clicked.connect(lambda _=False, title=title: self._fold(title))
-        copy = self._link("Copy all")
-        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.whole))
-        self.column.addLayout(button_row(*self.links.values(), copy))
+        if folded or len(notes) > 1:
+            copy = self._link("Copy all")
+            copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.whole))
+            self.column.addLayout(button_row(*self.links.values(), copy))
         self.column.addWidget(self.text)
         self._shown = ""
 

@@ -12,12 +12,16 @@ from weightedit.doctor.shape_trace.outline import TraceNode, outline
 from weightedit.ui.doctor.copying import takes_copy
 from weightedit.ui.doctor.first_card import FirstToFail
 from weightedit.ui.doctor.first_cause import comes_after
+from weightedit.ui.doctor.pages import holding
 from weightedit.ui.doctor.trace_delegate import INDENT, LEFT, TraceDelegate
 from weightedit.ui.doctor.trace_filter import TraceColumns, TraceFilter
 from weightedit.ui.doctor.trace_model import Column, Index, TraceModel, told
 from weightedit.ui.widgets.elided import ElidedLabel
 from weightedit.ui.widgets.pieces import empty_state, icon_button, label, line
 
+NOTHING = "doctor", "No trace yet", "Name the model's code and its input, and run the doctor."
+NOT_MADE = "waiting", "No trace", "The model was not made; at the right stands why."
+NOT_RUN = "waiting", "No trace", "The model was not run: that needs an input, and weights whose values are plain."
 NARROWEST, WIDEST = 280, 560
 
 
@@ -119,6 +123,10 @@ class TracePanel(QWidget):
         self.filtered.toggled.connect(self._show_filter)
         self.collapse = icon_button("collapse", "Show only the way to the break", 26)
         self.collapse.clicked.connect(self.show_break)
+        for button in (self.filtered, self.collapse):  # the heading stays where it is without them
+            policy = button.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)
+            button.setSizePolicy(policy)
         head.addWidget(self.filtered)
         head.addWidget(self.collapse)
         column.addLayout(head)
@@ -138,7 +146,7 @@ class TracePanel(QWidget):
         self.view.chosen.connect(self.chosen)
         self.columns = TraceColumns(self.view)
         column.addWidget(self.columns)
-        self.nothing = empty_state("doctor", "No trace yet", "Name the model's code and its input, and run the doctor.")
+        self.nothing = holding(empty_state(*NOTHING))
         column.addWidget(self.view, 1)
         column.addWidget(self.nothing, 1)
         column.addWidget(line())
@@ -154,6 +162,7 @@ class TracePanel(QWidget):
         self.view.rows.show(roots)
         self.filtered.setChecked(False)
         self.failed = next((node for root in roots for node in root.walk() if node.state == "fails"), None)
+        self._say_nothing(found)
         calls = 0 if trace is None else len(trace.calls)
         self.count.setText(f"{count_text(calls)} call{'' if calls == 1 else 's'}" if calls else "")
         for widget, shown in ((self.view, bool(roots)), (self.nothing, not roots),
@@ -161,10 +170,20 @@ class TracePanel(QWidget):
                               (self.collapse, bool(roots)), (self.filtered, bool(roots)),
                               (self.columns, self.view.rows.is_measured)):  # fmt: skip
             widget.setVisible(shown)
-        after = ", with names matched as the load report has them" if comes_after(found) else ""
-        self.foot.setText("" if trace is None else _ran(trace.device, trace.seconds) + after)
+        after = comes_after(found)
+        self.foot.setText("" if trace is None else _ran(trace.device, trace.seconds, after=after))
         self.foot.setVisible(trace is not None)
         self.show_break()
+
+    def _say_nothing(self, found: Checkup | None) -> None:
+        """Say why there is no trace."""
+        layout = self.nothing.layout()
+        assert layout is not None
+        while (item := layout.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        layout.addWidget(empty_state(*(NOTHING if found is None else NOT_MADE if found.model is None else NOT_RUN)))
 
     def _show_filter(self, shown: bool) -> None:
         self.filter.setVisible(shown)
@@ -207,8 +226,11 @@ class TracePanel(QWidget):
         self.view.scrollTo(index, QTreeView.ScrollHint.PositionAtCenter)
 
 
-def _ran(device: str, seconds: float) -> str:
+def _ran(device: str, seconds: float, *, after: bool) -> str:
     took = f"{seconds:.1f} s" if seconds >= 0.1 else f"{seconds * 1e3:.0f} ms"
+    if after:
+        how = "without values" if device == "fake" else f"on {device}"
+        return f"Ran {how} in {took}, names as the load report has them"
     if device == "fake":
         return f"Ran without values in {took}; no weights were read"
     return f"Ran on {device} in {took}, with the weights as they are"

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QScrollArea,
     QSplitter,
     QStackedWidget,
+    QTableView,
     QTextEdit,
     QWidget,
 )
@@ -46,6 +47,8 @@ def go_on(window: QWidget, forward: bool) -> bool:
 def _stops(widget: QWidget) -> Iterator[QWidget]:
     if not widget.isVisible() or not widget.isEnabled():
         return
+    if isinstance(widget, QTableView):  # its titles, where they can be pressed by keyboard, are read before it
+        yield from _stops(widget.horizontalHeader())
     if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.focusProxy() is None and not _is_passed(widget):
         yield widget
     if isinstance(widget, _WHOLE):
