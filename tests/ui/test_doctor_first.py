@@ -10,9 +10,12 @@ from PySide6.QtWidgets import QApplication, QPushButton
 
 from tests.ui.doctor_models import write_model
 from tests.ui.doctoring import PATIENCE, ended, fill, has, opened, press, run, said, show
+from weightedit.doctor.checkup import Checkup
+from weightedit.doctor.finding import Finding
 from weightedit.ui.doctor.load_rows import Column
 from weightedit.ui.doctor.load_table import LoadTable
 from weightedit.ui.doctor.mend_card import MendCard
+from weightedit.ui.doctor.trace_panel import TracePanel
 
 
 @pytest.fixture
@@ -135,3 +138,24 @@ def test_only_the_question_has_a_primary_button_while_it_is_asked(qtbot, on, cod
     press(room, "Run this code")
     ended(qtbot, window, room)
     assert primaries(room) == ["Preview edit"]
+
+
+def test_a_trace_that_is_not_there_says_why(qtbot):
+    panel = TracePanel()
+    qtbot.addWidget(panel)
+    panel.show()
+    assert "Name the model's code and its input" in said(panel)
+    panel.show_checkup(Checkup((Finding("model", "", "", "The model could not be made."),)))
+    assert "The model was not made" in said(panel)
+    panel.show_checkup(None, is_running=True)
+    assert "The doctor is running" in said(panel)
+
+
+def test_a_run_of_activations_leaves_the_page_as_it_is(on):
+    """A row that was picked in the load report would be lost."""
+    _, room = on(lambda state: None)
+    page = room.pane
+    room.show_running("activations")
+    assert room.pane is page
+    room.show_running("check")
+    assert room.pane is not page

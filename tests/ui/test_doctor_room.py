@@ -132,7 +132,10 @@ def test_nothing_else_starts_meanwhile_and_stop_ends_it(qtbot, window, room, cod
     says = {name: card.says.text() for name, card in room.parts.cards.items()}
     assert says == {"load": "running", "trace": "running", "training": "waits for a loss",
                     "activations": "nothing captured yet"}  # fmt: skip
+    assert "The doctor is running" in said(room.trace)
     QTest.keyClick(pane.modules, Qt.Key.Key_Return)
+    QTest.keyClick(room.head.input, Qt.Key.Key_Return)
+    assert room.head.run.text() == "Stop", "Enter in a field runs, and does not stop"
     QTest.keyClick(window, Qt.Key.Key_F5)
     assert not has(room, "Run this code")
     press(room, "Stop")

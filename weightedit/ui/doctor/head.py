@@ -86,7 +86,7 @@ class DoctorHead(QWidget):
         self.problem.hide()
         for field in (self.model.edit, self.input):
             field.textChanged.connect(self._edited)
-            field.returnPressed.connect(self._pressed)
+            field.returnPressed.connect(self._entered)
         self._edited()
 
     def _name(self, row: QHBoxLayout, text: str, field: QWidget, help: str, stretch: int) -> None:
@@ -209,6 +209,11 @@ class DoctorHead(QWidget):
         """Say that the stop is on its way."""
         self._is_stopping = self.is_running
         self._turn()
+
+    def _entered(self) -> None:
+        """Run; a run that is on its way is stopped by the button alone."""
+        if not self.is_running:
+            self._pressed()
 
     def _pressed(self) -> None:
         if not self.run.isEnabled():

@@ -228,7 +228,7 @@ class DoctorRoom(QWidget):
         self.fields.show_needs(self.visit)
         self._show_cards()
         if doing == "check":
-            self.trace.show_checkup(visit.found)
+            self.trace.show_checkup(visit.found, is_running=visit.doing == "check")
             self.show_part(visit.part)
         self._show_told()
 

@@ -20,6 +20,7 @@ from weightedit.ui.widgets.elided import ElidedLabel
 from weightedit.ui.widgets.pieces import empty_state, icon_button, label, line
 
 NOTHING = "doctor", "No trace yet", "Name the model's code and its input, and run the doctor."
+RUNNING = "doctor", "No trace yet", "The doctor is running."
 NOT_MADE = "waiting", "No trace", "The model was not made; at the right stands why."
 NOT_RUN = "waiting", "No trace", "The model was not run: that needs an input, and weights whose values are plain."
 NARROWEST, WIDEST = 280, 560
@@ -155,14 +156,15 @@ class TracePanel(QWidget):
         column.addWidget(self.foot)
         self.show_checkup(None)
 
-    def show_checkup(self, found: Checkup | None) -> None:
-        """Show the trace of a check, or that there is none."""
+    def show_checkup(self, found: Checkup | None, *, is_running: bool = False) -> None:
+        """Show the trace of a check, or why there is none."""
         trace = None if found is None else found.trace
         roots = [] if trace is None or found is None or found.model is None else outline(trace, found.model)
         self.view.rows.show(roots)
         self.filtered.setChecked(False)
         self.failed = next((node for root in roots for node in root.walk() if node.state == "fails"), None)
-        self._say_nothing(found)
+        self._say_nothing(RUNNING if is_running else NOTHING if found is None else
+                          NOT_MADE if found.model is None else NOT_RUN)  # fmt: skip
         calls = 0 if trace is None else len(trace.calls)
         self.count.setText(f"{count_text(calls)} call{'' if calls == 1 else 's'}" if calls else "")
         for widget, shown in ((self.view, bool(roots)), (self.nothing, not roots),
@@ -175,15 +177,15 @@ class TracePanel(QWidget):
         self.foot.setVisible(trace is not None)
         self.show_break()
 
-    def _say_nothing(self, found: Checkup | None) -> None:
-        """Say why there is no trace."""
+    def _say_nothing(self, said: tuple[str, str, str]) -> None:
+        """Say why there is no trace, in an icon, a title and a sentence."""
         layout = self.nothing.layout()
         assert layout is not None
         while (item := layout.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.hide()
                 widget.deleteLater()
-        layout.addWidget(empty_state(*(NOTHING if found is None else NOT_MADE if found.model is None else NOT_RUN)))
+        layout.addWidget(empty_state(*said))
 
     def _show_filter(self, shown: bool) -> None:
         self.filter.setVisible(shown)
