@@ -103,8 +103,8 @@ def check(source: Document | str | Path | Any, model: str | Path | Any, inputs: 
         is about that.
     target, loss, train, optimizer, data
         A training step: the target as a spec or tensor; the loss by name (`CrossEntropyLoss`, `mse_loss`) or as code;
-        `train=True` for a step with a loss of the model's own; an optimizer, or code that makes one of the model; and
-        code that makes a `Dataset` or `DataLoader`.
+        `train=True` for a step with a loss of the model's own; an optimizer, one of torch by name (`AdamW(lr=1e-4)`),
+        or code that makes one of the model; and code that makes a `Dataset` or `DataLoader`.
     step_to
         A file for the weights after the step, `.pt`: a finding of the kind `step` offers them as edits then.
     device

@@ -201,7 +201,8 @@ def _add_check(one: argparse.ArgumentParser) -> None:
     one.add_argument("--loss", metavar="NAME",
                      help="CrossEntropyLoss, mse_loss, output.loss, or file.py:NAME; a training step is taken with it")
     one.add_argument("--train", action="store_true", help="take one training step, on a copy")
-    one.add_argument("--optimizer", metavar="M", help="code that makes an optimizer of the model; SGD without")
+    one.add_argument("--optimizer", metavar="M",
+                     help="one of torch.optim, 'AdamW(lr=1e-4)', or code that makes one of the model; SGD without")
     one.add_argument("--data", metavar="M", help="code that makes a Dataset or DataLoader, which is looked through")
     one.add_argument("--step-to", metavar="FILE", default="",
                      help="a new file, .pt, for the weights after the training step")  # fmt: skip

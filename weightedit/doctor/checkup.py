@@ -87,7 +87,8 @@ class Wanted:
     loss
         By name or reference; for a live module also a function or module. None for the model's own where it trains.
     optimizer
-        A reference to what makes one of the model; for a live module also an optimizer, or a function of the model.
+        One of torch by name, `AdamW(lr=1e-4)`, or a reference to what makes one of the model; for a live module also
+        an optimizer, a class of them, or a function of the model.
     data
         A reference to what makes a Dataset or DataLoader; for a live module also one.
     train
@@ -135,14 +136,14 @@ class Wanted:
 
     @property
     def optimizer_text(self) -> str:
-        """The reference to an optimizer's maker; empty for none."""
+        """The optimizer's name in torch, or the reference to its maker; empty for none."""
         return self.optimizer if isinstance(self.optimizer, str) else ""
 
     @property
     def references(self) -> dict[str, str]:
         """References to code that runs beside the model's, by what it does."""
         found = {"gives the loss": self.loss_text if ":" in self.loss_text else "",
-                 "makes the optimizer": self.optimizer_text,
+                 "makes the optimizer": self.optimizer_text if ":" in self.optimizer_text.partition("(")[0] else "",
                  "gives the data": self.data if isinstance(self.data, str) else ""}  # fmt: skip
         return {does: text for does, text in found.items() if text}
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 import torch
 from torch import nn
 
+import weightedit
 from tests.doctor.training_step.steps import above_notice, findings, only, step
+from weightedit.core.errors import WeightEditError
 from weightedit.doctor.inside.training.step import copied
 
 X, Y = torch.linspace(-1, 1, 20).reshape(5, 4), torch.linspace(0, 1, 5).reshape(5, 1)
@@ -115,3 +119,47 @@ def test_more_than_the_model_is_worth_knowing():
     other = nn.Linear(2, 2)
     found = findings(net(), X, Y, "mse", lambda model: torch.optim.SGD([*model.parameters(), *other.parameters()], 0.1))
     assert only(found, "optimizer-detached").level == "notice"
+
+
+FILE = """
+import torch
+
+def net():
+    return torch.nn.Linear(4, 1)
+
+def late(model, rate, nesterov=False):
+    return torch.optim.SGD(model.parameters(), rate, momentum=0.9, nesterov=nesterov)
+"""
+
+
+@pytest.mark.parametrize(("optimizer", "kind", "rate"), [
+    ("AdamW", "AdamW", 1e-3), ("adamw(lr=1e-4)", "AdamW", 1e-4), ("torch.optim.SGD(0.25)", "SGD", 0.25),
+    (torch.optim.Adam, "Adam", 1e-3), (functools.partial(torch.optim.RMSprop, lr=0.5), "RMSprop", 0.5),
+])  # fmt: skip
+def test_optimizers_of_torch_by_name_or_class_hold_what_is_trained(optimizer, kind, rate):
+    """Beside a live module, too: torch's own code is no stranger's."""
+    model = net()
+    model[0].weight.requires_grad_(False)
+    found = weightedit.check(model.state_dict(), model, "float32[5,4]", target="float32[5,1]", loss="mse",
+                             optimizer=optimizer)  # fmt: skip
+    assert found["ok"]
+    assert found["training"]["optimizer"] == {"type": kind, "lr": [rate]}
+    assert set(found["training"]["changed"]) == {"0.bias", "1.weight", "1.bias"}
+
+
+def test_code_that_makes_one_gets_its_arguments(tmp_path):
+    (tmp_path / "mine.py").write_text(FILE)
+    state = nn.Linear(4, 1).state_dict()
+    found = weightedit.check(state, "mine.py:net", "float32[5,4]", target="float32[5,1]", loss="mse", folder=tmp_path,
+                             optimizer="mine.py:late(0.125, nesterov=True)")  # fmt: skip
+    assert found["training"]["optimizer"] == {"type": "SGD", "lr": [0.125]}
+
+
+def test_no_such_optimizer_names_those_that_are_close():
+    model = net()
+    with pytest.raises(WeightEditError, match=r"^There is no optimizer 'AdanW'\. Close to it: AdamW, Adam"):
+        weightedit.check(model.state_dict(), model, "float32[5,4]", target="float32[5,1]", loss="mse",
+                         optimizer="AdanW(lr=1)")  # fmt: skip
+    with pytest.raises(WeightEditError, match="such as SGD"):
+        weightedit.check(model.state_dict(), model, "float32[5,4]", target="float32[5,1]", loss="mse",
+                         optimizer="Optimizer")  # fmt: skip

@@ -198,7 +198,7 @@ class Session:
             if batches is None or not batches.raised:
                 raise
             return {"batches": to_json(batches)}  # what keeps the first batch from coming is told of there
-        optimizer = self._resolve(order.optimizer) if order.optimizer else self._optimizer
+        optimizer = self._optimizer_named(order.optimizer) if order.optimizer else self._optimizer
         kept = KeptStep(model, frozenset(order.names)) if order.step_to else None
         with asked_at_each(model, self.entered):
             facts = train_step(model, args, kwargs, target, loss, optimizer)
@@ -249,6 +249,18 @@ class Session:
 
     def _resolve(self, name: str) -> Any:
         return resolve(self._allowed(name), self._agreed)
+
+    def _optimizer_named(self, text: str) -> Any:
+        """Return what makes the optimizer: a class of torch's, or code that a person agreed to, with its arguments."""
+        from weightedit.doctor.inside.training.optimizers import Maker, torch_optimizer
+
+        if ":" in text.partition("(")[0]:
+            reference = self._allowed(text)
+            maker = resolve(reference, self._agreed)
+        else:
+            reference = parse_reference(f"torch.optim:{text.removeprefix('torch.optim.')}", self.folder)
+            maker = torch_optimizer(reference.name)
+        return Maker(maker, reference.args, dict(reference.kwargs))
 
     def _data(self, order: RunOrder) -> Any:
         """Return the data that is named: a Dataset or DataLoader, or what its maker makes."""

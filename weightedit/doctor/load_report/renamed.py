@@ -11,8 +11,8 @@ from weightedit.doctor.finding import Finding, Level, Mend
 from weightedit.doctor.load_report.comparison import Comparison, Told
 from weightedit.doctor.load_report.dialect_names import is_rotated
 from weightedit.doctor.load_report.naming import common_module, starred
-from weightedit.doctor.load_report.patterns import moves, patterns_text
 from weightedit.doctor.load_report.part_names import edits_of
+from weightedit.doctor.load_report.patterns import moves, patterns_text
 from weightedit.doctor.load_report.rotated import in_rows_of_transformers
 from weightedit.doctor.load_report.rules import heads
 from weightedit.doctor.load_report.spelling import WRAPPERS, dotted, joined, split, without_wrappers, wrappers_in

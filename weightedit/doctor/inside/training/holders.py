@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -16,8 +15,6 @@ LIKE_THE_PARAMETER = (
     "exp_inf", "ax", "mu", "prev", "step_size",
 )  # fmt: skip
 """What the optimizers of torch keep in the shape of the parameter; others keep rows and columns of it as well."""
-RATE = 1e-3
-"""Learning rate of the optimizer that is made where none was given: torch's own default."""
 MOST_LISTED = 1_000
 """Tensors and misfits that are told of."""
 
@@ -64,17 +61,6 @@ def _unregistered(path: str, value: Any, depth: int = 0) -> Iterator[tuple[str, 
             yield from _unregistered(f"{path}.{key}", inner, depth + 1)
 
 
-def made_optimizer(model: torch.nn.Module, given: Any) -> Any:
-    """Return the optimizer: what was given, what a function that was given makes of the model, or else SGD.
-
-    None where none was given and no parameter requires grad: an optimizer over nothing cannot be made.
-    """
-    if given is not None:
-        return given(model) if callable(given) and not hasattr(given, "param_groups") else given
-    trained = [one for one in model.parameters() if one.requires_grad]
-    return torch.optim.SGD(trained, lr=RATE) if trained else None
-
-
 def held_by(optimizer: Any) -> dict[int, torch.Tensor]:
     """Return the tensors of an optimizer by their id."""
     groups = getattr(optimizer, "param_groups", None) or ()
@@ -99,16 +85,3 @@ def _misfits(optimizer: Any, held: Mapping[int, torch.Tensor], own: Mapping[int,
         for name, value in kept.items() if isinstance(kept, Mapping) else ():
             if name in LIKE_THE_PARAMETER and isinstance(value, torch.Tensor) and value.shape != parameter.shape:
                 yield Misfit(own.get(key, ""), tuple(parameter.shape), str(name), tuple(value.shape))
-
-
-def take_step(optimizer: Any, loss: torch.Tensor) -> None:
-    """Let an optimizer do one step; one that wants to compute the loss anew is given the loss as it was."""
-    step: Callable[..., Any] = optimizer.step
-    try:
-        closure = inspect.signature(step).parameters.get("closure")
-    except (TypeError, ValueError):
-        closure = None
-    if closure is not None and closure.default is closure.empty:
-        step(lambda: loss)
-    else:
-        step()

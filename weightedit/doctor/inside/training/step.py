@@ -15,10 +15,11 @@ from weightedit.core.progress import Ask, unasked
 from weightedit.doctor.inside.running import uncompiled
 from weightedit.doctor.inside.seeing import leaves
 from weightedit.doctor.inside.training.backward import BackwardWatch
-from weightedit.doctor.inside.training.holders import made_optimizer, named_parameters, optimizer_facts, take_step
+from weightedit.doctor.inside.training.holders import named_parameters, optimizer_facts
 from weightedit.doctor.inside.training.loss_stage import LossStage
 from weightedit.doctor.inside.training.losses import Loss, Resolve, found_loss
 from weightedit.doctor.inside.training.notes import Notes
+from weightedit.doctor.inside.training.optimizers import made_optimizer, take_step
 from weightedit.doctor.inside.training.parts import call_parts, parts_of
 from weightedit.doctor.inside.training.values import bad_count, values_of
 from weightedit.doctor.inside.training.watching import LONGEST, Watch, type_name
