@@ -86,6 +86,8 @@ def test_a_training_step_finds_the_tensor_that_holds_nan_first(name):
     assert (found["kind"], found["tensor"], found["level"]) == ("non-finite", name, "warning")
     assert found["message"].startswith(f"{name} holds 1 NaN among its {model.state_dict()[name].numel()} values")
     assert found["mend"]["operation"] == "replace_nonfinite"
+    twice = weightedit.check(model, model, torch.randn(5, 4), loss="sum", device="cpu")["findings"]
+    assert [one["tensor"] for one in twice if one["kind"] == "non-finite"] == [name], "told once, of run and step"
 
 
 def test_a_check_without_inputs_says_that_nothing_ran():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 
 from weightedit.core.document import Document
 from weightedit.core.progress import Progress
@@ -54,13 +55,18 @@ def trained(document: Document, bring: Callable[[Asked], AbstractContextManager[
         except ModelStopped as stopped:
             training, batches = None, None
             findings = [Finding("stopped", stopped.module, "", str(stopped))]
-        known = {(finding.kind, finding.message) for finding in found.findings}
         told = tuple(replace(finding, part="training") for finding in findings
-                     if (finding.kind, finding.message) not in known)  # fmt: skip
+                     if not any(map(partial(_is_same, finding), found.findings)))  # fmt: skip
         output = found.output + brought.output
     notes = (*found.notes, *_on_data(batches, wanted), *_warnings(training, findings))
     return replace(found, findings=(*found.findings, *told), training=training, batches=batches, output=output,
                    notes=notes)  # fmt: skip
+
+
+def _is_same(one: Finding, other: Finding) -> bool:
+    """Whether two findings tell of one thing: in the same words, or of the same tensor with the same mends."""
+    of_tensor = bool(one.tensor and one.mends) and (one.tensor, one.mends) == (other.tensor, other.mends)
+    return one.kind == other.kind and (one.message == other.message or of_tensor)
 
 
 def _on_data(batches: BatchFacts | None, wanted: Wanted) -> Iterator[str]:
