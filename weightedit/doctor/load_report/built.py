@@ -96,8 +96,7 @@ def stacks(compared: Comparison) -> dict[str, tuple[int, int]]:
     names = [compared.naming.then(compared.part.tensors[key].name)[start:] for key in compared.unexpected]
     theirs, ours = _numbered([*compared.matched.pairs, *names]), _numbered(compared.wanted)
     found = {stack: (len(theirs[stack]), len(some)) for stack, some in ours.items()
-             if stack in theirs and theirs[stack] != some and _are_first(theirs[stack])
-             and _are_first(some)}  # fmt: skip
+             if some != theirs.get(stack, some) and _are_first(theirs[stack]) and _are_first(some)}  # fmt: skip
     return {stack: counts for stack, counts in found.items()
             if not any(stack.startswith(f"{other}.") for other in found)}  # fmt: skip
 

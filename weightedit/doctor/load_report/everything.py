@@ -25,12 +25,12 @@ def everything(findings: Sequence[Finding], left_over: Sequence[Edit]) -> Mend |
     Returns
     -------
     Mend
-        With it applied, `load_state_dict(strict=True)` takes the checkpoint wherever each refusal has a mend. Notices
-        are left alone, but for names that the mends after them go by. Where a person has to choose it takes the
-        likeliest, and its detail begins with that.
+        With it applied, `load_state_dict(strict=True)` takes the checkpoint wherever each refusal has a mend. Equal
+        tensors that the model ties are left alone, which not every format keeps tied; so is a checkpoint that has
+        nothing above a notice. Where a person has to choose it takes the likeliest, and its detail begins with that.
     """
     mended = [one for one in findings if one.mends and one.mends[0].edits and
-              (one.level != "notice" or _renames(one))]  # fmt: skip
+              (one.level != "notice" or one.kind != "untied")]  # fmt: skip
     if not any(one.level != "notice" for one in mended):
         return None
     edits = (*(edit for one in mended for edit in one.mends[0].edits), *left_over)
