@@ -182,6 +182,34 @@ def test_what_is_gone_is_never_taken_for_what_was_added(tmp_path, which, others,
     assert not {report.names.get(name) for name in lost} & added.keys()
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize(("given", "wanted"), [(lambda: bert("BertModel"), vit), (vit, lambda: bert("BertModel"))])
+def test_words_that_all_transformers_share_make_no_other_model_the_same(tmp_path, suffix, given, wanted):
+    """Text and images, of one width: queries, keys and values have the same names and shapes in both."""
+    report = report_on(wanted(), saved(state_of(given()), tmp_path / f"model{suffix}"))
+    assert kinds(report) == ["other-model"]
+
+
+def distilbert():
+    return transformers.DistilBertModel(transformers.DistilBertConfig(
+        dim=8, n_layers=2, n_heads=2, hidden_dim=12, vocab_size=30, max_position_embeddings=16))  # fmt: skip
+
+
+def test_a_model_that_was_distilled_from_another_has_its_layers(tmp_path):
+    """`q_lin` is `self.query`, `sa_layer_norm` is `attention.output.LayerNorm`: names and order say so, or neither."""
+    state = state_of(bert("BertModel"))
+    report = report_on(distilbert(), saved(state, tmp_path / "model.pt"))
+    right = {}
+    for layer in range(2):
+        ours, theirs = f"transformer.layer.{layer}.", f"encoder.layer.{layer}."
+        for own, other in (("attention.q_lin", "attention.self.query"), ("attention.k_lin", "attention.self.key"),
+                           ("attention.v_lin", "attention.self.value"), ("attention.out_lin", "attention.output.dense"),
+                           ("sa_layer_norm", "attention.output.LayerNorm"), ("ffn.lin1", "intermediate.dense"),
+                           ("ffn.lin2", "output.dense"), ("output_layer_norm", "output.LayerNorm")):  # fmt: skip
+            right |= {f"{ours}{own}.{last}": f"{theirs}{other}.{last}" for last in ("weight", "bias")}
+    assert {name: key for name, key in report.names.items() if name != key} == right
+
+
 # ---------------------------------------------------------------- what is
 
 

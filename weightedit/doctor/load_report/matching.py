@@ -23,6 +23,8 @@ from weightedit.doctor.load_report.surroundings import Pairs
 
 FEW = 0.25
 """Of the model's tensors; where fewer are found by name the checkpoint is of another model, unless shapes say more."""
+MOST = 0.75
+"""Of the rest, which must be found by shape and order where few are by name, or all of both sides."""
 _SMALL = 4
 
 
@@ -105,7 +107,9 @@ def match(model: Tensors, found: Tensors) -> Matched:
         if unfit <= other.pairs.keys():
             pairs, by_shape, swapped = kept, other, unfit
     guessed = {name for options in by_shape.orders for name in options[0]}
-    if is_strange and len(by_shape.pairs) + len(guessed) < 0.5 * (len(model) - known):
+    named = len(by_shape.pairs)
+    all_guessed = named + len(guessed) == len(model) - known == len(found) - known
+    if is_strange and not all_guessed and named <= MOST * (len(model) - known):
         return Matched(pairs, {}, is_other=True)
     if not known and not by_shape.pairs and not by_shape.choices and not by_shape.orders:
         return Matched({}, {}, is_other=True)

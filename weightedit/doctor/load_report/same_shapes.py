@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from weightedit.doctor.load_report.likeness import said_alike
-from weightedit.doctor.load_report.units import Unit, numbers, without_numbers
+from weightedit.doctor.load_report.units import Unit, numbers
 
 _FEWEST = 3
 """Units of which all but one are known by their names, so that the last is what is left."""
@@ -59,6 +59,4 @@ def are_told_apart(ours: Sequence[Unit], theirs: Sequence[Unit], named: Named, r
 
 
 def _are_apart(unit: Unit, following: Unit, place: dict[int, int]) -> bool:
-    is_numbered = numbers(unit.name) < numbers(following.name) and \
-        without_numbers(unit.name) == without_numbers(following.name)  # fmt: skip
-    return is_numbered or place[id(following)] - place[id(unit)] > 1
+    return numbers(unit.name) < numbers(following.name) or place[id(following)] - place[id(unit)] > 1
