@@ -15,13 +15,13 @@ from weightedit.doctor.bringing.input_spec import (
     InputSpec,
     NumbersItem,
     SeveralItem,
-    SpecError,
     TensorItem,
     ValueItem,
     parse_inputs,
     parse_item,
     spec_of,
 )
+from weightedit.doctor.bringing.spec_tokens import SpecError
 from weightedit.doctor.inside.inputs import Making, make_inputs
 
 F = TensorItem("float32", (2, 3))

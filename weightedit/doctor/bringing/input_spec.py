@@ -6,33 +6,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import nan, prod
-from typing import Any, NoReturn
+from typing import Any
 
 from weightedit.core.dtypes import DTYPES, dtype_named
-from weightedit.core.errors import WeightEditError
 from weightedit.core.words.visible import visible
-from weightedit.doctor.bringing.quoting import QUOTED, quoted, unquoted
+from weightedit.doctor.bringing.quoting import quoted, unquoted
+from weightedit.doctor.bringing.spec_tokens import TOKEN, SpecError, Tokens
 
 FILES = (".npy", ".npz", ".pt", ".pth", ".safetensors")
 DEEPEST = 20
 MOST_DIMS = 64
 LARGEST = 1 << 62
 """Elements of one input."""
-EXAMPLES = "float32[2,3,224,224], ids: int64[1,16]<32000, {'image': float32[1,3,64,64]}, tokens.npy"
-_TOKEN = re.compile(r"\s*(?:(?P<file>[^\s,;()\[\]{}'\"=]+?\.(?:npy|npz|pth|pt|safetensors)(?::[^\s,;()\[\]{}'\"]+)?"
-                    r"(?=[\s,;)\]}]|$))|(?P<number>[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|(?:inf|nan)(?!\s*[:=]))"
-                    rf"(?![\w.]))|(?P<word>[^\W\d][\w.]*)|(?P<text>{QUOTED})|(?P<sign>[,;:=<(){{}}\[\]]))")  # fmt: skip
 _CONSTANTS = {"None": None, "True": True, "False": False}
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
-
-
-class SpecError(WeightEditError):
-    """An input spec does not read; `column` is the 0-based place in `text`."""
-
-    def __init__(self, said: str, text: str, column: int) -> None:
-        super().__init__(f"The spec {visible(text, 200)!r} does not read at column {column + 1}: {said}. "
-                         f"Write it like {EXAMPLES}.")  # fmt: skip
-        self.text, self.column = text, column
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +51,7 @@ class FileItem:
 
     def __str__(self) -> str:
         whole = f"{self.path}:{self.key}" if self.key else self.path
-        found = _TOKEN.fullmatch(whole)
+        found = TOKEN.fullmatch(whole)
         if found is not None and found["file"] == whole and _file(whole) == self:
             return whole
         return f"{quoted(self.path)}:{quoted(self.key)}" if self.key else quoted(self.path)
@@ -199,22 +186,8 @@ def _item_of(value: Any) -> Item:
     return TensorItem(dtype, tuple(value.shape))
 
 
-class _Parser:
+class _Parser(Tokens):
     """Reads a spec from left to right; every complaint has its column."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.tokens: list[tuple[str, str, int]] = []
-        place = 0
-        while text[place:].strip():
-            found = _TOKEN.match(text, place)
-            if found is None:
-                gap = len(text[place:]) - len(text[place:].lstrip())
-                raise SpecError(f"{visible(text[place + gap])} means nothing here", text, place + gap)
-            kind = str(found.lastgroup)
-            self.tokens.append((kind, str(found[kind]), found.start(kind)))
-            place = found.end()
-        self.at = 0
 
     def inputs(self) -> InputSpec:
         args: list[Item] = []
@@ -336,28 +309,6 @@ class _Parser:
                 self._fail("a comma or } is expected", self._column())
         self.at += 1
         return DictItem(tuple(items.items()))
-
-    # ---- tokens
-
-    def _kind(self) -> str:
-        return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
-
-    def _column(self) -> int:
-        return self.tokens[self.at][2] if self.at < len(self.tokens) else len(self.text)
-
-    def _sign(self, ahead: int = 0) -> str:
-        """Return the sign at or after the place, empty where something else is; a missing one is said."""
-        place = self.at + ahead
-        return self.tokens[place][1] if place < len(self.tokens) and self.tokens[place][0] == "sign" else ""
-
-    def _take(self) -> str:
-        word = self.tokens[self.at][1] if self.at < len(self.tokens) else ""
-        self.at += 1
-        return word
-
-    def _fail(self, said: str, column: int) -> NoReturn:
-        raise SpecError(said, self.text, column)
-
 
 def _drive(word: str) -> tuple[str, str, str]:
     path, colon, key = word[2:].partition(":")

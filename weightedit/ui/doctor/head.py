@@ -8,7 +8,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
-from weightedit.doctor.bringing.input_spec import SpecError, parse_inputs
+from weightedit.doctor.bringing.input_spec import parse_inputs
+from weightedit.doctor.bringing.spec_tokens import SpecError
 from weightedit.doctor.checkup import AUTO, FAKE
 from weightedit.ui.doctor.model_field import ModelField
 from weightedit.ui.errors.errors_view import wrapping

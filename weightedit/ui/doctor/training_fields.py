@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
-from weightedit.doctor.bringing.input_spec import SpecError, parse_item
+from weightedit.doctor.bringing.input_spec import parse_item
+from weightedit.doctor.bringing.spec_tokens import SpecError
 from weightedit.doctor.checkup import Wanted
 from weightedit.ui.errors.errors_view import wrapping
 from weightedit.ui.theme import mono_font
