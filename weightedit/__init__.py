@@ -115,7 +115,8 @@ def check(source: Document | str | Path | Any, model: str | Path | Any, inputs: 
     folder
         Where named code runs, and what relative paths are relative to; by default the current one.
     seconds
-        How long the model's process may take; of a live module it is asked as each module is entered.
+        How long the model's process may take; of a live module it is asked as each module is entered, and while the
+        module is looked at and copied.
     progress, cancel
         Called with (label, done, total); checked between steps.
 

@@ -12,8 +12,9 @@ from weightedit.core.document import Document
 from weightedit.core.progress import Progress
 from weightedit.core.words.numbers import bytes_text
 from weightedit.core.words.visible import visible
-from weightedit.doctor.bringing.brought import Brought, BroughtCode, LiveModel, ModelStopped
+from weightedit.doctor.bringing.brought import Brought, BroughtCode, ModelStopped
 from weightedit.doctor.bringing.first_batch import ONCE, FirstBatch, restartable
+from weightedit.doctor.bringing.live_model import LiveModel
 from weightedit.doctor.bringing.model_reference import ModelReference
 from weightedit.doctor.checkup import AUTO, FAKE, Asked, Checkup, Wanted
 from weightedit.doctor.finding import Finding, gravest_first

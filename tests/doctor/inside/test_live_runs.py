@@ -347,3 +347,20 @@ def test_ctrl_c_is_ctrl_c(net, how, tmp_path):
     assert not pressed.fc._forward_hooks
     assert pressed.training
     assert not (tmp_path / "captures.safetensors").exists()
+
+
+@pytest.mark.parametrize("given", [torch.ones(4, 1, 8, 8), (torch.ones(4, 1, 8, 8),), {"x": torch.ones(4, 1, 8, 8)}])
+def test_another_input_is_told_of_where_tensors_are_given_too(given):
+    """As for a spec in text: not the weights alone may be what is wrong."""
+    class Colour(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 2, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.conv(x)
+
+    colour = Colour()
+    (said,) = checked(colour, given, "fake").findings
+    name = "x: " if isinstance(given, dict) else ""
+    assert f"{name}float32[4,3,8,8]" in [mend.inputs for mend in said.mends]

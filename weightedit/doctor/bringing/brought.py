@@ -1,4 +1,4 @@
-"""A model that was brought: in a process of its own for code by reference, on a copy here for a live module."""
+"""A model that was brought and takes orders, and one by reference, in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import json
 import os
 import secrets
 import shutil
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from weightedit.core.errors import Cancelled, WeightEditError
+from weightedit.core.errors import WeightEditError
 from weightedit.core.progress import Progress
 from weightedit.core.words.numbers import bytes_text
 from weightedit.core.words.visible import visible
 from weightedit.doctor.bringing.code_found import PACKAGE, searched
-from weightedit.doctor.bringing.consent import refuse_references
-from weightedit.doctor.bringing.last_words import last_words, printed
+from weightedit.doctor.bringing.last_words import last_words, place_text, printed
 from weightedit.doctor.bringing.model_reference import ModelReference, parse_reference
-from weightedit.doctor.checkup import HERE, SECONDS, Asked, Wanted
+from weightedit.doctor.checkup import Asked, Wanted
 from weightedit.doctor.inside.start import CLOSED
 from weightedit.doctor.process import MOST_REPORT, Process, Start
 
@@ -199,7 +197,7 @@ class BroughtCode:
             return ModelStopped(f"{visible(str(self.reference))} gave an answer of more than "
                                 f"{bytes_text(MOST_REPORT)}; nothing of it is shown, and its process was "
                                 "ended.")  # fmt: skip
-        place = _place(module, calls)
+        place = place_text(module, calls)
         status = None if self._process.is_late else self._process.finished(PATIENCE)
         said = last_words(self._process.output)
         name = visible(str(self.reference))
@@ -217,94 +215,6 @@ class BroughtCode:
         return ModelStopped(f"{name} gave no answer{place}: {why}.{said}", module)
 
 
-class _TimeUp(Cancelled):
-    """The time of a live module is up: it stops as it does where a person stops it."""
-
-
-class LiveModel:
-    """A live module of this process: what is asked of it happens to a copy, and a stop takes effect between modules.
-
-    Parameters
-    ----------
-    model
-        The module.
-    parent, working
-        As for `BroughtCode`.
-    progress
-        Asked whether to stop as each module is entered.
-    seconds
-        How long it may take in all; looked at as each module is entered.
-    """
-
-    def __init__(self, model: Any, parent: Path, working: Path, progress: Progress, seconds: float = SECONDS) -> None:
-        from weightedit.doctor.inside.session import Session
-
-        self.folder, self.output = parent / f"model-{secrets.token_hex(4)}", ""
-        self.folder.mkdir(mode=0o700)
-        self._name, self._progress = type(model).__name__, progress
-        self._seconds, self._until = seconds, time.monotonic() + seconds
-        self._at = "", 0
-        self._stopped: Cancelled | None = None
-        self._session = Session(working, self._entered, live=model)
-
-    def __enter__(self) -> LiveModel:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:  # fmt: skip
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _entered(self, name: str, count: int) -> None:
-        """Note which module is entered; stops where that was asked for or the time is up."""
-        self._at = name, count
-        try:
-            self._progress.advance(max(0, count - self._progress.done))
-            if time.monotonic() >= self._until:
-                raise _TimeUp
-        except Cancelled as stop:
-            self._stopped = stop
-            raise
-
-    def ask(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Carry out an order.
-
-        Raises
-        ------
-        ModelStopped
-            If its time is up.
-        Cancelled
-            If the person stopped it.
-        """
-        self._at = "", 0
-        try:
-            found: dict[str, Any] = json.loads(json.dumps(self._session.do(order)))
-            if self._stopped is not None:  # the model's own code caught it
-                raise self._stopped
-        except _TimeUp:
-            module, calls = self._at
-            place = _place(module, calls)
-            raise ModelStopped(f"{visible(self._name)} took more than {self._seconds:g} s{place}; it was stopped"
-                               f"{' there' if place else ''}.", module) from None  # fmt: skip
-        return found
-
-    def bring(self, device: str, wanted: Wanted) -> dict[str, Any]:
-        """Look at the model; it is copied, together with an optimizer over it, where something runs.
-
-        Raises
-        ------
-        WeightEditError
-            If it would be trained with code by reference, which would be imported here.
-        """
-        refuse_references(wanted)
-        self._session.wanted = wanted
-        return self.ask({"do": "take", "device": device})
-
-    def keep(self, wanted: Wanted) -> str:
-        """Keep arguments and target as they are; return a word for them, empty for none."""
-        is_here = wanted.given is not None or not isinstance(wanted.target, str | None)
-        return HERE if is_here else ""
-
-
 def _check_plain(value: Any, depth: int = 0) -> None:
     """Raise where something is neither a tensor nor a plain value, which another process would have to trust."""
     from torch import Tensor
@@ -316,12 +226,6 @@ def _check_plain(value: Any, depth: int = 0) -> None:
                               "give tensors, plain values, and lists, tuples and dicts of them.")  # fmt: skip
     for one in value.values() if isinstance(value, dict) else value:
         _check_plain(one, depth + 1)
-
-
-def _place(module: str, calls: int) -> str:
-    """Say in which module a run was, and after how many calls; empty where none was entered."""
-    many = f"{calls:,} call{'' if calls == 1 else 's'} of modules"
-    return f" in {visible(module) or 'the model itself'}, after {many}" if calls or module else ""
 
 
 def _environment() -> dict[str, str]:

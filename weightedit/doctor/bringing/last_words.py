@@ -38,3 +38,9 @@ def last_words(output: str) -> str:
                 return f" It was in {visible(function)}, {visible(file)} line {line}."
     said = printed(output).strip()
     return f" It said: {visible(said[-400:], 400)}" if said else ""
+
+
+def place_text(module: str, calls: int) -> str:
+    """Say in which module a run was, and after how many calls; empty where none was entered."""
+    many = f"{calls:,} call{'' if calls == 1 else 's'} of modules"
+    return f" in {visible(module) or 'the model itself'}, after {many}" if calls or module else ""
