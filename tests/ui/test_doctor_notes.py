@@ -146,7 +146,7 @@ def test_1_a_model_that_deepcopies_what_it_makes(qtbot, room_on):
     """It runs, and its training stops; with what is detached it trains."""
     window, room, _ = room_on("Copying", "float32[1,10]", COPIES + NESTED)
     train(qtbot, window, room, "float32[1,2]")
-    assert "Copying stops: `deepcopy` came upon a tensor that was computed and belongs to a graph" in said(room)
+    assert "Copying stops: deepcopy came upon a tensor that was computed and belongs to a graph" in said(room)
     assert "Only Tensors created explicitly by the user" in said(room)
     type_into(room.head.model.lineEdit(), room.head.model_text.replace("Copying", "Detaching"))
     run(qtbot, window, room)

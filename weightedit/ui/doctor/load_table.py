@@ -13,7 +13,7 @@ from weightedit.ui.doctor.row_mends import RowMends
 from weightedit.ui.doctor.rows_table import Listing, RowsTable
 from weightedit.ui.widgets.pieces import line
 
-WIDTHS = (180, 180, 92, 116, 86, 112)
+WIDTHS = (160, 160, 86, 112, 80, 108)
 
 
 def differs(row: Row) -> bool:

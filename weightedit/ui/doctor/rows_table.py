@@ -56,6 +56,7 @@ class RowsTable(QTableView):
         self.setHorizontalHeader(header)
         self.setModel(model)
         header.sectionClicked.connect(model.sort_by)
+        model.layoutChanged.connect(lambda: self.scrollTo(self.currentIndex()))
         self.setAccessibleName(aloud(name))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
