@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from weightedit.doctor.bringing.input_spec import parse_inputs
 from weightedit.doctor.bringing.spec_tokens import SpecError
 from weightedit.doctor.checkup import AUTO, FAKE
-from weightedit.ui.doctor.model_field import ModelField
+from weightedit.ui.doctor.model_field import MiddleEdit, ModelField
 from weightedit.ui.errors.errors_view import wrapping
 from weightedit.ui.theme import mono_font
+from weightedit.ui.widgets.elided_combo import ElidedCombo
 from weightedit.ui.widgets.pieces import icon_button, label, line, restyle
 from weightedit.ui.widgets.plain import aloud, tip
 
@@ -66,16 +67,17 @@ class DoctorHead(QWidget):
         self.browse = icon_button("folder-open", BROWSE)
         self.browse.clicked.connect(self.browse_pressed)
         row.addWidget(self.browse)
-        self.input = QLineEdit()
+        self.input = MiddleEdit()
         self.input.setFont(mono_font(12))
         self.input.setMinimumWidth(150)
         self.input.setPlaceholderText("float32[1,3,224,224]")
         self._name(row, "Input", self.input, INPUT_HELP, 3)
-        self.device = QComboBox()
+        self.device = ElidedCombo()
+        self.device.setMinimumWidth(120)
         for name, means in DEVICES:
             self.device.addItem(f"{name} · {means}" if means else name, name)
         self.device.currentIndexChanged.connect(self.edited)
-        self._name(row, "Device", self.device, DEVICE_HELP, 0)
+        self._name(row, "Device", self.device, DEVICE_HELP, 2)
         self.run = QPushButton("Run")
         self.run.setProperty("kind", "primary")
         self.run.setMinimumWidth(RUN_WIDTH)
