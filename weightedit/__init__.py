@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from weightedit.core.document import Document
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from weightedit.core.live.detached import detached_copy
     from weightedit.core.progress import CancelFlag, Report
     from weightedit.core.recipe import Recipe
+    from weightedit.doctor.inside.capturing.captures import Captures
 
 __version__ = "0.1.0"
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "EditRefused",
     "Hazard",
     "Recipe",
+    "capture",
     "check",
     "detached_copy",
     "edit",
@@ -78,6 +81,46 @@ def open(source: str | Path | Any, *, optimizer: Any = None, progress: Report | 
     from weightedit.core.progress import Progress
 
     return open_document(source, optimizer=optimizer, progress=Progress(progress, cancel), journal=journal)
+
+
+def capture(model: Any, inputs: Any, modules: str | Sequence[str] = "*", *, budget: int | None = None,
+            folder: str | Path | None = None, seed: int | None = None) -> Captures:  # fmt: skip
+    """Run a live module once, in the mode it is in, and keep what its modules are given and give back.
+
+    Everything is a copy without a graph, nested as it was: tuples, lists, dicts and dataclasses keep their form, and
+    layers which work in place change nothing that was kept. What the run changed in the module is put back.
+
+    Parameters
+    ----------
+    model
+        An `nn.Module`; its code and hooks run here.
+    inputs
+        Tensors: one, a tuple of arguments, or a dict of named ones.
+    modules
+        Names, patterns (`layers.*.mlp`) or `re:` expressions; the model itself has an empty name.
+    budget
+        Bytes of copies that stay in memory, 256 MB where left out; the rest goes to files of its own in `folder`.
+    folder
+        The temporary folder of the system where left out.
+    seed
+        What random numbers begin with, so that two runs draw the same; they are put back afterwards.
+
+    Returns
+    -------
+    Captures
+        To be used in `with`, or closed: `output(module)`, `inputs(module)`, `read(name)`, `drift(other)` and
+        `export(path)`.
+
+    Raises
+    ------
+    EditRefused
+        If a name or pattern means no module.
+    WeightEditError
+        If model or inputs are none, the model has parameters without values yet, or there is no room.
+    """
+    from weightedit.checking import capture_live
+
+    return capture_live(model, inputs, modules, folder=folder, budget=budget, seed=seed)
 
 
 def check(source: Document | str | Path | Any, model: str | Path | Any, inputs: Any = None, *, target: Any = None,

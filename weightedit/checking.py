@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from tempfile import gettempdir
+from typing import TYPE_CHECKING, Any
 
 from weightedit.assembly import open_document
 from weightedit.core.document import Document
@@ -19,6 +20,9 @@ from weightedit.doctor.bringing.model_reference import parse_reference
 from weightedit.doctor.capture_check import Capturing
 from weightedit.doctor.check import check_code, check_live, code_bringer, is_own, live_bringer
 from weightedit.doctor.checkup import Asked, Checkup, Given, Wanted
+
+if TYPE_CHECKING:
+    from weightedit.doctor.inside.capturing.captures import Captures
 
 
 def check_model(source: Any, model: Any, inputs: Any, asked: Asked, *, training: Wanted | None = None,
@@ -56,6 +60,28 @@ def capturing(document: Document, model: Any, inputs: Any, asked: Asked, *, fold
     else:
         bring = live_bringer(document, model, working, progress)
     return Capturing(document, bring, wanted, asked, progress, is_own(document, model))
+
+
+def capture_live(model: Any, inputs: Any, modules: str | Sequence[str], *, folder: str | Path | None,
+                 budget: int | None, seed: int | None) -> Captures:  # fmt: skip
+    """Run a live module once and keep what its modules take and give; `weightedit.capture` says what is what.
+
+    Raises
+    ------
+    WeightEditError
+        If there is no module, or inputs are no values.
+    """
+    from weightedit.doctor.inside.capturing.captures import BUDGET, capture
+
+    if not hasattr(model, "named_modules"):
+        raise WeightEditError(f"model is a {type(model).__name__}; give a live module. What code makes is captured in "
+                              "the window.")  # fmt: skip
+    if isinstance(inputs, str):
+        raise WeightEditError("inputs is text; give tensors: one, a tuple of arguments, or a dict of named ones.")
+    args, kwargs = _given(inputs)
+    return capture(model, args, kwargs, modules=[modules] if isinstance(modules, str) else modules,
+                   folder=Path(folder or gettempdir()), budget=BUDGET if budget is None else budget,
+                   seed=seed)  # fmt: skip
 
 
 @contextmanager

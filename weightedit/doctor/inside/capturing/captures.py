@@ -15,6 +15,7 @@ from weightedit.core.progress import Ask, Progress, unasked
 from weightedit.core.source import ByteSource
 from weightedit.core.spec import TensorSpec
 from weightedit.core.words.labels import listed
+from weightedit.doctor.activations.drift import ModuleDrift, drift
 from weightedit.doctor.activations.file import write_captures
 from weightedit.doctor.activations.form import rebuilt
 from weightedit.doctor.activations.run import Run, RunFailure
@@ -103,10 +104,14 @@ class Captures:
         call = self.run.call(module, number)
         return rebuilt(call.args, self.read, self._classes), rebuilt(call.kwargs, self.read, self._classes)
 
-    def export(self, path: Path, progress: Progress | None = None) -> Path:
+    def drift(self, after: Captures) -> tuple[ModuleDrift, ...]:
+        """Compare with a later run on the same inputs, module by module: largest difference, cosine, what is new."""
+        return drift(self, after)
+
+    def export(self, path: str | Path, progress: Progress | None = None) -> Path:
         """Write everything to a safetensors file, which `weightedit.open` opens; see `write_captures`."""
-        return write_captures(path, self.run, {name: (kept.spec, kept.content) for name, kept in self._tensors.items()},
-                              self.aliases, progress)  # fmt: skip
+        tensors = {name: (kept.spec, kept.content) for name, kept in self._tensors.items()}
+        return write_captures(Path(path), self.run, tensors, self.aliases, progress)
 
     def close(self) -> None:
         """Remove what is on disk."""
