@@ -119,13 +119,19 @@ def _not_healthy(found: Checkup) -> str:
     loads = "load" not in refused
     says = ["it takes these weights" if loads else "it does not take these weights as they are"]
     if found.trace is not None and found.trace.failure is None:
-        says.append("it runs through" if loads else "with the shapes of this checkpoint it runs through")
+        says.append("it runs through" if loads else f"{_with(found)} it runs through")
     elif found.trace is not None and found.trace.failure is not None:
         says.append(f"it stops in {visible(found.trace.failure.module) or 'the model itself'}")
     if "training" in refused:
         says.append("it does not train")
     several = sum(finding.level != "notice" for finding in found.findings)
     return f"{counted(several, 'finding')}; {', '.join(says[:-1])}{', and ' if says[1:] else ''}{says[-1]}"
+
+
+def _with(found: Checkup) -> str:
+    """Say whose shapes a model ran with that does not take the checkpoint as it is."""
+    taken = 0 if found.load is None else len(found.load.names)
+    return "with the shapes of this checkpoint" if taken else "with the shapes of its own code"
 
 
 def _show_finding(finding: Finding) -> None:
