@@ -18,6 +18,7 @@ from weightedit.doctor.bringing.consent import consent_for
 from weightedit.doctor.bringing.model_reference import parse_reference
 from weightedit.doctor.checkup import FAKE, Asked, Checkup, Wanted
 from weightedit.doctor.finding import Finding
+from weightedit.doctor.first_mends import ROUNDS
 from weightedit.doctor.shape_trace.trace import Call, Trace
 from weightedit.doctor.training_step.result import StepResult
 from weightedit.terminal_mends import new_recipe, write_recipe
@@ -27,6 +28,7 @@ FEW = 60
 """Calls that are listed; JSON has all of them."""
 MOST_PRINTED = 2_000
 """Characters shown of what the model's code printed; JSON has all that was kept."""
+RUNS_AGAIN = f"For the recipe it runs again after each mend, up to {ROUNDS} times."
 
 
 def check(options: argparse.Namespace) -> int:
@@ -44,7 +46,8 @@ def check(options: argparse.Namespace) -> int:
     recipe = new_recipe(options.recipe) if options.recipe else None
     with open_document(options.file) as document:
         consent = consent_for(reference, training, working)
-        if not _agreed(consent.sentences, options):
+        again = (RUNS_AGAIN,) if recipe is not None else ()
+        if not _agreed((*consent.sentences, *again), options):
             raise WeightEditError(f"{visible(str(reference))} was not run: add --yes to run it.")
         asked = replace(asked, agreed=consent.agreed)
         found = check_model(document, str(reference), inputs, asked, training=training, folder=working)

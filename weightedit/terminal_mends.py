@@ -56,7 +56,12 @@ def write_recipe(path: Path, document: Document, found: Checkup, again: Callable
     if found.is_healthy:
         _say(f"{shown(path)} was not written: there is nothing to mend.")
         return
-    whole = mended(document, found, again)
+
+    def once_more() -> Checkup:
+        _say("The model runs again, with what is offered so far.")
+        return again()
+
+    whole = mended(document, found, once_more)
     if whole.edits:
         Recipe(whole.edits).save(new_recipe(str(path)))
         _say(f"{shown(path)} holds {counted(len(whole.edits), 'edit')} as a recipe:")

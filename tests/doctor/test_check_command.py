@@ -394,6 +394,24 @@ def test_names_that_are_not_there_are_an_error_and_no_finding(net, capsys, here,
     assert says in only_line(err)
 
 
+@pytest.mark.parametrize(("arguments", "says"), [
+    (["--loss", "Nope"], "There is no loss 'Nope'."), (["--loss", "CTCLoss"], "takes more than"),
+    (["--loss", "mse_loss", "--optimizer", "Nope"], "There is no optimizer 'Nope'."),
+])  # fmt: skip
+def test_what_torch_does_not_have_is_told_before_any_code_runs(net, capsys, arguments, says):
+    assert main([*CHECK, "--target", "float32[2,1]", *arguments, "--yes"]) == 2
+    assert says in capsys.readouterr().err.splitlines()[-1]
+    assert not ran()
+
+
+def test_data_alone_is_looked_through_and_asks_for_no_loss(net, capsys, here):
+    assert main(["check", "net.pt", "--model", "net.py:Net", "--data", "net.py:Odd", "--yes", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["training"] is None
+    assert not [one for one in found["findings"] if "loss" in one["message"]]
+    assert "No training step was taken: no loss was named, and the model returns none of its own." in found["notes"]
+
+
 def test_a_reference_is_what_it_says(net):
     """What is printed runs the same model when it is typed again."""
     reference = parse_reference("net.py:Net('nothing')", Path.cwd())

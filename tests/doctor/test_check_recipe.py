@@ -184,3 +184,12 @@ def test_findings_are_no_recipe_and_it_is_said_how_to_come_to_one(state, capsys)
     assert main(["apply", "findings.json", "broken.pt", "fixed.pt"]) == 2
     assert capsys.readouterr().err == "weightedit: findings.json holds what a check found, which is no recipe; " \
         "weightedit check with --recipe FILE writes the edits that mend it as one.\n"  # fmt: skip
+
+
+def test_what_would_need_other_code_is_not_written(state, capsys):
+    """A row more for a class that the head does not have: the model would no longer take the weights."""
+    data = [(torch.ones(2, 6), torch.tensor([0, int(place == 7)])) for place in range(12)]
+    assert written(state, None, training=Wanted(data=data, loss="CrossEntropyLoss")) == []
+    said = capsys.readouterr().err
+    assert "class 1" in said
+    assert "no edit mends what was found" in said

@@ -30,6 +30,15 @@ class Coded(nn.Module):
 
 # ---- without values
 
+def test_a_live_model_on_meta_runs_by_its_shapes():
+    """As models too large for memory are made; with values it cannot."""
+    model = nn.Sequential(nn.Linear(4, 3, device="meta"), nn.BatchNorm1d(3, device="meta"))
+    found = weightedit.check(model, model, "float32[2,4]")
+    assert (found["ok"], found["ran"], found["device"]) == (True, True, "fake")
+    assert not weightedit.check(model, model, "float32[2,5]")["ok"]
+    assert all(tensor.is_meta for tensor in model.state_dict().values())
+
+
 def test_code_that_raises_only_without_values_is_doubted_there_and_healthy_with_them():
     model = Coded(lambda x: torch.from_numpy(np.sqrt(np.abs(x.numpy()))))
     found = weightedit.check(model, model, "float32[2,4]", device="fake")

@@ -72,7 +72,7 @@ def mended(document: Document, found: Checkup, again: Callable[[], Checkup]) -> 
         except EditRefused as error:
             return replace(whole, refused=str(error))
         after = again()
-        if _said(after) == _said(whole.found):  # it made no difference
+        if _said(after) == _said(whole.found) or _loads_less(whole.found, after):  # no difference, or a worse one
             for _ in applied:
                 document.undo()
         else:
@@ -89,6 +89,13 @@ def _next(found: Checkup, tried: list[tuple[Edit, ...]]) -> Mend | None:
 
 def _said(found: Checkup) -> list[tuple[str, str]]:
     return [(one.kind, one.message) for one in _meant(found.findings)]
+
+
+def _loads_less(before: Checkup, after: Checkup) -> bool:
+    """Whether more of the checkpoint disagrees with the model than before: its code would have to change as well."""
+    if before.load is None or after.load is None:
+        return False
+    return not any(_meant(before.load.findings)) and any(_meant(after.load.findings))
 
 
 def _meant(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import select
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ WATCHED = Path(__file__).with_name("watched.py")
 _WATCHED_ENDS = 10.0
 """Seconds that it has to do so."""
 _BEAT = 0.05
+_PIECE = 512
+"""Bytes that a pipe which takes any takes at once, on every system."""
 _LAST_WORDS = 1.0
 
 
@@ -142,12 +145,30 @@ class Process:
         return self._output.nbytes
 
     def tell(self, line: bytes) -> None:
-        """Write a line to its standard input; nothing happens where it has ended."""
+        """Write a line to its standard input; nothing happens where it has ended, or its time is up.
+
+        Raises
+        ------
+        Cancelled
+            If the person stopped it while it did not read.
+        """
         assert self._process.stdin is not None
+        rest = memoryview(line + b"\n")
         with contextlib.suppress(BrokenPipeError):
-            rest = memoryview(line + b"\n")
-            while rest:
-                rest = rest[self._process.stdin.write(rest) :]
+            while rest and not self.is_late:
+                if self._takes_more():
+                    rest = rest[self._process.stdin.write(rest[:_PIECE]) :]
+                else:
+                    self._progress.ask()
+
+    def _takes_more(self) -> bool:
+        """Whether its standard input takes a piece at once; where that cannot be asked, it is waited for."""
+        if sys.platform == "win32":
+            return True
+        assert self._process.stdin is not None
+        poll = select.poll()
+        poll.register(self._process.stdin.fileno(), select.POLLOUT)
+        return bool(poll.poll(_BEAT * 1_000))
 
     def hush(self) -> None:
         """Close its standard input: there is no more to tell."""

@@ -147,8 +147,8 @@ class Steps:
         try:
             return from_json(kind, found)
         except Garbled as error:
-            raise ModelStopped("The process of the model wrote something else where its answer was expected: "
-                               f"{visible(str(error), 200)}.") from error  # fmt: skip
+            raise ModelStopped("The model's code wrote into the pipe by which its process answers, so that no answer "
+                               "came; let it print to sys.stdout or sys.stderr instead.") from error  # fmt: skip
 
     def compare(self, model: ModelFacts) -> Weights:
         """Compare the checkpoint with the model; a live module that is its own checkpoint has what it has."""

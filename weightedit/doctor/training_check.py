@@ -23,6 +23,7 @@ from weightedit.doctor.training_step.facts import TrainingFacts
 from weightedit.doctor.training_step.findings import training_findings
 from weightedit.doctor.training_step.taken_step import step_findings
 
+_NO_LOSS = "No training step was taken: no loss was named, and the model returns none of its own."
 _NOT_TAKEN = "No training step was taken: the model would have had values of its own."
 
 
@@ -58,6 +59,7 @@ def trained(document: Document, bring: Callable[[Asked], AbstractContextManager[
         told = tuple(replace(finding, part="training") for finding in findings
                      if not any(map(partial(_is_same, finding), found.findings)))  # fmt: skip
         output = found.output + brought.output
+        found = replace(found, notes=(*found.notes, *(note for note in steps.notes if note == _NO_LOSS)))
     notes = (*found.notes, *_on_data(batches, wanted), *_warnings(training, findings))
     return replace(found, findings=(*found.findings, *told), training=training, batches=batches, output=output,
                    notes=notes)  # fmt: skip
@@ -83,6 +85,12 @@ def _on_data(batches: BatchFacts | None, wanted: Wanted) -> Iterator[str]:
         yield "The training step was taken with the input that was given; the data was looked through beside it."
 
 
+def _has_no_loss(training: TrainingFacts, wanted: Wanted) -> bool:
+    """Whether a step ended for want of a loss that nobody asked for, as only data was given."""
+    return wanted.loss is None and not wanted.train and training.taken is not None and training.loss is not None \
+        and training.loss.function == "output" and training.taken.path != "loss"
+
+
 def _warnings(training: TrainingFacts | None, findings: list[Finding]) -> tuple[str, ...]:
     """Return what Python warned of, but for what a finding tells."""
     said = " ".join(finding.torch_says for finding in findings)
@@ -106,6 +114,9 @@ def _step(steps: Steps) -> tuple[TrainingFacts | None, BatchFacts | None, list[F
         return None, None, [failed]
     training = None if answer.get("training") is None else steps.record(TrainingFacts, answer["training"])
     batches = None if answer.get("batches") is None else steps.record(BatchFacts, answer["batches"])
+    if training is not None and _has_no_loss(training, wanted):  # the data was to be looked through, and was
+        training = None
+        steps.notes.append(_NO_LOSS)
     findings = [] if batches is None else batch_findings(batches, training, weights.names)
     if training is not None:
         findings += training_findings(training, weights.names)

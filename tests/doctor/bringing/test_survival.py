@@ -24,6 +24,7 @@ from weightedit.doctor.bringing.input_spec import parse_inputs
 from weightedit.doctor.bringing.model_reference import parse_reference
 from weightedit.doctor.check import check_code
 from weightedit.doctor.checkup import Asked, Checkup, Wanted
+from weightedit.doctor.process import Process, Start
 
 CODE = """
 import ctypes, os, subprocess, sys, time
@@ -48,6 +49,8 @@ class Net(nn.Module):
             os._exit(3)
         if self.does == "sys.exit":
             sys.exit(4)
+        if self.does == "interrupts":
+            raise KeyboardInterrupt
         if self.does in ("loop", "holds"):
             with open("at.new", "w") as file:
                 file.write(str(os.getpid()))
@@ -114,10 +117,27 @@ def test_a_process_that_ends_is_a_finding(code, does, says):
     assert not found.output, "stacks of threads and frames of ours are not what it printed"
 
 
-def test_sys_exit_is_a_failure_like_any_other(code):
-    found = checked(code, "sys.exit")
-    assert [(one.kind, one.module) for one in found.findings] == [("error", "")]
-    assert "SystemExit: 4" in found.findings[0].message
+@pytest.mark.parametrize(("does", "kind", "says"), [
+    ("sys.exit", "error", "SystemExit: 4"), ("interrupts", "model", "The model was not run: KeyboardInterrupt, "),
+])  # fmt: skip
+def test_what_ends_other_programs_is_a_failure_like_any_other(code, does, kind, says):
+    found = checked(code, does)
+    assert [(one.kind, one.module) for one in found.findings] == [(kind, "")]
+    assert says in found.findings[0].message
+
+
+def test_an_order_that_is_not_read_holds_nobody_up(tmp_path):
+    """More than a pipe takes, to a process that sleeps: the time is up, or the person cancels."""
+    asleep = Start(["-c", "import time; time.sleep(60)"], str(tmp_path), dict(os.environ))
+    began = time.monotonic()
+    with Process(asleep, 1.0, Progress()) as process:
+        process.tell(b"x" * (1 << 21))
+        assert process.is_late
+    cancel = threading.Event()
+    threading.Timer(0.5, cancel.set).start()
+    with Process(asleep, 60.0, Progress(None, cancel)) as process, pytest.raises(Cancelled):
+        process.tell(b"x" * (1 << 21))
+    assert time.monotonic() - began < 30
 
 
 def test_a_loop_ends_when_its_time_is_up_and_when_somebody_cancels(code):

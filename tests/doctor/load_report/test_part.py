@@ -31,7 +31,8 @@ def test_the_state_dict_is_found_beside_an_optimizer(tmp_path, key, prefix):
     report = report_on(ResNet(), path)
     assert report.part == key
     assert report.findings[0].message == \
-        f"{key} is the part that is compared, 80 tensors; 124 beside it are not looked at"  # fmt: skip
+        f"{key} is the part that is compared, 80 tensors; 124 beside it are not looked at; in code it is " \
+        f'checkpoint["{key}"]'  # fmt: skip
     assert report.findings[0].level == "notice"
     assert len(kinds(report)) == 1 + bool(prefix)
     assert {row.checkpoint_name for row in report.rows} == {f"{key}.{prefix}{name}" for name in state}
@@ -47,7 +48,7 @@ def test_an_average_beside_the_weights_can_be_chosen(tmp_path):
     path = saved({"ema": average, "model": state}, tmp_path / "model.pt")
     report = report_on(gpt2(), path)
     assert report.part == "model"
-    assert "ema would fit as well" in report.findings[0].message
+    assert "ema could be meant as well" in report.findings[0].message
     chosen = report_on(gpt2(), path, part="ema")
     assert chosen.part == "ema"
     assert "wrapper" in kinds(chosen)

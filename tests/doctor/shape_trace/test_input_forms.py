@@ -69,6 +69,8 @@ class Batch(nn.Module):
     (Tokens(), "int64[16]", "int64[1,16]", "unsqueeze(0)"),
     (Batch(), "{'pixels': float32[2,32,32,3]}", "{'pixels': float32[2,3,32,32]}", "permute(0, 3, 1, 2)"),
     (Halves(), "float32[2,3,33,33]", "float32[2,3,34,34]", ""),
+    (pictures(3), "2,3,32,32", "float32[2,3,32,32]", ""),  # the shape alone
+    (pictures(3), "[2,3,32,32]", "float32[2,3,32,32]", ""),
 ])  # fmt: skip
 def test_the_first_mend_is_what_was_meant_and_runs(model, inputs, meant, method):
     """And the method that is named does to a tensor what the spec says."""
@@ -81,6 +83,17 @@ def test_the_first_mend_is_what_was_meant_and_runs(model, inputs, meant, method)
     if method and "pixels" not in inputs:
         before, after = ([int(size) for size in spec.partition("[")[2][:-1].split(",")] for spec in (inputs, meant))
         assert list(eval(f"tensor.{method}", {"tensor": torch.zeros(before)}).shape) == after
+
+
+@pytest.mark.parametrize(("model", "inputs"), [
+    (nn.Linear(784, 3), "float32[8,28,28]"), (nn.Conv2d(3, 4, 3), "float32[2,8,8,3]"),
+    (nn.Conv1d(20, 4, 3), "float32[5,50,20]"),
+])  # fmt: skip
+def test_no_weight_is_cut_where_another_form_of_the_input_fits(model, inputs):
+    """Not of a live module either, which is its own document, and against whose code no new shape is."""
+    found = weightedit.check(model, model, inputs)
+    mends = found["findings"][0]["mends"]
+    assert (mends[0]["edits"], "`." in mends[0]["detail"]) == ([], True)
 
 
 @pytest.mark.parametrize(("model", "inputs"), [

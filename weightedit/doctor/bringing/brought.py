@@ -160,6 +160,7 @@ class BroughtCode:
         """Make the model; raises as `ask` does."""
         beside = (parse_reference(text, self._working) for text in wanted.references.values())
         return self.ask({"do": "bring", "reference": str(self.reference), "device": device, "agreed": self._agreed,
+                         "loss": wanted.loss_text if wanted.trains else "", "optimizer": wanted.optimizer_text,
                          "paths": searched([self.reference, *beside], self._working)})  # fmt: skip
 
     def keep(self, wanted: Wanted) -> str:

@@ -21,12 +21,16 @@ class BringOrder:
         Where Python looks for packages before what is installed.
     agreed
         Code that a person said yes to, with its fingerprints; None where any may run.
+    loss, optimizer
+        What it is to be trained with, so that a name which torch does not have is told before any code runs.
     """
 
     reference: str
     device: str
     paths: tuple[str, ...] = ()
     agreed: dict[str, str] | None = None
+    loss: str = ""
+    optimizer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

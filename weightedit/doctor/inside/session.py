@@ -99,20 +99,23 @@ class Session:
             if order.get("do") == "capture":
                 return self.capture(from_json(CaptureOrder, order))
             return self.run(from_json(RunOrder, order))
-        except (Cancelled, KeyboardInterrupt):
+        except Cancelled:
             raise
         except (NotThere, InputMissing, ReferenceWrong) as error:
             return {"refused": str(error)}
         except WeightEditError as error:
             return {"wrong": str(error)}
         except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and self.live is not None:  # the person's own Ctrl+C
+                raise
             exception, message = told(error)
             return {"failure": to_json(Failure("", "", exception, message, frames=frames_of(error)))}
 
     def bring(self, order: BringOrder) -> dict[str, Any]:
         """Make the model: without memory where that was asked for and its code can do so, else really."""
-        sys.path[:0] = order.paths
         self._agreed, self._paths = order.agreed, list(order.paths)
+        self._know(order)
+        sys.path[:0] = order.paths
         reference = self._allowed(order.reference)
         self.device, note = _there(order.device), ""
         if self.device == FAKE:
@@ -250,11 +253,20 @@ class Session:
     def _resolve(self, name: str) -> Any:
         return resolve(self._allowed(name), self._agreed)
 
+    def _know(self, order: BringOrder) -> None:
+        """Raise where torch has no loss or optimizer of the name that a step is to be taken with."""
+        from weightedit.doctor.inside.training.losses import found_loss
+
+        if order.loss and ":" not in order.loss:
+            found_loss(order.loss)
+        if order.optimizer and not _is_code(order.optimizer):
+            self._optimizer_named(order.optimizer)
+
     def _optimizer_named(self, text: str) -> Any:
         """Return what makes the optimizer: a class of torch's, or code that a person agreed to, with its arguments."""
         from weightedit.doctor.inside.training.optimizers import Maker, torch_optimizer
 
-        if ":" in text.partition("(")[0]:
+        if _is_code(text):
             reference = self._allowed(text)
             maker = resolve(reference, self._agreed)
         else:
@@ -307,6 +319,11 @@ class Session:
         assert self.model is not None
         rows = [int(module.weight.shape[0]) for module in self.model.modules() if isinstance(module, nn.Embedding)]
         return min(rows, default=10)
+
+
+def _is_code(text: str) -> bool:
+    """Whether a name is a reference to code, whose arguments may have a colon as well."""
+    return ":" in text.partition("(")[0]
 
 
 def _there(device: str) -> str:

@@ -48,7 +48,10 @@ class _Faked(Copier):
         self._fake = fake
 
     def tensor(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Return a tensor of the same shape, stride, dtype, device and class, with copies of what hangs on it."""
+        """Return a tensor of the same shape, stride, dtype, device and class, with copies of what hangs on it.
+
+        One on meta, which has no values either, is on the CPU.
+        """
         if is_lazy(tensor):
             return blank(tensor)
         made = self._plain(tensor) if _is_plain(tensor) else self._fake.from_tensor(tensor, static_shapes=True)
@@ -64,7 +67,8 @@ class _Faked(Copier):
 
         meta = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta",
                                    requires_grad=tensor.requires_grad and tensor.is_leaf)  # fmt: skip
-        made: torch.Tensor = FakeTensor(self._fake, meta, tensor.device)
+        device = torch.device("cpu") if tensor.is_meta else tensor.device  # where what it is called with is made
+        made: torch.Tensor = FakeTensor(self._fake, meta, device)
         if isinstance(tensor, nn.Parameter):
             made._is_param = True  # as `nn.Parameter` does with tensors of such a class
         return made

@@ -226,7 +226,8 @@ def _about_part(compared: Comparison, of: int) -> Iterator[Told]:
         beside = of - len(part.tensors)
         said = f"{called(part.name)} is the part that is compared, {counted(len(part.tensors), 'tensor')}"
         said += f"; {beside:,} beside it {'is' if beside == 1 else 'are'} not looked at" if beside else ""
-        said += f"; {listed(part.rivals)} would fit as well" if part.rivals else ""
+        said += f"; {listed(part.rivals)} could be meant as well" if part.rivals else ""
+        said += f'; in code it is checkpoint["{part.name}"]' if "." not in part.name else ""
         yield Told(Finding("part", "", "", said, level="notice"))
     containers = list(dict.fromkeys(part.tensors[key].container for key in compared.matched.pairs.values()))
     if len(containers) > 1:

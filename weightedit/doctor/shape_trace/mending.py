@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from weightedit.core.edit import Edit
@@ -147,8 +148,11 @@ def _sizes(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Ite
     """Let the weight fit what comes, what comes fit the weight, or the input fit both."""
     if found.weight_dim < 0:
         if found.kind == "dims" and not found.got.made_by and spec is not None:
-            yield from _inputs(found, spec)
+            yield from _formed(found, spec)
         return
+    comes_in = not found.got.made_by and spec is not None
+    formed = list(_formed(found, spec)) if comes_in and spec is not None else []
+    yield from formed  # what changes no weight first
     weight = weights.of(found.weight.tensor)
     if weight is not None:
         fits = found.got_size == weight.shape[1 - found.weight_dim] if len(weight.shape) == 2 else False
@@ -162,8 +166,8 @@ def _sizes(found: Disagreement, weights: Weights, spec: InputSpec | None) -> Ite
     fit = [name for name in makers if (made := weights.of(name)) is not None and made.shape[:1] == (found.got_size,)]
     if fit:  # what several made together is changed together
         yield _resized([one for name in fit for one in weights.beside(name, found.got_size, 0)], 0, found.weight_size)
-    if not found.got.made_by and spec is not None:
-        yield from _inputs(found, spec)
+    if comes_in and spec is not None and not formed:
+        yield from _in_another_size(found, spec)
 
 
 def _changed(tensors: list[TensorFacts], operation: str, title: str, shape: tuple[int, ...],
@@ -204,17 +208,22 @@ def _along(dims: int, dim: int, count: int) -> str:
     return f"{count:,} {one}{'' if count == 1 else 's'}".replace("slice of dims", "slices of dim")
 
 
-def _inputs(found: Disagreement, spec: InputSpec) -> Iterator[Candidate]:
-    """Ask for the input in another form, or, where none could fit, in another size."""
+def _formed(found: Disagreement, spec: InputSpec) -> Iterator[Candidate]:
+    """Ask for the input in another form, in which nothing of it is lost."""
     shape = found.got.seen.shape or ()
+    for wanted, method in forms(found):
+        yield from _respecified(spec, partial(_reshaped, shape, wanted), method)
 
-    def asked(wanted: tuple[int, ...], method: str = "") -> Iterator[Candidate]:
-        return _respecified(spec, lambda item: replace(item, shape=wanted) if item.shape == shape else item, method)
 
-    formed = [one for wanted, method in forms(found) for one in asked(wanted, method)]
-    yield from formed
-    if not formed and found.got_dim >= 0:
-        yield from asked((*shape[: found.got_dim], found.weight_size, *shape[found.got_dim + 1 :]))
+def _in_another_size(found: Disagreement, spec: InputSpec) -> Iterator[Candidate]:
+    shape = found.got.seen.shape or ()
+    if found.got_dim >= 0:
+        wanted = (*shape[: found.got_dim], found.weight_size, *shape[found.got_dim + 1 :])
+        yield from _respecified(spec, partial(_reshaped, shape, wanted))
+
+
+def _reshaped(shape: tuple[int, ...], wanted: tuple[int, ...], item: TensorItem) -> TensorItem:
+    return replace(item, shape=wanted) if item.shape == shape else item
 
 
 def with_tensors(spec: InputSpec, fit: Callable[[TensorItem], TensorItem]) -> InputSpec:

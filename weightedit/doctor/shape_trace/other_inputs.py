@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from weightedit.doctor.bringing.input_spec import InputSpec, TensorItem
+from weightedit.doctor.bringing.input_spec import InputSpec, NumbersItem, TensorItem, ValueItem
 from weightedit.doctor.shape_trace.disagreement import Disagreement
 from weightedit.doctor.shape_trace.mending import Candidate, respecified, with_tensors
 
@@ -30,7 +30,9 @@ def other_inputs(found: Disagreement | None, spec: InputSpec, runs: Runs) -> Ite
     runs
         Tries others.
     """
-    if (batched := with_tensors(spec, _batched)) != spec and runs(batched):
+    if (shaped := _shaped(spec)) is not None and runs(shaped):
+        yield from respecified(spec, shaped)
+    elif (batched := with_tensors(spec, _batched)) != spec and runs(batched):
         yield from respecified(spec, batched, "unsqueeze(0)")
     elif found is not None and found.kind in ("sizes", "broadcast") and not found.weight.tensor:
         for step in STEPS:
@@ -38,6 +40,17 @@ def other_inputs(found: Disagreement | None, spec: InputSpec, runs: Runs) -> Ite
             if even != spec and runs(even):
                 yield from respecified(spec, even)
                 return
+
+
+def _shaped(spec: InputSpec) -> InputSpec | None:
+    """Return a tensor of the shape that was perhaps meant by numbers alone, `2,3,32,32` or `[2,3,32,32]`."""
+    values = [item.value for item in spec.args if isinstance(item, ValueItem)]
+    if len(spec.args) == 1 and isinstance(spec.args[0], NumbersItem) and len(spec.args[0].shape) == 1:
+        values = list(spec.args[0].values)
+    sizes = tuple(one for one in values if type(one) is int and one > 0)
+    if spec.kwargs or len(sizes) < 2 or len(sizes) != max(len(values), len(spec.args)):
+        return None
+    return InputSpec((TensorItem("float32", sizes),))
 
 
 def _batched(item: TensorItem) -> TensorItem:
