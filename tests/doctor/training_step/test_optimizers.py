@@ -163,3 +163,12 @@ def test_no_such_optimizer_names_those_that_are_close():
     with pytest.raises(WeightEditError, match="such as SGD"):
         weightedit.check(model.state_dict(), model, "float32[5,4]", target="float32[5,1]", loss="mse",
                          optimizer="Optimizer")  # fmt: skip
+
+
+def test_what_is_known_of_an_exception_is_not_put_into_its_mouth():
+    (found,) = findings(net(), X, Y, "mse", functools.partial(torch.optim.SGD, lr=-1))
+    assert found.message == ("The optimizer cannot be made: it raises ValueError. The learning rate is -1, which the "
+                             "optimizer does not take.")  # fmt: skip
+    with pytest.raises(ValueError, match="learning rate") as raised:
+        torch.optim.SGD(net().parameters(), lr=-1)
+    assert found.torch_says == str(raised.value)

@@ -31,10 +31,14 @@ def forward_finding(case: Case) -> Iterator[Finding]:
 
 
 def raised_finding(raised: Raised, kind: str, said: str) -> Finding:
-    """Return the finding of an exception that is of no size or dtype: where, and what it means, or what Python says."""
+    """Return the finding of an exception that is of no size or dtype: where, and what Python says.
+
+    What it means, where that is known, is a sentence of its own: it is not what was raised.
+    """
     known = explain(f"{raised.type}: {raised.message}")
-    first = known.message if known.is_known else visible(next(iter(raised.message.splitlines()), ""))
-    return Finding(kind, raised.module, "", message(f"{said}{': ' if first else ''}{first.rstrip('.')}."),
+    first = visible(next(iter(raised.message.splitlines()), ""))
+    more = f". {known.message}" if known.is_known else f": {first}" if first else ""
+    return Finding(kind, raised.module, "", message(f"{said}{more}".rstrip(".") + "."),
                    torch_says=visible_lines(raised.message))  # fmt: skip
 
 
