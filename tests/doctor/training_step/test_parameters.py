@@ -212,3 +212,10 @@ def test_a_model_without_parameters_and_one_on_meta():
     assert findings(nn.ReLU(), X, torch.zeros(5, 4))[0].message.startswith("The model has no parameters")
     found = findings(Net().to("meta"), X.to("meta"), Y.to("meta"))
     assert found[0].kind == "no-values"
+
+
+def test_a_model_without_parameters_has_nothing_to_train_and_that_is_why_torch_raises():
+    found = findings(nn.Sequential(nn.ReLU()), torch.randn(5, 3), torch.zeros(5, 3))
+    assert [(one.kind, one.level) for one in found] == [("frozen", "refusal")]
+    assert found[0].message == "The model has no parameters, so there is nothing to train."
+    assert "does not require grad and does not have a grad_fn" in found[0].torch_says

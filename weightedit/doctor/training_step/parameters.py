@@ -30,15 +30,16 @@ def graph_findings(case: Case) -> Iterator[Finding]:
     """Yield why nothing can go backward: all is frozen, or the graph ends on the way."""
     facts = case.facts
     if not facts.parameters:
-        yield Finding("frozen", "", "", "The model has no parameters, so there is nothing to train.", level="warning")
+        says = _no_graph_says(case)
+        yield Finding("frozen", "", "", "The model has no parameters, so there is nothing to train.",
+                      level="refusal" if says else "warning", torch_says=says)  # fmt: skip
         return
     if not trained(case):
         yield _all_frozen(case)
         return
-    raised = facts.raised
-    if raised is None or raised.stage != "backward" or _NO_GRAPH not in raised.message:
+    says = _no_graph_says(case)
+    if not says:
         return
-    says = visible_lines(raised.message)
     taken = facts.taken
     if taken is not None and taken.requires_grad:
         yield Finding("no-graph", "", "", "The output can go backward and the loss cannot: the loss detaches it, or "
@@ -52,6 +53,13 @@ def graph_findings(case: Case) -> Iterator[Finding]:
     yield Finding("no-graph", end.module if end else "", "",
                   f"The graph ends in {_lower(module_text(end.module, end.type)) if end else 'the model'}: {why}.",
                   torch_says=says)  # fmt: skip
+
+
+def _no_graph_says(case: Case) -> str:
+    """Return what torch says of a loss that cannot go backward; empty where it can."""
+    raised = case.facts.raised
+    is_so = raised is not None and raised.stage == "backward" and _NO_GRAPH in raised.message
+    return visible_lines(raised.message) if raised is not None and is_so else ""
 
 
 def graph_end(case: Case) -> TrainedCall | None:
