@@ -20,7 +20,7 @@ from weightedit.doctor.steps import MOST_WARNINGS, Steps
 from weightedit.doctor.training_step.batch_facts import BatchFacts
 from weightedit.doctor.training_step.batches import batch_findings
 from weightedit.doctor.training_step.facts import TrainingFacts
-from weightedit.doctor.training_step.findings import training_findings
+from weightedit.doctor.training_step.findings import not_caused, training_findings
 from weightedit.doctor.training_step.taken_step import step_findings
 
 _NO_LOSS = "No training step was taken: no loss was named, and the model returns none of its own."
@@ -61,14 +61,21 @@ def trained(document: Document, bring: Callable[[Asked], AbstractContextManager[
         output = found.output + brought.output
         found = replace(found, notes=(*found.notes, *(note for note in steps.notes if note == _NO_LOSS)))
     notes = (*found.notes, *_on_data(batches, wanted), *_warnings(training, findings))
-    return replace(found, findings=(*found.findings, *told), training=training, batches=batches, output=output,
+    computes_loss = training is not None and training.loss is not None and training.loss.function == "output"
+    before = not_caused(found.findings, told) if computes_loss else found.findings
+    return replace(found, findings=(*before, *told), training=training, batches=batches, output=output,
                    notes=notes)  # fmt: skip
 
 
 def _is_same(one: Finding, other: Finding) -> bool:
-    """Whether two findings tell of one thing: in the same words, or of the same tensor with the same mends."""
+    """Whether two findings tell of one thing, in the same words or not.
+
+    So they do of the same tensor with the same mends, and of NaN and infinities that begin in the same module.
+    """
     of_tensor = bool(one.tensor and one.mends) and (one.tensor, one.mends) == (other.tensor, other.mends)
-    return one.kind == other.kind and (one.message == other.message or of_tensor)
+    of_module = one.kind == "non-finite" and bool(one.module) and \
+        (one.module, one.tensor) == (other.module, other.tensor)  # fmt: skip
+    return one.kind == other.kind and (one.message == other.message or of_tensor or of_module)
 
 
 def _on_data(batches: BatchFacts | None, wanted: Wanted) -> Iterator[str]:
@@ -119,6 +126,7 @@ def _step(steps: Steps) -> tuple[TrainingFacts | None, BatchFacts | None, list[F
         steps.notes.append(_NO_LOSS)
     findings = [] if batches is None else batch_findings(batches, training, weights.names)
     if training is not None:
-        findings += training_findings(training, weights.names)
+        is_of_data = batches is not None and not wanted.target_text and wanted.spec is None and wanted.given is None
+        findings += training_findings(training, weights.names, batches.targets if is_of_data and batches else None)
         findings += step_findings(answer.get("changed"), weights, wanted.step_to)
     return training, batches, findings

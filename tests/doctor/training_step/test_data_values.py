@@ -189,5 +189,5 @@ def test_values_of_every_kind_are_looked_at_without_a_word_of_python():
            "e": torch.zeros(0, dtype=torch.int64), "f": torch.eye(2).to_sparse(), "g": np.float16("nan"), "h": 1 << 80,
            "i": torch.ones(2, dtype=torch.bool), "j": torch.ones(2, dtype=torch.float8_e4m3fn)}  # fmt: skip
     facts = scan_batches(Samples([odd]))
-    assert facts.bad.path == "g"
-    assert {one.path: one.highs[-1].value for one in facts.whole} == {"a": 3, "b": 2, "c": 1, "h": 1 << 80}
+    assert [one.path for one in facts.bad] == ["g"]
+    assert {one.path: one.highs[-1].value for one in facts.extremes} == {"a": 3, "b": 2, "c": 1, "h": 1 << 80}

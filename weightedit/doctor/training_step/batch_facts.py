@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from weightedit.core.words.numbers import count_text
@@ -100,7 +101,7 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class BadValues:
-    """A sample or batch with NaN or infinities.
+    """A part in which samples or batches have NaN or infinities.
 
     Attributes
     ----------
@@ -124,7 +125,7 @@ class BadValues:
 
 @dataclass(frozen=True, slots=True)
 class Extreme:
-    """A whole number beyond all that came before it.
+    """A number beyond all that came before it.
 
     Attributes
     ----------
@@ -135,12 +136,12 @@ class Extreme:
     """
 
     at: At
-    value: int
+    value: int | float
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """What the whole numbers of one part come to, such as classes or token ids.
+class Extremes:
+    """From where to where the numbers of one part go: whole ones, such as classes or token ids, or those of a target.
 
     Attributes
     ----------
@@ -148,12 +149,27 @@ class Whole:
         The part.
     highs, lows
         Each is beyond the one before, so that the first past any limit is among them; the last is that of all. A class
-        that the loss leaves out counts for nothing.
+        that the loss leaves out counts for nothing, as do NaN and infinities.
     """
 
     path: str
-    highs: tuple[Extreme, ...] = ()
-    lows: tuple[Extreme, ...] = ()
+    highs: tuple[Extreme, ...]
+    lows: tuple[Extreme, ...]
+
+    @property
+    def low(self) -> int | float:
+        """The lowest of all."""
+        return self.lows[-1].value
+
+    @property
+    def high(self) -> int | float:
+        """The highest of all."""
+        return self.highs[-1].value
+
+    def first_not(self, takes: Callable[[float], bool]) -> Extreme | None:
+        """Return the first that is not taken; None where all are."""
+        return min((one for one in (*self.highs, *self.lows) if not takes(one.value)),
+                   key=lambda one: one.at.number, default=None)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +193,14 @@ class BatchFacts:
     raised, raised_at
         What reading a sample or batch raised, and the number of the sample; -1 where only that of the batch is known,
         which is `seen`.
-    collated, uneven, bad
+    collated, uneven
         The first of each; None where there is none.
+    bad
+        Parts with NaN or infinities, in the order in which they came.
     target
         The part that is the target; empty where none is.
-    whole
-        The parts of whole numbers.
+    extremes
+        Of the parts of whole numbers, and of the target.
     """
 
     what: str
@@ -196,9 +214,14 @@ class BatchFacts:
     raised_at: int = -1
     collated: Collated | None = None
     uneven: Uneven | None = None
-    bad: BadValues | None = None
+    bad: tuple[BadValues, ...] = ()
     target: str = ""
-    whole: tuple[Whole, ...] = ()
+    extremes: tuple[Extremes, ...] = ()
+
+    @property
+    def targets(self) -> Extremes | None:
+        """From where to where the targets go; None where there are none that count."""
+        return next((one for one in self.extremes if one.path == self.target), None)
 
     @property
     def noun(self) -> str:

@@ -1,18 +1,23 @@
-"""What the values of the data say: NaN, classes that the output does not have, indices past an embedding's rows."""
+"""What the values of the data say: NaN, targets that the loss does not take, indices past an embedding's rows."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
-from weightedit.core.words.numbers import count_text
+from weightedit.core.words.numbers import count_text, statistic_text
 from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import visible
 from weightedit.doctor.finding import Finding
-from weightedit.doctor.training_step.batch_facts import BatchFacts, Extreme, Whole
+from weightedit.doctor.training_step.accepted import BY_CLASS, PROBABILITIES, accepted, classes_of
+from weightedit.doctor.training_step.batch_facts import BatchFacts, Extremes
 from weightedit.doctor.training_step.case import Case, module_text
-from weightedit.doctor.training_step.classes import BY_CLASS, classes_of, counted_classes, more_classes
-from weightedit.doctor.training_step.facts import Indexed, TrainingFacts
+from weightedit.doctor.training_step.classes import counted_classes, from_1, more_classes
+from weightedit.doctor.training_step.facts import Indexed, Taken, TrainingFacts
 from weightedit.doctor.training_step.parts import counts_text
+from weightedit.doctor.training_step.targets import other_targets
+
+_MEANT = "; the loss of a step on such values is finite, as where they are masked"
 
 
 def value_findings(facts: BatchFacts, training: TrainingFacts | None,
@@ -29,64 +34,77 @@ def value_findings(facts: BatchFacts, training: TrainingFacts | None,
         The name of a tensor in the document by its name in the model.
     """
     if training is not None:
-        case, by_path = Case(training, holds), {one.path: one for one in facts.whole}
-        yield from _classes(case, facts, by_path.get(facts.target))
+        case, by_path = Case(training, holds), {one.path: one for one in facts.extremes}
+        yield from _targets(case, facts)
         for indexed in training.indexed:
-            whole = by_path.get(indexed.path) or (by_path.get("") if indexed.path == "0" else None)
-            yield from _rows(case, facts, whole, indexed)
-    yield from _bad(facts)
+            seen = by_path.get(indexed.path) or (by_path.get("") if indexed.path == "0" else None)
+            yield from _rows(case, facts, seen, indexed)
+    yield from _bad(facts, training)
 
 
-def _bad(facts: BatchFacts) -> Iterator[Finding]:
-    bad = facts.bad
-    if bad is None:
+def _bad(facts: BatchFacts, training: TrainingFacts | None) -> Iterator[Finding]:
+    for bad in facts.bad:
+        item, name = facts.item(bad.at), facts.called(bad.path)
+        of = f"{counted(bad.of, 'value')}{f' of its {name}' if name else ''}"
+        first = f", the first {item}" if item and bad.nan + bad.inf > 1 else f", {item}" if item else ""
+        more = f"; so {'has' if bad.others == 1 else 'have'} {count_text(bad.others)} more " \
+               f"{facts.noun if bad.others == 1 else facts.what}" if bad.others else ""  # fmt: skip
+        meant = training is not None and _is_meant(training, bad.path, is_target=bad.path == facts.target)
+        yield Finding("non-finite", "", "", f"{facts.place(bad.at)} has {counts_text(bad.nan, bad.inf)} among the "
+                      f"{of}{first}{more}{_MEANT if meant else ''}.",
+                      level="notice" if meant else "warning")  # fmt: skip
+
+
+def _is_meant(training: TrainingFacts, path: str, *, is_target: bool) -> bool:
+    """Whether a step on a batch with NaN or infinities there came to a finite loss and gradients, as with a mask."""
+    values = training.target_values if is_target else training.bad_inputs.get(path)
+    loss, grads = training.loss, [one.grad for one in training.parameters if one.grad is not None]
+    return values is not None and not values.is_finite and loss is not None and loss.value is not None and \
+        math.isfinite(loss.value) and all(one.is_finite for one in grads)  # fmt: skip
+
+
+def _targets(case: Case, facts: BatchFacts) -> Iterator[Finding]:
+    """Yield the first target that the loss does not take with this output."""
+    loss, taken, seen = case.facts.loss, case.facts.taken, facts.targets
+    target = case.facts.target[0] if len(case.facts.target) == 1 else None
+    if seen is None or loss is None or taken is None or target is None:
         return
-    item, name = facts.item(bad.at), facts.called(bad.path)
-    of = f"{counted(bad.of, 'value')}{f' of its {name}' if name else ''}"
-    first = f", the first {item}" if item and bad.nan + bad.inf > 1 else f", {item}" if item else ""
-    more = f"; so {'has' if bad.others == 1 else 'have'} " \
-           f"{count_text(bad.others)} more {facts.noun if bad.others == 1 else facts.what}" if bad.others else ""
-    yield Finding("non-finite", "", "", f"{facts.place(bad.at)} has {counts_text(bad.nan, bad.inf)} among the "
-                  f"{of}{first}{more}.", level="warning")  # fmt: skip
-
-
-def _classes(case: Case, facts: BatchFacts, whole: Whole | None) -> Iterator[Finding]:
-    """Yield the first class that the output does not have."""
-    loss, taken, raised = case.facts.loss, case.facts.taken, case.facts.raised
-    if whole is None or loss is None or taken is None or loss.function not in BY_CLASS:
-        return
-    classes = classes_of(taken)
-    found = _first_past(whole, classes)
-    if found is None or (found.at.number == 0 and raised is not None and raised.stage == "loss"):
+    takes = accepted(loss, taken, target)
+    found = None if takes is None else seen.first_not(takes.takes)
+    if takes is None or found is None or (found.at.number == 0 and not takes.holds(case.facts.target_values)):
         return  # that of the step is told there
-    highest = whole.highs[-1].value
     item = facts.item(found.at)
-    head = module_text(taken.head) if taken.head else "the output"
-    counts_from_1 = highest == classes and whole.lows[-1].value == 1
-    hint = f" The data has classes 1 to {count_text(highest)}: write target - 1." if counts_from_1 else ""
-    yield Finding("target-range", taken.head, case.tensor(case.own_name(taken.head, "weight")),
-                  f"{facts.place(found.at)} has class {count_text(found.value)}{f' {item}' if item else ''}; "
-                  f"{head} gives {counted_classes(classes)}, 0 to {count_text(classes - 1)}.{hint}",
-                  more_classes(case, taken, classes, highest) if highest >= classes and not hint else ())  # fmt: skip
+    if loss.function in BY_CLASS and takes is not PROBABILITIES:
+        yield _class(case, taken, f"{facts.place(found.at)} has class {count_text(int(found.value))}"
+                     f"{f' {item}' if item else ''}", seen)  # fmt: skip
+        return
+    all_go = f"; those of the data go from {statistic_text(seen.low)} to {statistic_text(seen.high)}"
+    yield Finding(takes.kind, "", "", f"{facts.place(found.at)} has a target of {statistic_text(found.value)}"
+                  f"{f' {item}' if item else ''}, and {visible(loss.name)} takes {takes.said}{all_go}"
+                  f"{other_targets(loss, takes, seen.low, seen.high)}.",
+                  level="refusal" if takes.raises else "warning")  # fmt: skip
 
 
-def _rows(case: Case, facts: BatchFacts, whole: Whole | None, indexed: Indexed) -> Iterator[Finding]:
+def _class(case: Case, taken: Taken, has: str, seen: Extremes) -> Finding:
+    """Return the finding of a class that the output does not have."""
+    classes, head = classes_of(taken), module_text(taken.head) if taken.head else "the output"
+    hint = from_1(seen, classes)
+    return Finding("target-range", taken.head, case.tensor(case.own_name(taken.head, "weight")),
+                   f"{has}; {head} gives {counted_classes(classes)}, 0 to {count_text(classes - 1)}.{hint}",
+                   more_classes(case, taken, classes, int(seen.high)) if not hint else ())  # fmt: skip
+
+
+def _rows(case: Case, facts: BatchFacts, seen: Extremes | None, indexed: Indexed) -> Iterator[Finding]:
     """Yield the first index that an embedding does not have a row for."""
-    found = None if whole is None else _first_past(whole, indexed.rows)
+    found = None if seen is None else seen.first_not(lambda value: 0 <= value < indexed.rows)
     raised = case.facts.raised
-    if whole is None or found is None or \
+    if seen is None or found is None or \
             (found.at.number == 0 and raised is not None and raised.module == indexed.module):  # fmt: skip
         return
-    name, item, part = case.own_name(indexed.module, "weight"), facts.item(found.at), facts.called(whole.path)
+    name, item, part = case.own_name(indexed.module, "weight"), facts.item(found.at), facts.called(seen.path)
     yield Finding("index", indexed.module, case.tensor(name),
-                  f"{facts.place(found.at)} has the index {count_text(found.value)}"
-                  f"{f' in its {part}' if part else ''}{f', {item}' if item else ''}; {visible(indexed.module)} has "
+                  f"{facts.place(found.at)} has the index {count_text(int(found.value))}"
+                  f"{f' in its {part}' if part else ''}{f', {item}' if item else ''}; "
+                  f"{visible(indexed.module or case.facts.model)} has "
                   f"{counted(indexed.rows, 'row')}, 0 to {count_text(indexed.rows - 1)}.",
-                  case.more_rows(name, indexed.rows, whole.highs[-1].value))  # fmt: skip
-
-
-def _first_past(whole: Whole, below: int) -> Extreme | None:
-    """Return the first number that is below 0, or not below a limit."""
-    high = next((one for one in whole.highs if one.value >= below), None)
-    low = next((one for one in whole.lows if one.value < 0), None)
-    return min((one for one in (high, low) if one is not None), key=lambda one: one.at.number, default=None)
+                  case.more_rows(name, indexed.rows, int(seen.high)))  # fmt: skip

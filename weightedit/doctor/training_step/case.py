@@ -12,6 +12,7 @@ from weightedit.core.words.numbers import index_text
 from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import visible
 from weightedit.doctor.finding import Mend
+from weightedit.doctor.training_step.batch_facts import Extremes
 from weightedit.doctor.training_step.facts import ParameterFacts, TrainingFacts
 from weightedit.doctor.training_step.parts import Part
 
@@ -27,10 +28,13 @@ class Case:
     holds
         The name of a tensor in the document by its name in the model, for those that the document holds; None where the
         names are the same and it holds all.
+    targets
+        From where to where the targets of all the data go that the step's batch is of; None where that is not known.
     """
 
     facts: TrainingFacts
     holds: Mapping[str, str] | None = None
+    targets: Extremes | None = None
 
     def tensor(self, name: str) -> str:
         """Return what the document calls a tensor of the model, under any name it has; empty where it has none."""

@@ -9,6 +9,14 @@ from weightedit.core.words.numbers import count_text, index_text, statistic_text
 from weightedit.core.words.paths import counted
 from weightedit.core.words.visible import visible
 from weightedit.doctor.finding import Finding, Mend
+from weightedit.doctor.training_step.accepted import (
+    PROBABILITIES,
+    accepted,
+    classes_of,
+    is_probabilities,
+    shape_of_classes,
+)  # fmt: skip
+from weightedit.doctor.training_step.batch_facts import Extremes
 from weightedit.doctor.training_step.case import Case, module_text, spec
 from weightedit.doctor.training_step.code_lines import by_class_code, dtype_code, write
 from weightedit.doctor.training_step.facts import LossFacts, Taken
@@ -17,39 +25,46 @@ from weightedit.doctor.training_step.targets import (
     classes_dtype_finding,
     last_call,
     not_log_finding,
-    probability_finding,
-)
-
-BY_CLASS = {"cross_entropy", "nll_loss", "multi_margin_loss"}
-"""Losses of torch whose target is the number of a class."""
-_FLOAT = ("float", "bfloat")
+    target_finding,
+)  # fmt: skip
 
 
 def class_findings(case: Case, loss: LossFacts, taken: Taken, target: Part, says: str) -> Iterator[Finding]:
     """Yield what is wrong between an output of scores and a target of classes, or of a probability for each."""
-    probabilities = loss.function == "cross_entropy" and target.shape == taken.shape and target.dtype.startswith(_FLOAT)
-    if probabilities:
-        found = probability_finding(case, loss, says)
+    if is_probabilities(loss, taken, target):
+        found = target_finding(case, loss, PROBABILITIES, says)
     else:
         found = _shape(loss, taken, target, says) or classes_dtype_finding(loss, target, says, ("int64", "uint8")) or \
-            _range(case, loss, taken, says)  # fmt: skip
+            _range(case, loss, taken, target, says)  # fmt: skip
     if found is not None:
         yield found
     elif not says:
         yield from _silent(case, loss, taken)
 
 
-def classes_of(taken: Taken) -> int:
-    """Return how many classes an output has a score for: its second dimension, or its only one."""
-    return taken.shape[1] if len(taken.shape) > 1 else taken.shape[0] if taken.shape else 0
+LEFT_OUT = -100
+"""The class that torch leaves out where a loss over classes was told of no other."""
 
 
-def _wanted(taken: Taken) -> tuple[int, ...]:
-    return (*taken.shape[:1], *taken.shape[2:]) if len(taken.shape) > 1 else ()
+def no_targets(case: Case, loss: LossFacts) -> Finding | None:
+    """Return the finding of a target in which the loss leaves out everything; None where it does not.
+
+    Of a loss inside the model, or of a person's own, it is known by its value: the mean of nothing is NaN.
+    """
+    values, target = case.facts.target_values, next(iter(case.facts.target), None)
+    if values is None or target is None or not target.dtype.startswith(("int", "uint")) or loss.value is None:
+        return None
+    ignored = loss.ignore_index if loss.ignore_index is not None else LEFT_OUT if math.isnan(loss.value) else None
+    if ignored is None or not values.lowest == values.highest == ignored:
+        return None
+    name = visible(loss.name) if loss.ignore_index is not None else "cross entropy"
+    how = "mean" if math.isnan(loss.value) else "sum"
+    return Finding("no-targets", "", "", f"Every target is {count_text(ignored)}, which {name} leaves out, so the loss "
+                   f"is {statistic_text(loss.value)}: the {how} of nothing.", level="warning")  # fmt: skip
 
 
 def _shape(loss: LossFacts, taken: Taken, target: Part, says: str) -> Finding | None:
-    wanted = _wanted(taken)
+    wanted = shape_of_classes(taken)
     if not says or target.shape == wanted:
         return None
     text = spec(wanted, "int64")
@@ -70,33 +85,35 @@ def _shape(loss: LossFacts, taken: Taken, target: Part, says: str) -> Finding | 
                    torch_says=says)  # fmt: skip
 
 
-def _range(case: Case, loss: LossFacts, taken: Taken, says: str) -> Finding | None:
-    values, classes = case.facts.target_values, classes_of(taken)
-    if values is None or values.lowest is None or values.highest is None:
+def _range(case: Case, loss: LossFacts, taken: Taken, target: Part, says: str) -> Finding | None:
+    values, takes = case.facts.target_values, accepted(loss, taken, target)
+    if values is None or values.lowest is None or values.highest is None or takes is None or takes.holds(values) or \
+            not says:  # fmt: skip
         return None
-    low, high = int(values.lowest), int(values.highest)
-    if low == high == loss.ignore_index:
-        return Finding("no-targets", "", "", f"Every target is {count_text(low)}, which {visible(loss.name)} leaves "
-                       f"out, so the loss is {statistic_text(math.nan)}: the mean of nothing.",
-                       level="warning")  # fmt: skip
-    if not says or 0 <= low <= high < classes or (low == loss.ignore_index and high < classes):
-        return None
-    wrong = high if high >= classes else low
+    low, high, classes = int(values.lowest), int(values.highest), classes_of(taken)
+    most = "lowest" if high < classes else "highest"
     head = module_text(taken.head) if taken.head else "The model"
-    also = f" Only {count_text(loss.ignore_index)} is left out." if wrong < 0 and loss.ignore_index is not None else ""
-    name = case.own_name(taken.head, "weight")
-    return Finding("target-range", taken.head, case.tensor(name),
+    also = f" Only {count_text(loss.ignore_index)} is left out." \
+        if most == "lowest" and loss.ignore_index is not None else ""  # fmt: skip
+    hint = "" if case.targets is None else from_1(case.targets, classes)
+    highest = high if case.targets is None else max(high, int(case.targets.high))
+    return Finding("target-range", taken.head, case.tensor(case.own_name(taken.head, "weight")),
                    f"{head} gives {counted_classes(classes)}, so targets go from 0 to {count_text(classes - 1)}; the "
-                   f"highest target is {count_text(wrong)}.".replace(
-                       "highest", "highest" if wrong == high else "lowest") + also,
-                   more_classes(case, taken, classes, high) if high >= classes else (), torch_says=says)  # fmt: skip
+                   f"{most} target is {count_text(low if most == 'lowest' else high)}.{also}{hint}",
+                   more_classes(case, taken, classes, highest) if not hint else (), torch_says=says)  # fmt: skip
+
+
+def from_1(seen: Extremes, classes: int) -> str:
+    """Return what to write where the data counts its classes from 1, as a sentence; empty where it does not."""
+    return f" The data has classes 1 to {count_text(classes)}: write target - 1." \
+        if (seen.low, seen.high) == (1, classes) else ""  # fmt: skip
 
 
 def more_classes(case: Case, taken: Taken, classes: int, highest: int) -> tuple[Mend, ...]:
-    """Return the mend that gives the last layer a row for each class, where its rows are the classes."""
+    """Return the mend that gives the last layer a row for each class, where its rows are too few classes."""
     rows = [one for one in case.own(taken.head) if one.shape[:1] == (classes,)] if taken.head else []
     more = highest + 1 - classes
-    if not rows:
+    if not rows or more < 1:
         return ()
     held = [visible(case.tensor(one.name)) for one in rows if case.tensor(one.name)]
     return case.mend(f"Insert {counted(more, 'row')} into {' and '.join(held)}", "insert_rows",

@@ -138,6 +138,8 @@ class LossFacts:
         Whether gradients can flow from it.
     ignore_index
         The class that does not count, where the loss has one.
+    log_target
+        Whether the target of a divergence is logarithms.
     broadcasts
         Pairs of output and target that it stretched.
     """
@@ -150,6 +152,7 @@ class LossFacts:
     value: float | None = None
     has_graph: bool = False
     ignore_index: int | None = None
+    log_target: bool = False
     broadcasts: tuple[Broadcast, ...] = ()
 
 
@@ -315,7 +318,8 @@ class TrainingFacts:
     indexed
         Inputs that go as they are into an embedding.
     taken, target_values, loss, optimizer
-        None where it did not come so far.
+        None where it did not come so far. Of a target of classes, the one that the loss leaves out does not count among
+        the values, unless there is no other.
     raised
         What stopped it; None where all stages were done.
     """

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from weightedit.core.words.numbers import index_text
 from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.finding import Finding
+from weightedit.doctor.training_step.batch_facts import Extremes
 from weightedit.doctor.training_step.case import Case, module_text
 from weightedit.doctor.training_step.facts import TrainingFacts
 from weightedit.doctor.training_step.forward import forward_finding, out_of_memory, raised_finding
@@ -29,7 +30,8 @@ _CAUSES = {"one-class": "zero-gradient", "no-targets": "non-finite", "target-neg
 """What needs no finding of its own beside one that is why, unless it is about a tensor."""
 
 
-def training_findings(facts: TrainingFacts, holds: Mapping[str, str] | None = None) -> list[Finding]:
+def training_findings(facts: TrainingFacts, holds: Mapping[str, str] | None = None,
+                      targets: Extremes | None = None) -> list[Finding]:  # fmt: skip
     """Return what a training step says.
 
     Parameters
@@ -39,13 +41,15 @@ def training_findings(facts: TrainingFacts, holds: Mapping[str, str] | None = No
     holds
         The name of a tensor in the document by its name in the model, for those that the document holds: mends are of
         these. None where the names are the same and it holds all.
+    targets
+        As for `Case`.
 
     Returns
     -------
     list of Finding
         In the order of the step, so that a cause comes before what it causes; notices last.
     """
-    case = Case(facts, holds)
+    case = Case(facts, holds, targets)
     if any(one.device == "meta" for one in facts.parameters):
         return [*_no_values(case), *forward_finding(case)]
     found = [*forward_finding(case), *value_findings(case), *loss_findings(case), *graph_findings(case)]
@@ -53,9 +57,13 @@ def training_findings(facts: TrainingFacts, holds: Mapping[str, str] | None = No
         found += _backward(case)
     found += [*gradient_findings(case), *parameter_findings(case), *optimizer_findings(case),
               *parameter_notices(case), *buffer_notices(case)]  # fmt: skip
-    caused = {_CAUSES.get(one.kind) for one in found}
-    found = [one for one in found if one.kind not in caused or one.tensor]
-    return sorted(found, key=lambda one: one.level == "notice")
+    return sorted(not_caused(found, found), key=lambda one: one.level == "notice")
+
+
+def not_caused(found: Iterable[Finding], causes: Iterable[Finding]) -> list[Finding]:
+    """Return findings but for those that another of them is the cause of, which says all there is to say."""
+    caused = {_CAUSES.get(one.kind) for one in causes}
+    return [one for one in found if one.kind not in caused or one.tensor]
 
 
 def _no_values(case: Case) -> Iterator[Finding]:

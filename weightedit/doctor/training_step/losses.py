@@ -9,13 +9,14 @@ from weightedit.core.words.numbers import count_text, index_text
 from weightedit.core.words.visible import visible, visible_lines
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.stretched import stretched
+from weightedit.doctor.training_step.accepted import BY_CLASS, shape_of_classes
 from weightedit.doctor.training_step.case import Case, spec
-from weightedit.doctor.training_step.classes import BY_CLASS, class_findings
+from weightedit.doctor.training_step.classes import class_findings, no_targets
 from weightedit.doctor.training_step.code_lines import by_class_code, elementwise_code, write
 from weightedit.doctor.training_step.facts import LossFacts, Taken
 from weightedit.doctor.training_step.forward import at, out_of_memory, raised_finding
 from weightedit.doctor.training_step.parts import Part
-from weightedit.doctor.training_step.targets import dtype_finding, range_finding
+from weightedit.doctor.training_step.targets import dtype_finding, range_findings
 
 _ALONE = {"output", "sum", "mean"}
 """Losses that take no target."""
@@ -50,6 +51,9 @@ def _disagreements(case: Case) -> Iterator[Finding]:
         yield Finding("output", "", "", "The model returns no loss of its own. Models of transformers do where they "
                       "are given labels.", torch_says=says)  # fmt: skip
         return
+    if (left_out := no_targets(case, loss)) is not None:
+        yield left_out
+        return
     if loss.function not in _ALONE:
         target = _target(facts.target)
         if target is None and says:
@@ -71,7 +75,7 @@ def _with_target(case: Case, loss: LossFacts, taken: Taken, target: Part, says: 
 
 def _no_target(loss: LossFacts, taken: Taken, given: Sequence[Part], says: str) -> Finding:
     what = f"the target is {_types(given)}" if given else "there is no target"
-    shape = taken.shape if loss.function not in BY_CLASS else (*taken.shape[:1], *taken.shape[2:])
+    shape = taken.shape if loss.function not in BY_CLASS else shape_of_classes(taken)
     text = spec(shape, "int64" if loss.function in BY_CLASS else taken.dtype)
     return Finding("target", "", "", f"{visible(loss.name)} compares the output with a target, and {what}.",
                    (Mend(f"Give the target {text}", target=text),), torch_says=says)  # fmt: skip
@@ -127,9 +131,11 @@ def _elementwise(case: Case, loss: LossFacts, taken: Taken, target: Part, says: 
                       f"{write(elementwise_code(taken.shape, target.shape))}.", mends,
                       torch_says=says)  # fmt: skip
     else:
-        found = dtype_finding(case, loss, taken, target, says) or range_finding(case, loss, taken, says)
-        if found is not None:
-            yield found
+        of_dtype = dtype_finding(case, loss, taken, target, says)
+        if of_dtype is not None:
+            yield of_dtype
+        if of_dtype is None or of_dtype.level == "notice":
+            yield from range_findings(case, loss, taken, target, says)
 
 
 def _broadcast(case: Case, loss: LossFacts, taken: Taken, mends: tuple[Mend, ...]) -> Finding:

@@ -1,4 +1,4 @@
-"""What the values of samples and batches come to: the extremes of whole numbers, and the first that are not finite."""
+"""What the values of samples and batches come to: the extremes of numbers, and the first that are not finite."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ import torch
 from weightedit.doctor.inside.seeing import leaves
 from weightedit.doctor.inside.training.parts import MOST
 from weightedit.doctor.inside.training.values import UNREADABLE, not_finite, plain
-from weightedit.doctor.training_step.batch_facts import At, BadValues, Extreme, Whole
+from weightedit.doctor.training_step.batch_facts import At, BadValues, Extreme, Extremes
 
 MOST_PARTS = 100
-"""Parts whose whole numbers are followed."""
+"""Parts whose numbers are followed."""
+_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
+"""Dtypes that torch keeps and does not compare."""
 
 
 @dataclass(slots=True)
@@ -28,19 +30,22 @@ class DataValues:
     ----------
     ignored
         The class that the loss leaves out, if any.
-    bad
-        The first that are not finite.
     """
 
     ignored: int | None = None
-    bad: BadValues | None = None
+    _bad: dict[str, BadValues] = field(default_factory=dict)
     _highs: dict[str, list[Extreme]] = field(default_factory=dict)
     _lows: dict[str, list[Extreme]] = field(default_factory=dict)
 
     @property
-    def whole(self) -> tuple[Whole, ...]:
-        """What the whole numbers of each part come to."""
-        return tuple(Whole(path, tuple(found), tuple(self._lows[path])) for path, found in self._highs.items())
+    def bad(self) -> tuple[BadValues, ...]:
+        """The parts in which some are not finite."""
+        return tuple(self._bad.values())
+
+    @property
+    def extremes(self) -> tuple[Extremes, ...]:
+        """From where to where the whole numbers of each part go, and those of the target."""
+        return tuple(Extremes(path, tuple(found), tuple(self._lows[path])) for path, found in self._highs.items())
 
     def look(self, one: Any, number: int, target: str, samples: Sequence[int] | None) -> None:
         """Look at the values of one sample or batch, each once.
@@ -55,7 +60,6 @@ class DataValues:
             The numbers that the data set has for the samples of a batch, none where they are not known; None where this
             is a sample itself.
         """
-        is_bad = False
         for path, leaf in islice(leaves(one), MOST):
             ignored = self.ignored if path == target else None
             if type(leaf) is int:
@@ -67,33 +71,34 @@ class DataValues:
                 if found is None or not found.numel():
                     continue
                 if found.is_floating_point() or found.is_complex():
-                    is_bad = self._finite(found, number, path, samples, is_bad) or is_bad
+                    odd = self._finite(found, number, path, samples)
+                    if path == target and not found.is_complex():
+                        self._extremes(found, number, path, samples, ~odd)
                 elif found.dtype != torch.bool:
-                    self._extremes(found, number, path, samples, ignored)
+                    wide = found.to(torch.int64) if found.dtype in _UNSIGNED else found
+                    self._extremes(wide, number, path, samples, None if ignored is None else wide != ignored)
 
-    def _finite(self, found: torch.Tensor, number: int, path: str, samples: Sequence[int] | None,
-                is_known: bool) -> bool:  # fmt: skip
-        """Count what is not finite; True where there is some. One sample or batch counts once."""
+    def _finite(self, found: torch.Tensor, number: int, path: str, samples: Sequence[int] | None) -> torch.Tensor:
+        """Count what is not finite, and return where that is."""
         odd = not_finite(found)
-        if not (count := int(odd.sum())):
-            return False
-        if self.bad is None:
-            nan = int(found.isnan().sum())
-            self.bad = BadValues(_at(odd, number, samples), path, nan, count - nan, found.numel())
-        elif not is_known:
-            self.bad = replace(self.bad, others=self.bad.others + 1)
-        return True
+        if count := int(odd.sum()):
+            was = self._bad.get(path)
+            if was is not None:
+                self._bad[path] = replace(was, others=was.others + 1)
+            elif len(self._bad) < MOST_PARTS:
+                nan = int(found.isnan().sum())
+                self._bad[path] = BadValues(_at(odd, number, samples), path, nan, count - nan, found.numel())
+        return odd
 
     def _extremes(self, found: torch.Tensor, number: int, path: str, samples: Sequence[int] | None,
-                  ignored: int | None) -> None:  # fmt: skip
-        """Note the highest and the lowest number of a tensor, but for what the loss leaves out."""
-        wide = found.to(torch.int64) if found.dtype in (torch.uint16, torch.uint32, torch.uint64) else found
-        counting = wide if ignored is None else wide[wide != ignored]
+                  counts: torch.Tensor | None) -> None:  # fmt: skip
+        """Note the highest and the lowest number of a tensor, of those that count."""
+        counting = found if counts is None else found[counts]
         if counting.numel():
-            low, high = (int(one) for one in counting.aminmax())
-            self._beyond(path, low, high, lambda value: _at(wide == value, number, samples))
+            low, high = (one.item() for one in counting.aminmax())
+            self._beyond(path, low, high, lambda value: _at(found == value, number, samples))
 
-    def _beyond(self, path: str, low: int, high: int, at: Callable[[int], At]) -> None:
+    def _beyond(self, path: str, low: float, high: float, at: Callable[[float], At]) -> None:
         """Note two numbers of a part where they are beyond all before."""
         if path not in self._highs:
             if len(self._highs) >= MOST_PARTS:

@@ -191,7 +191,7 @@ class _Scan:
         """Return all that was found."""
         return BatchFacts(self.what, self.source, self.seen, self.total, stopped, tuple(self.forms.values()),
                           tuple(self.sizes.values()), self.raised, self.raised_at, self.collated,
-                          self.uneven, self.values.bad, self.target, self.values.whole)  # fmt: skip
+                          self.uneven, self.values.bad, self.target, self.values.extremes)  # fmt: skip
 
     def _measure(self, parts: tuple[Part, ...]) -> None:
         """Note the size of a batch: the first dimension of its first tensor, and the first part that has another."""

@@ -68,7 +68,7 @@ class LossStage:
             If the output has nothing that the loss could take, or it needs a target and there is none.
         """
         if isinstance(self.target, torch.Tensor):
-            self.target_values = values_of(self.target)
+            self.target_values = values_of(self._counting(self.target))
         if self._taken is None and not self.chosen.takes_whole:
             raise TypeError("the output of the model holds no tensor")
         if self.chosen.needs_target and self.target is None:
@@ -88,11 +88,12 @@ class LossStage:
         seen = tuple(dict.fromkeys(self._broadcasts))
         if not self._is_done or not isinstance(made, torch.Tensor):
             return LossFacts(chosen.name, chosen.function, type(made).__name__ if self._is_done else "",
-                             ignore_index=chosen.ignore_index, broadcasts=seen)  # fmt: skip
+                             ignore_index=chosen.ignore_index, log_target=chosen.log_target,
+                             broadcasts=seen)  # fmt: skip
         has_value = made.numel() == 1 and not made.is_meta and not made.is_complex()
         value = float(made.detach()) if has_value else None
         return LossFacts(chosen.name, chosen.function, type(made).__name__, tuple(made.shape), dtype_name(made.dtype),
-                         value, made.requires_grad, chosen.ignore_index, seen)  # fmt: skip
+                         value, made.requires_grad, chosen.ignore_index, chosen.log_target, seen)  # fmt: skip
 
     def taken_facts(self, watch: Watch) -> Taken | None:
         """Describe the tensor that was taken; None where there was none."""
@@ -118,6 +119,13 @@ class LossStage:
             return
         if function in ELEMENTWISE or (isinstance(result, torch.Tensor) and tuple(result.shape) == stretched):
             self._broadcasts.append(Broadcast(function, *shapes, stretched))
+
+    def _counting(self, target: torch.Tensor) -> torch.Tensor:
+        """Return what counts of a target: without the class that the loss leaves out, where there is any other."""
+        if self.chosen.ignore_index is None or target.is_floating_point() or target.is_meta:
+            return target
+        found = target[target != self.chosen.ignore_index]
+        return found if found.numel() else target
 
     def _refuse_before_the_device_does(self) -> None:
         """Compute on the CPU what a device would end the whole process for: a class or a probability out of range."""

@@ -59,6 +59,8 @@ class Loss:
         Whether it is given the output as the model returned it, and not one tensor of it.
     ignore_index
         The class that does not count, where it has one.
+    log_target
+        Whether the target of a divergence is logarithms.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Loss:
     needs_target: bool = True
     takes_whole: bool = False
     ignore_index: int | None = None
+    log_target: bool = False
 
 
 def found_loss(asked: str | Callable[..., Any], resolve: Resolve | None = None) -> Loss:
@@ -120,7 +123,8 @@ def _given(found: Any, name: str) -> Loss:
     of_torch = bool(known) or kind.__module__ == loss_modules.__name__
     ignored = getattr(found, "ignore_index", -100) if known in ("cross_entropy", "nll_loss") else None
     needed, taken = _arguments(found)
-    return Loss(name, known, found, taken > 1, needed > 1, not of_torch, ignored)
+    of_logs = known == "kl_div" and getattr(found, "log_target", False) is True
+    return Loss(name, known, found, taken > 1, needed > 1, not of_torch, ignored, of_logs)
 
 
 def _made(kind: type, name: str) -> Any:
