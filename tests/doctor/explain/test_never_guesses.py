@@ -234,6 +234,19 @@ def test_an_attribute_of_a_class_of_ones_own_is_not_a_modules():
     assert explain(module).kind == "attribute"
 
 
+def test_what_is_not_known_is_said_plainly():
+    """Whoever pasted a whole message is not asked for more of it."""
+    whole = explain('Traceback (most recent call last):\n  File "a.py", line 3, in f\n    g()\nRuntimeError: my own\n')
+    assert (whole.kind, whole.message) == ("unknown", "This message is not one of those that are explained here.")
+    assert "paste" not in whole.why
+    assert whole.frame is not None
+    for text in ("something is wrong", 'Traceback (most recent call last):\n  File "a.py", line 3, in f\n    g()\n'):
+        found = explain(text)
+        assert found.message == "No message that is explained here is in this text."
+        assert "paste that line too" in found.why
+    assert explain(" \n").message == "There is no text to explain."
+
+
 # ---------------------------------------------------------------- time and imports
 
 
@@ -246,6 +259,10 @@ LONG = [
     "Unexpected key(s) in state_dict: " * 30_000, 'Missing key(s) in state_dict: "' + "a" * 900_000,
     "\n".join(kind.sample[:-3] for kind in KINDS) * 30, "CUDA error: device-side assert triggered Assertion `" * 20_000,
     "Given groups=1, weight of size [" + "1, " * 300_000, "SyntaxError: \n" * 70_000,
+    'File "a", line 1, in f x() ' * 40_000, "Traceback (most recent call last):\\n" * 27_000,
+    'Traceback (most recent call last): File "a", line 1, in f x() RuntimeError: ' * 13_000,
+    'File "a", line 1, in f x() ' + "a." * 500_000, 'File "a", line 1, in f x() ' + "^" * 1_000_000,
+    'File "a", line 1, in f x() ' + " ^" * 500_000,
     "Some tensors share memory, this will lead to duplicate memory on disk and potential differences when loading them "
     "again: [{" + "'a', " * 190_000, "'a' object has no attribute 'b'\n" * 30_000,
 ]  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from weightedit.doctor.explain.line_ends import with_line_ends
+
 MOST_TEXT = 2_000_000
 """Characters that are looked at; of a longer text the first half and the last."""
 _ESCAPES = re.compile(
@@ -29,14 +31,14 @@ _QUOTES = re.compile(r"^> ?", re.MULTILINE)
 
 
 def cleaned(text: str) -> str:
-    """Return a text with plain line ends, without colours, fences, quote marks and what logs put before lines."""
+    """Return a text with plain line ends, lost ones too, without colours, fences, quote marks and marks of logs."""
     if len(text) > MOST_TEXT:
         text = f"{text[: MOST_TEXT // 2]}\n{text[-MOST_TEXT // 2 :]}"
     text = text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff").replace("\xa0", " ")
     text = _FENCES.sub("", _ESCAPES.sub("", text))
     if all(line.startswith(">") for line in text.split("\n") if line) and not text.startswith(">>>"):
         text = _QUOTES.sub("", text)
-    return _AROUND.sub("", text)
+    return with_line_ends(_AROUND.sub("", text))
 
 
 def without_prompts(text: str) -> str:

@@ -7,7 +7,7 @@ from weightedit.doctor.explain.explained import MOST_NAMED, UNKNOWN, Explained, 
 from weightedit.doctor.explain.frames import own_frame_before
 from weightedit.doctor.explain.kind import ErrorKind, Said
 from weightedit.doctor.explain.kinds import KINDS
-from weightedit.doctor.explain.recognise import recognised
+from weightedit.doctor.explain.recognise import has_error, recognised
 from weightedit.doctor.explain.syntax import explain_snippet, explain_syntax
 from weightedit.doctor.facts import TensorFacts
 
@@ -59,6 +59,11 @@ def _unknown(text: str) -> Explained:
     if not text.strip():
         return Explained(UNKNOWN, "No text", "There is no text to explain.",
                          "Paste a message or a traceback of PyTorch, from its first line to its last.")  # fmt: skip
-    return Explained(UNKNOWN, "Not known here", "No message that is known here is in this text.",
-                     "Paste the whole of it, from `Traceback` to the last line. Where it is whole, this is a message "
-                     "that is not explained here.", frame=own_frame_before(text, len(text)))  # fmt: skip
+    frame = own_frame_before(text, len(text))
+    if has_error(text):
+        return Explained(UNKNOWN, "Not known here", "This message is not one of those that are explained here.",
+                         "weightedit explains the messages that people who use PyTorch meet most, and guesses at no "
+                         "other. The page “Errors that are explained” lists them.", frame=frame)  # fmt: skip
+    return Explained(UNKNOWN, "Not known here", "No message that is explained here is in this text.",
+                     "A message is a line such as `RuntimeError: …`, mostly the last of what was printed. If it is not "
+                     "in what was pasted, paste that line too.", frame=frame)  # fmt: skip

@@ -15,6 +15,7 @@ MOST_BEFORE_WORDS = 2_000
 MOST_MESSAGE = 2_000_000
 """Characters of one message: `load_state_dict` names every key."""
 _ERROR = re.compile(r"(?:[\w.]{1,120}\.)?([A-Z_]\w{0,60}(?:Error|Exception|Warning|Interrupt|Exit)): ?")
+_NAMED = re.compile(rf"^(?:[ \t]{{0,20}}|E[ \t]{{2,20}}|[|>] ){_ERROR.pattern}", re.MULTILINE)
 _BEFORE = re.compile(
     r"[ \t]+"
     r"|E[ \t]{2,}|[|>] "  # pytest, groups of exceptions, Rich
@@ -42,6 +43,11 @@ def recognised(text: str, kinds: Sequence[ErrorKind], tensors: Found) -> tuple[E
         if said is not None:
             return kind, said, start
     return None
+
+
+def has_error(text: str) -> bool:
+    """Whether a line of a text is an exception with its name, of a known kind or not."""
+    return _NAMED.search(text) is not None
 
 
 def begin_of(text: str, place: int) -> tuple[int, int, str] | None:
