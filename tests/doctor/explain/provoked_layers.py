@@ -5,8 +5,20 @@ from __future__ import annotations
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils import rnn
 
 from tests.doctor.explain.provoking import Provoked
+
+
+def encoder():
+    return nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+
+
+def evaluated(model):
+    """The faster way that layers take where nothing is trained has messages of its own."""
+    with torch.no_grad():
+        return model.eval()(torch.zeros(2, 5, 8), src_key_padding_mask=torch.zeros(5, 2, dtype=torch.bool))
+
 
 LAYERS = (
     Provoked("channels", lambda: nn.Conv2d(3, 8, 3)(torch.zeros(1, 1, 8, 8)),
@@ -66,9 +78,24 @@ LAYERS = (
     Provoked("attention-mask",
              lambda: nn.MultiheadAttention(8, 2)(*[torch.zeros(3, 1, 8)] * 3, attn_mask=torch.zeros(2, 2)),
              "The mask is [2, 2], and the attention takes [3, 3]."),
-    Provoked("attention-mask",
+    Provoked("padding-mask",
              lambda: nn.MultiheadAttention(8, 2)(*[torch.zeros(3, 1, 8)] * 3, key_padding_mask=torch.zeros(1, 2)),
-             "The mask is of length 2, and the attention takes of length 3."),
+             "The padding mask covers 2 positions, and the source has 3."),
+    Provoked("padding-mask",
+             lambda: encoder()(torch.zeros(2, 5, 8), src_key_padding_mask=torch.zeros(5, 2, dtype=torch.bool)),
+             "The padding mask has 5 rows, and the batch that the attention sees has 2 samples."),
+    Provoked("padding-mask", lambda: evaluated(encoder()),
+             "The padding mask is not of the shape of the batch: one row for each sample, one value for each "
+             "position."),
+    Provoked("padding-mask", lambda: evaluated(nn.TransformerEncoder(encoder(), 1)),
+             "The padding mask is not of the shape of the batch: one row for each sample, one value for each "
+             "position."),
+    Provoked("padding-mask",
+             lambda: nn.MultiheadAttention(8, 2)(*[torch.zeros(3, 1, 8)] * 3, key_padding_mask=torch.zeros(1, 1, 3)),
+             "The padding mask has 3 dimensions, and for a batch it has 2."),
+    Provoked("padding-mask",
+             lambda: nn.MultiheadAttention(8, 2)(*[torch.zeros(3, 8)] * 3, key_padding_mask=torch.zeros(1, 3)),
+             "The padding mask has 2 dimensions, and for one sample it has 1."),
     Provoked("transformer-batch",
              lambda: nn.Transformer(8, 2, batch_first=True)(torch.zeros(1, 3, 8), torch.zeros(2, 3, 8)),
              "Source and target of a Transformer differ in their batch size."),
@@ -81,6 +108,15 @@ LAYERS = (
              "The state given to the layer is [1, 2, 3], and it takes [1, 1, 3]: layers, batch, width."),
     Provoked("recurrent-state", lambda: nn.GRU(5, 3)(torch.zeros(2, 1, 5), torch.zeros(1, 2, 3)),
              "The state given to the layer is [1, 2, 3], and it takes [1, 1, 3]: layers, batch, width."),
+    Provoked("unsorted-lengths",
+             lambda: rnn.pack_padded_sequence(torch.zeros(2, 4, 8), [2, 4], batch_first=True),
+             "The sequences of a batch were packed without being in the order of their lengths, longest first."),
+    Provoked("unsorted-lengths", lambda: rnn.pack_sequence([torch.zeros(2), torch.zeros(4)]),
+             "The sequences of a batch were packed without being in the order of their lengths, longest first."),
+    Provoked("packed-lengths", lambda: rnn.pack_padded_sequence(torch.zeros(2, 4, 8), [4, 2]),
+             "There are 2 lengths, and the batch that is packed has 4 sequences."),
+    Provoked("empty-sequence", lambda: rnn.pack_padded_sequence(torch.zeros(4, 2, 8), [4, 0]),
+             "A sequence that is packed has the length 0."),
     Provoked("embedding-dtype", lambda: nn.Embedding(10, 3)(torch.zeros(2)),
              "The indices of an embedding are whole numbers, int64 or int32, and got float32."),
     Provoked("padding-size", lambda: functional.pad(torch.zeros(1, 1, 2, 2), (3, 3, 3, 3), mode="reflect"),

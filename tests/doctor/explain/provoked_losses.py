@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from tests.doctor.explain.provoking import Provoked
 
@@ -48,4 +49,12 @@ LOSSES = (
     Provoked("ctc-lengths",
              lambda: nn.CTCLoss()(torch.zeros(5, 2, 3), torch.ones(2, 3, dtype=torch.int64), (9, 9), (3, 3)),
              "A length is 9, and the output of the model has 5 steps."),
+    Provoked("one-hot-dtype", lambda: functional.one_hot(torch.tensor([1.5])),
+             "`one_hot` takes classes as whole numbers, int64, and was given a tensor of another dtype."),
+    Provoked("one-hot-dtype", lambda: functional.one_hot(torch.tensor([1], dtype=torch.int32), 3),
+             "`one_hot` takes classes as whole numbers, int64, and was given a tensor of another dtype."),
+    Provoked("one-hot-range", lambda: functional.one_hot(torch.tensor([5]), 3),
+             "A label given to `one_hot` is not below `num_classes`; torch does not say which label."),
+    Provoked("one-hot-range", lambda: functional.one_hot(torch.tensor([-1])),
+             "A label given to `one_hot` is below 0; torch does not say which label."),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import traceback
+from pathlib import Path
 
 import pytest
 import transformers
@@ -81,8 +82,6 @@ UNKNOWN = [
     "Token indices sequence length is longer than the specified maximum sequence length for this model (600 > 512).",
     "ValueError: Target modules {'q_proj'} not found in the base model. Please check the target modules and try again.",
     "KeyError: 'model.layers.0.self_attn.rotary_emb.inv_freq'",
-    "RuntimeError: You set `ignore_mismatched_sizes` to `False`, thus raising an error. For details look at the above "
-    "report!",
     "safetensors_rust.SafetensorError: Error while serializing: I/O error: No space left on device (os error 28)",
     "RuntimeError: [enforce fail at inline_container.cc:603] . unexpected pos 704 vs 598",
     "RuntimeError: operator torchvision::nms does not exist",
@@ -107,25 +106,41 @@ def test_an_unknown_message_is_said_to_be_unknown(text):
     assert explain(text).kind == "unknown"
 
 
-def test_what_transformers_reports_of_a_load_is_read_as_sizes_that_differ(tmp_path):
-    """It says of each tensor what does not fit in a table, and raises without a number."""
+def refused_by_transformers(folder: Path) -> tuple[str, str]:
+    """Save a model and load it with other sizes: what is reported in a table, and the traceback."""
     config = transformers.BertConfig(num_hidden_layers=1, hidden_size=8, num_attention_heads=2, intermediate_size=8,
                                      vocab_size=30, num_labels=2)  # fmt: skip
-    transformers.BertForSequenceClassification(config).save_pretrained(tmp_path)
+    transformers.BertForSequenceClassification(config).save_pretrained(folder)
     config.vocab_size, config.num_labels = 40, 5
     said = io.StringIO()
     handler = logging.StreamHandler(said)
     logging.getLogger("transformers").addHandler(handler)
     try:
-        transformers.BertForSequenceClassification.from_pretrained(tmp_path, config=config)
+        transformers.BertForSequenceClassification.from_pretrained(folder, config=config)
         pytest.fail("it loads")
     except RuntimeError as error:
-        pasted = said.getvalue() + "".join(traceback.format_exception(error))
+        return said.getvalue(), "".join(traceback.format_exception(error))
     finally:
         logging.getLogger("transformers").removeHandler(handler)
+
+
+def test_what_transformers_reports_of_a_load_is_read_as_sizes_that_differ(tmp_path):
+    """It says of each tensor what does not fit in a table, and raises without a number."""
+    pasted = "".join(refused_by_transformers(tmp_path))
     with weightedit.open(tmp_path) as document:
         found = explain(pasted, facts_of(document))
     assert found.kind == "size-mismatch"
     assert "word_embeddings.weight is [30, 8] in the checkpoint and [40, 8] in the model" in found.message
     assert set(found.tensors) == {"classifier.weight", "classifier.bias", "bert.embeddings.word_embeddings.weight"}
     assert found.mends[0].title == "Bring 3 tensors to the sizes of the model"
+
+
+def test_without_its_report_transformers_is_said_to_name_no_tensor(tmp_path):
+    """People paste the traceback alone; where the report stands below it, it counts all the same."""
+    report, raised = refused_by_transformers(tmp_path)
+    found = explain(raised)
+    assert found.kind == "size-mismatch"
+    assert "this message does not say which" in found.message
+    assert "report" in found.why
+    assert any("ignore_mismatched_sizes=True" in cause for cause in found.causes)
+    assert "is [30, 8] in the checkpoint and [40, 8] in the model" in explain(raised + report).message

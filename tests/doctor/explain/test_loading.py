@@ -271,6 +271,9 @@ def test_a_model_of_thousands_of_tensors_is_explained_at_once():
      "weight is an int in the checkpoint, and the model has a tensor of that name."),
     ("not-a-dict", nn.Linear(2, 2), [1],
      "`load_state_dict` was given a list, and takes a dict of names and tensors."),
+    ("path-as-weights", nn.Linear(2, 2), Path("model.pt"),
+     f"`load_state_dict` was given a {type(Path()).__module__}.{type(Path()).__name__}, as a path is, and takes the "
+     "weights themselves: a dict of names and tensors."),
     ("copying-a-tensor", nn.Linear(2, 2), {"weight": torch.zeros(2, 2, device="meta"), "bias": torch.zeros(2)},
      "weight is [2, 2] in the model and [2, 2] in the checkpoint, and torch could not copy one into the other."),
     ("meta-no-op", nn.Linear(2, 2, device="meta"), {"weight": torch.zeros(2, 2), "bias": torch.zeros(2)},
@@ -279,3 +282,16 @@ def test_a_model_of_thousands_of_tensors_is_explained_at_once():
 def test_what_cannot_be_copied_is_named(kind, model, saved, message):
     found = explain(refused(model, saved))
     assert (found.kind, found.message) == (kind, message)
+
+
+def test_a_path_in_the_place_of_weights_is_named_with_the_call_that_reads_it():
+    found = explain(traceback_of(lambda: nn.Linear(2, 2).load_state_dict("runs/cnn.pt")))
+    assert found.kind == "path-as-weights"
+    assert found.message.startswith("`load_state_dict` was given the path runs/cnn.pt, and takes the weights")
+    assert '`model.load_state_dict(torch.load("runs/cnn.pt", weights_only=True))`' in found.why
+    held = explain(traceback_of(lambda: nn.Linear(2, 2).load_state_dict("a.safetensors")))
+    assert '`model.load_state_dict(safetensors.torch.load_file("a.safetensors"))`' in held.why
+    path = "elsewhere.pt"
+    unseen = explain(traceback_of(lambda: nn.Linear(2, 2).load_state_dict(path)))
+    assert unseen.message.startswith("`load_state_dict` was given a str, as a path is")
+    assert "torch.load(path, weights_only=True)" in unseen.why

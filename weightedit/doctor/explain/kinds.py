@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weightedit.doctor.explain.kind import ErrorKind
+from weightedit.doctor.explain.kinds_attention import ATTENTION
 from weightedit.doctor.explain.kinds_autograd import AUTOGRAD
 from weightedit.doctor.explain.kinds_devices import DEVICES
 from weightedit.doctor.explain.kinds_dtypes import DTYPES
@@ -22,8 +23,8 @@ from weightedit.doctor.explain.syntax import SYNTAX
 
 SUBJECTS: tuple[tuple[str, tuple[ErrorKind, ...]], ...] = (
     ("Loading weights", LOAD), ("Files", FILES), ("Shapes", SHAPES), ("Views and indices", VIEWS), ("Layers", LAYERS),
-    ("Sequences", SEQUENCES), ("Losses", LOSSES), ("Dtypes", DTYPES), ("Devices", DEVICES), ("Gradients", AUTOGRAD),
-    ("Training", TRAINING), ("Modules", MODULES), ("Values", VALUES),
+    ("Sequences", (*ATTENTION, *SEQUENCES)), ("Losses", LOSSES), ("Dtypes", DTYPES), ("Devices", DEVICES),
+    ("Gradients", AUTOGRAD), ("Training", TRAINING), ("Modules", MODULES), ("Values", VALUES),
 )  # fmt: skip
 KINDS: tuple[ErrorKind, ...] = tuple(kind for _, kinds in SUBJECTS for kind in kinds)
 """In the order in which they are tried where several begin at the same place."""

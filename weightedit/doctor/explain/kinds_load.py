@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import re
+
+from weightedit.core.words.visible import visible
 from weightedit.doctor.explain.fitting import named
-from weightedit.doctor.explain.kind import ErrorKind, Found, Match, Seen, says
-from weightedit.doctor.explain.loading import REPORTED, SIZE, explain_load
+from weightedit.doctor.explain.kind import ErrorKind, Found, Match, Said, Seen, said_of, says
+from weightedit.doctor.explain.loading import REPORTED, SIZE, explain_load, explain_unlisted
 from weightedit.doctor.explain.pieces import SHAPE, numbers_of
+
+_GIVEN = re.compile(r"""load_state_dict\(\s{0,9}[rR]?(?P<quote>["'])(?P<path>[^"'`\\\n]{1,400})(?P=quote)""")
+"""A path that is written where the weights stand."""
 
 
 def _of_key(match: Match, seen: Seen) -> Found:
     one = named(seen.tensors, match["key"], numbers_of(match["shape2"]) if "shape2" in match.groupdict() else None)
     return () if one is None else (one,)
+
+
+def _explain_path(match: Match, seen: Seen) -> Said:
+    """Say that a path was given, and which one where the code of the traceback has it."""
+    called = (_GIVEN.search(frame.code) for frame in reversed(seen.frames))
+    path = next((visible(found["path"], 200) for found in called if found), "")
+    given = f"the path {path}" if path else f"{said_of(match)['type']}, as a path is"
+    weights = f'"{path}"' if path else "path"
+    if path.endswith(".safetensors"):
+        read = f"`model.load_state_dict(safetensors.torch.load_file({weights}))`."
+    else:
+        read = (f"`model.load_state_dict(torch.load({weights}, weights_only=True))`; a .safetensors file by "
+                "`safetensors.torch.load_file(path)`.")  # fmt: skip
+    return Said(f"`load_state_dict` was given {given}, and takes the weights themselves: a dict of names and tensors.",
+                f"It reads no file. Read the file first: {read}")  # fmt: skip
 
 
 LOAD = (
@@ -32,6 +53,10 @@ LOAD = (
         "classifier.weight | MISMATCH | Reinit due to size mismatch - ckpt: torch.Size([2, 8]) vs "
         "model:torch.Size([5, 8])"),
     ErrorKind(
+        "size-mismatch", "Tensors of another size", ("You set `ignore_mismatched_sizes` to `False`",),
+        r"You set `ignore_mismatched_sizes` to `False`", explain_unlisted,
+        "You set `ignore_mismatched_sizes` to `False`, thus raising an error. For details look at the above report!"),
+    ErrorKind(
         "copying-a-tensor", "A tensor could not be copied", ("While copying the parameter named ",),
         rf'While copying the parameter named "(?P<key>[^"\n]{{1,1000}})", whose dimensions in the model are '
         rf"(?P<shape1>{SHAPE}) and whose dimensions in the checkpoint are (?P<shape2>{SHAPE})",
@@ -50,6 +75,10 @@ LOAD = (
              "What was saved under this name is no weight. Save `model.state_dict()`, whose values are tensors."),
         'While copying the parameter named "fc.weight", expected torch.Tensor or Tensor-like object from checkpoint '
         "but received <class 'int'>"),
+    ErrorKind(
+        "path-as-weights", "A path in the place of weights", ("Expected state_dict to be dict-like, got ",),
+        r"Expected state_dict to be dict-like, got (?:<class )?'?(?P<type>str|pathlib\.(?:_local\.)?\w{0,20}Path)\b",
+        _explain_path, "Expected state_dict to be dict-like, got <class 'str'>."),
     ErrorKind(
         "not-a-dict", "What is loaded is no state_dict", ("Expected state_dict to be dict-like, got ",),
         r"Expected state_dict to be dict-like, got (?:<class )?'?(?P<type>[\w.]{1,200})",

@@ -114,4 +114,20 @@ LOSSES = (
              "Bring both to one shape: `output.squeeze(1)`, or `target.unsqueeze(1)`."),
         "Using a target size (torch.Size([5])) that is different to the input size (torch.Size([5, 1])) is deprecated. "
         "Please ensure they have the same size."),
+    ErrorKind(
+        "one-hot-dtype", "Classes that are not int64", ("one_hot is only applicable to index tensor",),
+        r"one_hot is only applicable to index tensor",
+        says("`one_hot` takes classes as whole numbers, int64, and was given a tensor of another dtype.",
+             "Write `one_hot(labels.long(), num_classes)`. Labels come as floats out of a table of numpy or pandas; "
+             "where they are no whole numbers, they are no classes."),
+        "one_hot is only applicable to index tensor of type LongTensor."),
+    ErrorKind(
+        "one-hot-range", "A class that one_hot has no place for", ("Class values must be ",),
+        r"Class values must be (?P<what>smaller than num_classes|non-negative)",
+        says("A label given to `one_hot` is {which}; torch does not say which label.",
+             "n classes are 0 to n − 1: compare `labels.min()` and `labels.max()` with `num_classes`. Labels that "
+             "begin at 1 need 1 taken from them; those that are to be passed over, such as −100, are left out first.",
+             more=lambda match: {"which": "below 0" if match["what"] == "non-negative" else
+                                 "not below `num_classes`"}),
+        "Class values must be smaller than num_classes."),
 )  # fmt: skip

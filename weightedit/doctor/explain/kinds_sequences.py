@@ -1,48 +1,12 @@
-"""Kinds of messages of attention, recurrent layers, embeddings and padding."""
+"""Kinds of messages of recurrent layers, packed sequences, embeddings and padding."""
 
 from __future__ import annotations
 
 from weightedit.doctor.explain.fitting import named_so, where
-from weightedit.doctor.explain.kind import ErrorKind, bracketed, says
-from weightedit.doctor.explain.pieces import ROUND, SHAPE, SIZES, N, numbers_of
+from weightedit.doctor.explain.kind import ErrorKind, says
+from weightedit.doctor.explain.pieces import ROUND, SIZES, N
 
 SEQUENCES = (
-    ErrorKind(
-        "attention-width", "An attention for another width", ("was expecting embedding dimension of ",),
-        rf"was expecting embedding dimension of (?P<a>{N}), but got (?P<b>{N})",
-        says("The attention is made for vectors of {a} values, and the input has {b}.",
-             "The last dimension of query, key and value must be `embed_dim`, whatever stands first; with "
-             "`batch_first=True` the batch does.",
-             fits=where(lambda one, match: one.shape == (3 * int(match["a"]), int(match["a"]))
-                        and named_so(one, ("in_proj_weight",)))),
-        "was expecting embedding dimension of 8, but got 6"),
-    ErrorKind(
-        "attention-heads", "Heads that do not share the width", ("embed_dim must be divisible by num_heads",),
-        r"embed_dim must be divisible by num_heads",
-        says("The width of the attention is no multiple of its number of heads.",
-             "Each head takes `embed_dim / num_heads` values. Choose a number of heads that divides the width."),
-        "embed_dim must be divisible by num_heads"),
-    ErrorKind(
-        "attention-mask", "A mask of another size",
-        (" attn_mask is torch.Size(", "key_padding_mask", "attn_mask is (", "key_padded_mask.shape["),
-        rf"(?:The shape of the \dD attn_mask is (?P<shape1>{SHAPE}|{ROUND}), but should be (?P<shape2>{ROUND})"
-        rf"|expecting key_padding_mask shape of (?P<shape3>{ROUND}), but got (?P<shape4>{SHAPE})"
-        rf"|Expected key_padded_mask\.shape\[\d\] to be (?P<a>{N}), but got (?P<b>{N}))",
-        says("The mask is {mask}, and the attention takes {takes}.",
-             "`attn_mask` is target length by source length, with batch times heads before it where it differs by "
-             "sample; `key_padding_mask` is batch by source length.",
-             more=lambda match: {"mask": _sizes(match["shape1"] or match["shape4"], match["b"]),
-                                 "takes": _sizes(match["shape2"] or match["shape3"], match["a"])}),
-        "The shape of the 2D attn_mask is torch.Size([2, 2]), but should be (3, 3)."),
-    ErrorKind(
-        "transformer-batch", "Source and target of different batches",
-        ("the batch number of src and tgt must be equal", "the feature number of src and tgt must be equal to d_model"),
-        r"the (?P<what>batch|feature) number of src and tgt must be equal",
-        says("Source and target of a Transformer differ in their {what} size.",
-             "Both are (length, batch, width), or (batch, length, width) with `batch_first=True`; a batch that "
-             "stands in "
-             "the other place ends here."),
-        "the batch number of src and tgt must be equal"),
     ErrorKind(
         "recurrent-input", "A recurrent layer for another width",
         ("input.size(-1) must be equal to input_size", "input has inconsistent input_size"),
@@ -61,6 +25,30 @@ SEQUENCES = (
              "Often the state of another batch is kept: the last batch of a loader is smaller. Make a new state for "
              "each batch, or leave it out."),
         "Expected hidden[0] size (1, 1, 3), got [1, 2, 3]"),
+    ErrorKind(
+        "unsorted-lengths", "Sequences that are not sorted by length",
+        ("`lengths` array must be sorted in decreasing order",),
+        r"`lengths` array must be sorted in decreasing order when `enforce_sorted` is True",
+        says("The sequences of a batch were packed without being in the order of their lengths, longest first.",
+             "Write `pack_padded_sequence(…, enforce_sorted=False)`: it sorts them, and `pad_packed_sequence` gives "
+             "them back in the order in which they came."),
+        "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
+        "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you do "
+        "not need ONNX exportability."),
+    ErrorKind(
+        "packed-lengths", "Lengths of another batch", ("Expected `len(lengths)` to be equal to batch_size",),
+        rf"Expected `len\(lengths\)` to be equal to batch_size, but got (?P<a>{N}) \(batch_size=(?P<b>{N})\)",
+        says("There are {a} lengths, and the batch that is packed has {b} sequences.",
+             "Each sequence has one length. Where {a} is the batch, the input has it first: write "
+             "`batch_first=True`."),
+        "Expected `len(lengths)` to be equal to batch_size, but got 3 (batch_size=2)"),
+    ErrorKind(
+        "empty-sequence", "A sequence of no steps", ("Length of all samples has to be greater than 0",),
+        r"Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0",
+        says("A sequence that is packed has the length 0.",
+             "Leave such samples out of the batch, or give them one step of padding. Where lengths are counted by a "
+             "mask, look whether it is the other way round."),
+        "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"),
     ErrorKind(
         "embedding-dtype", "Indices that are no whole numbers",
         ("to have one of the following scalar types: Long, Int",),
@@ -89,8 +77,3 @@ SEQUENCES = (
         "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of "
         "[2, 2] and output size of (3,)."),
 )  # fmt: skip
-
-
-def _sizes(shape: str | None, length: str | None) -> str:
-    """Return a shape, or a length where the message has that alone."""
-    return bracketed(numbers_of(shape)) if shape else f"of length {length}"

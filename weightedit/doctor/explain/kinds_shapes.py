@@ -75,7 +75,7 @@ SHAPES = (
         "expanded-size", "A shape that does not fill another",
         ("The expanded size of the tensor (",),
         rf"The expanded size of the tensor \((?P<a>{N})\) must match the existing size \((?P<b>{N})\) at non-singleton "
-        rf"dimension (?P<dim>{N})(?:\.  Target sizes: (?P<shape1>\[{SIZES}\])\.  Tensor sizes: "
+        rf"dimension (?P<dim>{N})(?:\. {{1,2}}Target sizes: (?P<shape1>\[{SIZES}\])\. {{1,2}}Tensor sizes: "
         rf"(?P<shape2>\[{SIZES}\]))?",
         says("A tensor {shape2} cannot fill {shape1}: at dimension {dim} it has {b}, and {a} are needed.",
              "In an assignment the right side must be of the size that the left side selects, or of 1 there; a bias "

@@ -77,6 +77,20 @@ def explain_load(match: Match, seen: Seen) -> Said | None:
                 _mends(lists, change, pairs, by_name))  # fmt: skip
 
 
+def explain_unlisted(match: Match, seen: Seen) -> Said | None:
+    """Say what transformers raises of sizes that differ; None where the report that lists them is in the text too."""
+    if _ROWS.search(seen.text):
+        return None
+    return Said("transformers loaded a checkpoint in which some tensors have other sizes than in the model; this "
+                "message does not say which.",
+                "The report that is printed before the traceback lists them with both sizes: paste it too, and they "
+                "are named here.",
+                ("The model was made with another size, such as `vocab_size`, `num_labels` or a `config` of one's "
+                 "own, than the checkpoint: leave that out, or bring the tensors to the sizes of the model.",
+                 "It is a new head that is to be trained: with `ignore_mismatched_sizes=True` the tensors of other "
+                 "sizes are made anew, and all others are loaded."))  # fmt: skip
+
+
 def _pairs(differing: Sequence[Differing], by_name: Mapping[str, TensorFacts]) -> list[Pair]:
     """Return the tensors of the document that have a name and the shape of one that differs."""
     place = place_of([one.key for one in differing], by_name)
