@@ -37,10 +37,12 @@ def moved(state, by):
 
 STARTS = [("ema.", "net."), ("student.", "teacher."), ("", "ema."), ("generator.module.", "generator_ema."),
           ("a.", "b.", "c.x.")]  # fmt: skip
+NESTED = [("model.", "model.ema_model."), ("module.", "module.module."), ("model.", "model.ema.", "model.ema.swa."),
+          ("", "ema.", "ema.old."), ("x.embedding.", "x.")]  # fmt: skip
 
 
 @pytest.mark.parametrize(("model", "starts", "suffix"), [
-    *((Recurrent, starts, suffix) for starts in STARTS for suffix in FORMATS),
+    *((Recurrent, starts, suffix) for starts in (*STARTS, *NESTED) for suffix in FORMATS),
     *((model, ("model.", "model_ema."), ".pt") for model in (ResNet, llama, gpt2)),
 ])  # fmt: skip
 def test_each_copy_can_be_taken_and_loads(tmp_path, model, starts, suffix):
@@ -93,6 +95,15 @@ def test_what_else_differs_is_mended_with_the_copy(tmp_path):
         document.export(tmp_path / "out.pt")
     ResNet(20).load_state_dict(torch.load(tmp_path / "out.pt", weights_only=True), strict=True)
     assert "the first of 2 copies" in report.everything.detail
+
+
+def test_what_has_another_name_in_both_copies_stays_with_the_one_that_is_taken(tmp_path):
+    state = state_of(llama())
+    whole = {name.replace("q_proj", "wq"): tensor for start in ("model.", "ema.")
+             for name, tensor in prefixed(state, start).items()}  # fmt: skip
+    path = saved(whole, tmp_path / "model.pt")
+    assert kinds(report_on(llama(), path)) == ["copies", "renamed"]
+    assert differing(mended(llama(), path), state) == []
 
 
 class Pair(nn.Module):

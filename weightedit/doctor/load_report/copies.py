@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -64,19 +64,27 @@ def copies_in(model: Tensors, found: Tensors, pairs: Pairs) -> tuple[Copy, ...]:
     inside = {key[len(start) :]: name for name, key in pairs.items()}
     longest = max(inside, key=len)
     starts = [key.removesuffix(longest) for key in found if key.endswith(f".{longest}") or key == longest]
-    first, taken = Copy(start, pairs), set(pairs.values())
-    made = [first]
+    every, taken = {start: pairs}, set(pairs.values())
     for other in starts[:_MOST_TRIED]:
         keys = {name: other + short for short, name in inside.items()}
         if taken.isdisjoint(keys.values()) and \
                 all(_is_in(key, found[pairs[name]], found) for name, key in keys.items()):  # fmt: skip
-            used = set(keys.values())
-            beside = [key for key in found if other and key.startswith(other) and key not in used]
-            if all(prod(found[key].shape) == 1 or _is_in(start + key[len(other) :], found[key], found)
-                   for key in beside):  # fmt: skip
-                made.append(Copy(other, keys, tuple(beside)))
-                taken |= used | set(beside)
-    return tuple(made) if len(made) > 1 else ()
+            every[other] = keys
+            taken |= set(keys.values())
+    beside: dict[str, list[str]] = {}
+    for key in found:
+        if key not in taken:
+            beside.setdefault(innermost(key, every), []).append(key)
+    first, *others = every
+    made = [Copy(other, every[other], tuple(beside.get(other, ()) if other else ())) for other in others
+            if not other or all(prod(found[key].shape) == 1 or _is_in(start + key[len(other) :], found[key], found)
+                                for key in beside.get(other, ()))]  # fmt: skip
+    return (Copy(first, pairs), *made) if made else ()
+
+
+def innermost(key: str, starts: Iterable[str]) -> str:
+    """Return how a key begins of what copies begin with, the longest: a copy may lie within another one."""
+    return max((start for start in starts if key.startswith(start)), key=len, default="")
 
 
 def _is_in(key: str, facts: TensorFacts, found: Tensors) -> bool:
