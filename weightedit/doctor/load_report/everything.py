@@ -48,6 +48,11 @@ def _lines(mended: Sequence[Finding]) -> list[str]:
     if guesses:
         lines.append(f"{guesses:,} of them {'is a guess' if guesses == 1 else 'are guesses'}: nothing but shapes and "
                      "their order speaks for the names, and where they are wrong nothing raises.")  # fmt: skip
+    fresh = sum(one.kind == "undecided" and any(edit.operation == "delete" for edit in one.mends[0].edits) and
+                len(one.mends) > 1 for one in mended)  # fmt: skip
+    if fresh:
+        lines.append(f"{fresh:,} of them {'drops' if fresh == 1 else 'drop'} trained values for fresh ones of the same "
+                     "shapes; where they are the same under another name, choose the rename instead.")  # fmt: skip
     lines += [f"It takes the first of {len(one.mends)} copies of the model." for one in mended if one.kind == "copies"]
     firsts = [one.mends[0] for one in mended]
     lines += [f"{place}. {mend.title}{f': {mend.detail}' if mend.detail else ''}"

@@ -17,6 +17,11 @@ _STEM = 5
 _SHARE = 0.6
 _AKIN = 0.8
 """What a word counts that is not the same but akin."""
+_TURNS = ({"pre", "input", "first", "before"}, {"post", "second", "final", "after"})
+"""What says that one of two norms of a block comes before or behind the other, whatever else it says."""
+_PARTS = ({"attn", "attention", "sa", "mha"}, {"ffn", "ff", "mlp", "feed", "feedforward", "output", "out"})
+"""What the two parts of a block are called, in the order in which they come; their norms are called after them."""
+_DIGITS = re.compile(r"\d+")
 
 
 def words(name: str) -> tuple[str, ...]:
@@ -64,6 +69,30 @@ def said_alike(names: Sequence[str], others: Sequence[str]) -> dict[int, int]:
     best = [_only_best(row) for row in scores]
     back = [_only_best([row[place] for row in scores]) for place in range(len(theirs))]
     return {place: other for place, other in enumerate(best) if other is not None and back[other] == place}
+
+
+def in_turn(names: Sequence[str], others: Sequence[str]) -> dict[int, int]:
+    """Return which of two norms of a block is which of two others, by whether they come first or second.
+
+    Returns
+    -------
+    dict
+        Places in `others` by those in `names`; empty where either side does not say.
+    """
+    turns = [_turns(some) for some in (names, others)]
+    return {place: turns[1].index(turn) for place, turn in enumerate(turns[0])} if all(turns) else {}
+
+
+def _turns(names: Sequence[str]) -> list[int]:
+    """Return 0 for the first and 1 for the second of two, empty where they do not say: `ln_1`, `input_norm`."""
+    if len(names) != 2:
+        return []
+    numbers = [[int(number[:18]) for number in _DIGITS.findall(name)] for name in names]
+    if numbers[0] != numbers[1] and all(numbers):
+        return [0, 1] if numbers[0] < numbers[1] else [1, 0]
+    found = [next((turn for kinds in (_TURNS, _PARTS) for turn in (0, 1) if kinds[turn] & some), None)
+             for some in _telling(names)]  # fmt: skip
+    return [turn for turn in found if turn is not None] if set(found) == {0, 1} else []
 
 
 def _telling(names: Sequence[str]) -> list[set[str]]:

@@ -133,11 +133,13 @@ def _backed(model: Tensors, known: Pairs, found: Alike, sure: set[str]) -> tuple
     first = {name: key for options in (*found.choices, *found.orders) for name, key in options[0].items()}
     if evidence.is_most(found.pairs | first):
         return found, []
+    sure = sure | found.placed
     kept = {name: key for name, key in found.pairs.items() if name in sure}
     backed, rest = evidence.backed({name: key for name, key in found.pairs.items() if name not in sure})
-    choices, orders = ([options for options in some if not evidence.backed(options[0])[1]]
-                       for some in (found.choices, found.orders))  # fmt: skip
-    rest += [dict(options[0]) for options in found.choices if options not in choices and len(options) == 1]
+    choices, orders = ([options for options in some if options[0].keys() <= sure or
+                        not evidence.backed(options[0])[1]] for some in (found.choices, found.orders))  # fmt: skip
+    rest += [dict(options[0]) for options in (*found.choices, *found.orders)
+             if options not in choices and options not in orders]  # fmt: skip
     return Alike(kept | backed, choices, orders), rest
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 from itertools import permutations
 
-from weightedit.doctor.load_report.same_shapes import by_names
+from weightedit.doctor.load_report.same_shapes import by_names, by_turns
 from weightedit.doctor.load_report.surroundings import Pairs
 from weightedit.doctor.load_report.units import Unit
 
@@ -20,7 +20,8 @@ def orders_of(ours: list[Unit], theirs: list[Unit], in_order: bool) -> tuple[Pai
 
     Where names say something, what they say comes first, else the order of the file, where it has one.
     """
-    likest = {ours.index(unit): theirs.index(other) for unit, other in by_names(ours, theirs)}
+    likest = by_turns(ours, theirs) or \
+        {ours.index(unit): theirs.index(other) for unit, other in by_names(ours, theirs)}  # fmt: skip
     if len(ours) > _MOST_ORDERED:
         orders: list[tuple[int, ...]] = [tuple(range(len(ours)))] if in_order else []
     else:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-from weightedit.doctor.load_report.likeness import said_alike
+from weightedit.doctor.load_report.likeness import in_turn, said_alike
+from weightedit.doctor.load_report.places import Places
+from weightedit.doctor.load_report.surroundings import Pairs
 from weightedit.doctor.load_report.units import Unit, numbers
 
 _FEWEST = 3
@@ -26,6 +29,9 @@ def by_names(ours: Sequence[Unit], theirs: Sequence[Unit]) -> Named:
     if own.keys() == other.keys() and len(own) == len(ours):
         return [(unit, other[name]) for name, unit in own.items()]
     alike = said_alike([unit.name for unit in ours], [unit.name for unit in theirs])
+    turns = by_turns(ours, theirs)
+    if turns and any(turns[place] != found for place, found in alike.items()):
+        return []  # the norm after attention is not that which is called after it and stands before
     if len(alike) == len(ours) - 1 >= _FEWEST - 1:
         last = next(place for place in range(len(ours)) if place not in alike)
         left = next(place for place in range(len(theirs)) if place not in set(alike.values()))
@@ -34,11 +40,18 @@ def by_names(ours: Sequence[Unit], theirs: Sequence[Unit]) -> Named:
     return [(ours[place], theirs[found]) for place, found in alike.items()]
 
 
-def are_told_apart(ours: Sequence[Unit], theirs: Sequence[Unit], named: Named, runs: Sequence[list[Unit]]) -> bool:
+def by_turns(ours: Sequence[Unit], theirs: Sequence[Unit]) -> dict[int, int]:
+    """Return which norm of a block comes as the first and which as the second, by their places; empty if unsaid."""
+    if any(unit.is_distinct for unit in ours):
+        return {}
+    return in_turn([unit.own_name for unit in ours], [unit.own_name for unit in theirs])
+
+
+def are_told_apart(ours: Sequence[Unit], theirs: Sequence[Unit], named: Named, places: Places, sure: Pairs) -> bool:
     """Whether more than the order of a file says which of several units of one shape is which.
 
-    Between each and the next there stands another one on both sides, or both are numbered, or names say the same of one
-    of them as the order; and of none do they say anything else.
+    Between each and the next there stands one and the same other on both sides, which is told for sure, or both are
+    numbered, or names say the same of one of them as the order; and of none do they say anything else.
 
     Parameters
     ----------
@@ -46,17 +59,20 @@ def are_told_apart(ours: Sequence[Unit], theirs: Sequence[Unit], named: Named, r
         The units, in order.
     named
         Those of which names say something.
-    runs
-        All units of both sides that have as many of their shape on the other, in order.
+    places
+        Where all tensors stand.
+    sure
+        What is told by its own name or shape.
     """
-    place = {id(unit): number for run in runs for number, unit in enumerate(run)}
     in_order = {(id(unit), id(other)) for unit, other in zip(ours, theirs, strict=True)}
     if any((id(unit), id(other)) not in in_order for unit, other in named):
         return False
-    sure = {id(unit) for pair in named for unit in pair}
-    return all(not sure.isdisjoint((id(units[at]), id(units[at + 1]))) or _are_apart(units[at], units[at + 1], place)
-               for at in range(len(ours) - 1) for units in (ours, theirs))  # fmt: skip
+    told = {id(unit) for unit, _ in named}
+    return all(not told.isdisjoint(map(id, two)) or (are_numbered(two) and are_numbered(others)) or
+               places.are_apart(two, others, sure)
+               for two, others in zip(pairwise(ours), pairwise(theirs), strict=True))  # fmt: skip
 
 
-def _are_apart(unit: Unit, following: Unit, place: dict[int, int]) -> bool:
-    return numbers(unit.name) < numbers(following.name) or place[id(following)] - place[id(unit)] > 1
+def are_numbered(some: Sequence[Unit]) -> bool:
+    """Whether the names of units have numbers, and these are in order."""
+    return all(numbers(unit.name) < numbers(following.name) for unit, following in pairwise(some))

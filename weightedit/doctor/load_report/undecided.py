@@ -67,7 +67,8 @@ def _modules(pairs: Pairs) -> dict[str, str]:
     modules = {split(key)[0] or key: split(name)[0] or name for name, key in pairs.items()}
     stacks = {(starred(old), starred(new)) for old, new in modules.items()}
     is_one_to_one = len(stacks) == len({old for old, _ in stacks}) == len({new for _, new in stacks})
-    return {starred(old): starred(new) for old, new in modules.items()} if is_one_to_one else modules
+    is_several = is_one_to_one and len(stacks) < len(modules)
+    return {starred(old): starred(new) for old, new in modules.items()} if is_several else modules
 
 
 def _doubtful(compared: Comparison, pairs: Pairs) -> Told:
