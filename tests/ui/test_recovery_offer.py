@@ -350,6 +350,9 @@ def test_times_tell_the_day_and_the_minute():
     now = datetime(2026, 5, 2, 12, 0)
     assert when_text(now - timedelta(hours=2), now - timedelta(hours=1), now) == "from 10:00 until 11:00"
     assert when_text(now, now, now) == "at 12:00"
+    yesterday, week = now - timedelta(days=1), now - timedelta(days=7)
+    assert when_text(yesterday, yesterday, now) == "yesterday, 12:00"
+    assert when_text(week, week, now) == "25 Apr, 12:00"
     assert when_text(now - timedelta(days=1), now, now) == "from yesterday, 12:00 until 12:00"
 
 

@@ -39,7 +39,8 @@ LOOKS_AGAIN = "Look at the file again, and recover the edits where it is the one
 def when_text(begun: datetime, last: datetime, now: datetime | None = None) -> str:
     """Return from when until when edits were made, with the time of day where that is told apart by it."""
     first, until = (_moment(one, now) for one in (begun, last))
-    return f"at {until}" if first == until else f"from {first} until {until}"
+    at = "at " if ":" in moment_text(last, now) else ""
+    return f"{at}{until}" if first == until else f"from {first} until {until}"
 
 
 def _moment(moment: datetime, now: datetime | None) -> str:
