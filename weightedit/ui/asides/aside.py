@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from weightedit.ui.window import MainWindow
 
 WIDEST = 860
+OF_DOCTOR = ("explain",)
+"""Pages that belong to the doctor's room, and lead back there."""
 
 
 class AsidePage(QWidget):
@@ -110,6 +112,7 @@ class Aside:
         self._window = window
         self._pages: dict[str, AsidePage | DoctorRoom] = {}
         self.current: AsidePage | DoctorRoom | None = None
+        self._leads_to_doctor = False
         window.ready.connect(self._join)
 
     def _join(self) -> None:
@@ -162,12 +165,23 @@ class Aside:
         """Show `settings`, `operations`, `silently`, `errors`, `keys`, `module`, `doctor`, `explain` or `about`."""
         if name not in self._pages:
             made = self._pages[name] = self._make(name)
-            made.left.connect(self.close)
+            made.left.connect(lambda: self._leave(made))
             self._window.pages.addWidget(made)
+        if not self.is_open(name):
+            self._leads_to_doctor = name in OF_DOCTOR and self.room == "doctor"
         self.current = self._pages[name]
         self._window.show_pages()
         self.current.begin()
         return self.current
+
+    def _leave(self, page: AsidePage | DoctorRoom) -> None:
+        """Leave a page for what it was opened from."""
+        if page is not self.current:
+            return
+        if self._leads_to_doctor and len(self._window.documents):
+            self.open("doctor")
+        else:
+            self.close()
 
     def close(self) -> None:
         """Show the tensor or the start page again."""
@@ -181,7 +195,7 @@ class Aside:
     @property
     def room(self) -> str:
         """The room of the rail that is shown instead of tree and tensors; empty where none is."""
-        return "doctor" if self.is_open("doctor") else ""
+        return "doctor" if self.is_open("doctor") or any(map(self.is_open, OF_DOCTOR)) else ""
 
     def is_open(self, name: str) -> bool:
         """Whether this page is shown."""
