@@ -32,4 +32,5 @@ class ConsentCard(Notice):
         self.yes.setAccessibleDescription(aloud(" ".join(sentences)))  # said where the focus comes to the button
         self.yes.clicked.connect(self.agreed)
         no.clicked.connect(self.declined)
+        self.column.addSpacing(4)
         self.column.addLayout(button_row(self.yes, no))
