@@ -12,6 +12,7 @@ from weightedit.doctor.finding import Finding
 from weightedit.doctor.shape_trace.beside import Beside
 from weightedit.doctor.shape_trace.disagreement import Disagreement
 from weightedit.doctor.shape_trace.trace import Failure, Frame
+from weightedit.ui.doctor.aging import PAST
 from weightedit.ui.doctor.coded import CodedLabel, CodeLines, lines_of_code
 from weightedit.ui.doctor.mend_card import MendCard
 from weightedit.ui.doctor.picture import Picture
@@ -19,7 +20,7 @@ from weightedit.ui.edit_panel.hazard_card import Link
 from weightedit.ui.errors.errors_view import LEVELS, wrapping
 from weightedit.ui.theme import mono_font
 from weightedit.ui.widgets.elided import ElidedLabel
-from weightedit.ui.widgets.pieces import IconLabel, button_row, icon_button, label, line
+from weightedit.ui.widgets.pieces import IconLabel, button_row, icon_button, label, line, restyle
 
 ICONS = {"refusal": ("failed", "bad"), "warning": LEVELS["warning"], "notice": LEVELS["notice"]}
 MOST_MENDS = 8
@@ -75,22 +76,34 @@ class FindingView(QWidget):
     def _add_head(self, finding: Finding, failure: Failure | None, can_show: bool) -> None:
         row = QHBoxLayout()
         row.setSpacing(10)
-        row.addWidget(IconLabel(*_icon(finding)), 0, Qt.AlignmentFlag.AlignTop)
+        self._icon, self._title = IconLabel(*_icon(finding)), CodedLabel("", "title")
+        row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
         words = QVBoxLayout()
         words.setSpacing(3)
         title, _, where = finding.message.partition("; called from ")
-        words.addWidget(CodedLabel(title.rstrip("."), "title"))
+        self._title.setText(title.rstrip("."))
+        words.addWidget(self._title)
         kind = "" if failure is None else failure.type
         below = [visible(part) for part in (finding.module, kind, finding.tensor) if part]
         below += [f"called from {where.rstrip('.')}"] if where else []
         if below:
             words.addWidget(ElidedLabel(" · ".join(below), "secondary"))
+        self._past = label(PAST, "caption")
+        self._past.hide()
+        words.addWidget(self._past)
         row.addLayout(words, 1)
         if can_show:
             show = QPushButton("Show tensor")
             show.clicked.connect(lambda: self.tensor_wanted.emit(finding.tensor))
             row.addWidget(show, 0, Qt.AlignmentFlag.AlignTop)
         self.column.addLayout(row)
+
+    def show_past(self, past: bool) -> None:
+        """Step back, and say so, while the document is not what it was found in."""
+        name, _, token = _icon(self.finding)
+        self._icon.show_icon(name, "text3" if past else token)
+        restyle(self._title, "tone", "past" if past else "")
+        self._past.setVisible(past)
 
     def _add_mends(self, finding: Finding, is_first: bool) -> None:
         if not finding.mends:

@@ -10,10 +10,10 @@ from weightedit.doctor.shape_trace.outline import TraceNode
 from weightedit.ui.doctor.coded import uncoded
 from weightedit.ui.doctor.first_cause import comes_after, first_cause
 from weightedit.ui.widgets.card_button import CardButton
-from weightedit.ui.widgets.elided import ElidedLabel
-from weightedit.ui.widgets.pieces import IconLabel, label
+from weightedit.ui.widgets.elided import ElidedLabel, TwoLineLabel
+from weightedit.ui.widgets.pieces import IconLabel, label, restyle
 
-TITLE = "First to fail"
+TITLE, PAST_TITLE = "First to fail", "First to fail before the document changed"
 
 
 class FirstToFail(CardButton):
@@ -27,22 +27,23 @@ class FirstToFail(CardButton):
 
     def __init__(self) -> None:
         super().__init__()
-        self.part = "trace"
+        self.part, self._aloud = "trace", ""
         self.setObjectName("first-to-fail")
         column = QVBoxLayout(self)
         column.setContentsMargins(10, 7, 10, 8)
         column.setSpacing(2)
         head = QHBoxLayout()
         head.setSpacing(6)
-        head.addWidget(IconLabel("pin", 14, "bad"))
-        title = label(TITLE, "section")
-        title.setProperty("tone", "bad")
-        head.addWidget(title)
+        self._pin = IconLabel("pin", 14, "bad")
+        head.addWidget(self._pin)
+        self.title = label(TITLE, "section")
+        self.title.setProperty("tone", "bad")
+        head.addWidget(self.title)
         head.addStretch(1)
         self.where = label("", "caption")
         head.addWidget(self.where)
         column.addLayout(head)
-        self.name = ElidedLabel("", "strong")
+        self.name = TwoLineLabel("", "strong")
         column.addWidget(self.name)
         self.says = ElidedLabel("", "caption")
         column.addWidget(self.says)
@@ -65,7 +66,16 @@ class FirstToFail(CardButton):
         self.where.setText(where)
         self.name.setText(name)
         self.says.setText(below)
-        self.say(f"{TITLE}: {name}. {says or below}")
+        self._aloud = f"{name}. {says or below}"
+        self.show_past(False)
+
+    def show_past(self, past: bool) -> None:
+        """Step back while the document is not what failed."""
+        restyle(self, "past", past)
+        restyle(self.title, "tone", "past" if past else "bad")
+        self._pin.show_icon("pin", "text3" if past else "bad")
+        self.title.setText(PAST_TITLE if past else TITLE)
+        self.say(f"{self.title.text()}: {self._aloud}")
 
 
 def _then(found: Checkup, stopped: TraceNode | None) -> str:

@@ -38,6 +38,7 @@ class LoadModel(RowsModel[Row]):
     def __init__(self, report: LoadReport) -> None:
         super().__init__(TITLES, (Column.MODEL_SHAPE, Column.SHAPE))
         self._report = report
+        self._is_past = False
         self.sorted_by = (Column.VERDICT, False)
 
     def text(self, row: Row, column: int) -> str:
@@ -56,7 +57,13 @@ class LoadModel(RowsModel[Row]):
     def token(self, row: Row, column: int) -> str:
         """Return the colour of a verdict that is not that all is the same."""
         gravity = self.gravity(row) if column == Column.VERDICT else SAME
-        return TOKENS[gravity] if gravity < SAME else ""
+        return "" if gravity == SAME else "text3" if self._is_past else TOKENS[gravity]
+
+    def show_past(self, past: bool) -> None:
+        """Leave verdicts without their colours while the document is not what they are on."""
+        self._is_past = past
+        if self.rows:
+            self.dataChanged.emit(self.index(0, Column.VERDICT), self.index(len(self.rows) - 1, Column.VERDICT))
 
     def gravity(self, row: Row) -> int:
         """Return how grave what is said of a row is, 0 for what keeps it from loading."""

@@ -13,6 +13,8 @@ from weightedit.ui.doctor.row_mends import RowMends
 from weightedit.ui.doctor.rows_table import Listing, RowsTable
 from weightedit.ui.widgets.pieces import line
 
+EVERYTHING = "Mend everything…"
+WHAT_EVERYTHING = "Show what all first mends in order would do; they are one undo step"
 WIDTHS = (160, 160, 86, 112, 80, 108)
 
 
@@ -30,8 +32,11 @@ class LoadTable(Listing):
         (name): this tensor of the checkpoint is to be shown.
     card_made
         (MendCard): a card that somebody has to do what it asks for.
+    gave_way
+        (bool): the mend of everything is shown in the place of the rows, or the rows are there again.
     """
 
+    gave_way = Signal(bool)
     opened = Signal(object)
     card_made = Signal(object)
 
@@ -46,9 +51,9 @@ class LoadTable(Listing):
         self.table.setTextElideMode(Qt.TextElideMode.ElideLeft)
         self.table.activated.connect(self._open)
         self.table.chosen.connect(self._show_mends)
-        self.everything = QPushButton("Mend everything…")
-        self.everything.setToolTip("Show what all first mends in order would do; they are one undo step")
-        self.everything.clicked.connect(self._show_everything)
+        self.everything = QPushButton(EVERYTHING)
+        self.everything.setToolTip(WHAT_EVERYTHING)
+        self.everything.clicked.connect(self._press_everything)
         self.head.addWidget(self.everything)
         if report.everything is None:
             self.everything.hide()
@@ -58,6 +63,10 @@ class LoadTable(Listing):
         for part in (self._line, self.mends):
             part.hide()
             self.column.addWidget(part)
+
+    def show_past(self, past: bool) -> None:
+        """Step back while the document is not what is compared."""
+        self.rows.show_past(past)
 
     def _open(self, index: QModelIndex) -> None:
         name = self.rows.rows[index.row()].checkpoint_name
@@ -73,12 +82,25 @@ class LoadTable(Listing):
         if shown and row is not None:
             self.mends.show_mends(called(row.name or row.checkpoint_name), self._report.mends_of(row))
 
-    def _show_everything(self) -> None:
+    def _press_everything(self) -> None:
+        """Show what mends the whole report in the place of the rows, or the rows again."""
         found = self._report.everything
         if found is None:
             return
+        shown = self.body.isHidden()
+        self._show_rows(shown)
+        if not shown:
+            [card] = self.mends.show_mends("the whole report", (found,))
+            card.button.setFocus()
+            card.button.click()
+        self.gave_way.emit(not shown)
+
+    def _show_rows(self, shown: bool) -> None:
+        for part in (self.body, self.only, self.copy):
+            part.setVisible(shown)
         for part in (self._line, self.mends):
-            part.show()
-        [card] = self.mends.show_mends("the whole report", (found,))
-        card.button.setFocus()
-        card.button.click()
+            part.setVisible(not shown)
+        if shown:
+            self._show_mends(self.table.currentIndex().row())
+        self.everything.setText("Show the tensors" if not shown else EVERYTHING)
+        self.everything.setToolTip("Show model and checkpoint side by side again" if not shown else WHAT_EVERYTHING)

@@ -53,12 +53,15 @@ class MendCard(QFrame):
         What it would do is asked for.
     apply_wanted
         (kinds of warnings): do it; the press is the answer to these.
+    previewed
+        It says all of what it would do.
     input_wanted
         Use its input, or its target, instead.
     """
 
     preview_wanted = Signal()
     apply_wanted = Signal(object)
+    previewed = Signal()
     input_wanted = Signal()
 
     def __init__(self, mend: Mend, *, likely: bool, is_first: bool = True) -> None:
@@ -180,6 +183,7 @@ class MendCard(QFrame):
         self._dress("warning" if costs and not found.is_refused else "primary")
         self.button.setEnabled(not found.is_refused)
         self.button.setToolTip(tip("It is refused, for the reason above") if found.is_refused else "")
+        self.previewed.emit()
 
     def forget(self) -> None:
         """Be as it was before anybody looked: the document is another one now."""
@@ -216,7 +220,8 @@ class MendCard(QFrame):
         if found.is_refused:
             pass
         elif found.lost:
-            self._shown.insert(0, Notice("warning", _lost(found), "One undo brings them back."))
+            them = "it" if found.lost == 1 else "them"
+            self._shown.insert(0, Notice("warning", _lost(found), f"One undo brings {them} back."))
         elif not found.hazards:
             back = "redo brings back what it undoes" if self.mend.undo_to is not None else "one undo takes it back"
             self._shown.append(Notice("ok", f"No hazard: it does what it says, and {back}"))

@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QVBoxLayout, QWidg
 from weightedit.ui.widgets.pieces import line
 
 UPPER, LOWER = 400, 260
+NEAR = 12
+"""Pixels beside what is scrolled to."""
 AT_ONCE = 3
 """Parts that fill a page, and are there with it."""
 
@@ -28,15 +30,25 @@ def holding(*parts: QWidget) -> QWidget:
     return made
 
 
-def halves(upper: QWidget, lower: QWidget) -> QSplitter:
-    """Put two pages one below the other, with a line between them that can be dragged."""
-    made = QSplitter(Qt.Orientation.Vertical)
-    made.setHandleWidth(1)
-    made.setChildrenCollapsible(False)
-    made.addWidget(upper)
-    made.addWidget(lower)
-    made.setSizes([UPPER, LOWER])
-    return made
+class Halves(QSplitter):
+    """Two pages one below the other, with a line between them that can be dragged."""
+
+    def __init__(self, upper: QWidget, lower: QWidget) -> None:
+        super().__init__(Qt.Orientation.Vertical)
+        self.upper = upper
+        self.setHandleWidth(1)
+        self.setChildrenCollapsible(False)
+        self.addWidget(upper)
+        self.addWidget(lower)
+        self.share()
+
+    def share(self) -> None:
+        """Give both pages their part of the room."""
+        self.setSizes([UPPER, LOWER])
+
+    def give_way(self) -> None:
+        """Give the upper page all the room that the lower one can do without."""
+        self.setSizes([self.height(), 0])
 
 
 class Scrolled(QScrollArea):
@@ -68,6 +80,10 @@ class Scrolled(QScrollArea):
         self.setWidget(inside)
         if self._left:
             self._soon.start()
+
+    def look_at(self, part: QWidget) -> None:
+        """Scroll to a part once it has its size."""
+        QTimer.singleShot(0, part, lambda: self.ensureWidgetVisible(part, 0, NEAR))
 
     def _add_next(self) -> None:
         if self._column.count() > 1:

@@ -6,9 +6,11 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from weightedit.ui.doctor.aging import PAST
 from weightedit.ui.widgets.card_button import CardButton
 from weightedit.ui.widgets.elided import ElidedLabel
 from weightedit.ui.widgets.pieces import IconLabel, restyle
+from weightedit.ui.widgets.plain import tip
 
 PARTS = {"load": "Load report", "trace": "Shape trace", "training": "Training step", "activations": "Activations"}
 ONE_ROW = 720
@@ -37,11 +39,13 @@ class PartCard(CardButton):
         words.addWidget(self.says)
         row.addLayout(words, 1)
 
-    def show_state(self, state: str, says: str) -> None:
-        """Say how it went."""
-        self._icon.show_icon(*STATES[state])
+    def show_state(self, state: str, says: str, *, past: bool = False) -> None:
+        """Say how it went; without its colour where that was before the document changed."""
+        icon, token = STATES[state]
+        self._icon.show_icon(icon, "text3" if past else token)
         self.says.setText(says)
-        self.say(f"{self._title}: {says}")
+        self.say(f"{self._title}: {says}{f'. {PAST}' if past else ''}")
+        self.setToolTip(tip(PAST) if past else "")
 
     def choose(self, on: bool) -> None:
         """Be the part that is shown, or not."""

@@ -10,13 +10,14 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from weightedit.core.words.visible import visible
 from weightedit.doctor.finding import Finding, Mend
 from weightedit.doctor.load_report.report import LoadReport
+from weightedit.ui.doctor.aging import Aging, Found
 from weightedit.ui.doctor.finding_view import FindingView
 from weightedit.ui.doctor.first_cause import AFTER, HOW, comes_after
 from weightedit.ui.doctor.ground import Ground
 from weightedit.ui.doctor.load_table import LoadTable
 from weightedit.ui.doctor.mend_card import MendCard
 from weightedit.ui.doctor.mending import Mending
-from weightedit.ui.doctor.pages import Scrolled, halves, holding
+from weightedit.ui.doctor.pages import Halves, Scrolled, holding
 from weightedit.ui.doctor.standing import Standing
 from weightedit.ui.doctor.states import nothing_found
 from weightedit.ui.edit_panel.hazard_card import Link
@@ -57,12 +58,17 @@ class PartPages:
         if name != "load" or load is None or not load.rows:
             return self._findings(name)
         table = self._load_table(load, room.opened)
-        return halves(self._findings(name), table) if any(one.part == name for one in load.findings) else table
+        if not any(one.part == name for one in load.findings):
+            return table
+        both = Halves(self._findings(name), table)
+        table.gave_way.connect(lambda gone: both.give_way() if gone else both.share())
+        return both
 
     def _load_table(self, load: LoadReport, opened: OpenDocument) -> LoadTable:
         table = LoadTable(load)
         table.opened.connect(lambda name: self._show_tensor(opened, name))
         table.card_made.connect(lambda card: self._join(card, opened.document, self._room.visit.ground))
+        self._age(table, opened.document, self._room.visit.ground)
         return table
 
     def _findings(self, name: str) -> QWidget:
@@ -103,6 +109,7 @@ class PartPages:
         if opened is not None:
             for card in view.cards:
                 self._join(card, opened.document, ground or visit.ground)
+            self._age(view, opened.document, ground or visit.ground)
         return view
 
     # ---- what is pressed on them
@@ -111,9 +118,26 @@ class PartPages:
         """Do what a card asks for, while the document is where it was when that was found."""
         self._mending.join(card, document)
         card.input_wanted.connect(lambda: self._use(card.mend))
+        card.previewed.connect(lambda: self._make_room(card))
         if ground is not None and card.changes_document:
             standing = Standing(card, document, ground, self._room.visit.mended)
             self._room.ground_changed.connect(standing.look)
+
+    def _age(self, shown: Found, document: Document, ground: Ground | None) -> None:
+        """Let what was found step back while the document is elsewhere."""
+        if ground is not None:
+            self._room.ground_changed.connect(Aging(shown, document, ground).look)
+
+    def _make_room(self, card: MendCard) -> None:
+        """Let all be seen that a card of a finding says it would do; the table below gives way to it."""
+        page = self._room.pane
+        if isinstance(page, Halves) and page.upper.isAncestorOf(card):
+            page.give_way()
+        above = card.parentWidget()
+        while above is not None and not isinstance(above, Scrolled):
+            above = above.parentWidget()
+        if above is not None:
+            above.look_at(card)
 
     def _show_tensor(self, opened: OpenDocument, name: str) -> None:
         if opened.document.find(name) is None:

@@ -159,6 +159,7 @@ class DoctorRoom(QWidget):
     def _changed(self, opened: OpenDocument) -> None:
         if opened is self.opened:
             self.fields.offer_edits(self.visit)
+            self._show_cards()
             self._show_told()
             self.ground_changed.emit()
 
@@ -259,15 +260,14 @@ class DoctorRoom(QWidget):
 
     def _show_cards(self) -> None:
         for name, card in self.parts.cards.items():
-            card.show_state(*state_in(name, self.visit))
+            card.show_state(*state_in(name, self.visit), past=self.visit.is_past(name))
+        self.trace.show_past(self.visit.is_past("trace"))
 
     def _show_told(self) -> None:
         visit = self.visit
-        outcome = visit.outcome
-        ground = visit.ground if self.part != "activations" else None if outcome is None else outcome.ground
         if self.told.question is None:
             self.told.show_said(visit.said)
-        self.told.show_left(visit.task is None and visit.is_left(ground))
+        self.told.show_left(visit.task is None and visit.is_past(self.part))
         self.told.show_notes(visit.found)
 
     # ---- the page

@@ -126,6 +126,7 @@ class Listing(QWidget):
         self.only = QCheckBox("Only what differs")
         self.only.setChecked(some)
         self.only.setEnabled(some and same)
+        self.only.setToolTip("" if some and same else "All rows differ" if some else "No row differs")
         self.only.toggled.connect(self._show)
         self.head.addWidget(self.only)
         self.copy = icon_button("copy", "Copy the rows that are selected, or all that are shown (Ctrl+C)", 26, 14)
@@ -135,10 +136,11 @@ class Listing(QWidget):
         self.column.setContentsMargins(0, 0, 0, 0)
         self.column.setSpacing(0)
         self.column.addLayout(self.head)
-        below = QHBoxLayout()
+        self.body = QWidget()
+        below = QHBoxLayout(self.body)
         below.setContentsMargins(EDGE, 0, 0, 0)
         below.addWidget(table)
-        self.column.addLayout(below, 1)
+        self.column.addWidget(self.body, 1)
         self._show()
 
     def _show(self) -> None:

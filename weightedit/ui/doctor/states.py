@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from weightedit.core.words.numbers import count_text, statistic_text
+from weightedit.core.words.paths import counted
 from weightedit.doctor.checkup import Checkup
 from weightedit.ui.doctor.visit import Visit
 
@@ -56,7 +57,11 @@ def nothing_found(part: str, visit: Visit) -> tuple[str, str, str]:
 
 
 def _load(found: Checkup, worst: str | None) -> tuple[str, str]:
+    rows = () if found.load is None else found.load.rows
+    off = sum(row.verdict != "same" for row in rows)
     says = "it is the module itself" if found.load is None else found.load.headline
+    if off:  # the headline, which counts each kind, has no room on a card
+        says = f"{count_text(off)} of {counted(len(rows), 'tensor')} {'differs' if off == 1 else 'differ'}"
     return "passed" if worst is None else SHOWN[worst], says
 
 

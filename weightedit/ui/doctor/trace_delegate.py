@@ -33,11 +33,18 @@ AT_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class TraceDelegate(QStyledItemDelegate):
-    """Paints whole rows in the first column; the second is drawn with it."""
+    """Paints whole rows in the first column; the second is drawn with it.
+
+    Attributes
+    ----------
+    is_past
+        Whether the document changed since: nothing is red, amber or green then.
+    """
 
     def __init__(self, view: QTreeView, model: TraceModel) -> None:
         super().__init__(view)
         self._view, self._model = view, model
+        self.is_past = False
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Return the height of a row."""
@@ -52,7 +59,7 @@ class TraceDelegate(QStyledItemDelegate):
         whole = QRect(0, rect.y(), self._view.viewport().width(), rect.height())
         chosen = bool(option.state & QStyle.StateFlag.State_Selected)
         painter.save()
-        if node.state == "fails":
+        if node.state == "fails" and not self.is_past:
             painter.fillRect(whole, theme.color("badbg"))
         elif chosen:
             painter.fillRect(whole, theme.color("accentbg"))
@@ -65,7 +72,7 @@ class TraceDelegate(QStyledItemDelegate):
             paint_icon(painter, QRect(x, middle - CHEVRON // 2 + 1, CHEVRON, CHEVRON), name, "text3")
         x += CHEVRON + 2
         picture, token = STATES[node.state]
-        paint_icon(painter, QRect(x, middle - ICON // 2 + 1, ICON, ICON), picture, token)
+        paint_icon(painter, QRect(x, middle - ICON // 2 + 1, ICON, ICON), picture, self._aged(token))
         x += ICON + GAP
         taken = self._paint_measured(painter, whole, node)
         left = whole.adjusted(0, 0, -taken, 0)
@@ -73,8 +80,11 @@ class TraceDelegate(QStyledItemDelegate):
         self._paint_name(painter, QRect(x, whole.y(), max(room, 20), ROW), node)
         painter.restore()
 
+    def _aged(self, token: str) -> str:
+        return "text3" if self.is_past else token
+
     def _paint_name(self, painter: QPainter, rect: QRect, node: TraceNode) -> None:
-        token = "bad" if node.state == "fails" else "text3" if node.call is None else "text"
+        token = self._aged("bad") if node.state == "fails" else "text3" if node.call is None else "text"
         font = ui_font(12, QFont.Weight.DemiBold if node.state == "fails" else QFont.Weight.Medium)
         metrics = QFontMetrics(font)
         title = metrics.elidedText(row_text(node.title), Qt.TextElideMode.ElideMiddle, rect.width())
@@ -103,8 +113,8 @@ class TraceDelegate(QStyledItemDelegate):
                                    max(0, room - metrics.horizontalAdvance(came) - 18))  # fmt: skip
         painter.setFont(font)
         width = metrics.horizontalAdvance(came)
-        painter.setPen(theme.color("bad" if node.state in ("stopped", "fails") else "text3" if node.call is None
-                                   else "text2"))  # fmt: skip
+        failed = node.state in ("stopped", "fails")
+        painter.setPen(theme.color(self._aged("bad") if failed else "text3" if node.call is None else "text2"))
         painter.drawText(QRect(right - width, whole.y(), width, ROW), AT_RIGHT, came)
         if given:
             paint_icon(painter, QRect(right - width - 15, whole.center().y() - 5, 11, 11), "arrow-right", "text3")

@@ -177,6 +177,12 @@ class TracePanel(QWidget):
         self.foot.setVisible(trace is not None)
         self.show_break()
 
+    def show_past(self, past: bool) -> None:
+        """Step back while the document is not what ran."""
+        self.card.show_past(past)
+        self.view.drawn.is_past = past
+        self.view.viewport().update()
+
     def _say_nothing(self, said: tuple[str, str, str]) -> None:
         """Say why there is no trace, in an icon, a title and a sentence."""
         layout = self.nothing.layout()

@@ -79,7 +79,8 @@ class Visit:
         """Whether the document is elsewhere in its history than a result is of."""
         return ground is not None and self.opened is not None and not ground.holds(self.opened.document)
 
-    @property
-    def is_current(self) -> bool:
-        """Whether the check is of the document as it is now."""
-        return not self.is_left(self.ground)
+    def is_past(self, part: str) -> bool:
+        """Whether what there is of a part was found before the document changed."""
+        if part == "activations":
+            return self.outcome is not None and self.is_left(self.outcome.ground)
+        return self.is_left(self.ground)

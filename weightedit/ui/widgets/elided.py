@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from weightedit.core.words.visible import LONGEST
@@ -57,6 +57,53 @@ class ElidedLabel(Label):
         painter.setPen(self.palette().color(self.foregroundRole()))
         text = self.fontMetrics().elidedText(self.text(), self._cut, rect.width())
         painter.drawText(rect, self.alignment() | Qt.TextFlag.TextSingleLine, text)
+
+
+class TwoLineLabel(ElidedLabel):
+    """One line of plain text, or two where one has no room for it; what does not fit these ends in …."""
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether it takes two lines."""
+        return self.fontMetrics().horizontalAdvance(self.text()) > self.contentsRect().width()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the text does not fit."""
+        room = self.contentsRect().width()
+        return self.is_folded and self.fontMetrics().horizontalAdvance(self._folded()[1]) > room
+
+    def setText(self, text: str) -> None:
+        """Show another text."""
+        super().setText(text)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Take as many lines as the width asks for."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.setFixedHeight(self.fontMetrics().height() * (2 if self.is_folded else 1))
+
+    def _folded(self) -> tuple[str, str]:
+        """Return the words that fit the first line, at least one, and the others."""
+        words, room = self.text().split(" "), self.contentsRect().width()
+        count = len(words) - 1
+        while count > 1 and self.fontMetrics().horizontalAdvance(" ".join(words[:count])) > room:
+            count -= 1
+        return " ".join(words[:count]), " ".join(words[count:])
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the text on its lines."""
+        if not self.is_folded:
+            super().paintEvent(event)
+            return
+        painter, metrics, rect = QPainter(self), self.fontMetrics(), self.contentsRect()
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        for place, text in enumerate(self._folded()):
+            shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
+            painter.drawText(rect.left(), rect.top() + place * metrics.height() + metrics.ascent(), shown)
 
 
 class BreakingLabel(Label):
