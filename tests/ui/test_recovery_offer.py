@@ -266,7 +266,7 @@ def test_a_file_that_is_gone_or_another_is_said_before_anything_is_pressed(qtbot
     assert (notice.property("notice"), said in notice.body.text()) == ("notice", False)
     press(notice.recover_button)
     qtbot.waitUntil(lambda: len(window.documents.all) == 1, timeout=20_000)
-    assert window.documents.all[0].document.history.position == 3
+    qtbot.waitUntil(lambda: window.documents.all[0].document.history.position == 3, timeout=20_000)  # of 4, one undone
 
 
 def test_a_journal_that_cannot_be_read_can_be_discarded(qtbot, open_window, killed):
